@@ -1,0 +1,140 @@
+// Package cli is signet-wrap's command line: one file a verb, flags, printing
+// and exit statuses. Nothing below it prints or knows urfave/cli.
+//
+// Exit statuses, a promise that each help text repeats:
+//
+//	wrapping   the server's own; 125 we failed before it started,
+//	           126 it could not be executed, 127 it was not found
+//	verify     0 all established, 1 tampering or damage, 2 could not check,
+//	           3 consistent but not all established
+//	others     0 done, 1 failed, 2 bad usage
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+)
+
+// Exit statuses of the verbs. Wrapping has its own, see package wrap.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // for verify: tampering or damage
+	exitUsage       = 2 // for verify: could not check
+	exitUnconfirmed = 3 // verify only: consistent, but not all established
+)
+
+// Main runs the command line args (args[0] is the program's name) and returns
+// the exit status. It never calls os.Exit.
+func Main(args []string, sys System) int {
+	return MainContext(context.Background(), args, sys)
+}
+
+// MainContext is Main, ended early by ctx (demo and tests).
+func MainContext(ctx context.Context, args []string, sys System) int {
+	c := &command{System: sys, ctx: ctx}
+	// All after the first "--" belongs to the wrapped command, whatever it
+	// looks like (`signet-wrap -- verify`), so it is cut off before the flag
+	// parser sees it.
+	if i := slices.Index(args, "--"); i >= 0 {
+		c.dashed, c.after = true, args[i+1:]
+		args = args[:i:i]
+	}
+	err := c.app().RunContext(ctx, args)
+	return c.report(err)
+}
+
+// command is one run of the program.
+type command struct {
+	System
+	ctx    context.Context
+	dashed bool     // there was a "--"
+	after  []string // what stood behind it
+}
+
+// args are the positional arguments of a verb: a "--" before them only ends
+// the flags.
+func (c *command) args(u *ucli.Context) []string {
+	return append(slices.Clone(u.Args().Slice()), c.after...)
+}
+
+func (c *command) app() *ucli.App {
+	return &ucli.App{
+		Name:                  "signet-wrap",
+		Usage:                 "sign and log every MCP tool call, change nothing else",
+		CustomAppHelpTemplate: rootHelp,
+		Flags:                 append(wrapFlags(), homeFlag(), passphraseFileFlag()),
+		Commands: []*ucli.Command{
+			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.demoVerb(), c.versionVerb(),
+		},
+		Action: c.wrapOrHelp,
+		// urfave/cli prints usage errors to stdout and exits by itself; stdout
+		// belongs to results and, when wrapping, to the server.
+		Writer:          c.Stdout,
+		ErrWriter:       c.Stderr,
+		ExitErrHandler:  func(*ucli.Context, error) {},
+		OnUsageError:    usageError,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		// A comma in a value is a comma.
+		DisableSliceFlagSeparator: true,
+	}
+}
+
+// usageError is every command's OnUsageError: the flag parser's complaint
+// without the page of help that urfave/cli would print around it.
+func usageError(u *ucli.Context, err error, _ bool) error {
+	return &failure{status: exitUsage, err: err, hint: fmt.Sprintf("see %q", helpCommand(u))}
+}
+
+func helpCommand(u *ucli.Context) string {
+	if u.Command == nil || u.Command.HelpName == "" || u.Command.HelpName == u.App.Name {
+		return u.App.Name + " --help"
+	}
+	return u.Command.HelpName + " --help"
+}
+
+// failure is an error with its exit status and, where there is a way out, a
+// hint that says it.
+type failure struct {
+	status int
+	err    error
+	hint   string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// status is an exit status with nothing left to say: the verb has printed it.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// fail makes a failure of status 1; hint may be empty.
+func fail(hint string, err error) error { return &failure{exitFailed, err, hint} }
+
+// misuse makes a failure of status 2, for arguments that make no sense.
+func misuse(hint, format string, a ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, a...), hint}
+}
+
+// report prints err as one lower-case line and a hint, and gives its status.
+func (c *command) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var s status
+	if errors.As(err, &s) {
+		return int(s)
+	}
+	st, hint := exitFailed, ""
+	var f *failure
+	if errors.As(err, &f) {
+		st, hint = f.status, f.hint
+	}
+	c.complain(err.Error(), hint)
+	return st
+}

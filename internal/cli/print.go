@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// How this program speaks:
+//   - results go to stdout, all else to stderr;
+//   - an error is one line, lower case, "signet-wrap: " before it, and where
+//     there is a way out a second line, "hint: ";
+//   - colour and progress only where a person looks: a terminal, no NO_COLOR;
+//   - text that came from outside (tool names, owners, paths in logs) is
+//     printed through clean, so that it cannot steer the terminal.
+
+// System is what a run sees of the outside: its streams and environment.
+type System struct {
+	Stdin  *os.File
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+}
+
+// OSSystem returns the process's own streams and environment.
+func OSSystem() System {
+	return System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+}
+
+// complain prints an error line and, if hint is not empty, a hint line.
+func (c *command) complain(msg, hint string) {
+	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", strings.TrimSpace(msg))
+	if hint != "" {
+		fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
+	}
+}
+
+// isTerminal says whether a person looks at w.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// coloured says whether w may be given colours.
+func (c *command) coloured(w io.Writer) bool {
+	return isTerminal(w) && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
+}
+
+// clean makes text from outside safe to print: control characters, invalid
+// UTF-8 and bidirectional overrides are shown as escapes.
+func clean(s string) string {
+	if strings.IndexFunc(s, unsafeRune) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unsafeRune(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func unsafeRune(r rune) bool {
+	switch {
+	case r < 0x20, r >= 0x7f && r < 0xa0, r == 0xfffd:
+		return true
+	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+		return true
+	}
+	return false
+}

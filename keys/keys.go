@@ -1,0 +1,3 @@
+package keys
+
+type Store struct{ Dir string }
