@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -88,6 +89,7 @@ func TestLockExcludes(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+				runtime.Gosched() // where another would slip in
 				f.WriteAt([]byte(strconv.Itoa(count+1)), 0)
 				if err := Unlock(f); err != nil {
 					t.Error(err)
