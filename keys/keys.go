@@ -1,3 +1,92 @@
+// Package keys keeps Ed25519 identities on the disk, in the key files of Signet:
+// <name>.key holds the seed, plain or encrypted with a passphrase, <name>.pub
+// the public half. FORMAT.md beside this file has the formats.
+//
+// A key file is made whole or not at all and never overwritten. Everything read
+// is bounded and refused unless it is exactly what FORMAT.md says, so that a
+// hostile file costs no more than a second and some memory.
 package keys
 
-type Store struct{ Dir string }
+import (
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Errors that a caller acts on. The errors of this package wrap them.
+var (
+	// ErrNoKey: the store has no such key. It wraps fs.ErrNotExist.
+	ErrNoKey = fmt.Errorf("no such key: %w", fs.ErrNotExist)
+	// ErrPassphraseNeeded: the key is encrypted and there was no way to ask.
+	ErrPassphraseNeeded = errors.New("the key is encrypted and needs a passphrase")
+	// ErrWrongPassphrase: decryption failed. The cipher cannot tell a wrong
+	// passphrase from a file that was altered.
+	ErrWrongPassphrase = errors.New("wrong passphrase, or the key file was altered")
+)
+
+// FileError is a file that is there and is not a good key file.
+type FileError struct {
+	Path   string
+	Reason string // never quotes the file: it may hold a seed
+}
+
+func (e *FileError) Error() string { return e.Path + ": " + e.Reason }
+
+// maxName bounds a name, in bytes, so that a file name can be made of it anywhere.
+const maxName = 64
+
+// ValidName says whether name may name a key: 1 to 64 of A-Z a-z 0-9 _ and -.
+func ValidName(name string) bool {
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return 0 < len(name) && len(name) <= maxName
+}
+
+// Public is the public half of an identity.
+type Public struct {
+	Name    string
+	Owner   string // may be empty
+	Key     ed25519.PublicKey
+	Created time.Time // zero if there was no .pub to say it
+
+	// What a Store found beside the .pub file; false out of ParsePublic.
+	Private   bool // there is a .key
+	Encrypted bool // which needs a passphrase
+}
+
+// Key is an identity that can sign. It is a crypto.Signer for Ed25519.
+//
+// The seed does not show in any formatting of a Key, nor of a struct that holds
+// one, nor in its JSON.
+type Key struct {
+	Name  string
+	Owner string // from the .pub, may be empty
+	// What a person should know and signing does not depend on: one lower-case
+	// line each, for example that others can read the key file.
+	Warnings []string
+
+	// A pointer, since fmt follows none below the top: that hides the seed
+	// even where it cannot call Format (an unexported field of type Key).
+	private *ed25519.PrivateKey
+}
+
+// Public returns the ed25519.PublicKey.
+func (k *Key) Public() crypto.PublicKey { return k.private.Public() }
+
+// Sign signs message as crypto/ed25519 does: message is not hashed and opts is
+// crypto.Hash(0).
+func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return k.private.Sign(rand, message, opts)
+}
+
+// Format implements fmt.Formatter: whatever the verb, the name and no seed.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "keys.Key(%s)", k.Name) }

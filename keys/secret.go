@@ -1,0 +1,153 @@
+package keys
+
+import (
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// FORMAT.md, "The private half".
+
+const (
+	kdfName    = "argon2id"
+	cipherName = "xchacha20poly1305"
+	saltSize   = 16
+)
+
+// kdfParams are Argon2id's: passes, memory in KiB, lanes.
+type kdfParams struct{ t, m, p uint32 }
+
+// defaultKDF is what the reference writes: some 0.15 s and 64 MiB.
+var defaultKDF = kdfParams{t: 3, m: 64 << 10, p: 1}
+
+// FORMAT.md, "Bounds": a file may ask for four times our memory and five times
+// our work, so that opening a hostile one costs a second and not the machine.
+const (
+	maxMemory = 256 << 10 // KiB
+	maxWork   = 1 << 20   // KiB times passes
+	maxLanes  = 16
+)
+
+// bad says what is wrong with k, or "".
+func (k kdfParams) bad() string {
+	switch {
+	case k.p < 1 || k.p > maxLanes:
+		return `"kdf_params": p is not between 1 and 16`
+	case k.m < 8*k.p || k.m > maxMemory: // RFC 9106, section 3.1
+		return `"kdf_params": m is not between 8 times p and 262144 (256 MiB)`
+	case k.t < 1 || uint64(k.t)*uint64(k.m) > maxWork:
+		return `"kdf_params": t times m is not between 1 and 1048576`
+	}
+	return ""
+}
+
+// secret is a .key file, read and found well-formed.
+type secret struct {
+	name string
+	seed []byte // of a plain one, else nil
+
+	kdf                     kdfParams
+	salt, nonce, ciphertext []byte
+}
+
+func (s *secret) encrypted() bool { return s.seed == nil }
+
+// parseSecret reads the .key file of name; its reason is "" if it is one.
+func parseSecret(b []byte, name string) (s *secret, reason string) {
+	o := parseObject(b, "v", "algorithm", "name", "seed", "kdf", "kdf_params", "salt", "cipher", "nonce", "ciphertext")
+	s = &secret{name: name}
+	o.header()
+	if o.str("name") != name {
+		o.fail(`"name" is not the file's`)
+	}
+	if !o.has("kdf") && !o.has("cipher") && !o.has("ciphertext") {
+		s.seed = o.bytes("seed", ed25519.SeedSize)
+		return s, o.reason
+	}
+	if o.has("seed") {
+		o.fail("both plain and encrypted")
+	}
+	o.is("kdf", kdfName)
+	o.is("cipher", cipherName)
+	k := o.object("kdf_params", "t", "m", "p")
+	s.kdf = kdfParams{t: k.uint("t"), m: k.uint("m"), p: k.uint("p")}
+	if k.reason != "" {
+		o.fail(`"kdf_params": ` + k.reason)
+	}
+	if bad := s.kdf.bad(); bad != "" {
+		o.fail(bad)
+	}
+	s.salt = o.bytes("salt", saltSize)
+	s.nonce = o.bytes("nonce", chacha20poly1305.NonceSizeX)
+	s.ciphertext = o.bytes("ciphertext", ed25519.SeedSize+chacha20poly1305.Overhead)
+	return s, o.reason
+}
+
+// formatSecret is the plain .key file of seed.
+func formatSecret(name string, seed []byte) []byte {
+	return indent(fmt.Sprintf(`{"v":1,"algorithm":"ed25519","name":%q,"seed":%q}`, name, b64(seed)))
+}
+
+// seal is the encrypted .key file of seed.
+func seal(name string, seed, passphrase []byte) []byte {
+	s := &secret{name: name, kdf: defaultKDF, salt: make([]byte, saltSize), nonce: make([]byte, chacha20poly1305.NonceSizeX)}
+	rand.Read(s.salt) // never fails: it ends the program instead
+	rand.Read(s.nonce)
+	s.ciphertext = s.aead(passphrase).Seal(nil, s.nonce, seed, s.aad())
+	return indent(fmt.Sprintf(`{"v":1,"algorithm":"ed25519","name":%q,"kdf":%q,"kdf_params":{"t":%d,"m":%d,"p":%d},"salt":%q,"cipher":%q,"nonce":%q,"ciphertext":%q}`,
+		name, kdfName, s.kdf.t, s.kdf.m, s.kdf.p, b64(s.salt), cipherName, b64(s.nonce), b64(s.ciphertext)))
+}
+
+// open decrypts the seed.
+func (s *secret) open(passphrase []byte) ([]byte, error) {
+	seed, err := s.aead(passphrase).Open(nil, s.nonce, s.ciphertext, s.aad())
+	if err != nil {
+		return nil, ErrWrongPassphrase
+	}
+	return seed, nil
+}
+
+// aead derives the key, which takes the memory and time that s.kdf asks for.
+func (s *secret) aead(passphrase []byte) cipher.AEAD {
+	key := argon2.IDKey(passphrase, s.salt, s.kdf.t, s.kdf.m, uint8(s.kdf.p), chacha20poly1305.KeySize)
+	// Give the 64 MiB back: a wrapper lives on for days in a few MB.
+	debug.FreeOSMemory()
+	a, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		panic(err) // the key has KeySize bytes
+	}
+	return a
+}
+
+// aad is what the cipher vouches for beside the seed: JCS of v, algorithm,
+// name, kdf, kdf_params and cipher. None of its strings needs an escape.
+func (s *secret) aad() []byte {
+	return fmt.Appendf(nil, `{"algorithm":"ed25519","cipher":%q,"kdf":%q,"kdf_params":{"m":%d,"p":%d,"t":%d},"name":%q,"v":1}`,
+		cipherName, kdfName, s.kdf.m, s.kdf.p, s.kdf.t, s.name)
+}
+
+// header checks the members that open both kinds of file.
+func (o *object) header() {
+	if o.uint("v") != 1 {
+		o.fail(`"v" is not 1, the only version known`)
+	}
+	o.is("algorithm", "ed25519")
+}
+
+func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// indent is the JSON text s in the lines that people expect of a small file.
+func indent[T string | []byte](s T) []byte {
+	v := jsontext.Value(s)
+	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
+		panic(err) // s is made by this package
+	}
+	return append(v, '\n')
+}

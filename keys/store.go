@@ -1,0 +1,305 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// Store is a folder of key files. Nothing is touched before a method is called.
+// Its methods may be called at the same time, by other processes too.
+type Store struct{ Dir string }
+
+func (s Store) keyPath(name string) string { return filepath.Join(s.Dir, name+".key") }
+func (s Store) pubPath(name string) string { return filepath.Join(s.Dir, name+".pub") }
+
+// Generate makes the identity name of owner, who may be "". Its seed is kept
+// encrypted with passphrase or, if that is nil, plain. The store's folder is
+// made if it is missing, mode 0700.
+//
+// The error wraps fs.ErrExist if either file is there already. One case is made
+// good instead: a .key without its .pub, as a crash between the two leaves it.
+// If the passphrase opens it, it gets a .pub and counts as made.
+func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if passphrase != nil && len(passphrase) == 0 {
+		return nil, errors.New("an empty passphrase protects nothing")
+	}
+	if err := durable.MkdirAll(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	haveKey, havePub := exists(s.keyPath(name)), exists(s.pubPath(name))
+	switch {
+	case haveKey && !havePub:
+		return s.finish(name, owner, passphrase)
+	case haveKey || havePub:
+		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
+	}
+
+	pub, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &Public{Name: name, Owner: owner, Key: pub, Created: time.Now(), Private: true, Encrypted: passphrase != nil}
+	var key []byte
+	if p.Encrypted {
+		key = seal(name, private.Seed(), passphrase)
+	} else {
+		key = formatSecret(name, private.Seed())
+	}
+	if err := durable.WriteNew(s.keyPath(name), key, 0o600); err != nil {
+		return nil, err
+	}
+	if err := durable.WriteNew(s.pubPath(name), FormatPublic(p), 0o644); err != nil {
+		os.Remove(s.keyPath(name)) // ours, just made, and used by nobody
+		return nil, err
+	}
+	return p, nil
+}
+
+// finish writes the .pub that a .key lacks.
+func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
+	exist := fmt.Errorf("key %q: %w", name, fs.ErrExist)
+	sec, _, err := s.secret(name)
+	if err != nil || sec.encrypted() != (passphrase != nil) {
+		return nil, exist
+	}
+	seed := sec.seed
+	if sec.encrypted() {
+		if seed, err = sec.open(passphrase); err != nil {
+			return nil, exist
+		}
+	}
+	p := &Public{Name: name, Owner: owner, Key: publicOf(seed), Created: time.Now(), Private: true, Encrypted: sec.encrypted()}
+	if err := durable.WriteNew(s.pubPath(name), FormatPublic(p), 0o644); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Load opens the key name. passphrase is called for an encrypted one only; it
+// may be nil.
+//
+// Errors: ErrNoKey, ErrPassphraseNeeded, ErrWrongPassphrase, what passphrase
+// returned, a *FileError for a file that is not as it must be or a .pub that is
+// another key's. A missing .pub and lax permissions are warnings: see Key.
+func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	sec, warnings, err := s.secret(name)
+	if err != nil {
+		return nil, err
+	}
+	pub, err := s.readPublic(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Somebody may be just making it: the .key is there first.
+		if unlock, lerr := s.lock(); lerr == nil {
+			unlock()
+			pub, err = s.readPublic(name)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		warnings = append(warnings, fmt.Sprintf("%s is missing: verification will not know this key (generate %q again to restore it)", s.pubPath(name), name))
+	case err != nil:
+		return nil, err
+	}
+
+	seed := sec.seed
+	if sec.encrypted() {
+		if seed, err = unlockSeed(sec, passphrase); err != nil {
+			return nil, fmt.Errorf("key %q: %w", name, err)
+		}
+	}
+	private := ed25519.NewKeyFromSeed(seed)
+	k := &Key{Name: name, Warnings: warnings, private: &private}
+	if pub != nil {
+		if !bytes.Equal(pub.Key, publicOf(seed)) {
+			return nil, s.foreign(name)
+		}
+		k.Owner = pub.Owner
+	}
+	return k, nil
+}
+
+func unlockSeed(sec *secret, passphrase func() ([]byte, error)) ([]byte, error) {
+	if passphrase == nil {
+		return nil, ErrPassphraseNeeded
+	}
+	p, err := passphrase()
+	if err != nil {
+		return nil, err
+	}
+	return sec.open(p)
+}
+
+// Public reads the public half of the key name, with no passphrase. A .pub that
+// stands alone or beside a .key in disorder is good: it verifies. Errors:
+// ErrNoKey, a *FileError for a .pub that is not as it must be, that belongs to
+// another (plain) key, or that is missing beside an encrypted .key.
+func (s Store) Public(name string) (*Public, error) {
+	p, err := s.look(name)
+	if p == nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// look is Public, and gives with a good .pub what is wrong with the .key.
+func (s Store) look(name string) (*Public, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	pub, err := s.readPublic(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	sec, _, err := s.secret(name)
+	switch {
+	case errors.Is(err, ErrNoKey) && pub != nil:
+		return pub, nil
+	case err != nil:
+		return pub, err
+	case pub == nil && sec.encrypted():
+		return nil, &FileError{s.pubPath(name), fmt.Sprintf("missing (generate %q again, with its passphrase, to restore it)", name)}
+	case pub == nil:
+		pub = &Public{Name: name, Key: publicOf(sec.seed)}
+	case !sec.encrypted() && !bytes.Equal(pub.Key, publicOf(sec.seed)):
+		return nil, s.foreign(name)
+	}
+	pub.Private, pub.Encrypted = true, sec.encrypted()
+	return pub, nil
+}
+
+// List gives what Public gives for every key in the store, by name. The error
+// joins (errors.Join) all that is in disorder; the list is good all the same.
+// A store that is not there yet is empty.
+func (s Store) List() ([]Public, error) {
+	es, err := os.ReadDir(s.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range es {
+		name, ext := strings.CutSuffix(e.Name(), ".key")
+		if !ext {
+			name, ext = strings.CutSuffix(e.Name(), ".pub")
+		}
+		if ext && ValidName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var list []Public
+	var errs []error
+	for _, name := range slices.Compact(names) {
+		p, err := s.look(name)
+		if p != nil {
+			list = append(list, *p)
+		}
+		errs = append(errs, err)
+	}
+	return list, errors.Join(errs...)
+}
+
+// secret reads the .key of name, and what a person should know about the file.
+func (s Store) secret(name string) (*secret, []string, error) {
+	path := s.keyPath(name)
+	b, mode, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("key %q in %s: %w", name, s.Dir, ErrNoKey)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(b)
+	sec, reason := parseSecret(b, name)
+	if reason != "" {
+		return nil, nil, &FileError{path, reason}
+	}
+	return sec, s.lax(path, mode), nil
+}
+
+// lax warns of permissions that let others read the key or put another in its
+// place. Windows has no such bits: a home folder is its user's there.
+func (s Store) lax(path string, mode fs.FileMode) (warnings []string) {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	if mode&0o077 != 0 {
+		warnings = append(warnings, fmt.Sprintf("others have access to %s (mode %04o): chmod 600 it", path, mode))
+	}
+	if st, err := os.Stat(s.Dir); err == nil && st.Mode()&0o022 != 0 {
+		warnings = append(warnings, fmt.Sprintf("others can change %s (mode %04o): chmod 700 it", s.Dir, st.Mode().Perm()))
+	}
+	return warnings
+}
+
+// readPublic reads the .pub of name, alone.
+func (s Store) readPublic(name string) (*Public, error) {
+	path := s.pubPath(name)
+	b, _, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p, reason := parsePublic(b)
+	if reason == "" && p.Name != name {
+		reason = `"name" is not the file's`
+	}
+	if reason != "" {
+		return nil, &FileError{path, reason}
+	}
+	return p, nil
+}
+
+func (s Store) foreign(name string) error {
+	return &FileError{s.pubPath(name), fmt.Sprintf("not the public key of %s.key", name)}
+}
+
+// lock keeps other generators out until unlock is called.
+func (s Store) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(s.Dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.Lock(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil // closing unlocks
+}
+
+func checkName(name string) error {
+	if !ValidName(name) {
+		return fmt.Errorf("%q cannot name a key: 1 to %d of A-Z a-z 0-9 _ -", name, maxName)
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func publicOf(seed []byte) ed25519.PublicKey {
+	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+}
