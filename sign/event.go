@@ -1,0 +1,72 @@
+package sign
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// A Member of an event: a name of lower-case letters and underscores, and a
+// value in canonical form.
+type Member struct {
+	Name  string
+	Value []byte
+}
+
+// Event makes a signed event for the log, a statement about the log itself and
+// not about a call (FORMAT.md, "Event"). kind is what its member "type" says.
+// It fails for a member whose name is taken or whose value is not canonical.
+func (s *Signer) Event(kind string, now time.Time, members []Member) (*Receipt, error) {
+	now = now.UTC()
+	if y := now.Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("sign at %v: no time of RFC 3339", now)
+	}
+	var nonce [idLen]byte
+	newNonce(&nonce)
+	all := append(slices.Clone(members),
+		Member{"nonce", canon.AppendString(nil, string(nonce[:]))},
+		Member{"signer", s.signer},
+		Member{"ts", now.AppendFormat(nil, `"`+timeFormat+`"`)},
+		Member{"type", canon.AppendString(nil, kind)},
+		Member{"v", []byte("1")})
+	message, err := appendMembers(nil, all)
+	if err != nil {
+		return nil, fmt.Errorf("make an event %q: %w", kind, err)
+	}
+	id, sig, err := s.sign("evt_", message)
+	if err != nil {
+		return nil, err
+	}
+	b, err := appendMembers(nil, append(all,
+		Member{"id", canon.AppendString(nil, id)},
+		Member{"sig", canon.AppendString(nil, sig)}))
+	if err != nil {
+		return nil, fmt.Errorf("make an event %q: %w", kind, err)
+	}
+	return &Receipt{ID: id, JSON: b, Record: b}, nil
+}
+
+// appendMembers appends an object in canonical form; it sorts members.
+func appendMembers(b []byte, members []Member) ([]byte, error) {
+	slices.SortFunc(members, func(x, y Member) int { return strings.Compare(x.Name, y.Name) })
+	b = append(b, '{')
+	for i, m := range members {
+		switch {
+		case m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz_") != "":
+			return nil, fmt.Errorf("member %q has a bad name", m.Name)
+		case i > 0 && members[i-1].Name == m.Name:
+			return nil, fmt.Errorf("member %q stands twice", m.Name)
+		case !canon.IsCanonical(m.Value):
+			return nil, fmt.Errorf("member %q is not canonical", m.Name)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(canon.AppendString(b, m.Name), ':')
+		b = append(b, m.Value...)
+	}
+	return append(b, '}'), nil
+}

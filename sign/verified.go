@@ -1,0 +1,70 @@
+package sign
+
+import (
+	"crypto/ed25519"
+	"time"
+)
+
+// Verified is what a receipt or event says. From [Verify] it is established
+// that the keys in Signers signed it; from [Read] nothing is.
+type Verified struct {
+	Version int    // 1 to 4
+	Type    string // of an event, such as "torn_line"; empty for a receipt
+	ID      string
+
+	// What was asked for. In a version 3 receipt all of it is from the
+	// receipt of the agent that it embeds; an event has none of it.
+	Tool, Target, Transport  string
+	Session, CallID, TraceID string    // empty: not in the receipt
+	ParentID                 string    // parent_receipt_id
+	EmbeddedID               string    // id of the receipt in a version 3 receipt
+	ParamsHash               string    // "sha256:" and hex
+	Params                   []byte    // canonical JSON; nil if the receipt has null
+	paramsRaw                []byte    // b64
+	Exact                    bool      // signed by their bytes, which are in the receipt (params_raw)
+	HashOnly                 bool      // the arguments are not in the receipt, only their hash
+	Time                     time.Time // of the request: ts, ts_request, or ts of the embedded receipt; ts of an event
+	Responded                time.Time // ts_response; zero if there is none
+	Expires                  time.Time // exp; zero if there is none
+	ResponseHash             string    // response.content_hash, or action.response_hash
+	Outcome                  Outcome
+
+	// Signers are the keys that signed, each with the name it gave itself.
+	// Whoever holds a key can claim any name: it is the key that must be
+	// known to the caller.
+	Signers []Party
+
+	// Doubts are what a valid signature does not settle, one phrase each,
+	// such as a response dated before its request.
+	Doubts []string
+}
+
+// An Outcome is what became of a request, in a receipt of version 2 or 3. Status
+// is "verified", "rejected", "requires_approval", "executed" or "failed", or
+// empty if the receipt does not say.
+type Outcome struct{ Status, Reason, Error string }
+
+// A Party is a signer. Role is "agent" for who asked, "server" for who answered
+// (version 3), and "root" for who delegated authority (version 4).
+type Party struct {
+	Role, Name, Owner string
+	Key               ed25519.PublicKey
+}
+
+// Expired reports whether the receipt has an expiry and it is before at. In a
+// log, expiry never invalidates a record.
+func (v *Verified) Expired(at time.Time) bool { return !v.Expires.IsZero() && v.Expires.Before(at) }
+
+// Arguments returns the arguments that the receipt holds: the JSON text Params,
+// or for an exact receipt the bytes as they were sent. It is nil if there are
+// none or only their hash is there.
+func (v *Verified) Arguments() []byte {
+	if !v.Exact {
+		return v.Params
+	}
+	raw, err := base64Strict.DecodeString(string(v.paramsRaw))
+	if err != nil {
+		return nil
+	}
+	return raw
+}
