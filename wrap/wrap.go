@@ -1,1 +1,185 @@
+// Package wrap stands between an MCP client and a stdio server: it starts the
+// server, passes every byte both ways, and for each tools/call makes a signed
+// receipt, appends it to the log, and puts it into the request before the
+// server may see it.
+//
+// What a reader of the code should know:
+//
+//	wrap.go       Run: the order of a session, from start to exit status
+//	process*.go   the server: start, signals, guard, end, per platform
+//	pump.go       client to server: lines, gate, record, splice
+//	gate.go       which lines are calls, which are refused
+//	splice.go     the receipt into the line
+//	record.go     calls to receipts in the log
+//	outlet.go     server to client, and our replies between its lines
+//
+// The promises are those of the README: evidence before action, no call
+// unseen, not a byte changed, nothing added to fail.
 package wrap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// DefaultMaxCall is how long a line from the client may be, in bytes, if
+// Options do not say.
+const DefaultMaxCall = 64 << 20
+
+// DefaultMetaKey is the member of params._meta that carries the receipt: the
+// name that the reference implementation uses.
+const DefaultMetaKey = "_signet"
+
+// Options say what to wrap and how to record it. Command, Audit and Signer
+// must be set; the rest may be zero.
+type Options struct {
+	// Command is the server: a name looked up in PATH or a path, and its
+	// arguments.
+	Command []string
+	// Env is the server's environment. nil: ours.
+	Env []string
+
+	// Stdin, Stdout and Stderr are the client's ends. nil: the process's own.
+	// Run closes Stdin if the server stops reading.
+	Stdin, Stdout, Stderr *os.File
+
+	// Audit is the folder of the log. Nothing is made there before the first
+	// call.
+	Audit string
+	// Signer opens the agent's key. It is called at the first tools/call, and
+	// again at later ones as long as it fails.
+	Signer func() (*sign.Signer, error)
+
+	// Target is the action's target in each receipt. "": from Command.
+	Target string
+	// HashOnly leaves the arguments out of the receipts.
+	HashOnly bool
+	// FailOpen forwards calls that cannot be recorded, unsigned.
+	FailOpen bool
+	// NoSync leaves it to the system when records reach the disk.
+	NoSync bool
+	// MetaKey is the member of params._meta for the receipt. "": _signet.
+	MetaKey string
+	// MaxCall is the longest line taken from the client, in bytes. 0: 64 MiB.
+	MaxCall int
+	// Verbose says on stderr what was recorded.
+	Verbose bool
+}
+
+// Exit is how the server ended, and so how the wrapper must end.
+type Exit struct {
+	Code   int
+	Signal os.Signal // what killed the server; nil if it exited
+}
+
+// StartError is a server that could not be started.
+type StartError struct {
+	// Status is the exit status for it, as env(1) and shells have it: 127 not
+	// found, 126 found but not executable, 125 our own failure.
+	Status int
+	Err    error
+	Hint   string
+}
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Run starts the server and relays until it has ended. The error is a
+// *StartError; once the server runs, whatever happens ends in its Exit.
+//
+// No handshake is assumed: sessions begin with initialize or, since
+// 2026-07-28, with server/discover or any request.
+func Run(o Options) (Exit, error) {
+	o.setDefaults()
+	signals := catchSignals()
+	defer signals.release()
+	harden()
+
+	srv, err := startServer(o)
+	if err != nil {
+		return Exit{}, err
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	end := signals.relayTo(srv, stop)
+
+	out := &outlet{w: o.Stdout}
+	rec := newRecorder(o)
+	p := &pump{
+		client: newLineReader(o.Stdin, o.MaxCall),
+		server: srv.stdin,
+		gate:   gate{metaKey: o.MetaKey},
+		rec:    rec,
+		out:    out,
+		say:    rec.say,
+	}
+	go func() {
+		if err := p.run(); err != nil {
+			// The server reads no more. The client must see that as it would
+			// see it of the server itself: its next write fails.
+			o.Stdin.Close()
+		}
+	}()
+	replies := newRelay(srv.stdout, out)
+	go replies.run()
+
+	<-srv.done
+	// Replies in flight come first, then records, then the exit status.
+	replies.drain(drainSilence, end.deadline)
+	srv.finish(end)
+	p.finish()
+	rec.finish()
+	out.finish()
+	return srv.exit(), nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Stdin == nil {
+		o.Stdin = os.Stdin
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
+	if o.MetaKey == "" {
+		o.MetaKey = DefaultMetaKey
+	}
+	if o.MaxCall <= 0 {
+		o.MaxCall = DefaultMaxCall
+	}
+	if o.Target == "" {
+		o.Target = targetOf(o.Command)
+	}
+}
+
+// speaker writes the few lines a person must know to stderr.
+type speaker struct {
+	w     io.Writer
+	count atomic.Int64
+}
+
+// maxSaid bounds the lines of one session: whoever sends a million bad lines
+// must not fill a client's log with them.
+const maxSaid = 100
+
+func (s *speaker) say(format string, a ...any) {
+	switch n := s.count.Add(1); {
+	case n < maxSaid:
+		fmt.Fprintf(s.w, "signet-wrap: "+format+"\n", a...)
+	case n == maxSaid:
+		fmt.Fprintf(s.w, "signet-wrap: saying no more in this session\n")
+	}
+}
+
+// errStopped is a call that came when the session was already over.
+var errStopped = errors.New("the session is over")

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	ucli "github.com/urfave/cli/v2"
+)
+
+const demoHelp = `signet-wrap demo: a session from end to end, with nothing else installed
+
+USAGE
+  signet-wrap demo
+
+Wraps a small built-in MCP server in a temporary folder, calls a tool through
+it, and shows the call, its receipt as the server got it, the log, a good
+verification; then changes one byte of the log and shows that it is noticed.
+Your own keys and log are not touched.
+
+EXIT STATUS
+  0 all went as it should, 1 it did not
+`
+
+func (c *command) demoVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "demo",
+		Usage:              "a session from end to end",
+		CustomHelpTemplate: demoHelp,
+		OnUsageError:       usageError,
+		Flags:              []ucli.Flag{&ucli.StringFlag{Name: "serve", Hidden: true, Usage: "be the demo's server, and copy its input to this file"}},
+		Action: func(u *ucli.Context) error {
+			if copyTo := u.String("serve"); copyTo != "" {
+				return c.demoServe(copyTo)
+			}
+			if a := c.args(u); len(a) > 0 {
+				return misuse("signet-wrap demo", "demo takes no arguments, not %q", a[0])
+			}
+			return c.demo()
+		},
+	}
+}
+
+// The demo's one tool and the call that is made of it.
+const demoTool = "delete_rows"
+
+var demoArguments = map[string]any{"table": "orders", "where": "year < 2020"}
+
+func (c *command) demo() (err error) {
+	dir, err := os.MkdirTemp("", "signet-wrap-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	received := filepath.Join(dir, "received")
+	home := filepath.Join(dir, "home")
+	// What would stand in a client's configuration: our flags, "--", a server.
+	args := []string{"--home", home, "--", self, "demo", "--serve", received}
+
+	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")
+	c.show("signet-wrap --home %s -- %s demo --serve ...", "DIR", "signet-wrap")
+	answer, err := demoCall(c.ctx, self, args)
+	if err != nil {
+		return fmt.Errorf("running the demo's session: %w", err)
+	}
+	call, err := json.Marshal(demoArguments)
+	if err != nil {
+		return err
+	}
+	c.show("call   %s %s", demoTool, call)
+	c.show("answer %s", answer)
+
+	c.step("2. The server got the call with a signed receipt in it, written to the log before.")
+	receipt, err := demoReceipt(received)
+	if err != nil {
+		return err
+	}
+	c.show("%s", receipt)
+
+	c.step("3. The log.")
+	if err := c.again("--home", home, "audit"); err != nil {
+		return err
+	}
+	c.step("4. The log, verified.")
+	if err := c.again("--home", home, "verify", "--chain"); err != nil {
+		return err
+	}
+
+	c.step("5. Somebody edits one byte: year < 2020 becomes year < 2021.")
+	if err := demoTamper(filepath.Join(home, "audit")); err != nil {
+		return err
+	}
+	var s status
+	if err := c.again("--home", home, "verify", "--chain"); !errors.As(err, &s) || int(s) != exitFailed {
+		return fmt.Errorf("the edit was not noticed: %v", err)
+	}
+	c.step("It was noticed. To wrap a server of your own, see `signet-wrap --help`.")
+	return nil
+}
+
+func (c *command) step(s string) { fmt.Fprintf(c.Stdout, "\n%s\n", s) }
+
+// show prints indented, as what a machine said.
+func (c *command) show(format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	for _, l := range strings.Split(text, "\n") {
+		fmt.Fprintf(c.Stdout, "    %s\n", clean(l))
+	}
+}
+
+// again runs another verb in this process, as a person would type it.
+func (c *command) again(args ...string) error {
+	shown := append([]string{"signet-wrap"}, args[2:]...) // without --home DIR, which is the demo's own
+	fmt.Fprintf(c.Stdout, "    $ %s\n", strings.Join(shown, " "))
+	other := &command{System: c.System, ctx: c.ctx}
+	return other.app().RunContext(c.ctx, append([]string{"signet-wrap"}, args...))
+}
+
+// demoCall starts the wrapper as an MCP client does and makes one call.
+func demoCall(ctx context.Context, self string, args []string) (answer string, err error) {
+	t := transport.NewStdio(self, os.Environ(), args...)
+	cl := client.NewClient(t)
+	if err := cl.Start(ctx); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, cl.Close()) }()
+	if stderr, ok := client.GetStderr(cl); ok {
+		go io.Copy(os.Stderr, stderr)
+	}
+	hello := mcp.InitializeRequest{}
+	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
+	hello.Params.ClientInfo = mcp.Implementation{Name: "demo-client", Version: "1"}
+	if _, err := cl.Initialize(ctx, hello); err != nil {
+		return "", err
+	}
+	call := mcp.CallToolRequest{}
+	call.Params.Name, call.Params.Arguments = demoTool, demoArguments
+	result, err := cl.CallTool(ctx, call)
+	if err != nil {
+		return "", err
+	}
+	for _, part := range result.Content {
+		if text, ok := part.(mcp.TextContent); ok {
+			answer += text.Text
+		}
+	}
+	return answer, nil
+}
+
+// demoServe is the server: one tool, and a copy of all that it is sent.
+func (c *command) demoServe(copyTo string) error {
+	f, err := os.OpenFile(copyTo, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s := server.NewMCPServer("demo-server", "1")
+	s.AddTool(mcp.NewTool(demoTool,
+		mcp.WithDescription("Pretends to delete rows of a table."),
+		mcp.WithString("table", mcp.Required()),
+		mcp.WithString("where", mcp.Required()),
+	), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText(fmt.Sprintf("deleted 12 rows of %s (not really)", r.GetString("table", "?"))), nil
+	})
+	return server.NewStdioServer(s).Listen(c.ctx, io.TeeReader(c.Stdin, f), c.Stdout)
+}
+
+// demoReceipt finds the receipt in what the server received.
+func demoReceipt(received string) (string, error) {
+	b, err := os.ReadFile(received)
+	if err != nil {
+		return "", err
+	}
+	for _, l := range bytes.Split(b, []byte("\n")) {
+		var m struct {
+			Method string
+			Params struct {
+				Meta map[string]json.RawMessage `json:"_meta"`
+			}
+		}
+		if json.Unmarshal(l, &m) != nil || m.Method != "tools/call" {
+			continue
+		}
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, m.Params.Meta["_signet"], "", "  "); err != nil {
+			return "", fmt.Errorf("reading the receipt that the server got: %w", err)
+		}
+		return pretty.String(), nil
+	}
+	return "", errors.New("the server got no call")
+}
+
+// demoTamper edits one byte of the log, as an attacker might.
+func demoTamper(audit string) error {
+	files, err := filepath.Glob(filepath.Join(audit, "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("there is no log in %s", audit)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		return err
+	}
+	edited := bytes.Replace(b, []byte("2020"), []byte("2021"), 1)
+	if bytes.Equal(b, edited) {
+		return errors.New("the log does not hold the call")
+	}
+	return os.WriteFile(files[0], edited, 0o600)
+}

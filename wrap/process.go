@@ -1,0 +1,126 @@
+package wrap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// server is the real server: a child process in its own group, our ends of
+// its stdin and stdout, its stderr being ours.
+type server struct {
+	stdin, stdout *os.File
+	group         group
+	done          chan struct{} // closed when it has ended and state is set
+	state         *os.ProcessState
+}
+
+// secretEnv are the variables that are for us alone; all others go to the
+// server, tokens too, because it needs them.
+var secretEnv = []string{"SIGNET_PASSPHRASE"}
+
+// startServer starts the command of o. It reads no key and makes no file.
+func startServer(o Options) (*server, error) {
+	cmd := exec.Command(o.Command[0], o.Command[1:]...)
+	if cmd.Err != nil {
+		return nil, startError(o, cmd.Err)
+	}
+	cmd.Env = withoutSecrets(o.Env)
+	// Pipes of our own: with StdoutPipe, Wait closes the pipe while output is
+	// still in it.
+	theirIn, ourOut, err := os.Pipe()
+	if err != nil {
+		return nil, startError(o, err)
+	}
+	ourIn, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, startError(o, err)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, o.Stderr
+	prepareCommand(cmd)
+
+	s := &server{stdin: ourOut, stdout: ourIn, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// On Linux the server is killed when the thread that started it ends
+		// (golang/go#27505), so that thread is kept until the server is gone.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait() // its error is in the state
+			s.state = cmd.ProcessState
+			close(s.done)
+		}
+	}()
+	err = <-started
+	theirIn.Close()
+	theirOut.Close()
+	if err != nil {
+		ourIn.Close()
+		ourOut.Close()
+		return nil, startError(o, err)
+	}
+	s.group = newGroup(cmd.Process)
+	return s, nil
+}
+
+func withoutSecrets(env []string) []string {
+	out := make([]string, 0, len(env))
+next:
+	for _, e := range env {
+		for _, secret := range secretEnv {
+			if name, _, _ := strings.Cut(e, "="); sameEnv(name, secret) {
+				continue next
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// startError says in one line what was tried.
+func startError(o Options, err error) *StartError {
+	name := o.Command[0]
+	switch {
+	case errors.Is(err, exec.ErrDot):
+		return &StartError{127, fmt.Errorf("cannot start %q: it is only in the current folder", name), fmt.Sprintf("write .%c%s", os.PathSeparator, name)}
+	case errors.Is(err, exec.ErrNotFound):
+		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
+			"clients start servers with a short PATH; give the command's full path"}
+	case errors.Is(err, fs.ErrNotExist) && !exists(name):
+		return &StartError{127, fmt.Errorf("cannot find the server command %q", name), "check the path in the client's configuration"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &StartError{126, fmt.Errorf("cannot start %q: the interpreter that it names is missing", name), "check its first line"}
+	case errors.Is(err, fs.ErrPermission):
+		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)}
+	case notExecutable(err):
+		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, err), "put its interpreter in front, such as node or python3"}
+	}
+	return &StartError{125, fmt.Errorf("cannot start %q: %w", name, err), ""}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// killAfter is how long a server may take to end when we were told to: the
+// SDKs kill us 2 s after they asked.
+const killAfter = 1500 * time.Millisecond
+
+// ending is what is known of an end that was asked for from outside.
+type ending struct {
+	at atomic.Int64 // unix nanoseconds by when all must be gone; 0: nobody asked
+}
+
+func (e *ending) deadline() (time.Time, bool) {
+	at := e.at.Load()
+	return time.Unix(0, at), at != 0
+}

@@ -1,0 +1,138 @@
+package wrap
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// pump carries the client's lines to the server: in order, each as it came,
+// but for the receipts. Lines that arrive together, or while a sync runs, are
+// recorded together and share the next sync.
+type pump struct {
+	client *lineReader
+	server *os.File
+	gate   gate
+	rec    *recorder
+	out    *outlet
+	say    func(format string, a ...any)
+
+	recording sync.Mutex // held while receipts are written
+	finished  bool       // guarded by recording
+}
+
+// maxTogether bounds the calls recorded under one hold of the log's lock, so
+// that other wrappers get their turn.
+const maxTogether = 128
+
+// run relays until the client's end of input, then closes the server's stdin.
+// The error is the server's refusal to read.
+func (p *pump) run() error {
+	defer p.server.Close()
+	w := bufio.NewWriterSize(p.server, readSize)
+	var lines []line
+	for {
+		var err error
+		lines, err = p.client.more(lines[:0])
+		for rest := lines; len(rest) > 0; {
+			n, err := p.forward(w, rest)
+			if err != nil {
+				return err
+			}
+			rest = rest[n:]
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			p.say("reading from the client: %v", err)
+			return nil
+		}
+	}
+}
+
+// forward handles the first of lines and says how many it took: one, or, from
+// a call on, all that may be recorded together with it. What stands before a
+// call does not wait for its disk.
+func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
+	v := p.judge(lines[0])
+	if len(v.calls) == 0 {
+		return 1, p.pass(w, lines[0], v)
+	}
+	if err := w.Flush(); err != nil {
+		return 0, err
+	}
+	group, calls := []verdict{v}, v.calls
+	for len(group) < len(lines) && len(calls) < maxTogether {
+		v := p.judge(lines[len(group)])
+		group = append(group, v)
+		calls = append(calls, v.calls...)
+	}
+	receipts, failed := p.record(calls)
+	for i, v := range group {
+		var err error
+		switch n := len(v.calls); {
+		case n == 0:
+			err = p.pass(w, lines[i], v)
+		case failed != nil:
+			p.refuse(v, codeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
+		default:
+			err = splice(w, lines[i].bytes, v.calls, receipts[:n])
+			receipts = receipts[n:]
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(group), nil
+}
+
+// judge is the gate's verdict, also for a line that was too long to hold.
+func (p *pump) judge(l line) verdict {
+	if !l.tooLong {
+		return p.gate.judge(l.bytes)
+	}
+	v := refuse(codeInvalid, "a line of %d bytes is longer than --max-call (%d bytes)", l.length, p.client.max)
+	if l.id != "" {
+		v.ids = []string{l.id}
+	}
+	return v
+}
+
+// pass forwards a line without calls, unless it is refused.
+func (p *pump) pass(w *bufio.Writer, l line, v verdict) error {
+	if v.refusal != nil {
+		p.refuse(v, v.refusal.code, "refused, not forwarded: "+v.refusal.reason)
+		return nil
+	}
+	_, err := w.Write(l.bytes)
+	return err
+}
+
+// record is the recorder's, unless the session is over.
+func (p *pump) record(calls []call) ([][]byte, error) {
+	p.recording.Lock()
+	defer p.recording.Unlock()
+	if p.finished {
+		return nil, errStopped
+	}
+	return p.rec.record(calls)
+}
+
+// finish waits for the records under way and lets no more begin.
+func (p *pump) finish() {
+	p.recording.Lock()
+	defer p.recording.Unlock()
+	p.finished = true
+}
+
+// refuse answers a line that is not forwarded, and says so on stderr.
+func (p *pump) refuse(v verdict, code int, message string) {
+	p.out.reply(errorReply(v, code, "signet-wrap: "+message))
+	p.say("%s", message)
+}

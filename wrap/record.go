@@ -1,0 +1,197 @@
+package wrap
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// recorder makes calls into receipts in the log. Until the first call it
+// touches nothing: clients start servers to probe them, and throw them away.
+type recorder struct {
+	speaker
+	opts    Options
+	session string
+
+	mu     sync.Mutex // guards all below
+	signer *sign.Signer
+	log    *chain.Log
+	gap    gap
+}
+
+// gap is a run of calls that were forwarded without a record (--fail-open).
+type gap struct {
+	count    int
+	from, to time.Time
+	reason   string
+}
+
+func newRecorder(o Options) *recorder {
+	return &recorder{speaker: speaker{w: o.Stderr}, opts: o, session: "ses_" + randomHex(16)}
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// record appends a receipt for each call, in order, and returns them as they
+// travel in the requests. When it returns without an error they are in the
+// log and, unless NoSync, on the disk. With FailOpen there is no error, but
+// the receipts may be nil.
+func (r *recorder) record(calls []call) ([][]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	receipts, err := r.append(calls)
+	if err == nil {
+		return receipts, nil
+	}
+	if !r.opts.FailOpen {
+		return nil, err
+	}
+	r.widen(len(calls), err)
+	return make([][]byte, len(calls)), nil
+}
+
+// append is record without fail-open. It needs mu.
+func (r *recorder) append(calls []call) ([][]byte, error) {
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	drafts := make([]*sign.Draft, len(calls))
+	for i, c := range calls {
+		var err error
+		drafts[i], err = r.signer.Prepare(sign.Action{
+			Tool:      c.tool,
+			Arguments: c.arguments,
+			HashOnly:  r.opts.HashOnly,
+			Target:    r.opts.Target,
+			Transport: "stdio",
+			Session:   r.session,
+			CallID:    c.id,
+			TraceID:   c.traceID,
+			ParentID:  c.carried,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	// A gap is closed before the calls that come after it.
+	gap := 0
+	if r.gap.count > 0 {
+		gap = 1
+	}
+	receipts := make([][]byte, len(calls))
+	err := r.log.Append(gap+len(calls), func(i int, now time.Time) ([]byte, error) {
+		if i < gap {
+			return r.gapEvent(now)
+		}
+		receipt, err := drafts[i-gap].Sign(now)
+		if err != nil {
+			return nil, err
+		}
+		receipts[i-gap] = receipt.JSON
+		return receipt.Record, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.closed()
+	if r.opts.Verbose {
+		for _, c := range calls {
+			r.say("recorded %q (%s)", c.tool, c.id)
+		}
+	}
+	return receipts, nil
+}
+
+// open readies key and log. It needs mu.
+func (r *recorder) open() error {
+	if r.signer == nil {
+		signer, err := r.opts.Signer()
+		if err != nil {
+			return err
+		}
+		r.signer = signer
+	}
+	if r.log == nil {
+		r.log = chain.New(r.opts.Audit, chain.Options{NoSync: r.opts.NoSync, Event: r.event})
+	}
+	return nil
+}
+
+// event signs the log's own events, such as a torn line set aside.
+func (r *recorder) event(kind string, now time.Time, members []chain.Member) ([]byte, error) {
+	converted := make([]sign.Member, len(members))
+	for i, m := range members {
+		converted[i] = sign.Member(m)
+	}
+	receipt, err := r.signer.Event(kind, now, converted)
+	if err != nil {
+		return nil, err
+	}
+	r.say("the log needed mending: %s", kind)
+	return receipt.Record, nil
+}
+
+// widen adds calls to the gap. It needs mu.
+func (r *recorder) widen(count int, cause error) {
+	now := time.Now()
+	if r.gap.count == 0 {
+		r.gap.from, r.gap.reason = now, cause.Error()
+		r.say("calls are forwarded UNSIGNED, because they cannot be recorded: %v", cause)
+	}
+	r.gap.count += count
+	r.gap.to = now
+}
+
+// closed notes that the gap, if there was one, is in the log. It needs mu.
+func (r *recorder) closed() {
+	if r.gap.count > 0 {
+		r.say("recording again; the gap of %d calls is in the log", r.gap.count)
+		r.gap = gap{}
+	}
+}
+
+// gapEvent is the record of a gap, chain/FORMAT.md "Events".
+func (r *recorder) gapEvent(now time.Time) ([]byte, error) {
+	receipt, err := r.signer.Event("gap", now, []sign.Member{
+		{Name: "calls", Value: strconv.AppendInt(nil, int64(r.gap.count), 10)},
+		{Name: "from", Value: timeJSON(r.gap.from)},
+		{Name: "reason", Value: appendQuoted(nil, r.gap.reason)},
+		{Name: "session", Value: appendQuoted(nil, r.session)},
+		{Name: "to", Value: timeJSON(r.gap.to)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Record, nil
+}
+
+func timeJSON(t time.Time) []byte {
+	return []byte(`"` + t.UTC().Format("2006-01-02T15:04:05.000Z") + `"`)
+}
+
+// finish makes a last try to record the gap, and lets the log go.
+func (r *recorder) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gap.count > 0 {
+		if _, err := r.append(nil); err != nil {
+			r.count.Store(0) // this one must be said
+			r.say("%d calls were forwarded unsigned, and the log does not know of them: %v", r.gap.count, err)
+		}
+	}
+	if r.log != nil {
+		if err := r.log.Close(); err != nil {
+			fmt.Fprintf(r.w, "signet-wrap: closing the log: %v\n", err)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package wrap
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// drainSilence is how long the wrapper waits for more output after the server
+// has exited while something it started still holds its stdout.
+const drainSilence = 500 * time.Millisecond
+
+// relay copies the server's stdout to the client as it comes.
+type relay struct {
+	from *os.File
+	to   *outlet
+
+	done  chan struct{} // closed when there is no more to copy
+	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
+}
+
+func newRelay(from *os.File, to *outlet) *relay {
+	return &relay{from: from, to: to, done: make(chan struct{})}
+}
+
+func (r *relay) run() {
+	defer close(r.done)
+	// A client that closed our stdout makes the server's next write fail, as
+	// it would without us (2025-11-25, basic/lifecycle, shutdown).
+	defer r.from.Close()
+	buf := make([]byte, readSize)
+	for {
+		r.since.Store(time.Now().UnixNano())
+		n, err := r.from.Read(buf)
+		r.since.Store(0)
+		if n > 0 {
+			if _, err := r.to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// drain returns when the output has ended, or none has come for the time of
+// silence, or at the deadline if there is one.
+func (r *relay) drain(silence time.Duration, deadline func() (time.Time, bool)) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.done:
+			return
+		case now := <-tick.C:
+			if since := r.since.Load(); since != 0 && now.UnixNano()-since > int64(silence) {
+				return
+			}
+			if at, ok := deadline(); ok && now.After(at) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package wrap
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxEchoedID bounds the id that an error reply repeats, in bytes. Real ids
+// are a number or a UUID; the bound keeps a hostile one from being sent back
+// in megabytes.
+const maxEchoedID = 1024
+
+// echoableID is raw as an id for a reply: JSON-RPC 2.0 section 4 allows
+// strings and numbers (and null, which a reply without an id has anyway).
+func echoableID(raw []byte) (string, bool) {
+	v := jsontext.Value(raw)
+	if len(raw) > maxEchoedID || !v.IsValid() || v.Kind() != '"' && v.Kind() != '0' {
+		return "", false
+	}
+	return strings.TrimSpace(string(raw)), true
+}
+
+// errorReply is the line that answers the ids of v with an error. A line
+// without an id is answered too, with a null id, so that nothing is dropped
+// in silence.
+func errorReply(v verdict, code int, message string) []byte {
+	ids := v.ids
+	if len(ids) == 0 {
+		ids = []string{"null"}
+	}
+	var b []byte
+	if v.batch {
+		b = append(b, '[')
+	}
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"jsonrpc":"2.0","id":`...)
+		b = append(b, id...)
+		b = append(b, `,"error":{"code":`...)
+		b = strconv.AppendInt(b, int64(code), 10)
+		b = append(b, `,"message":`...)
+		b = appendQuoted(b, message)
+		b = append(b, "}}"...)
+	}
+	if v.batch {
+		b = append(b, ']')
+	}
+	return append(b, '\n')
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\ufffd"))
+	return dst
+}
+
+// idFinder picks the id out of a message that cannot be read as JSON or is too
+// long to hold, so that its sender gets an answer instead of waiting. It sees
+// the message in pieces and keeps next to nothing of it.
+type idFinder struct {
+	depth    int
+	inString bool
+	escaped  bool
+	word     []byte // the start of the last string, to know "id" by
+	reading  bool   // behind "id":, at depth 1
+	value    []byte // what stands there so far
+	found    string // the last id read to its end
+}
+
+// Write takes the next piece. It never fails.
+func (f *idFinder) Write(p []byte) (int, error) {
+	for _, c := range p {
+		f.next(c)
+	}
+	return len(p), nil
+}
+
+func (f *idFinder) next(c byte) {
+	if f.reading && !f.inString && (c == ',' || c == '}') {
+		f.found, f.reading = string(f.value), false
+	}
+	if f.reading && len(f.value) <= maxEchoedID {
+		f.value = append(f.value, c)
+	}
+	if f.inString {
+		switch {
+		case f.escaped:
+			f.escaped = false
+		case c == '\\':
+			f.escaped = true
+		case c == '"':
+			f.inString = false
+			return
+		}
+		if len(f.word) < 3 {
+			f.word = append(f.word, c)
+		}
+		return
+	}
+	switch c {
+	case '"':
+		f.inString, f.word = true, f.word[:0]
+	case ':':
+		if f.depth == 1 && string(f.word) == "id" {
+			f.reading, f.value = true, f.value[:0]
+		}
+	case '{', '[':
+		f.depth++
+	case '}', ']':
+		f.depth--
+	}
+}
+
+// id is the raw JSON of the id found, "" if there was none to answer.
+func (f *idFinder) id() string {
+	id, _ := echoableID([]byte(strings.TrimSpace(f.found)))
+	return id
+}
