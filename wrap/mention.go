@@ -47,7 +47,7 @@ func lenientChar(b []byte) (char, size int) {
 	case 'u':
 		digits = 4
 		if len(b) > 2 && b[2] == '{' { // \u{74}
-			v, n := hex(b[3:], 8)
+			v, n := hexDigits(b[3:], 8)
 			if n > 0 && len(b) > 3+n && b[3+n] == '}' {
 				return v, 4 + n
 			}
@@ -58,15 +58,15 @@ func lenientChar(b []byte) (char, size int) {
 		digits = 2
 	}
 	if digits > 0 {
-		if v, n := hex(b[2:], digits); n == digits {
+		if v, n := hexDigits(b[2:], digits); n == digits {
 			return v, 2 + digits
 		}
 	}
 	return int(b[1]), 2
 }
 
-// hex reads up to most hexadecimal digits of b.
-func hex(b []byte, most int) (v, n int) {
+// hexDigits reads up to most hexadecimal digits of b.
+func hexDigits(b []byte, most int) (v, n int) {
 	for n < most && n < len(b) {
 		c := b[n] | 0x20
 		switch {
