@@ -8,6 +8,11 @@ import (
 	"os"
 
 	"github.com/signet-wrap/signet-wrap/internal/cli"
+	"github.com/signet-wrap/signet-wrap/internal/demo"
 )
 
-func main() { os.Exit(cli.Main(os.Args, cli.OSSystem())) }
+func main() {
+	sys := cli.OSSystem()
+	sys.Demo = cli.DemoParts{Call: demo.Call, Serve: demo.Serve}
+	os.Exit(cli.Main(os.Args, sys))
+}

@@ -11,10 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 	ucli "github.com/urfave/cli/v2"
 )
 
@@ -73,7 +69,7 @@ func (c *command) demo() (err error) {
 
 	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")
 	c.show("signet-wrap --home %s -- %s demo --serve ...", "DIR", "signet-wrap")
-	answer, err := demoCall(c.ctx, self, args)
+	answer, err := c.Demo.Call(c.ctx, self, args, demoTool, demoArguments)
 	if err != nil {
 		return fmt.Errorf("running the demo's session: %w", err)
 	}
@@ -130,53 +126,26 @@ func (c *command) again(args ...string) error {
 	return other.app().RunContext(c.ctx, append([]string{"signet-wrap"}, args...))
 }
 
-// demoCall starts the wrapper as an MCP client does and makes one call.
-func demoCall(ctx context.Context, self string, args []string) (answer string, err error) {
-	t := transport.NewStdio(self, os.Environ(), args...)
-	cl := client.NewClient(t)
-	if err := cl.Start(ctx); err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, cl.Close()) }()
-	if stderr, ok := client.GetStderr(cl); ok {
-		go io.Copy(os.Stderr, stderr)
-	}
-	hello := mcp.InitializeRequest{}
-	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
-	hello.Params.ClientInfo = mcp.Implementation{Name: "demo-client", Version: "1"}
-	if _, err := cl.Initialize(ctx, hello); err != nil {
-		return "", err
-	}
-	call := mcp.CallToolRequest{}
-	call.Params.Name, call.Params.Arguments = demoTool, demoArguments
-	result, err := cl.CallTool(ctx, call)
-	if err != nil {
-		return "", err
-	}
-	for _, part := range result.Content {
-		if text, ok := part.(mcp.TextContent); ok {
-			answer += text.Text
-		}
-	}
-	return answer, nil
+// DemoParts is what the demo takes from mcp-go, a real client and a real
+// server. They come from outside (package demo) because only the demo needs
+// them and their initialisation would double the start-up of every wrapper.
+type DemoParts struct {
+	// Call starts command as an MCP server, calls the tool and returns the
+	// text of the answer.
+	Call func(ctx context.Context, command string, args []string, tool string, arguments map[string]any) (string, error)
+	// Serve is an MCP server on in and out with that tool. It returns at the
+	// end of in.
+	Serve func(ctx context.Context, tool string, in io.Reader, out io.Writer) error
 }
 
-// demoServe is the server: one tool, and a copy of all that it is sent.
+// demoServe is the server, and copies all that it is sent to a file.
 func (c *command) demoServe(copyTo string) error {
 	f, err := os.OpenFile(copyTo, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	s := server.NewMCPServer("demo-server", "1")
-	s.AddTool(mcp.NewTool(demoTool,
-		mcp.WithDescription("Pretends to delete rows of a table."),
-		mcp.WithString("table", mcp.Required()),
-		mcp.WithString("where", mcp.Required()),
-	), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText(fmt.Sprintf("deleted 12 rows of %s (not really)", r.GetString("table", "?"))), nil
-	})
-	return server.NewStdioServer(s).Listen(c.ctx, io.TeeReader(c.Stdin, f), c.Stdout)
+	return c.Demo.Serve(c.ctx, demoTool, io.TeeReader(c.Stdin, f), c.Stdout)
 }
 
 // demoReceipt finds the receipt in what the server received.

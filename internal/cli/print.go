@@ -23,6 +23,7 @@ type System struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+	Demo   DemoParts
 }
 
 // OSSystem returns the process's own streams and environment.
