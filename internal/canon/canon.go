@@ -13,7 +13,6 @@ package canon
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/gowebpki/jcs"
@@ -25,6 +24,12 @@ import (
 // deeper. What is to be put inside a receipt must leave room for the receipt,
 // the record and the request around it: [CheckPortable].
 const MaxDepth = 128
+
+// MaxRewrite is the length, in bytes, of the longest text that [Canonicalize]
+// rewrites. The canonicaliser builds a tree of up to 100 times the size of its
+// text, and texts come from logs that anyone may have written. A text that
+// already is canonical may have any length.
+const MaxRewrite = 16 << 20
 
 // PortableDepth is the deepest nesting that [CheckPortable] accepts.
 const PortableDepth = 100
@@ -52,13 +57,17 @@ func (e *InexactError) Error() string { return "no exact canonical form: " + e.R
 //   - bytes inside a string that are not UTF-8
 //   - nesting deeper than [MaxDepth]
 //
-// Any other error says that raw is not JSON.
+// Any other error says that raw is not JSON, or that it is neither canonical nor
+// short enough to be made so ([MaxRewrite]).
 func Canonicalize(raw []byte) ([]byte, error) {
 	if IsCanonical(raw) {
 		return raw, nil
 	}
 	if err := check(raw); err != nil {
 		return nil, err
+	}
+	if len(raw) > MaxRewrite {
+		return nil, fmt.Errorf("not in canonical form and longer than %d bytes", MaxRewrite)
 	}
 	out, err := jcs.Transform(raw)
 	if err != nil {
@@ -134,10 +143,4 @@ func Hash(b []byte) string {
 	copy(out[:], prefix)
 	hex.Encode(out[len(prefix):], sum[:])
 	return string(out[:])
-}
-
-var errNotJSON = errors.New("not JSON")
-
-func notJSON(i int, what string) error {
-	return fmt.Errorf("%w: %s at byte %d", errNotJSON, what, i)
 }

@@ -1,139 +1,181 @@
 package canon
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 )
 
-// check goes through raw as the grammar of JSON has it (RFC 8259) and returns
-// nil if it has an exact canonical form but for names that stand twice, which
-// are found when members are sorted. An error of grammar anywhere comes before
-// an [InexactError] for what stands earlier. It does not recurse, so no depth of
-// nesting in a text of any length can exhaust the stack.
+// check goes through raw by the grammar of JSON (RFC 8259) and returns nil if
+// raw has an exact canonical form but for names that stand twice, which show
+// when members are sorted. An error of grammar anywhere comes before an
+// [InexactError] for what stands earlier.
+//
+// It does not recurse, so nesting of any depth costs a byte a level and cannot
+// exhaust the stack.
 func check(raw []byte) error {
-	var (
-		inexact string
-		open    []byte // for each array or object around us, its closing bracket
-		i       = skipSpace(raw, 0)
-	)
-	note := func(reason string) {
-		if inexact == "" {
-			inexact = reason
+	c := checker{b: raw}
+	for {
+		opened, err := c.value()
+		if err != nil {
+			return err
 		}
-	}
-value:
-	if i >= len(raw) {
-		return notJSON(i, "the text ends")
-	}
-	switch c := raw[i]; c {
-	case '{', '[':
-		open = append(open, c+2) // ASCII: '{'+2 == '}', '['+2 == ']'
-		if len(open) > MaxDepth {
-			note(fmt.Sprintf("arrays and objects are nested deeper than %d", MaxDepth))
-		}
-		i = skipSpace(raw, i+1)
-		if i < len(raw) && raw[i] == c+2 {
-			goto closed
-		}
-		if c == '{' {
-			goto name
-		}
-		goto value
-	case '"':
-		end, reason := checkString(raw, i)
-		if end < 0 {
-			return notJSON(i, "a bad string")
-		}
-		if reason != "" {
-			note(reason)
-		}
-		i = end
-	case 't', 'f', 'n':
-		literal := map[byte]string{'t': "true", 'f': "false", 'n': "null"}[c]
-		if i = scanLiteral(raw, i, literal); i < 0 {
-			return notJSON(i, "a bad literal")
-		}
-	default:
-		end, small := scanNumber(raw, i)
-		if end < 0 {
-			return notJSON(i, "no value")
-		}
-		if !small {
-			if reason := checkNumber(raw[i:end]); reason != "" {
-				note(reason)
+		if !opened || c.peek() == c.closing() {
+			done, err := c.behind()
+			if done || err != nil {
+				return err
 			}
 		}
-		i = end
-	}
-after:
-	i = skipSpace(raw, i)
-	if len(open) == 0 {
-		if i < len(raw) {
-			return notJSON(i, "more after the value")
+		if c.closing() == '}' {
+			if err := c.name(); err != nil {
+				return err
+			}
 		}
-		if inexact != "" {
-			return &InexactError{inexact}
-		}
-		return nil
 	}
-	if i >= len(raw) {
-		return notJSON(i, "the text ends")
-	}
-	if raw[i] == open[len(open)-1] {
-		goto closed
-	}
-	if raw[i] != ',' {
-		return notJSON(i, "no comma")
-	}
-	i = skipSpace(raw, i+1)
-	if open[len(open)-1] == ']' {
-		goto value
-	}
-name:
-	if i >= len(raw) || raw[i] != '"' {
-		return notJSON(i, "no member name")
-	}
-	{
-		end, reason := checkString(raw, i)
-		if end < 0 {
-			return notJSON(i, "a bad string")
-		}
-		if reason != "" {
-			note(reason)
-		}
-		i = skipSpace(raw, end)
-	}
-	if i >= len(raw) || raw[i] != ':' {
-		return notJSON(i, "no colon")
-	}
-	i = skipSpace(raw, i+1)
-	goto value
-closed:
-	open = open[:len(open)-1]
-	i++
-	goto after
 }
 
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
+type checker struct {
+	b       []byte
+	i       int    // index of the next byte
+	open    []byte // for each array or object around it, its closing bracket
+	inexact string // the first reason found, or ""
+}
+
+func (c *checker) note(reason string) {
+	if c.inexact == "" {
+		c.inexact = reason
 	}
-	return i
+}
+
+// peek returns the next byte that is not white space, 0 at the end.
+func (c *checker) peek() byte {
+	for ; c.i < len(c.b); c.i++ {
+		switch c.b[c.i] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c.b[c.i]
+		}
+	}
+	return 0
+}
+
+// closing returns the bracket that would close what is open, 0 if nothing is.
+func (c *checker) closing() byte {
+	if len(c.open) == 0 {
+		return 0
+	}
+	return c.open[len(c.open)-1]
+}
+
+// value takes a string, number or literal, or the opening of an array or object.
+func (c *checker) value() (opened bool, err error) {
+	switch b := c.peek(); b {
+	case '{', '[':
+		c.open = append(c.open, b+2) // '{'+2 == '}', '['+2 == ']'
+		if len(c.open) > MaxDepth {
+			c.note(fmt.Sprintf("arrays and objects are nested deeper than %d", MaxDepth))
+		}
+		c.i++
+		return true, nil
+	case '"':
+		return false, c.string()
+	case 't':
+		return false, c.literal("true")
+	case 'f':
+		return false, c.literal("false")
+	case 'n':
+		return false, c.literal("null")
+	}
+	end, small := scanNumber(c.b, c.i)
+	if end < 0 {
+		return false, c.notJSON("a value")
+	}
+	if !small {
+		if reason := checkNumber(c.b[c.i:end]); reason != "" {
+			c.note(reason)
+		}
+	}
+	c.i = end
+	return false, nil
+}
+
+// name takes a member's name and the colon behind it.
+func (c *checker) name() error {
+	if c.peek() != '"' {
+		return c.notJSON("a member name")
+	}
+	if err := c.string(); err != nil {
+		return err
+	}
+	if c.peek() != ':' {
+		return c.notJSON("a colon")
+	}
+	c.i++
+	return nil
+}
+
+// behind takes the closing brackets behind a value, and then a comma or, if all
+// is closed, the end.
+func (c *checker) behind() (done bool, err error) {
+	for len(c.open) > 0 && c.peek() == c.closing() {
+		c.open = c.open[:len(c.open)-1]
+		c.i++
+	}
+	b := c.peek()
+	switch {
+	case len(c.open) > 0 && b == ',':
+		c.i++
+		return false, nil
+	case len(c.open) > 0:
+		return false, c.notJSON("a comma or closing bracket")
+	case c.i < len(c.b):
+		return false, c.notJSON("the end")
+	case c.inexact != "":
+		return true, &InexactError{c.inexact}
+	}
+	return true, nil
+}
+
+func (c *checker) literal(s string) error {
+	end := scanLiteral(c.b, c.i, s)
+	if end < 0 {
+		return c.notJSON("a value")
+	}
+	c.i = end
+	return nil
+}
+
+func (c *checker) string() error {
+	end, reason := checkString(c.b, c.i)
+	if end < 0 {
+		return c.notJSON("a string")
+	}
+	if reason != "" {
+		c.note(reason)
+	}
+	c.i = end
+	return nil
+}
+
+var errNotJSON = errors.New("not JSON")
+
+// notJSON names what the grammar has in place of what stands at c.i, which is
+// the sender's and stays out of the message.
+func (c *checker) notJSON(want string) error {
+	return fmt.Errorf("%w: expected %s at byte %d", errNotJSON, want, c.i)
 }
 
 // checkString takes the string that begins with the quote at b[i] and returns
 // the index behind it, -1 if it breaks the grammar, and why it has no exact
 // canonical form, or "".
 func checkString(b []byte, i int) (end int, inexact string) {
-	const lone = "a lone surrogate"
 	i++
-	for i < len(b) {
-		c := b[i]
-		if plain[c] {
-			i++
-			continue
+	for {
+		i = skipPlain(b, i)
+		if i >= len(b) {
+			return -1, ""
 		}
-		switch {
+		switch c := b[i]; {
 		case c == '"':
 			return i + 1, inexact
 		case c >= utf8.RuneSelf:
@@ -142,48 +184,55 @@ func checkString(b []byte, i int) (end int, inexact string) {
 				inexact = "a string is not valid UTF-8"
 			}
 			i += n
-		case c == '\\' && i+1 < len(b):
-			switch b[i+1] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-				i += 2
-			case 'u':
-				unit := hex4(b, i+2)
-				if unit < 0 {
-					return -1, ""
-				}
-				i += 6
-				switch {
-				case unit < 0xD800 || unit > 0xDFFF:
-				case unit <= 0xDBFF && i+1 < len(b) && b[i] == '\\' && b[i+1] == 'u':
-					low := hex4(b, i+2)
-					if low < 0 {
-						return -1, ""
-					}
-					if low < 0xDC00 || low > 0xDFFF {
-						inexact = lone // and what follows is looked at by itself
-						continue
-					}
-					i += 6
-				default:
-					inexact = lone
-				}
-			default:
+		case c == '\\':
+			n, lone := checkEscape(b[i:])
+			if n == 0 {
 				return -1, ""
 			}
-		default: // a control character, or a backslash that ends the text
-			return -1, ""
+			if lone {
+				inexact = "a string has half of a surrogate pair"
+			}
+			i += n
+		default:
+			return -1, "" // a control character
 		}
 	}
-	return -1, ""
 }
 
-// hex4 returns the value of the four hex digits at b[i], or -1.
-func hex4(b []byte, i int) int {
-	if len(b)-i < 4 {
+// checkEscape returns the length of the escape at the beginning of s, 0 if it
+// breaks the grammar, and whether it is half of a surrogate pair. A whole pair
+// is taken as one escape of 12 bytes.
+func checkEscape(s []byte) (n int, lone bool) {
+	if len(s) < 2 {
+		return 0, false
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2, false
+	case 'u':
+	default:
+		return 0, false
+	}
+	switch unit := hex4(s[2:]); {
+	case unit < 0:
+		return 0, false
+	case unit < 0xD800 || unit > 0xDFFF:
+		return 6, false
+	case unit <= 0xDBFF && len(s) >= 12 && s[6] == '\\' && s[7] == 'u':
+		if low := hex4(s[8:]); low >= 0xDC00 && low <= 0xDFFF {
+			return 12, false
+		}
+	}
+	return 6, true // and what follows is looked at by itself
+}
+
+// hex4 returns the value of the four hex digits at the beginning of s, or -1.
+func hex4(s []byte) int {
+	if len(s) < 4 {
 		return -1
 	}
 	n := 0
-	for _, c := range b[i : i+4] {
+	for _, c := range s[:4] {
 		switch {
 		case isDigit(c):
 			n = n<<4 | int(c-'0')
