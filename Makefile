@@ -1,0 +1,57 @@
+# Everything here needs Go and make; `make test` also Node.js with npm, whose
+# packages the tests install by themselves from integration/node.
+
+export CGO_ENABLED = 0
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFLAGS_RELEASE = -trimpath -ldflags='-s -w'
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race fuzz lint bench demo dist
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/signet-wrap, for this machine
+	go build $(GOFLAGS_RELEASE) -o bin/ .
+
+test: ## vet for all three systems, then every test
+	go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+	go test ./...
+
+race: ## every test with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@set -e; for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "$$p $$f"; \
+	    go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p; \
+	  done; \
+	done
+
+lint: ## gofmt, vet and staticcheck
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not gofmt'd: $$bad"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+bench: ## every benchmark; BENCHTIME (1s) for each
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
+
+demo: ## a signed session from end to end, with nothing else installed
+	go run . demo
+
+dist: ## release binaries and their SHA-256 sums, in dist/
+	rm -rf dist
+	@set -e; for p in $(PLATFORMS); do \
+	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  out=dist/signet-wrap-$$os-$$arch$$ext; echo $$out; \
+	  GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_RELEASE) -o $$out .; \
+	done
+	cd dist && if command -v sha256sum >/dev/null; then sha256sum signet-wrap-*; else shasum -a 256 signet-wrap-*; fi > SHA256SUMS
+	@cat dist/SHA256SUMS

@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/signet-wrap/signet-wrap"
+
+// floors are those of DESIGN.md. A package may import what is on a lower floor
+// only, so those on one floor do not know each other.
+var floors = map[string]int{
+	"":                  4,
+	"/internal/cli":     3,
+	"/wrap":             2,
+	"/sign":             1,
+	"/chain":            1,
+	"/keys":             1,
+	"/internal/canon":   0,
+	"/internal/durable": 0,
+}
+
+// owners are the only packages that may import a module, in their tests too.
+// mcp-go encodes messages anew, so it must not come near the pipe.
+var owners = map[string]string{
+	"github.com/gowebpki/jcs":     "/internal/canon",
+	"github.com/urfave/cli":       "/internal/cli",
+	"github.com/mark3labs/mcp-go": "/internal/cli",
+}
+
+// A listed is what `go list` says of a package.
+type listed struct {
+	ImportPath                         string
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+}
+
+// faults are the imports that break the rule.
+func faults(packages []listed) []string {
+	var found []string
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, modulePath)
+		if len(p.GoFiles) == 0 {
+			continue // tests only
+		}
+		floor, ok := floors[name]
+		if !ok {
+			found = append(found, fmt.Sprintf("%s stands on no floor", p.ImportPath))
+			continue
+		}
+		for _, imported := range p.Imports {
+			below, ours := strings.CutPrefix(imported, modulePath)
+			if on, ok := floors[below]; ours && (!ok || on >= floor) {
+				found = append(found, fmt.Sprintf("%s imports %s, which is not below it", p.ImportPath, imported))
+			}
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			for module, owner := range owners {
+				if (imported == module || strings.HasPrefix(imported, module+"/")) && name != owner {
+					found = append(found, fmt.Sprintf("%s imports %s, which is for %s", p.ImportPath, imported, owner))
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		packages := list(t, system)
+		if len(packages) < len(floors) {
+			t.Fatalf("%s: %d packages, want %d", system, len(packages), len(floors))
+		}
+		for _, fault := range faults(packages) {
+			t.Errorf("%s: %s", system, fault)
+		}
+	}
+}
+
+// list asks go list for the module's packages.
+func list(t *testing.T, system string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,GoFiles,Imports,TestImports,XTestImports", modulePath+"/...")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []listed
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestFaultsAreFound(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		bad      bool
+	}{
+		{"", modulePath + "/internal/cli", false},
+		{"/wrap", modulePath + "/sign", false},
+		{"/sign", "crypto/ed25519", false},
+		{"/internal/canon", "github.com/gowebpki/jcs", false},
+		{"/internal/cli", "github.com/urfave/cli/v2", false},
+		{"/sign", modulePath + "/keys", true},
+		{"/sign", modulePath + "/wrap", true},
+		{"/internal/canon", modulePath + "/internal/durable", true},
+		{"/wrap", modulePath + "/internal/other", true},
+		{"/other", "fmt", true},
+		{"/sign", "github.com/gowebpki/jcs", true},
+		{"", "github.com/urfave/cli/v2", true},
+		{"/wrap", "github.com/mark3labs/mcp-go/mcp", true},
+	} {
+		found := faults([]listed{{ImportPath: modulePath + c.from, GoFiles: []string{"x.go"}, Imports: []string{c.to}}})
+		if (len(found) > 0) != c.bad {
+			t.Errorf("%q imports %q: %q", c.from, c.to, found)
+		}
+	}
+}
