@@ -18,37 +18,46 @@ import (
 //
 // It is a shell that waits on a pipe. When we end in good order we write a
 // line; when we are killed, the pipe closes without one. Where there is no
-// /bin/sh there is no guard, and only the server's first process dies with us.
+// /bin/sh there is no guard, and on Linux only the server's first process dies
+// with us.
 type guard struct {
-	cmd  *exec.Cmd
-	pipe *os.File
+	ready chan struct{} // closed when the rest is set
+	cmd   *exec.Cmd     // nil: there is no guard
+	pipe  *os.File
 }
 
 const guardScript = `read -r line || kill -s KILL -- "-$1"`
 
-// startGuard watches over the process group pgid. nil: there is no guard.
+// startGuard has the process group pgid watched. It does not wait for that:
+// until the guard is there, the first process of the group dies with us.
 func startGuard(pgid int) *guard {
-	theirs, ours, err := os.Pipe()
-	if err != nil {
-		return nil
-	}
-	defer theirs.Close()
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pgid))
-	cmd.Stdin = theirs
-	cmd.Dir = "/"
-	cmd.Env = []string{}
-	// A group of its own: whoever kills our group must not kill it too.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		ours.Close()
-		return nil
-	}
-	return &guard{cmd, ours}
+	g := &guard{ready: make(chan struct{})}
+	go func() {
+		defer close(g.ready)
+		theirs, ours, err := os.Pipe()
+		if err != nil {
+			return
+		}
+		defer theirs.Close()
+		cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pgid))
+		cmd.Stdin = theirs
+		cmd.Dir = "/"
+		cmd.Env = []string{}
+		// A group of its own: whoever kills our group must not kill it too.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			ours.Close()
+			return
+		}
+		g.cmd, g.pipe = cmd, ours
+	}()
+	return g
 }
 
 // dismiss ends the guard without harm to the group.
 func (g *guard) dismiss() {
-	if g == nil {
+	<-g.ready
+	if g.cmd == nil {
 		return
 	}
 	g.pipe.WriteString("done\n")
