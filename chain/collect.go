@@ -1,0 +1,182 @@
+package chain
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// verifier is the collector of [Verify]: it gets the lines in order and follows
+// the chain.
+type verifier struct {
+	o      VerifyOptions
+	s      *snapshot
+	budget *budget
+	report Report
+
+	file  int    // index of the current day file
+	line  int    // number of the last line in it
+	n     int64  // number of readable records so far
+	last  digest // the last record's hash as stored, what the next one must follow
+	alt   digest // what that hash should be, where it is another
+	after bool   // the last line was damaged so that it may have had any hash
+
+	loose []loose // links that do not hold, in order; why is found out at the end
+
+	told   map[string]string // files with torn lines that events tell of, and their hashes
+	newest []byte            // the last receipt
+}
+
+// take follows the chain through one job.
+func (v *verifier) take(j *job) {
+	if j.file != v.file {
+		v.file, v.line = j.file, 0
+	}
+	v.report.Bytes += int64(len(j.block))
+	if j.long != nil {
+		v.report.Bytes += j.long.end - j.long.off
+		v.line++
+		v.damage(Malformed, "", "", j.long.Error())
+		v.after = true
+		return
+	}
+	off := j.off
+	for i := range j.lines {
+		l := &j.lines[i]
+		v.line++
+		if !l.blank {
+			v.follow(l, off)
+		}
+		off += int64(len(l.raw))
+		if l.ended {
+			off++
+		}
+	}
+}
+
+// follow is take for one line at the offset off.
+func (v *verifier) follow(l *line, off int64) {
+	if l.err != nil {
+		v.unreadable(l, off)
+		return
+	}
+	r := &l.record
+	here := spot{v.n, v.s.days[v.file], v.line}
+	v.n++
+	v.report.Records++
+	if here.n == 0 {
+		v.report.First = moment(r.receipt)
+	}
+	v.newest = append(v.newest[:0], r.receipt...)
+	if r.extra {
+		v.report.Unprotected++
+	}
+	edited := l.sumErr == nil && l.sum != r.hash
+	switch {
+	case l.sumErr != nil:
+		v.damage(Malformed, "", "", l.sumErr.Error())
+	case edited:
+		v.damage(Edited, l.sum.String(), r.hash.String(), "the record is not the one that its hash was made for")
+	case l.bad != nil:
+		v.damage(Forged, "", "", l.bad.Error())
+	}
+	linked := r.prev == v.last || r.prev == v.alt
+	if !linked && !edited { // of an edited record the link may be what was edited
+		v.loosen(loose{spot: here, last: v.last, prev: r.prev, hash: r.hash, after: v.after})
+	}
+	v.last, v.alt, v.after = r.hash, r.hash, l.bad != nil
+	if edited {
+		v.alt = l.sum
+	}
+	if l.event {
+		v.report.Events++
+		v.hear(here, r.receipt)
+	}
+	if v.o.Visit != nil && l.sumErr == nil {
+		v.o.Visit(Entry{
+			File: v.s.days[v.file], Line: v.line, Offset: off, Raw: l.raw,
+			Receipt: r.receipt, PrevHash: r.prev.String(), RecordHash: r.hash.String(),
+		}, l.result)
+	}
+}
+
+func (v *verifier) unreadable(l *line, off int64) {
+	if !l.ended && v.file == len(v.s.days)-1 {
+		v.report.Torn = &Torn{v.s.days[v.file], v.line, off, int64(len(l.raw))}
+		return
+	}
+	kind := Malformed
+	if errors.Is(l.err, errCut) {
+		kind = Truncated
+	}
+	v.damage(kind, "", "", l.err.Error())
+	v.after = true
+}
+
+func (v *verifier) damage(kind Kind, expected, found, detail string) {
+	v.report.note(Break{v.s.days[v.file], v.line, kind, expected, found, detail})
+}
+
+// loosen notes a link that does not hold. Its place among the breaks is kept for
+// it; past the bound it is only counted.
+func (v *verifier) loosen(l loose) {
+	if len(v.report.Breaks) == maxBreaks {
+		v.report.Damaged++
+		return
+	}
+	l.at = len(v.report.Breaks)
+	v.damage(Removed, l.last.String(), l.prev.String(), "")
+	v.loose = append(v.loose, l)
+}
+
+// hear takes what one of the log's own events tells.
+func (v *verifier) hear(here spot, receipt []byte) {
+	m := members(receipt, "type", "kept", "hash", "expected", "found")
+	for i := range m {
+		m[i] = bytes.Trim(m[i], `"`) // none of them holds what JSON escapes
+	}
+	switch string(m[0]) {
+	case TornLine:
+		if len(v.told) < maxTold {
+			v.told[string(m[1])] = string(m[2])
+		}
+	case LogDamaged:
+		expected, ok := parseDigest(m[3])
+		found, lost := parseDigest(m[4])
+		if ok && lost {
+			v.loosen(loose{spot: here, last: expected, prev: found, noticed: true})
+		}
+	}
+}
+
+// maxTold bounds the events about torn lines that are remembered.
+const maxTold = 10_000
+
+// finish does what takes the whole log.
+func (v *verifier) finish(ctx context.Context) error {
+	r := &v.report
+	r.Head = v.last.String()
+	r.Last = moment(v.newest)
+	v.setAside()
+	return v.explain(ctx)
+}
+
+// setAside compares the torn lines beside the log with the events about them.
+func (v *verifier) setAside() {
+	there := slices.Concat(v.s.torn, v.s.pending)
+	for name := range v.told {
+		if !slices.Contains(there, name) && !slices.Contains(there, name+pendingSuffix) {
+			there = append(there, name)
+		}
+	}
+	slices.Sort(there)
+	for _, name := range there {
+		hash, recorded := v.told[strings.TrimSuffix(name, pendingSuffix)]
+		_, sum, err := sumFile(filepath.Join(v.s.dir, name))
+		v.report.SetAside = append(v.report.SetAside,
+			SetAside{File: name, Recorded: recorded, Kept: err == nil && (!recorded || sum == hash)})
+	}
+}

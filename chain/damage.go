@@ -1,0 +1,148 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// What was done to a log is read off its hashes. A link that does not hold means
+// that a record follows another one than the line above it; where that other one
+// stands, if anywhere, tells the rest:
+//
+//	A C D        D follows a record that is nowhere             removed
+//	A X B        X does, but B follows what stands before X     inserted
+//	A C B D      C follows B, which stands behind it            swapped
+//	A B C B D    the second B stands elsewhere too              duplicated
+//	A x B        B follows A; x hangs on A or on nothing        inserted
+//
+// One act breaks up to three links; the later ones are put down to the first.
+
+// loose is a link that does not hold.
+type loose struct {
+	spot
+	last    digest // what the record should follow
+	prev    digest // what it follows
+	hash    digest // its own
+	after   bool   // the line before is damaged so that it may have had any hash
+	noticed bool   // no link, but a loss that a writer noticed: last was gone
+	at      int    // index of its break
+}
+
+// spot is a record's place.
+type spot struct {
+	n    int64 // number of the record in the log, from 0
+	file string
+	line int
+}
+
+func (s spot) String() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
+
+// explain finds out the kinds of the loose links, which takes a second look at
+// the log, and drops those that only follow from another one.
+func (v *verifier) explain(ctx context.Context) error {
+	if len(v.loose) == 0 {
+		return nil
+	}
+	where, err := v.locate(ctx)
+	if err != nil {
+		return err
+	}
+	e := explainer{where: where, gaps: map[digest]*Break{}, moved: map[int64]bool{}}
+	for _, l := range v.loose {
+		b := &v.report.Breaks[l.at]
+		if b.Kind, b.Detail = e.explain(l, b); b.Kind == "" {
+			v.report.Damaged--
+		}
+	}
+	v.report.Breaks = slices.DeleteFunc(v.report.Breaks, func(b Break) bool { return b.Kind == "" })
+	return nil
+}
+
+// locate finds the records that the loose links are about.
+func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
+	where := map[digest][]spot{}
+	for _, l := range v.loose {
+		where[l.last], where[l.prev], where[l.hash] = nil, nil, nil
+	}
+	where[genesis] = []spot{{n: -1}}
+	var n int64
+	var failed error
+	v.s.scan(func(e Entry, err error) bool {
+		var bad *LineError
+		if errors.As(err, &bad) {
+			return true
+		}
+		if failed = err; err == nil && n%1024 == 0 {
+			failed = ctx.Err()
+		}
+		if failed != nil {
+			return false
+		}
+		hash, _ := parseDigest([]byte(e.RecordHash))
+		if spots, wanted := where[hash]; wanted && len(spots) < 4 {
+			where[hash] = append(spots, spot{n, e.File, e.Line})
+		}
+		n++
+		return true
+	})
+	return where, failed
+}
+
+// explainer goes through the loose links in order.
+type explainer struct {
+	where map[digest][]spot
+	gaps  map[digest]*Break // by what ought to follow: breaks that a later record may close
+	moved map[int64]bool    // records that stand in another place than they did
+}
+
+// explain returns the kind of a break, or "" if it follows from an earlier one.
+func (e *explainer) explain(l loose, b *Break) (Kind, string) {
+	if l.noticed {
+		if len(e.where[l.last]) > 0 {
+			return "", "" // it has been put back
+		}
+		return Removed, "a writer noticed here that the newest record was gone"
+	}
+	if gap := e.gaps[l.prev]; gap != nil {
+		// This record goes on where the lines from that break on stand.
+		delete(e.gaps, l.prev)
+		switch gap.Kind {
+		case Removed:
+			gap.Kind = Inserted
+			gap.Detail = fmt.Sprintf("what stands from here to before %v does not belong to the chain", l.spot)
+		case Swapped:
+			e.moved[l.n] = true
+		}
+		return "", ""
+	}
+	for _, twin := range e.where[l.hash] {
+		if twin.n != l.n {
+			e.gaps[l.last] = b
+			return Duplicated, fmt.Sprintf("the same record stands at %v", twin)
+		}
+	}
+	found := e.where[l.prev]
+	if len(found) == 0 {
+		if l.after {
+			return "", ""
+		}
+		e.gaps[l.last] = b
+		return Removed, "one or more records before this line are missing"
+	}
+	switch prev := found[0]; {
+	case e.moved[prev.n], e.moved[l.n-1], l.after && prev.n < l.n:
+		return "", ""
+	case prev.n > l.n:
+		e.gaps[l.last] = b
+		e.moved[l.n] = true
+		return Swapped, fmt.Sprintf("the record followed the one at %v", prev)
+	case prev.n < 0:
+		e.gaps[l.last] = b
+		return Inserted, "another log begins here"
+	default:
+		return Inserted, fmt.Sprintf("the record follows the one at %v: what stands between was inserted, "+
+			"or two programs appended at once without a common lock", prev)
+	}
+}

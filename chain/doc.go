@@ -1,0 +1,51 @@
+// Package chain is the log: receipts in files by day, each record hashed
+// together with the hash of the one before it, so that an edit, a removal or an
+// insertion anywhere shows at that place. FORMAT.md beside this file has the
+// bytes.
+//
+// The log is a folder. [New] names it and does nothing; the first [Log.Append]
+// makes it. Any number of processes may append to one folder, through this
+// package or the reference implementation, and make one unbroken chain. When
+// Append returns nil the records are on the disk; when it returns an error they
+// are not in the log, and the next Append works as soon as the cause is gone.
+//
+//	l := chain.New("/home/me/.signet/audit", chain.Options{})
+//	defer l.Close()
+//	err := l.Append(1, func(_ int, now time.Time) ([]byte, error) {
+//		return receiptMadeAt(now) // canonical JSON, RFC 8785
+//	})
+//
+// [Verify] reads a whole log on all cores and says what is wrong with it and
+// where; [Scan] and [Backward] read records in either order. None of the three
+// holds more than a few blocks of the log in memory, and none writes.
+//
+// What a chain cannot show: records cut cleanly from its end, for nothing that
+// is left knows of them, and a log rebuilt from some place on by someone who
+// holds the signing keys. Both take a copy of [Report].Head kept elsewhere.
+//
+// The package knows receipts only as JSON: who signed them is the business of
+// [VerifyOptions].Check.
+package chain
+
+import "fmt"
+
+// maxLine is the longest line that is read, in bytes. What signet-wrap writes
+// stays below half of it (a call may have 64 MiB, base64 makes 86 MiB of that);
+// the bound keeps a hostile or damaged file from taking all memory.
+const maxLine = 256 << 20
+
+// A LineError reports a line that is not a readable record. Reading can go on
+// behind it.
+type LineError struct {
+	File   string // name of the day file
+	Line   int    // 1-based, 0 if it is not known (reading backward)
+	Offset int64  // of the line's first byte
+	Reason string // lower case, a phrase
+}
+
+func (e *LineError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s, byte %d: %s", e.File, e.Offset, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
+}

@@ -1,0 +1,5 @@
+package chain
+
+import "runtime"
+
+const onWindows = runtime.GOOS == "windows"

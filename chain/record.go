@@ -1,0 +1,223 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// digest is a SHA-256, in files "sha256:" and 64 lower-case hex digits.
+type digest [sha256.Size]byte
+
+// genesis is the prev_hash of a log's first record.
+var genesis digest
+
+const (
+	hashPrefix = "sha256:"
+	hashLen    = len(hashPrefix) + 2*sha256.Size
+)
+
+func (d digest) String() string { return string(d.append(nil)) }
+
+func (d digest) append(b []byte) []byte {
+	return hex.AppendEncode(append(b, hashPrefix...), d[:])
+}
+
+func parseDigest(b []byte) (d digest, ok bool) {
+	if len(b) != hashLen || string(b[:len(hashPrefix)]) != hashPrefix {
+		return d, false
+	}
+	for i := range d {
+		hi, lo := nibble[b[len(hashPrefix)+2*i]], nibble[b[len(hashPrefix)+2*i+1]]
+		if hi|lo > 0xf { // hex.Decode would take upper case too
+			return d, false
+		}
+		d[i] = hi<<4 | lo
+	}
+	return d, true
+}
+
+// nibble is the value of a lower-case hex digit, 0xff for any other byte.
+var nibble = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		t[c] = byte(i)
+	}
+	return t
+}()
+
+// The form in which this package and the reference write a record. Of a line of
+// this form the receipt is what is left between the two ends.
+const (
+	recordHead = `{"receipt":`
+	recordPrev = `,"prev_hash":"`
+	recordHash = `","record_hash":"`
+	recordEnd  = `"}`
+	recordTail = len(recordPrev) + hashLen + len(recordHash) + hashLen + len(recordEnd)
+)
+
+// appendRecord appends the line of a record, newline included, and returns its
+// record_hash. receipt must be canonical. FORMAT.md, "Records".
+func appendRecord(dst, receipt []byte, prev digest) ([]byte, digest) {
+	sum := recordSum(sha256.New(), receipt, prev)
+	dst = append(append(dst, recordHead...), receipt...)
+	dst = prev.append(append(dst, recordPrev...))
+	dst = sum.append(append(dst, recordHash...))
+	return append(append(dst, recordEnd...), '\n'), sum
+}
+
+// recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). With the two names
+// in order and the receipt canonical, JCS is the members side by side.
+func recordSum(h hash.Hash, receipt []byte, prev digest) (sum digest) {
+	var head [len(`{"prev_hash":"`) + hashLen + len(`","receipt":`)]byte
+	h.Reset()
+	h.Write(append(prev.append(append(head[:0], `{"prev_hash":"`...)), `","receipt":`...))
+	h.Write(receipt)
+	h.Write([]byte{'}'})
+	h.Sum(sum[:0])
+	return sum
+}
+
+// record is a line taken apart. receipt may share the line's memory.
+type record struct {
+	receipt   []byte // as stored
+	canonical bool   // receipt is in canonical form
+	prev      digest
+	hash      digest // as stored
+	extra     bool   // there are other members, which no hash covers
+}
+
+// sum is the record_hash that the record should have. The error says why the
+// receipt has no canonical form: FORMAT.md, "Refused as damage".
+func (r *record) sum(h hash.Hash) (digest, error) {
+	receipt := r.receipt
+	if !r.canonical {
+		var err error
+		if receipt, err = canon.Canonicalize(receipt); err != nil {
+			return digest{}, err
+		}
+	}
+	return recordSum(h, receipt, r.prev), nil
+}
+
+// parseRecord reads a line, without its newline. The receipt of a record that
+// it returns is one JSON value; no hash is checked.
+func parseRecord(line []byte) (record, error) {
+	if r, ok := frame(line); ok {
+		if r.canonical = canon.IsCanonical(r.receipt); r.canonical || jsontext.Value(r.receipt).IsValid() {
+			return r, nil
+		}
+	}
+	return parseAny(line)
+}
+
+// frame reads a line of the form written here, but for what the receipt is.
+func frame(line []byte) (r record, ok bool) {
+	if len(line) < len(recordHead)+recordTail || !bytes.HasPrefix(line, []byte(recordHead)) {
+		return r, false
+	}
+	r.receipt = line[len(recordHead) : len(line)-recordTail]
+	rest := line[len(line)-recordTail:]
+	take := func(s string) {
+		ok = ok && string(rest[:len(s)]) == s
+		rest = rest[len(s):]
+	}
+	takeHash := func() (d digest) {
+		var good bool
+		d, good = parseDigest(rest[:hashLen])
+		ok = ok && good
+		rest = rest[hashLen:]
+		return d
+	}
+	ok = true
+	take(recordPrev)
+	r.prev = takeHash()
+	take(recordHash)
+	r.hash = takeHash()
+	take(recordEnd)
+	return r, ok
+}
+
+// parseAny reads a record of any form that JSON allows: other spacing, another
+// order, more members.
+func parseAny(line []byte) (r record, err error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(line))
+	if tok, err := d.ReadToken(); err != nil {
+		return r, unreadable(line, err)
+	} else if tok.Kind() != '{' {
+		return r, errors.New("not a JSON object")
+	}
+	var receipt, prev, hash bool
+	for {
+		tok, err := d.ReadToken()
+		if err != nil {
+			return r, unreadable(line, err)
+		}
+		if tok.Kind() == '}' {
+			break
+		}
+		name := tok.String()
+		v, err := d.ReadValue()
+		if err != nil {
+			return r, unreadable(line, err)
+		}
+		switch name {
+		case "receipt":
+			r.receipt, receipt = bytes.Clone(v), true
+		case "prev_hash":
+			r.prev, prev = parseDigest(bytes.Trim(v, `"`))
+		case "record_hash":
+			r.hash, hash = parseDigest(bytes.Trim(v, `"`))
+		default:
+			r.extra = true
+		}
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return r, errors.New("more than one value on the line")
+	}
+	switch {
+	case !receipt:
+		return r, errors.New("no receipt member")
+	case !prev:
+		return r, errors.New("no prev_hash of the form sha256:<64 hex>")
+	case !hash:
+		return r, errors.New("no record_hash of the form sha256:<64 hex>")
+	}
+	r.canonical = canon.IsCanonical(r.receipt)
+	return r, nil
+}
+
+// errCut is in the error of parseRecord for the beginning of a record whose
+// rest is missing.
+var errCut = errors.New("the line breaks off")
+
+// unreadable says why jsontext could not read line, and tells a line cut short,
+// with nothing or with another record behind the cut, from any other damage.
+func unreadable(line []byte, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w after %d bytes", errCut, len(line))
+	}
+	if i := bytes.LastIndex(line, []byte(recordHead)); i > 0 {
+		if r, ok := frame(line[i:]); ok && jsontext.Value(r.receipt).IsValid() {
+			return fmt.Errorf("%w after %d bytes and another record is glued to it", errCut, i)
+		}
+	}
+	var syn *jsontext.SyntacticError
+	if errors.As(err, &syn) {
+		if syn.Err == jsontext.ErrDuplicateName {
+			return errors.New("a member name stands twice")
+		}
+		return fmt.Errorf("not JSON from byte %d on: %w", syn.ByteOffset, syn.Err)
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package chain
+
+import (
+	"time"
+)
+
+// Report is what [Verify] found. A log is unbroken if Damaged is 0 and whole, as
+// far as the log itself can tell, if also Torn is nil and all of SetAside is
+// Recorded and Kept.
+type Report struct {
+	Files   []string // day files, oldest first
+	Records int64    // readable ones, events included
+	Events  int64    // records whose receipt has a type member
+	Bytes   int64    // read
+
+	Head        string    // the newest record's hash; 64 zeros in an empty log
+	First, Last time.Time // of the first and last record; zero if they do not say
+
+	Damaged int64   // places where the log is damaged
+	Breaks  []Break // the first of them, 100 at the most, in order
+
+	Torn     *Torn      // the newest file ends in half a line
+	SetAside []SetAside // such lines of earlier, in files beside the log
+
+	Unprotected int64    // records with members beside the three that a hash covers
+	Ignored     []string // .jsonl files that are not named as a day; the reference would read them
+}
+
+// Torn is half a line at the end of the log, such as a crash leaves. The next
+// append sets it aside.
+type Torn struct {
+	File   string
+	Line   int   // 1-based
+	Offset int64 // of its first byte
+	Length int64 // in bytes
+}
+
+// SetAside is a torn line in a file of its own.
+type SetAside struct {
+	File     string // beside the day files
+	Recorded bool   // an event in the log tells of it
+	Kept     bool   // the file is there, with the bytes that the event names
+}
+
+// Kind says what a break looks like. The log cannot know what was done, only
+// what the least is that would have this effect.
+type Kind string
+
+const (
+	Edited     Kind = "edited"     // the record's content or one of its hashes was changed
+	Forged     Kind = "forged"     // the hashes are right and the receipt is not what was signed
+	Removed    Kind = "removed"    // one or more records before this line are missing
+	Inserted   Kind = "inserted"   // lines stand here that do not belong to the chain
+	Duplicated Kind = "duplicated" // the record stands elsewhere too
+	Swapped    Kind = "swapped"    // the record stands in another place than it did
+	Truncated  Kind = "truncated"  // the line breaks off, with or without another glued to it
+	Malformed  Kind = "malformed"  // the line cannot be read, or not in one way only
+)
+
+// Break is a place where the log is damaged.
+type Break struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"` // 1-based
+	Kind     Kind   `json:"kind"`
+	Expected string `json:"expected,omitempty"` // hash, where a hash is what differs
+	Found    string `json:"found,omitempty"`
+	Detail   string `json:"detail"` // one line for a person
+}
+
+const maxBreaks = 100
+
+// note lists a break, or only counts it.
+func (r *Report) note(b Break) {
+	r.Damaged++
+	if len(r.Breaks) < maxBreaks {
+		r.Breaks = append(r.Breaks, b)
+	}
+}

@@ -1,0 +1,231 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// tailChunk is how much of a file's end is read at once, in bytes: some records.
+const tailChunk = 8 << 10
+
+// refresh makes l.file the newest day file (none if newest is "") and learns the
+// log's end, unless it is as this Log left it. It goes by identity and size: if
+// somebody edits the last record in place, the next one still follows the
+// original, and the edit shows.
+func (l *Log) refresh(newest string) error {
+	st, err := l.named(newest)
+	switch {
+	case newest == "":
+		l.forget()
+		l.name, l.size, l.floor = "", 0, time.Time{}
+		l.moveTo(place{})
+		return nil
+	case err == nil && st.Size() == l.size:
+		return nil
+	case err == nil: // somebody else has appended
+		return l.load(st.Size())
+	}
+	l.forget()
+	f, info, err := openRegular(filepath.Join(l.dir, newest), os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	l.dirNew = l.dirNew || l.info == nil || !os.SameFile(info, l.info)
+	l.file, l.info, l.name = f, info, newest
+	return l.load(info.Size())
+}
+
+// named returns what the folder says of the day file name now. It is an error
+// if that is not l.file.
+func (l *Log) named(name string) (fs.FileInfo, error) {
+	if l.file == nil || l.name != name {
+		return nil, fs.ErrNotExist
+	}
+	st, err := os.Lstat(filepath.Join(l.dir, name))
+	if err == nil && !os.SameFile(st, l.info) {
+		err = fs.ErrNotExist
+	}
+	return st, err
+}
+
+// load reads the end of l.file, which is size bytes long: it mends a torn last
+// line and finds the record that the next one follows.
+func (l *Log) load(size int64) error {
+	lines := newBackLines(l.file, size, tailChunk)
+	last, off, ended, err := lines.prev()
+	var long *tooLong
+	if err != nil && err != io.EOF && !errors.As(err, &long) {
+		return err
+	}
+	torn := size > 0 && !ended
+	if torn {
+		last = bytes.Clone(last)
+	} else {
+		lines = newBackLines(l.file, size, tailChunk)
+	}
+	end, bad, err := l.newestRecord(lines)
+	if err != nil {
+		return err
+	}
+	if torn && long == nil && end.isFollowedBy(last) {
+		// Only the newline is missing. (The reference writes it apart.)
+		if _, err := l.file.Write([]byte{'\n'}); err != nil {
+			return err
+		}
+		if err := l.sync(l.file); err != nil {
+			return err
+		}
+		size++
+		end.take(l.name, size, last)
+	} else if torn {
+		if err := l.setAside(off, size); err != nil {
+			return err
+		}
+		size = off
+	}
+	if bad != nil {
+		l.owe(LogDamaged, text("expected", end.hash.String()), text("file", bad.File),
+			number("offset", bad.Offset), text("reason", bad.Reason))
+	}
+	l.size, l.floor = size, end.time
+	// A time beyond its own file's day is not to be believed: it would make
+	// every later record bear it.
+	if day, err := time.Parse(dayForm, strings.TrimSuffix(l.name, daySuffix)); err == nil {
+		if eve := day.AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
+			l.floor = eve
+		}
+	}
+	l.moveTo(end.place)
+	return nil
+}
+
+// ending is the newest record of a log and its time.
+type ending struct {
+	place
+	time time.Time
+}
+
+// take makes line, a record that ends at the offset end, the newest one.
+func (e *ending) take(file string, end int64, line []byte) bool {
+	r, err := parseRecord(line)
+	if err != nil {
+		return false
+	}
+	e.place = place{file, end, r.hash}
+	e.time = moment(r.receipt)
+	return true
+}
+
+// isFollowedBy says whether line is a whole record, unedited, behind this one.
+func (e *ending) isFollowedBy(line []byte) bool {
+	r, err := parseRecord(line)
+	if err != nil || r.prev != e.hash {
+		return false
+	}
+	sum, err := r.sum(sha256.New())
+	return err == nil && sum == r.hash
+}
+
+// newestRecord looks for the last readable record from lines on, which are of
+// l.file, and back through older files. bad is the last line behind it that
+// cannot be read.
+func (l *Log) newestRecord(lines *backLines) (e ending, bad *LineError, err error) {
+	name := l.name
+	for i := len(l.seen.days) - 1; ; {
+		line, off, ended, err := lines.prev()
+		var long *tooLong
+		switch {
+		case err == io.EOF:
+			if i--; i < 0 {
+				return e, bad, nil
+			}
+			name = l.seen.days[i]
+			f, st, err := openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0)
+			if err != nil {
+				return e, nil, err
+			}
+			defer f.Close()
+			lines = newBackLines(f, st.Size(), tailChunk)
+		case errors.As(err, &long):
+			if bad == nil {
+				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
+			}
+		case err != nil:
+			return e, nil, err
+		case blank(line):
+		default:
+			end := off + int64(len(line))
+			if ended {
+				end++
+			}
+			if e.take(name, end, line) {
+				return e, bad, nil
+			}
+			if bad == nil {
+				_, err := parseRecord(line)
+				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
+			}
+		}
+	}
+}
+
+// blank lines are no records; the reference passes over them too.
+func blank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+// moveTo makes p the log's end as this Log knows it, and owes an event if the
+// newest record that it has seen before is gone. Cutting off the end is the one
+// thing that a chain by itself does not show.
+func (l *Log) moveTo(p place) {
+	was := l.place
+	l.place = p
+	if was.file == "" || l.holds(was) {
+		return
+	}
+	l.owe(LogDamaged, text("expected", was.hash.String()), text("file", was.file),
+		text("found", p.hash.String()), number("offset", was.end),
+		text("reason", "the newest record is not there any more"))
+}
+
+// holds says whether the record is still at its place.
+func (l *Log) holds(p place) bool {
+	f := l.file
+	if f == nil || l.name != p.file {
+		var err error
+		if f, _, err = openRegular(filepath.Join(l.dir, p.file), os.O_RDONLY, 0); err != nil {
+			return false
+		}
+		defer f.Close()
+	}
+	// Past the file's end this fails as well.
+	line, _, ended, err := newBackLines(f, p.end, tailChunk).prev()
+	if err != nil || !ended {
+		return false
+	}
+	r, err := parseRecord(line)
+	return err == nil && r.hash == p.hash
+}
+
+func (l *Log) owe(kind string, members ...Member) {
+	owed := event{kind: kind, members: members}
+	for _, e := range l.owed {
+		if reflect.DeepEqual(e, owed) {
+			return // an append failed before it could tell
+		}
+	}
+	l.owed = append(l.owed, owed)
+}
