@@ -103,7 +103,7 @@ func TestTapIsTransparent(t *testing.T) {
 	p.send("a\nb")
 	p.end()
 	got := p.rest()
-	if how := p.wait(); how != "exit status 7" {
+	if how := p.how(); how != "exit status 7" {
 		t.Errorf("ended with %s", how)
 	}
 	if len(got) != 100_000 {

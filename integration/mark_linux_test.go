@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 )
 
 // processes lists what runs with the mark, as "pid command line". A process
@@ -37,6 +38,40 @@ func (m mark) pids() []int {
 		}
 	}
 	return pids
+}
+
+// running are the processes with the mark that run the program at path.
+func (m mark) running(b *testing.B, path string) []int {
+	b.Helper()
+	var pids []int
+	for _, pid := range m.pids() {
+		if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); exe == path {
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) == 0 {
+		b.Skip("the wrapper hides its memory from all but root")
+	}
+	return pids
+}
+
+// memory is what a process holds, in MB: resident, and its share of that.
+func memory(b *testing.B, pid int) (rss, pss float64) {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kB float64
+		if n, _ := fmt.Sscanf(line, "Rss: %f", &kB); n == 1 {
+			rss = kB / 1024
+		}
+		if n, _ := fmt.Sscanf(line, "Pss: %f", &kB); n == 1 {
+			pss = kB / 1024
+		}
+	}
+	return rss, pss
 }
 
 // kill ends what runs with the mark.

@@ -100,8 +100,8 @@ func start(t testing.TB, home string, argv []string, options ...func(*exec.Cmd))
 		<-p.ended
 		p.mark.kill()
 		if t.Failed() {
-			if said := p.stderr(); said != "" {
-				t.Logf("stderr of %q:\n%s", argv, said)
+			if said := head([]byte(p.stderr())); len(said) > 0 {
+				t.Logf("stderr of %q begins:\n%s", argv, said)
 			}
 		}
 	})
@@ -155,9 +155,9 @@ func (p *proc) end() {
 	}
 }
 
-// wait waits for the process to end and says how it did: "exit status 7",
+// how waits for the process to end and says how it did: "exit status 7",
 // "signal: killed".
-func (p *proc) wait() string {
+func (p *proc) how() string {
 	p.t.Helper()
 	select {
 	case <-p.ended:
@@ -174,7 +174,7 @@ func (p *proc) finish() []byte {
 	p.t.Helper()
 	p.end()
 	rest := p.rest()
-	if how := p.wait(); how != "exit status 0" {
+	if how := p.how(); how != "exit status 0" {
 		p.t.Fatalf("%q ended with %s", p.cmd.Args, how)
 	}
 	return rest
