@@ -1,49 +1,181 @@
 package sign
 
-import "github.com/signet-wrap/signet-wrap/internal/canon"
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"time"
 
-// version4: as version 1, with authority that the signer had from someone else.
-func (d *document) version4(v *Verified, check bool) error {
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// maxLinks is how many delegations one receipt may rest on, each of which costs
+// the check of a signature. It is the reference's limit too.
+const maxLinks = 16
+
+// FORMAT.md, "Version 4": as version 1, signed with authority that the signer
+// had from the holder of another key.
+func (d *document) readVersion4(v *Verified, check bool) error {
 	v.Version = 4
+	// Only what is named here is signed, or checked against what is.
+	if name := otherMember(d.b, "action", "authorization", "id", "nonce", "params_raw", "sig", "signer", "ts", "v"); name != nil {
+		return invalid("it has a member %.40q that its signature does not cover", name)
+	}
 	if err := d.readAction(v, check); err != nil {
 		return err
 	}
 	if err := readTime(&v.Time, d.ts, "ts"); err != nil {
 		return err
 	}
-	if d.exp != nil || d.unknown != nil {
-		return invalid("it has members that its signature does not cover")
-	}
-	var chain, chainHash, root []byte
-	if len(d.authorization) == 0 || d.authorization[0] != '{' {
+	if !isObject(d.authorization) {
 		return invalid("it has no authorization")
 	}
-	cur := cursor{b: d.authorization}
-	for {
-		name, value, _, ok := cur.next()
-		if !ok {
-			break
-		}
-		switch string(name) {
-		case "chain":
-			chain = value
-		case "chain_hash":
-			chainHash = value
-		case "root_pubkey":
-			root = value
+	if name := otherMember(d.authorization, "chain", "chain_hash", "root_pubkey"); name != nil {
+		return invalid("its authorization has a member %.40q that its signature does not cover", name)
+	}
+	chain, chainHash, root := member(d.authorization, "chain"), member(d.authorization, "chain_hash"), member(d.authorization, "root_pubkey")
+	links, ok := elements(chain, maxLinks)
+	if !ok || len(links) == 0 {
+		return invalid("its authorization has no chain of 1 to %d delegations", maxLinks)
+	}
+	if hash, ok := text(chainHash); !ok || check && hash != canon.Hash(chain) {
+		return invalid("authorization.chain_hash is not the hash of the chain")
+	}
+	// The root goes first: checkSignature takes the last for the signer.
+	first := member(links[0], "delegator")
+	rootName, _ := text(member(first, "name"))
+	rootKey := readKey(root)
+	if rootKey == nil || !bytes.Equal(root, member(first, "pubkey")) {
+		return invalid("authorization.root_pubkey is not the key that the chain begins with")
+	}
+	v.Signers = append(v.Signers, Party{Role: "root", Name: rootName, Key: rootKey})
+	if err := d.readSigner(v); err != nil || !check {
+		return err
+	}
+
+	message := append(make([]byte, 0, len(d.b)), `{"action":`...)
+	message = append(append(message, d.action...), `,"authorization":{"chain_hash":`...)
+	message = append(append(message, chainHash...), `,"root_pubkey":`...)
+	message = append(append(message, root...), `},"nonce":`...)
+	message = append(append(message, d.nonce...), `,"signer":`...)
+	message = append(append(message, d.signer...), `,"ts":`...)
+	message = append(append(message, d.ts...), `,"v":4}`...)
+	err := d.checkSignature(v, message)
+	if err != nil {
+		return err
+	}
+
+	holder := root
+	for i, link := range links {
+		if holder, err = checkLink(v, link, holder, len(links)-1-i); err != nil {
+			return invalid("delegation %d of %d: %s", i+1, len(links), err)
 		}
 	}
-	if hash, ok := text(chainHash); !ok || check && canon.Hash(chain) != hash {
-		return invalid("chain_hash is not the hash of the chain")
+	if !bytes.Equal(holder, member(d.signer, "pubkey")) {
+		return invalid("the chain of delegations does not end at the signer")
 	}
-	return d.checkSigner(v, check, "rec_", func() []byte {
-		b := append(make([]byte, 0, len(d.b)), `{"action":`...)
-		b = append(append(b, d.action...), `,"authorization":{"chain_hash":`...)
-		b = append(append(b, chainHash...), `,"root_pubkey":`...)
-		b = append(append(b, root...), `},"nonce":`...)
-		b = append(append(b, d.nonce...), `,"signer":`...)
-		b = append(append(b, d.signer...), `,"ts":`...)
-		b = append(append(b, d.ts...), `,"v":4}`...)
-		return b
+	return nil
+}
+
+// checkLink checks that holder, a key as it is written in JSON, delegated what
+// the receipt used, and returns the key to which. further is how many links
+// follow. Since every link must allow this call itself, it is of no moment here
+// whether one grants more than the link before it had.
+func checkLink(v *Verified, link, holder []byte, further int) (delegate []byte, err error) {
+	if !isObject(link) || otherMember(link, "correlation_id", "delegate", "delegator", "id", "issued_at", "nonce", "scope", "sig", "v") != nil {
+		return nil, errors.New("it is not a delegation")
+	}
+	scope := member(link, "scope")
+	if string(member(link, "v")) != "1" || !isObject(scope) {
+		return nil, errors.New("it is not a delegation of version 1")
+	}
+	from, to := member(link, "delegator"), member(link, "delegate")
+	delegate = member(to, "pubkey")
+	switch {
+	case !bytes.Equal(member(from, "pubkey"), holder):
+		return nil, errors.New("it is not from the key that had the authority")
+	case readKey(delegate) == nil:
+		return nil, errors.New("it is to no key")
+	}
+
+	var sig [ed25519.SignatureSize]byte
+	id, _ := text(member(link, "id"))
+	if !decodePrefixed(sig[:], member(link, "sig")) || id != "del_"+idOf(sig[:]) {
+		return nil, errors.New("its id is not that of its signature")
+	}
+	// budget is for the delegate's own bookkeeping and is not signed.
+	signedScope := document{b: scope}
+	message := append([]byte(nil), `{"delegate":`...)
+	message = append(append(message, to...), `,"delegator":`...)
+	message = append(append(message, from...), `,"issued_at":`...)
+	message = append(append(message, member(link, "issued_at")...), `,"nonce":`...)
+	message = append(append(message, member(link, "nonce")...), `,"scope":`...)
+	message = append(append(message, signedScope.cut("budget")...), `,"v":1}`...)
+	if !ed25519.Verify(readKey(holder), message, sig[:]) {
+		return nil, errors.New("it is not what was signed, or not signed with this key")
+	}
+
+	switch {
+	case !allows(member(scope, "tools"), v.Tool):
+		return nil, errors.New("it does not allow the tool")
+	case !allows(member(scope, "targets"), v.Target):
+		return nil, errors.New("it does not allow the target")
+	}
+	depth, bad := strconv.ParseUint(string(member(scope, "max_depth")), 10, 32)
+	if bad != nil || depth < uint64(further) {
+		return nil, errors.New("it does not allow so many to follow")
+	}
+	if expires := member(scope, "expires"); expires != nil && string(expires) != "null" {
+		var t time.Time
+		if readTime(&t, expires, "expires") != nil || t.Before(v.Time) {
+			return nil, errors.New("it had expired")
+		}
+	}
+	if member(scope, "budget") != nil {
+		v.Doubts = append(v.Doubts, "a delegation has a budget, which is not checked")
+	}
+	return delegate, nil
+}
+
+// allows reports whether list, of tools or targets, has name or is ["*"].
+func allows(list []byte, name string) bool {
+	names, ok := elements(list, math.MaxInt)
+	if !ok {
+		return false
+	}
+	if len(names) == 1 && string(names[0]) == `"*"` {
+		return true
+	}
+	return slices.ContainsFunc(names, func(value []byte) bool {
+		s, ok := text(value)
+		return ok && s == name
 	})
+}
+
+// member returns the value of a member of an object in canonical form, nil if
+// there is none or it is no object.
+func member(object []byte, name string) []byte {
+	if !isObject(object) {
+		return nil
+	}
+	for cur := (cursor{b: object}); cur.next(); {
+		if string(cur.name) == name {
+			return cur.value
+		}
+	}
+	return nil
+}
+
+// otherMember returns the name of a member of an object in canonical form that
+// is none of known, or nil.
+func otherMember(object []byte, known ...string) []byte {
+	for cur := (cursor{b: object}); cur.next(); {
+		if !slices.Contains(known, string(cur.name)) {
+			return cur.name
+		}
+	}
+	return nil
 }

@@ -20,34 +20,32 @@ type Member struct {
 // not about a call (FORMAT.md, "Event"). kind is what its member "type" says.
 // It fails for a member whose name is taken or whose value is not canonical.
 func (s *Signer) Event(kind string, now time.Time, members []Member) (*Receipt, error) {
-	now = now.UTC()
-	if y := now.Year(); y < 0 || y > 9999 {
-		return nil, fmt.Errorf("sign at %v: no time of RFC 3339", now)
+	var x seal
+	if err := x.open(now); err != nil {
+		return nil, err
 	}
-	var nonce [idLen]byte
-	newNonce(&nonce)
 	all := append(slices.Clone(members),
-		Member{"nonce", canon.AppendString(nil, string(nonce[:]))},
+		Member{"nonce", quote(x.nonce[:])},
 		Member{"signer", s.signer},
-		Member{"ts", now.AppendFormat(nil, `"`+timeFormat+`"`)},
+		Member{"ts", quote(x.ts[:])},
 		Member{"type", canon.AppendString(nil, kind)},
 		Member{"v", []byte("1")})
 	message, err := appendMembers(nil, all)
 	if err != nil {
 		return nil, fmt.Errorf("make an event %q: %w", kind, err)
 	}
-	id, sig, err := s.sign("evt_", message)
-	if err != nil {
+	if err := x.sign("evt_", s.key, message); err != nil {
 		return nil, err
 	}
-	b, err := appendMembers(nil, append(all,
-		Member{"id", canon.AppendString(nil, id)},
-		Member{"sig", canon.AppendString(nil, sig)}))
+	all = append(all, Member{"id", quote(x.id[:])}, Member{"sig", quote(x.sig[:])})
+	b, err := appendMembers(nil, all)
 	if err != nil {
 		return nil, fmt.Errorf("make an event %q: %w", kind, err)
 	}
-	return &Receipt{ID: id, JSON: b, Record: b}, nil
+	return &Receipt{ID: string(x.id[:]), JSON: b, Record: b}, nil
 }
+
+func quote(s []byte) []byte { return canon.AppendString(nil, string(s)) }
 
 // appendMembers appends an object in canonical form; it sorts members.
 func appendMembers(b []byte, members []Member) ([]byte, error) {

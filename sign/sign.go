@@ -19,10 +19,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -86,18 +83,9 @@ type Draft struct {
 	signer *Signer
 	// action is `{"action":{…}`, with room behind it for what Sign appends.
 	action []byte
-	record []byte // what Record begins with, see layRecord; nil if it is JSON
+	record []byte // what Record begins with (layRecord), nil if Record is JSON
 	used   bool   // the room behind action belongs to a receipt
 }
-
-// Lengths in bytes. "rec_" or "rnd_" and 128 bits in hex.
-const (
-	idLen   = 4 + 32
-	sigLen  = len("ed25519:") + 88
-	tailLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*idLen + sigLen + len(timeFormat)
-
-	timeFormat = "2006-01-02T15:04:05.000Z"
-)
 
 // Prepare does everything that does not need the time: it canonicalises and
 // hashes the arguments. Arguments that RFC 8785 cannot carry without loss, or
@@ -122,7 +110,7 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 	}
 
 	size := 256 + len(embedded) + len(a.Tool) + len(a.Target) + len(a.Session) +
-		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + tailLen + len(s.signer)
+		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(s.signer)
 	b := append(make([]byte, 0, size), `{"action":{`...)
 	// In the order of RFC 8785, section 3.2.3.
 	b = appendOptional(b, "call_id", a.CallID)
@@ -152,8 +140,6 @@ func appendOptional(b []byte, name, value string) []byte {
 	return append(canon.AppendString(b, value), ',')
 }
 
-var emptyHash = canon.Hash([]byte("{}"))
-
 // carry returns the bytes of the arguments that are hashed: their canonical
 // form or, if exact, raw.
 func carry(raw []byte) (b []byte, exact bool, err error) {
@@ -171,22 +157,17 @@ func carry(raw []byte) (b []byte, exact bool, err error) {
 	return b, false, err
 }
 
-// The members of a record in front of params_raw, with blanks that Sign fills.
-const (
-	blankID   = `,"id":"....................................","nonce":"....................................","params_raw":"`
-	idAt      = len(`,"id":"`)
-	nonceAt   = idAt + idLen + len(`","nonce":"`)
-	recordEnd = `"`
-)
-
 // layRecord writes all of the record that is known, which for large arguments
-// is nearly all of it, so that under the lock only blanks are filled.
+// is nearly all of it, with blanks for the id and the nonce, so that under the
+// lock only those are filled and the end appended.
 func (d *Draft) layRecord(raw []byte) {
-	size := len(d.action) + len(blankID) + base64.StdEncoding.EncodedLen(len(raw)) + tailLen + len(d.signer.signer)
+	const name = `,"params_raw":"`
+	var blank seal
+	size := cap(d.action) + len(name) + base64.StdEncoding.EncodedLen(len(raw)) + 1
 	b := append(make([]byte, 0, size), d.action...)
-	b = append(b, blankID...)
+	b = append(blank.appendID(b), name...)
 	b = base64.StdEncoding.AppendEncode(b, raw)
-	d.record = append(b, recordEnd...)
+	d.record = append(b, '"')
 }
 
 // Sign completes the receipt with the time, in UTC to the millisecond, a new
@@ -198,72 +179,22 @@ func (d *Draft) Sign(now time.Time) (*Receipt, error) {
 		d.record = bytes.Clone(d.record)
 	}
 	d.used = true
-	s := d.signer
 
-	var nonce [idLen]byte
-	newNonce(&nonce)
-	end, err := s.appendEnd(nil, now)
-	if err != nil {
+	var x seal
+	if err := x.open(now); err != nil {
 		return nil, err
 	}
-
-	message := append(d.action, `,"nonce":"`...)
-	message = append(append(message, nonce[:]...), '"')
-	message = append(message, end...)
-	id, sig, err := s.sign("rec_", message)
-	if err != nil {
+	message := x.appendEnd(x.appendNonce(d.action), d.signer)
+	if err := x.sign("rec_", d.signer.key, message); err != nil {
 		return nil, err
 	}
-	end = append([]byte(`,"sig":"`+sig+`"`), end...)
-
 	// The message has served; the receipt takes its place behind the action.
-	r := &Receipt{ID: id}
-	b := append(append(d.action, `,"id":"`...), id...)
-	b = append(append(b, `","nonce":"`...), nonce[:]...)
-	b = append(append(b, '"'), end...)
-	r.JSON, r.Record = b, b
+	b := x.appendSig(x.appendID(d.action))
+	b = x.appendEnd(b, d.signer)
+	r := &Receipt{ID: string(x.id[:]), JSON: b, Record: b}
 	if d.record != nil {
-		blank := d.record[len(d.action):]
-		copy(blank[idAt:], id)
-		copy(blank[nonceAt:], nonce[:])
-		r.Record = append(d.record, end...)
+		x.appendID(d.record[:len(d.action)]) // into the blanks
+		r.Record = x.appendEnd(x.appendSig(d.record), d.signer)
 	}
 	return r, nil
-}
-
-// appendEnd appends the members behind the nonce that are signed.
-func (s *Signer) appendEnd(b []byte, now time.Time) ([]byte, error) {
-	now = now.UTC()
-	if y := now.Year(); y < 0 || y > 9999 {
-		return nil, fmt.Errorf("sign at %v: no time of RFC 3339", now)
-	}
-	b = append(append(b, `,"signer":`...), s.signer...)
-	b = now.AppendFormat(append(b, `,"ts":"`...), timeFormat)
-	return append(b, `","v":1}`...), nil
-}
-
-// sign signs message and returns the id that follows from the signature, and
-// the signature as it is written.
-func (s *Signer) sign(prefix string, message []byte) (id, sig string, err error) {
-	raw, err := s.key.Sign(rand.Reader, message, crypto.Hash(0))
-	if err != nil {
-		return "", "", fmt.Errorf("sign a receipt: %w", err)
-	}
-	if len(raw) != ed25519.SignatureSize {
-		return "", "", fmt.Errorf("sign a receipt: the key gave a signature of %d bytes", len(raw))
-	}
-	return prefix + idOf(raw), "ed25519:" + base64.StdEncoding.EncodeToString(raw), nil
-}
-
-// idOf returns the part of an id behind its prefix.
-func idOf(sig []byte) string {
-	sum := sha256.Sum256(sig)
-	return hex.EncodeToString(sum[:16])
-}
-
-func newNonce(dst *[idLen]byte) {
-	var random [16]byte
-	rand.Read(random[:]) // never fails: crypto/rand
-	copy(dst[:], "rnd_")
-	hex.Encode(dst[4:], random[:])
 }

@@ -1,0 +1,84 @@
+package sign
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"testing"
+)
+
+// Arguments of 200 bytes, in the spelling of a client.
+var smallArguments = []byte(`{"path": "/home/alice/project/internal/wrap", "pattern": "**/*_test.go", "excludePatterns": ["node_modules", ".git", "dist"], "maxResults": 250, "caseSensitive": false, "context": {"before": 2.5e0}}`)
+
+func benchmarkSign(b *testing.B, arguments []byte) {
+	s := testSigner(b)
+	action := Action{Tool: "search_files", Arguments: arguments, Target: "mcp://files", Session: "ses_0123456789abcdef0123456789abcdef", CallID: "n:7"}
+	b.SetBytes(int64(len(arguments)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d, err := s.Prepare(action)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := d.Sign(testTime); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func longString(n int) []byte {
+	return append(append([]byte(`{"content":"`), bytes.Repeat([]byte("0123456789abcdef"), n/16)...), `"}`...)
+}
+
+func BenchmarkSignSmall(b *testing.B) { benchmarkSign(b, smallArguments) }
+func BenchmarkSignSmallCanonical(b *testing.B) {
+	benchmarkSign(b, []byte(`{"context":{"before":2.5},"excludePatterns":["node_modules",".git","dist"],"path":"/home/alice/project/internal/wrap"}`))
+}
+func BenchmarkSign100kB(b *testing.B)     { benchmarkSign(b, longString(100_000)) }
+func BenchmarkSignExact(b *testing.B)     { benchmarkSign(b, []byte(`{"id":9007199254740993}`)) }
+func BenchmarkSignExact10MB(b *testing.B) { benchmarkSign(b, longString(10_000_000)) }
+
+// BenchmarkEd25519 is what the others cannot go below.
+func BenchmarkEd25519(b *testing.B) {
+	key, message := testKey(), make([]byte, 600)
+	sig, _ := key.Sign(rand.Reader, message, crypto.Hash(0))
+	b.Run("Sign", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := key.Sign(rand.Reader, message, crypto.Hash(0)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Verify", func(b *testing.B) {
+		public := key.Public().(ed25519.PublicKey)
+		for b.Loop() {
+			if !ed25519.Verify(public, message, sig) {
+				b.Fatal("not verified")
+			}
+		}
+	})
+}
+
+func benchmarkVerify(b *testing.B, receipt []byte, f func([]byte) (*Verified, error)) {
+	b.SetBytes(int64(len(receipt)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f(receipt); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func typicalAction() Action {
+	return Action{Tool: "search_files", Arguments: []byte(`{"path":"/home/alice/project","pattern":"**/*_test.go"}`), Target: "mcp://files", Session: "ses_0123456789abcdef0123456789abcdef", CallID: "n:7"}
+}
+
+func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, Verify) }
+func BenchmarkRead(b *testing.B)   { benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, Read) }
+func BenchmarkVerifyRewritten(b *testing.B) {
+	benchmarkVerify(b, append(makeReceipt(b, typicalAction()).JSON, ' '), Verify)
+}
+func BenchmarkVerifyExact10MB(b *testing.B) {
+	benchmarkVerify(b, makeReceipt(b, Action{Tool: "write", Arguments: longString(10_000_000)}).Record, Verify)
+}

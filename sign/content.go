@@ -1,0 +1,168 @@
+package sign
+
+import (
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+func (d *document) readAction(v *Verified, check bool) error {
+	if !isObject(d.action) {
+		return invalid("it has no action")
+	}
+	var params []byte
+	required := 0
+	for cur := (cursor{b: d.action}); cur.next(); {
+		var s *string
+		switch string(cur.name) {
+		case "params":
+			params = cur.value
+			continue
+		case "params_hash":
+			s = &v.ParamsHash
+			required++
+		case "target":
+			s = &v.Target
+			required++
+		case "tool":
+			s = &v.Tool
+			required++
+		case "transport":
+			s = &v.Transport
+			required++
+		case "call_id":
+			s = &v.CallID
+		case "parent_receipt_id":
+			s = &v.ParentID
+		case "response_hash":
+			s = &v.ResponseHash
+		case "session":
+			s = &v.Session
+		case "trace_id":
+			s = &v.TraceID
+		default:
+			continue
+		}
+		var ok bool
+		if *s, ok = text(cur.value); !ok {
+			return invalid("action.%s is not a string", cur.name)
+		}
+	}
+	if required != 4 || params == nil {
+		return invalid("its action lacks one of tool, params, params_hash, target, transport")
+	}
+	if !isHash(v.ParamsHash) {
+		return invalid("params_hash is not \"sha256:\" and 64 hex digits")
+	}
+	return d.readParams(v, params, check)
+}
+
+func (d *document) readParams(v *Verified, params []byte, check bool) error {
+	null := string(params) == "null"
+	switch {
+	case d.paramsRaw != nil && !null:
+		return invalid("it has both params and params_raw")
+	case d.paramsRaw != nil:
+		raw, ok := plain(d.paramsRaw)
+		if !ok {
+			return invalid("params_raw is not base64")
+		}
+		v.Exact, v.paramsRaw = true, raw
+		if !check {
+			return nil
+		}
+		switch hash, ok := hashBase64(raw); {
+		case !ok:
+			return invalid("params_raw is not base64")
+		case hash != v.ParamsHash:
+			return invalid("params_hash is not the hash of params_raw")
+		}
+	case !null:
+		v.Params = params
+		if check && canon.Hash(params) != v.ParamsHash {
+			return invalid("params_hash is not the hash of params")
+		}
+	default:
+		v.HashOnly = v.ParamsHash != emptyHash && v.ParamsHash != nullHash
+	}
+	return nil
+}
+
+// What params_hash is where params is null and that is all there is to it: a
+// call without arguments, and one with the argument null.
+var (
+	emptyHash = canon.Hash([]byte("{}"))
+	nullHash  = canon.Hash([]byte("null"))
+)
+
+func (d *document) readResponse(v *Verified) error {
+	if err := readTime(&v.Responded, d.tsResponse, "ts_response"); err != nil {
+		return err
+	}
+	if v.Responded.Before(v.Time) {
+		// Not false: version 3 takes its times from two clocks, and in
+		// version 2 one clock may have been set back. FORMAT.md, "Version 3".
+		v.Doubts = append(v.Doubts, "the response is dated before the request")
+	}
+	if !isObject(d.response) {
+		return invalid("it has no response")
+	}
+	v.ResponseHash = ""
+	for cur := (cursor{b: d.response}); cur.next(); {
+		switch string(cur.name) {
+		case "content_hash":
+			v.ResponseHash, _ = text(cur.value)
+		case "outcome":
+			if err := v.Outcome.read(cur.value); err != nil {
+				return err
+			}
+		}
+	}
+	if !isHash(v.ResponseHash) {
+		return invalid("response.content_hash is not \"sha256:\" and 64 hex digits")
+	}
+	return nil
+}
+
+func (o *Outcome) read(value []byte) error {
+	if !isObject(value) {
+		return invalid("response.outcome is not an object")
+	}
+	for cur := (cursor{b: value}); cur.next(); {
+		var s *string
+		switch string(cur.name) {
+		case "error":
+			s = &o.Error
+		case "reason":
+			s = &o.Reason
+		case "status":
+			s = &o.Status
+		default:
+			continue
+		}
+		var ok bool
+		if *s, ok = text(cur.value); !ok {
+			return invalid("response.outcome.%s is not a string", cur.name)
+		}
+	}
+	switch o.Status {
+	case "verified", "rejected", "requires_approval", "executed", "failed":
+		return nil
+	}
+	return invalid("response.outcome.status is none that is known")
+}
+
+func (d *document) readExpiry(v *Verified) error {
+	if d.exp == nil {
+		return nil
+	}
+	return readTime(&v.Expires, d.exp, "exp")
+}
+
+func readTime(t *time.Time, value []byte, name string) error {
+	s, ok := plain(value)
+	if !ok || t.UnmarshalText(s) != nil {
+		return invalid("%s is not a time of RFC 3339", name)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package sign
+
+// A document is a receipt or event in canonical form, with the values of the
+// members to which some version of the format gives a meaning, nil if absent.
+type document struct {
+	b []byte
+
+	v, typ, id, sig, nonce                  []byte
+	action, signer, exp, ts, paramsRaw      []byte
+	response, server, tsRequest, tsResponse []byte
+	agentReceipt, authorization             []byte
+}
+
+func parse(object []byte) *document {
+	d := &document{b: object}
+	for cur := (cursor{b: object}); cur.next(); {
+		var field *[]byte
+		switch string(cur.name) {
+		case "action":
+			field = &d.action
+		case "agent_receipt":
+			field = &d.agentReceipt
+		case "authorization":
+			field = &d.authorization
+		case "exp":
+			field = &d.exp
+		case "id":
+			field = &d.id
+		case "nonce":
+			field = &d.nonce
+		case "params_raw":
+			field = &d.paramsRaw
+		case "response":
+			field = &d.response
+		case "server":
+			field = &d.server
+		case "sig":
+			field = &d.sig
+		case "signer":
+			field = &d.signer
+		case "ts":
+			field = &d.ts
+		case "ts_request":
+			field = &d.tsRequest
+		case "ts_response":
+			field = &d.tsResponse
+		case "type":
+			field = &d.typ
+		case "v":
+			field = &d.v
+		default:
+			continue
+		}
+		*field = cur.value
+	}
+	return d
+}
+
+// cut returns the document without the members that are named: what was signed.
+// Cut from canonical bytes it is canonical.
+func (d *document) cut(names ...string) []byte {
+	// Nothing that is cut is small beside a receipt, but params_raw, which
+	// can be megabytes.
+	b := append(make([]byte, 0, len(d.b)-len(d.paramsRaw)), '{')
+next:
+	for cur := (cursor{b: d.b}); cur.next(); {
+		for _, name := range names {
+			if string(cur.name) == name {
+				continue next
+			}
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, d.b[cur.at:cur.i]...)
+	}
+	return append(b, '}')
+}

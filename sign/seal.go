@@ -1,0 +1,88 @@
+package sign
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// A seal is what signing adds to a receipt, as it is written in JSON. All of it
+// has a fixed length. Its methods append the members in their canonical order:
+// id, nonce, sig, and at the end signer, ts and v; params_raw, if there is one,
+// stands between nonce and sig.
+type seal struct {
+	id    [4 + 32]byte // "rec_" or "evt_", and 128 bits in hex
+	nonce [4 + 32]byte // "rnd_", and 128 bits in hex
+	sig   [8 + 88]byte // "ed25519:", and 64 bytes in base64
+	ts    [len(timeFormat)]byte
+}
+
+const (
+	timeFormat = "2006-01-02T15:04:05.000Z"
+	// sealLen is the length in bytes of all that a seal appends, but for the
+	// value of signer.
+	sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(timeFormat)
+)
+
+// open sets the time and a new nonce.
+func (x *seal) open(now time.Time) error {
+	now = now.UTC()
+	if y := now.Year(); y < 0 || y > 9999 {
+		return fmt.Errorf("sign at %v: not a time of RFC 3339", now)
+	}
+	var buf [len(timeFormat) + 6]byte // AppendFormat writes all 9 digits and takes back 6
+	copy(x.ts[:], now.AppendFormat(buf[:0], timeFormat))
+	var random [16]byte
+	rand.Read(random[:]) // never fails, by its documentation
+	copy(x.nonce[:], "rnd_")
+	hex.Encode(x.nonce[4:], random[:])
+	return nil
+}
+
+// sign sets sig, and id, which follows from it.
+func (x *seal) sign(prefix string, key crypto.Signer, message []byte) error {
+	sig, err := key.Sign(rand.Reader, message, crypto.Hash(0))
+	if err != nil {
+		return fmt.Errorf("sign a receipt: %w", err)
+	}
+	if len(sig) != ed25519.SignatureSize {
+		return fmt.Errorf("sign a receipt: the key made a signature of %d bytes", len(sig))
+	}
+	copy(x.sig[:], "ed25519:")
+	base64.StdEncoding.Encode(x.sig[8:], sig)
+	copy(x.id[:], prefix)
+	copy(x.id[4:], idOf(sig))
+	return nil
+}
+
+// idOf returns what follows the prefix in the id of what has this signature.
+func idOf(sig []byte) string {
+	sum := sha256.Sum256(sig)
+	return hex.EncodeToString(sum[:16])
+}
+
+func (x *seal) appendID(b []byte) []byte {
+	b = append(append(b, `,"id":"`...), x.id[:]...)
+	return x.appendNonce(append(b, '"'))
+}
+
+func (x *seal) appendNonce(b []byte) []byte {
+	b = append(append(b, `,"nonce":"`...), x.nonce[:]...)
+	return append(b, '"')
+}
+
+func (x *seal) appendSig(b []byte) []byte {
+	b = append(append(b, `,"sig":"`...), x.sig[:]...)
+	return append(b, '"')
+}
+
+func (x *seal) appendEnd(b []byte, s *Signer) []byte {
+	b = append(append(b, `,"signer":`...), s.signer...)
+	b = append(append(b, `,"ts":"`...), x.ts[:]...)
+	return append(b, `","v":1}`...)
+}

@@ -1,0 +1,108 @@
+package sign
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+)
+
+// readSigner reads signer and the members that go with its signature.
+func (d *document) readSigner(v *Verified) error {
+	agent, err := readParty(d.signer, "signer")
+	if err != nil {
+		return err
+	}
+	v.Signers = append(v.Signers, agent)
+	return d.readSeal(v)
+}
+
+// readSeal reads nonce and id. sig is left to checkSignature.
+func (d *document) readSeal(v *Verified) error {
+	if nonce, ok := plain(d.nonce); !ok || len(nonce) == 0 {
+		return invalid("it has no nonce")
+	}
+	id, ok := plain(d.id)
+	if !ok {
+		return invalid("it has no id")
+	}
+	v.ID = string(id)
+	return nil
+}
+
+// checkSignature checks sig and id: that the last of v.Signers signed message.
+func (d *document) checkSignature(v *Verified, message []byte) error {
+	var sig [ed25519.SignatureSize]byte
+	if !decodePrefixed(sig[:], d.sig) {
+		return invalid("sig is not \"ed25519:\" and the base64 of 64 bytes")
+	}
+	prefix := "rec_"
+	if d.typ != nil {
+		prefix = "evt_"
+	}
+	if v.ID != prefix+idOf(sig[:]) {
+		return invalid("id is not that of the signature")
+	}
+	if !ed25519.Verify(v.Signers[len(v.Signers)-1].Key, message, sig[:]) {
+		return invalid("it is not what was signed, or not signed with this key")
+	}
+	return nil
+}
+
+// readParty reads the value of the member signer or server.
+func readParty(value []byte, member string) (Party, error) {
+	p := Party{Role: "agent"}
+	named, owned := false, false
+	if member == "server" { // which has no owner
+		p.Role, owned = "server", true
+	}
+	if !isObject(value) {
+		return p, invalid("it has no %s", member)
+	}
+	for cur := (cursor{b: value}); cur.next(); {
+		switch string(cur.name) {
+		case "name":
+			p.Name, named = text(cur.value)
+		case "owner":
+			p.Owner, owned = text(cur.value)
+		case "pubkey":
+			p.Key = readKey(cur.value)
+		}
+	}
+	switch {
+	case p.Key == nil:
+		return p, invalid("%s.pubkey is not \"ed25519:\" and the base64 of 32 bytes", member)
+	case !named:
+		return p, invalid("%s.name is not a string", member)
+	case !owned:
+		return p, invalid("%s.owner is not a string", member)
+	}
+	return p, nil
+}
+
+// readKey returns nil for what is not a key.
+func readKey(value []byte) ed25519.PublicKey {
+	key := make([]byte, ed25519.PublicKeySize)
+	if !decodePrefixed(key, value) {
+		return nil
+	}
+	return key
+}
+
+// decodePrefixed decodes the JSON string value, "ed25519:" and the base64 of
+// exactly len(dst) bytes, standard and with padding.
+func decodePrefixed(dst, value []byte) bool {
+	s, ok := plain(value)
+	if !ok {
+		return false
+	}
+	s, ok = bytes.CutPrefix(s, []byte("ed25519:"))
+	if !ok || len(s) != base64Strict.EncodedLen(len(dst)) {
+		return false
+	}
+	var buf [ed25519.SignatureSize + 2]byte // with what the padding may stand for
+	n, err := base64Strict.Decode(buf[:], s)
+	return err == nil && n == len(dst) && copy(dst, buf[:n]) == n
+}
+
+// Without Strict, 15 other last characters would stand for the same bytes.
+var base64Strict = base64.StdEncoding.Strict()
