@@ -19,6 +19,7 @@ const modulePath = "github.com/signet-wrap/signet-wrap"
 var floors = map[string]int{
 	"":                  4,
 	"/internal/cli":     3,
+	"/internal/demo":    3, // handed to cli by main, so that cli does not link mcp-go
 	"/wrap":             2,
 	"/sign":             1,
 	"/chain":            1,
@@ -32,7 +33,7 @@ var floors = map[string]int{
 var owners = map[string]string{
 	"github.com/gowebpki/jcs":     "/internal/canon",
 	"github.com/urfave/cli":       "/internal/cli",
-	"github.com/mark3labs/mcp-go": "/internal/cli",
+	"github.com/mark3labs/mcp-go": "/internal/demo",
 }
 
 // A listed is what `go list` says of a package.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,8 +26,7 @@ type proc struct {
 	pipe *os.File      // below out
 	log  string        // file with its stderr
 
-	waited sync.Once
-	ended  chan struct{}
+	ended chan struct{}
 }
 
 // A mark is an environment variable that stands in the environment of all
