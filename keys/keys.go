@@ -74,18 +74,18 @@ type Key struct {
 	// line each, for example that others can read the key file.
 	Warnings []string
 
-	// A pointer, since fmt follows none below the top: that hides the seed
-	// even where it cannot call Format (an unexported field of type Key).
-	private *ed25519.PrivateKey
+	// A function, since fmt looks into none, whatever the verb: that hides the
+	// seed even where it cannot call Format (an unexported field of type Key).
+	private func() ed25519.PrivateKey
 }
 
 // Public returns the ed25519.PublicKey.
-func (k *Key) Public() crypto.PublicKey { return k.private.Public() }
+func (k *Key) Public() crypto.PublicKey { return k.private().Public() }
 
 // Sign signs message as crypto/ed25519 does: message is not hashed and opts is
 // crypto.Hash(0).
 func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return k.private.Sign(rand, message, opts)
+	return k.private().Sign(rand, message, opts)
 }
 
 // Format implements fmt.Formatter: whatever the verb, the name and no seed.

@@ -31,8 +31,9 @@ func parsePublic(b []byte) (p *Public, reason string) {
 	if o.has("owner") && o.member["owner"].Kind() != 'n' {
 		p.Owner = o.str("owner")
 	}
-	var err error
-	if p.Created, err = time.Parse(time.RFC3339, o.str("created_at")); err != nil {
+	created, err := time.Parse(time.RFC3339, o.str("created_at"))
+	p.Created = created.UTC()
+	if err != nil || p.Created.Year() < 0 || p.Created.Year() > 9999 {
 		o.fail(`"created_at" is not a time`)
 	}
 	return p, o.reason

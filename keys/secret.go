@@ -96,8 +96,8 @@ func formatSecret(name string, seed []byte) []byte {
 }
 
 // seal is the encrypted .key file of seed.
-func seal(name string, seed, passphrase []byte) []byte {
-	s := &secret{name: name, kdf: defaultKDF, salt: make([]byte, saltSize), nonce: make([]byte, chacha20poly1305.NonceSizeX)}
+func seal(name string, seed, passphrase []byte, kdf kdfParams) []byte {
+	s := &secret{name: name, kdf: kdf, salt: make([]byte, saltSize), nonce: make([]byte, chacha20poly1305.NonceSizeX)}
 	rand.Read(s.salt) // never fails: it ends the program instead
 	rand.Read(s.nonce)
 	s.ciphertext = s.aead(passphrase).Seal(nil, s.nonce, seed, s.aad())

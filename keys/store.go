@@ -61,7 +61,7 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	p := &Public{Name: name, Owner: owner, Key: pub, Created: time.Now(), Private: true, Encrypted: passphrase != nil}
 	var key []byte
 	if p.Encrypted {
-		key = seal(name, private.Seed(), passphrase)
+		key = seal(name, private.Seed(), passphrase, defaultKDF)
 	} else {
 		key = formatSecret(name, private.Seed())
 	}
@@ -131,7 +131,7 @@ func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error
 		}
 	}
 	private := ed25519.NewKeyFromSeed(seed)
-	k := &Key{Name: name, Warnings: warnings, private: &private}
+	k := &Key{Name: name, Warnings: warnings, private: func() ed25519.PrivateKey { return private }}
 	if pub != nil {
 		if !bytes.Equal(pub.Key, publicOf(seed)) {
 			return nil, s.foreign(name)

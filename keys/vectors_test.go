@@ -40,7 +40,7 @@ func TestVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := base64.StdEncoding.EncodeToString(k.private.Seed()); got != v.Seed {
+			if got := base64.StdEncoding.EncodeToString(k.private().Seed()); got != v.Seed {
 				t.Errorf("seed %s, want %s", got, v.Seed)
 			}
 			p, err := s.Public(v.Name)

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,22 +12,18 @@ import (
 	"testing"
 )
 
-// TestMain lets the test binary be the other process: it takes the lock on the
-// file it is told, says so, and keeps it until it is killed.
-func TestMain(m *testing.M) {
-	if path := os.Getenv("DURABLE_TEST_LOCK"); path != "" {
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err == nil {
-			err = Lock(f)
-		}
-		if err != nil {
-			os.Stdout.WriteString(err.Error() + "\n")
-			os.Exit(1)
-		}
-		os.Stdout.WriteString("locked\n")
-		select {}
+func lockForEver(path string) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		err = Lock(f)
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		os.Stdout.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	os.Stdout.WriteString("locked\n")
+	io.Copy(io.Discard, os.Stdin) // the parent holds the other end
+	runtime.KeepAlive(f)
 }
 
 func open(t *testing.T, path string) *os.File {
@@ -111,6 +108,9 @@ func TestLockOfKilledProcess(t *testing.T) {
 	child.Env = append(os.Environ(), "DURABLE_TEST_LOCK="+path)
 	out, err := child.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := child.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := child.Start(); err != nil {
