@@ -76,10 +76,11 @@ func (g *gate) judge(line []byte) verdict {
 		return verdict{}
 	}
 	body := bytes.TrimRight(line, "\r\n")
-	if bytes.IndexByte(body, '\r') >= 0 {
+	if bytes.ContainsAny(body, "\r\n") {
 		// A CR between tokens is white space in JSON, but the end of a line
 		// for Python's text streams: what follows would be read on its own.
-		return g.unreadable(line, codeInvalid, "a carriage return stands inside the line")
+		// A newline can stand here only in a frame.
+		return g.unreadable(line, codeInvalid, "a line end stands inside the message")
 	}
 	// Some servers drop a byte order mark before they read.
 	start := 0
@@ -103,6 +104,21 @@ func (g *gate) judge(line []byte) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// judgeFrame reads a message framed with Content-Length. A server that reads
+// lines would join a body with what follows it, so a body must be whole: one
+// JSON value, or nothing.
+func (g *gate) judgeFrame(header, body []byte) verdict {
+	if mentionsCall(header) {
+		return refuse(codeInvalid, "a call stands in the header of a frame")
+	}
+	if len(body) > 0 && !mentionsCall(body) {
+		if _, err := parse(body, 0); err != nil {
+			return g.unreadable(body, codeParse, "the frame cannot be read as JSON (%v)", err)
+		}
+	}
+	return g.judge(body)
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

@@ -5,9 +5,10 @@ import (
 	"io"
 )
 
-// lineReader cuts a stream into lines of up to max bytes, without any other
-// limit and without losing a byte: CR LF, empty lines and a last line without
-// its newline come out as they went in.
+// lineReader cuts a stream into messages of up to max bytes, a line each or a
+// frame with Content-Length, without any other limit and without losing a
+// byte: CR LF, empty lines and a last line without its newline come out as
+// they went in.
 type lineReader struct {
 	r   io.Reader
 	max int
@@ -16,17 +17,19 @@ type lineReader struct {
 	start   int
 	end     int
 	scanned int // buf[start:scanned] holds no newline
+	frame   int // the size of the frame at start, header included; 0: no frame there
 	err     error
 }
 
 // readSize is how many bytes one read asks for. A pipe holds 64 KiB on Linux.
 const readSize = 64 << 10
 
-// line is what the client sent, up to and with a newline.
+// line is one message from the client.
 type line struct {
-	bytes   []byte // valid until the next call of more
+	header  []byte // of a frame; nil: it is a line
+	bytes   []byte // the line with its newline, or the frame's body; valid until the next call of more
 	tooLong bool   // it was longer than max: bytes is nil, and it is gone
-	length  int64  // in bytes
+	length  int    // in bytes
 	id      string // of a line too long: its id, if one was found
 }
 
@@ -55,32 +58,44 @@ func (l *lineReader) more(into []line) ([]line, error) {
 		}
 		if l.err != nil {
 			if l.end > l.start {
-				into = append(into, line{bytes: l.buf[l.start:l.end], length: int64(l.end - l.start)})
+				into = append(into, line{bytes: l.buf[l.start:l.end], length: l.end - l.start})
 				l.start, l.scanned = l.end, l.end
 				return into, nil
 			}
 			return into, l.err
 		}
-		if l.end-l.start > l.max {
+		if l.frame > l.max+maxHeader || l.frame == 0 && l.end-l.start > l.max {
 			return append(into, l.drop()), nil
 		}
 		l.fill()
 	}
 }
 
-// cut appends the whole lines in the buffer to into.
+// cut appends the whole messages in the buffer to into.
 func (l *lineReader) cut(into []line) []line {
-	for l.scanned < l.end {
+	for l.start < l.end {
+		header, body, f := parseHeader(l.buf[l.start:l.end])
+		l.frame = header + body
+		switch {
+		case f == isFrame && l.frame <= l.end-l.start:
+			m := l.buf[l.start : l.start+l.frame : l.start+l.frame]
+			into = append(into, line{header: m[:header:header], bytes: m[header:], length: body})
+			l.start += l.frame
+			l.scanned, l.frame = l.start, 0
+			continue
+		case f == isFrame, f == unclear && l.end-l.start <= l.max:
+			return into
+		}
 		i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n')
 		if i < 0 {
 			l.scanned = l.end
-			break
+			return into
 		}
 		stop := l.scanned + i + 1
 		if n := stop - l.start; n > l.max+1 {
 			into = append(into, l.tooLong(l.buf[l.start:stop]))
 		} else {
-			into = append(into, line{bytes: l.buf[l.start:stop:stop], length: int64(n)})
+			into = append(into, line{bytes: l.buf[l.start:stop:stop], length: n})
 		}
 		l.start, l.scanned = stop, stop
 	}
@@ -91,7 +106,7 @@ func (l *lineReader) cut(into []line) []line {
 // not lent out, so the buffer may move.
 func (l *lineReader) fill() {
 	if l.end == len(l.buf) {
-		size := min(2*len(l.buf), l.max+readSize)
+		size := min(2*len(l.buf), l.max+2*readSize)
 		l.buf = append(make([]byte, 0, size), l.buf[:l.end]...)[:size]
 	}
 	n, err := l.r.Read(l.buf[l.end:])
@@ -102,26 +117,36 @@ func (l *lineReader) fill() {
 func (l *lineReader) tooLong(b []byte) line {
 	var f idFinder
 	f.Write(b)
-	return line{tooLong: true, length: int64(len(b)), id: f.id()}
+	return line{tooLong: true, length: len(b), id: f.id()}
 }
 
-// drop reads on to the end of a line that is longer than max, keeping only
+// drop reads on to the end of a message that is longer than max, keeping only
 // its id.
 func (l *lineReader) drop() line {
 	var f idFinder
 	d := line{tooLong: true}
+	if l.frame > 0 {
+		header, _, _ := parseHeader(l.buf[l.start:l.end])
+		d.header = bytes.Clone(l.buf[l.start : l.start+header])
+		l.start += header
+		l.frame -= header
+	}
 	for {
 		piece := l.buf[l.start:l.end]
-		i := bytes.IndexByte(piece, '\n')
-		if i >= 0 {
+		whole := false
+		if l.frame > 0 {
+			whole = len(piece) >= l.frame-d.length
+			piece = piece[:min(len(piece), l.frame-d.length)]
+		} else if i := bytes.IndexByte(piece, '\n'); i >= 0 {
+			whole = true
 			piece = piece[:i+1]
 		}
 		f.Write(piece)
-		d.length += int64(len(piece))
+		d.length += len(piece)
 		l.start += len(piece)
 		l.scanned = l.start
-		if i >= 0 || l.err != nil {
-			d.id = f.id()
+		if whole || l.err != nil {
+			d.id, l.frame = f.id(), 0
 			return d
 		}
 		l.start, l.end, l.scanned = 0, 0, 0

@@ -1,24 +1,23 @@
 package wrap
 
 import (
-	"bytes"
 	"io"
 	"sync"
 )
 
 // outlet is the client's end of the server's stdout. The server's bytes go
 // through as they come; our replies to refused calls go in between, whole and
-// never inside one of the server's lines.
+// never inside one of the server's messages.
 //
 // A reply does not wait for a client that is slow to read: it is left to the
 // goroutine that is writing.
 type outlet struct {
 	writing sync.Mutex // held while writing to w
 	w       io.Writer
-	mid     bool // the server's last byte was not a newline; guarded by writing
+	ends    boundary // of the server's messages; guarded by writing
 
 	adding  sync.Mutex // held for moments only
-	replies []byte     // whole lines, not yet written; guarded by adding
+	replies []byte     // whole messages, not yet written; guarded by adding
 }
 
 // Write passes the server's bytes on.
@@ -31,35 +30,34 @@ func (o *outlet) Write(p []byte) (int, error) {
 func (o *outlet) write(p []byte) (int, error) {
 	o.writing.Lock()
 	defer o.writing.Unlock()
-	if len(p) == 0 {
-		return 0, nil
-	}
 	n := 0
-	if i := bytes.IndexByte(p, '\n'); o.mid && i >= 0 && o.waiting() {
-		// The line that the replies waited for ends here.
-		var err error
-		if n, err = o.w.Write(p[:i+1]); err != nil {
+	for o.ends.mid && n < len(p) && o.waiting() {
+		// Replies wait for a message that may end here.
+		size := o.ends.next(p[n:])
+		m, err := o.w.Write(p[n : n+size])
+		if n += m; err != nil {
 			return n, err
 		}
-		if err := o.writeReplies(); err != nil {
-			return n, err
-		}
-		if p = p[i+1:]; len(p) == 0 {
-			o.mid = false
-			return n, nil
+		if !o.ends.mid {
+			if err := o.writeReplies(); err != nil {
+				return n, err
+			}
 		}
 	}
-	m, err := o.w.Write(p)
-	if m > 0 {
-		o.mid = p[m-1] != '\n'
+	if n == len(p) {
+		return n, nil
 	}
+	for at := n; at < len(p); {
+		at += o.ends.next(p[at:])
+	}
+	m, err := o.w.Write(p[n:])
 	return n + m, err
 }
 
-// reply sends one of our own lines as soon as the server's line has ended.
-func (o *outlet) reply(line []byte) {
+// reply sends one of our own messages as soon as the server's has ended.
+func (o *outlet) reply(message []byte) {
 	o.adding.Lock()
-	o.replies = append(o.replies, line...)
+	o.replies = append(o.replies, message...)
 	o.adding.Unlock()
 	o.flush()
 }
@@ -68,7 +66,7 @@ func (o *outlet) reply(line []byte) {
 // then does it.
 func (o *outlet) flush() {
 	for o.waiting() && o.writing.TryLock() {
-		mid := o.mid
+		mid := o.ends.mid
 		if !mid {
 			o.writeReplies()
 		}
@@ -84,9 +82,9 @@ func (o *outlet) flush() {
 func (o *outlet) finish() {
 	o.writing.Lock()
 	defer o.writing.Unlock()
-	if o.mid && o.waiting() {
+	if o.ends.mid && o.waiting() {
 		o.w.Write([]byte("\n"))
-		o.mid = false
+		o.ends = boundary{}
 	}
 	o.writeReplies()
 }

@@ -80,9 +80,9 @@ func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
 		case n == 0:
 			err = p.pass(w, lines[i], v)
 		case failed != nil:
-			p.refuse(v, codeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
+			p.refuse(lines[i], v, codeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
-			err = splice(w, lines[i].bytes, v.calls, receipts[:n])
+			err = splice(w, lines[i], v.calls, receipts[:n])
 			receipts = receipts[n:]
 		}
 		if err != nil {
@@ -92,12 +92,15 @@ func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
 	return len(group), nil
 }
 
-// judge is the gate's verdict, also for a line that was too long to hold.
+// judge is the gate's verdict, also for a message that was too long to hold.
 func (p *pump) judge(l line) verdict {
+	if !l.tooLong && l.header != nil {
+		return p.gate.judgeFrame(l.header, l.bytes)
+	}
 	if !l.tooLong {
 		return p.gate.judge(l.bytes)
 	}
-	v := refuse(codeInvalid, "a line of %d bytes is longer than --max-call (%d bytes)", l.length, p.client.max)
+	v := refuse(codeInvalid, "a message of %d bytes is longer than --max-call (%d bytes)", l.length, p.client.max)
 	if l.id != "" {
 		v.ids = []string{l.id}
 	}
@@ -107,8 +110,11 @@ func (p *pump) judge(l line) verdict {
 // pass forwards a line without calls, unless it is refused.
 func (p *pump) pass(w *bufio.Writer, l line, v verdict) error {
 	if v.refusal != nil {
-		p.refuse(v, v.refusal.code, "refused, not forwarded: "+v.refusal.reason)
+		p.refuse(l, v, v.refusal.code, "refused, not forwarded: "+v.refusal.reason)
 		return nil
+	}
+	if _, err := w.Write(l.header); err != nil {
+		return err
 	}
 	_, err := w.Write(l.bytes)
 	return err
@@ -131,8 +137,13 @@ func (p *pump) finish() {
 	p.finished = true
 }
 
-// refuse answers a line that is not forwarded, and says so on stderr.
-func (p *pump) refuse(v verdict, code int, message string) {
-	p.out.reply(errorReply(v, code, "signet-wrap: "+message))
+// refuse answers a message that is not forwarded, in its own framing, and
+// says so on stderr.
+func (p *pump) refuse(l line, v verdict, code int, message string) {
+	reply := errorReply(v, code, "signet-wrap: "+message)
+	if l.header != nil {
+		reply = append(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", len(reply)), reply...)
+	}
+	p.out.reply(reply)
 	p.say("%s", message)
 }
