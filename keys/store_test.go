@@ -306,3 +306,18 @@ func TestSeedIsNeverPrinted(t *testing.T) {
 func shows(text string, shapes []string) bool {
 	return slices.ContainsFunc(shapes, func(s string) bool { return strings.Contains(text, s) })
 }
+
+// Two files of one seed and passphrase have nothing random in common.
+func TestSaltAndNonceAreFresh(t *testing.T) {
+	seal := func() *secret {
+		s, reason := parseSecret(seal("k", make([]byte, 32), []byte("p"), kdfParams{t: 1, m: 8, p: 1}), "k")
+		if reason != "" {
+			t.Fatal(reason)
+		}
+		return s
+	}
+	a, b := seal(), seal()
+	if bytes.Equal(a.salt, b.salt) || bytes.Equal(a.nonce, b.nonce) {
+		t.Errorf("salts %x and %x, nonces %x and %x", a.salt, b.salt, a.nonce, b.nonce)
+	}
+}
