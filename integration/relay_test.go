@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestServerEnds compares, for servers that say odd things and end in odd
@@ -58,6 +59,22 @@ func TestServerEnds(t *testing.T) {
 				t.Errorf("ended with %q, without the wrapper %q", gotHow, wantHow)
 			}
 		})
+	}
+}
+
+// TestSlowClient: what a server said before it ended reaches a client that
+// reads only a good while later, when all pipes are full.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	words := strings.Repeat("last words ", 9000)
+	p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "exit", "7", words)...))
+	time.Sleep(time.Second)
+	got := p.rest()
+	if d := difference([]byte(words), got); d != "" {
+		t.Error(d)
+	}
+	if how := p.how(); how != "exit status 7" {
+		t.Errorf("ended with %s", how)
 	}
 }
 
