@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +41,11 @@ func add(t testing.TB, l *Log, ids ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// oneReceipt is a build for Append.
+func oneReceipt(id string) func(int, time.Time) ([]byte, error) {
+	return func(_ int, now time.Time) ([]byte, error) { return receipt(id, now), nil }
 }
 
 // makeLog makes a log of n records, a minute apart, and returns its folder.
@@ -171,5 +177,13 @@ func TestMadeByAppend(t *testing.T) {
 		if got := st.Mode().Perm(); got != want && !onWindows {
 			t.Errorf("%s has mode %o, want %o", name, got, want)
 		}
+	}
+}
+
+// mustSay checks that err is an error that contains text.
+func mustSay(t testing.TB, what string, err error, text string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("%s: error %v, want one with %q", what, err, text)
 	}
 }

@@ -37,11 +37,9 @@ func (v *verifier) take(j *job) {
 	}
 	v.report.Bytes += int64(len(j.block))
 	if j.long != nil {
-		v.report.Bytes += j.long.end - j.long.off
 		v.line++
-		v.damage(Malformed, "", "", j.long.Error())
-		v.after = true
-		return
+		v.report.Bytes += j.long.end - j.long.off
+		v.unreadable(j.long, j.long.ended, j.off, j.long.end-j.long.off)
 	}
 	off := j.off
 	for i := range j.lines {
@@ -60,7 +58,7 @@ func (v *verifier) take(j *job) {
 // follow is take for one line at the offset off.
 func (v *verifier) follow(l *line, off int64) {
 	if l.err != nil {
-		v.unreadable(l, off)
+		v.unreadable(l.err, l.ended, off, int64(len(l.raw)))
 		return
 	}
 	r := &l.record
@@ -103,16 +101,17 @@ func (v *verifier) follow(l *line, off int64) {
 	}
 }
 
-func (v *verifier) unreadable(l *line, off int64) {
-	if !l.ended && v.file == len(v.s.days)-1 {
-		v.report.Torn = &Torn{v.s.days[v.file], v.line, off, int64(len(l.raw))}
+// unreadable is follow for a line that is no record, and why.
+func (v *verifier) unreadable(err error, ended bool, off, length int64) {
+	if !ended && v.file == len(v.s.days)-1 {
+		v.report.Torn = &Torn{v.s.days[v.file], v.line, off, length}
 		return
 	}
 	kind := Malformed
-	if errors.Is(l.err, errCut) {
+	if errors.Is(err, errCut) {
 		kind = Truncated
 	}
-	v.damage(kind, "", "", l.err.Error())
+	v.damage(kind, "", "", err.Error())
 	v.after = true
 }
 

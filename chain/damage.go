@@ -114,6 +114,7 @@ func (e *explainer) explain(l loose, b *Break) (Kind, string) {
 			gap.Detail = fmt.Sprintf("what stands from here to before %v does not belong to the chain", l.spot)
 		case Swapped:
 			e.moved[l.n] = true
+			gap.Detail += fmt.Sprintf(", and the one that stood here is at %v", l.spot)
 		}
 		return "", ""
 	}
@@ -137,7 +138,7 @@ func (e *explainer) explain(l loose, b *Break) (Kind, string) {
 	case prev.n > l.n:
 		e.gaps[l.last] = b
 		e.moved[l.n] = true
-		return Swapped, fmt.Sprintf("the record followed the one at %v", prev)
+		return Swapped, fmt.Sprintf("this record followed the one at %v", prev)
 	case prev.n < 0:
 		e.gaps[l.last] = b
 		return Inserted, "another log begins here"

@@ -34,13 +34,13 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 		b.off += int64(i) + 1
 		return buf[:i+1], off, nil
 	}
-	end, err := lineEnd(b.f, off+int64(len(buf)), b.size, buf)
+	end, ended, err := lineEnd(b.f, off+int64(len(buf)), b.size, buf)
 	if err != nil {
 		return nil, off, err
 	}
 	b.off = end
 	if end-off > maxLine {
-		return nil, off, &tooLong{off, end}
+		return nil, off, &tooLong{off, end, ended}
 	}
 	if end == off+int64(len(buf)) {
 		return buf, off, nil
@@ -50,28 +50,31 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 }
 
 // tooLong reports a line of more than maxLine bytes, at off, that ends before
-// end, its newline included.
-type tooLong struct{ off, end int64 }
+// end, its newline, if it has one, included.
+type tooLong struct {
+	off, end int64
+	ended    bool // by a newline
+}
 
 func (t *tooLong) Error() string {
 	return fmt.Sprintf("a line of %d MiB; more than %d MiB are not read", (t.end-t.off)>>20, maxLine>>20)
 }
 
 // lineEnd finds the end of the line that goes on at off: the offset behind its
-// newline, or size. scratch is overwritten.
-func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (int64, error) {
+// newline, or size if there is none. scratch is overwritten.
+func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended bool, err error) {
 	scratch = scratch[:cap(scratch)]
 	for off < size {
 		part := scratch[:min(int64(len(scratch)), size-off)]
 		if err := readFull(f, part, off); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if i := bytes.IndexByte(part, '\n'); i >= 0 {
-			return off + int64(i) + 1, nil
+			return off + int64(i) + 1, true, nil
 		}
 		off += int64(len(part))
 	}
-	return size, nil
+	return size, false, nil
 }
 
 // backLines reads a file's lines from its end. buf bounds what is read at once.
@@ -134,7 +137,7 @@ func (b *backLines) long(ended bool) (line []byte, off int64, _ bool, err error)
 	}
 	b.held, b.end = nil, off
 	if end-off > maxLine {
-		return nil, off, ended, &tooLong{off, end}
+		return nil, off, ended, &tooLong{off, end, ended}
 	}
 	line = make([]byte, end-off)
 	if err := readFull(b.f, line, off); err != nil {

@@ -76,9 +76,7 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 		<-j.done
 		v.take(j)
 		v.budget.give(int64(len(j.block)))
-		if cap(j.block) <= blockSize {
-			blockPool.Put(&j.block)
-		}
+		blockPool.Put(j.buf)
 		if o.Progress != nil {
 			o.Progress(v.report.Records, v.report.Bytes, total)
 		}
@@ -94,8 +92,9 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 // job is a block of lines on its way from the reader through a worker to the
 // collector.
 type job struct {
-	file  int // index of the day file
-	block []byte
+	file  int     // index of the day file
+	buf   *[]byte // of blockPool
+	block []byte  // in buf, but for a line that does not fit
 	off   int64
 	long  *tooLong // instead of a block
 	lines []line   // by the worker, one for each line of block
@@ -136,9 +135,9 @@ func (v *verifier) readFile(ctx context.Context, i int, todo, inOrder chan<- *jo
 	defer f.Close()
 	b := blocks{f: f, size: size}
 	for {
-		buf := *blockPool.Get().(*[]byte)
-		block, off, err := b.next(buf[:blockSize])
-		j := &job{file: i, block: block, off: off, done: make(chan struct{})}
+		buf := blockPool.Get().(*[]byte)
+		block, off, err := b.next(*buf)
+		j := &job{file: i, buf: buf, block: block, off: off, done: make(chan struct{})}
 		if err == io.EOF {
 			return nil
 		} else if err != nil && !errors.As(err, &j.long) {

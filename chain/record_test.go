@@ -1,0 +1,99 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// A record is what FORMAT.md says, computed here the long way round.
+func TestRecordHash(t *testing.T) {
+	line, hash := appendRecord(nil, receipt("a", day0), digest{1})
+	var r map[string]json.RawMessage
+	if err := json.Unmarshal(line, &r); err != nil || line[len(line)-1] != '\n' || len(r) != 3 {
+		t.Fatal(r, err)
+	}
+	hashed, err := json.Marshal(map[string]json.RawMessage{"receipt": r["receipt"], "prev_hash": r["prev_hash"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := canon.Canonicalize(hashed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `"` + canon.Hash(c) + `"`
+	if got := string(r["record_hash"]); got != want || `"`+hash.String()+`"` != want {
+		t.Errorf("record_hash %s and %v, want %s", got, hash, want)
+	}
+	if got := string(r["prev_hash"]); got != `"sha256:01`+strings.Repeat("0", 62)+`"` {
+		t.Errorf("prev_hash %s", got)
+	}
+}
+
+func TestParseDigest(t *testing.T) {
+	good := "sha256:" + strings.Repeat("0123456789abcdef", 4)
+	if d, ok := parseDigest([]byte(good)); !ok || d.String() != good {
+		t.Errorf("%v, %v", d, ok)
+	}
+	for _, bad := range []string{"", good[1:], good + "0", good[:70], strings.ToUpper(good),
+		strings.Replace(good, "a", "A", 1), strings.Replace(good, "f", "g", 1), strings.Replace(good, ":", "-", 1)} {
+		if _, ok := parseDigest([]byte(bad)); ok {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+// FuzzRecord: a line is either refused, or it is a JSON object whose members are
+// what the parser says; and what the parser says, written anew, is read as the
+// same again, by its quick way.
+func FuzzRecord(f *testing.F) {
+	line, _ := appendRecord(nil, receipt("a", day0), genesis)
+	line = line[:len(line)-1]
+	f.Add(line)
+	f.Add(append([]byte(" "), line...))
+	f.Add(bytes.Replace(line, []byte(`"v":1`), []byte(`"\u0076" : 1.0`), 1))
+	f.Add(bytes.Replace(line, []byte(`,"prev_hash"`), []byte(`,"meta":{},"prev_hash"`), 1))
+	f.Add(append(line[:40:40], line...))
+	f.Add(line[:40])
+	f.Add([]byte(`{"receipt":1,"receipt":2}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := parseRecord(line)
+		if err != nil {
+			return
+		}
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(line, &m); err != nil {
+			t.Fatalf("taken, and not JSON: %v", err)
+		}
+		var prev, hash string
+		if json.Unmarshal(m["prev_hash"], &prev) != nil || json.Unmarshal(m["record_hash"], &hash) != nil ||
+			prev != r.prev.String() || hash != r.hash.String() || r.extra != (len(m) > 3) {
+			t.Fatalf("%s: read as %+v", line, r)
+		}
+		if !bytes.Equal(bytes.TrimSpace(m["receipt"]), bytes.TrimSpace(r.receipt)) {
+			t.Fatalf("%s: receipt %s", line, r.receipt)
+		}
+		sum, err := r.sum(sha256.New())
+		if err != nil {
+			var inexact *canon.InexactError
+			if !errors.As(err, &inexact) {
+				t.Fatalf("%s: a receipt that is not JSON: %v", line, err)
+			}
+			return
+		}
+		c, err := canon.Canonicalize(r.receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, madeSum := appendRecord(nil, c, r.prev)
+		again, ok := frame(made[:len(made)-1])
+		if !ok || madeSum != sum || again.hash != sum || again.prev != r.prev || !bytes.Equal(again.receipt, c) {
+			t.Fatalf("%s: written as %s, read as %+v", line, made, again)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func sumOf(b []byte) string { return digest(sha256.Sum256(b)).String() }
+
+// The last line cut at every length: nothing is lost but the line's own call,
+// which was never forwarded; its bytes are kept, and the log verifies.
+func TestTornAtEveryByte(t *testing.T) {
+	whole := read(t, makeLog(t, 2), dayFile(day0))
+	start := bytes.IndexByte(whole, '\n') + 1
+	for size := start; size <= len(whole); size++ {
+		dir := t.TempDir()
+		write(t, whole[:size], dir, dayFile(day0))
+		r := verify(t, dir)
+		inside := size > start && size < len(whole)-1
+		if (r.Torn != nil) != inside || r.Damaged != 0 {
+			t.Fatalf("cut at %d: torn %+v, breaks %+v", size, r.Torn, r.Breaks)
+		}
+		l := New(dir, Options{Now: (&clock{day0}).now})
+		add(t, l, "c")
+		add(t, l, "d")
+		l.Close()
+		want, n := "0 1 c d", int64(4)
+		switch {
+		case size == start:
+			want, n = "0 c d", 3
+		case inside:
+			want = "0 torn_line c d"
+		}
+		r = mustBeWhole(t, dir, n)
+		if got := ids(t, dir); got != want {
+			t.Fatalf("cut at %d: records %q, want %q", size, got, want)
+		}
+		if !inside {
+			if len(r.SetAside) != 0 || !bytes.HasPrefix(whole, whole[:size]) {
+				t.Fatalf("cut at %d: set aside %+v", size, r.SetAside)
+			}
+			continue
+		}
+		kept := read(t, dir, fmt.Sprintf("%s.torn-%d", dayFile(day0), start))
+		if !bytes.Equal(kept, whole[start:size]) {
+			t.Fatalf("cut at %d: kept %q", size, kept)
+		}
+	}
+}
+
+// A whole last line without its newline is completed only if it is the next
+// record; one that follows something else is set aside.
+func TestWholeLineWithoutNewline(t *testing.T) {
+	dir := makeLog(t, 1)
+	line, _ := appendRecord(nil, receipt("strange", day0), digest{1})
+	write(t, append(read(t, dir, dayFile(day0)), bytes.TrimSpace(line)...), dir, dayFile(day0))
+	add(t, newLog(t, dir, &clock{day0}), "c")
+	if got := ids(t, dir); got != "0 torn_line c" {
+		t.Errorf("records %s", got)
+	}
+	mustBeWhole(t, dir, 3)
+}
+
+// The crash may also come while the torn line is being set aside.
+func TestCrashWhileSettingAside(t *testing.T) {
+	day := dayFile(day0)
+	whole := read(t, makeLog(t, 2), day)
+	start := bytes.IndexByte(whole, '\n') + 1
+	torn := whole[start : len(whole)-40]
+	kept := fmt.Sprintf("%s.torn-%d", day, start)
+	for _, tt := range []struct {
+		name  string
+		files map[string][]byte
+		want  string
+		aside int
+	}{
+		{"half copied", map[string][]byte{day: whole[:len(whole)-40], kept + ".pending": torn[:10]}, "0 torn_line torn_line c", 2},
+		{"copied", map[string][]byte{day: whole[:len(whole)-40], kept + ".pending": torn}, "0 torn_line torn_line c", 2},
+		{"cut off", map[string][]byte{day: whole[:start], kept + ".pending": torn}, "0 torn_line c", 1},
+		{"the event torn too", map[string][]byte{day: append(whole[:start:start], `{"receipt":{"file":`...), kept + ".pending": torn}, "0 torn_line torn_line c", 2},
+	} {
+		dir := t.TempDir()
+		for name, b := range tt.files {
+			write(t, b, dir, name)
+		}
+		if r := verify(t, dir); len(r.SetAside) != 1 || r.SetAside[0].Recorded {
+			t.Errorf("%s: before: %+v", tt.name, r.SetAside)
+		}
+		add(t, newLog(t, dir, &clock{day0}), "c")
+		if got := ids(t, dir); got != tt.want {
+			t.Errorf("%s: records %q, want %q", tt.name, got, tt.want)
+		}
+		if r := mustBeWhole(t, dir, int64(len(strings.Fields(tt.want)))); len(r.SetAside) != tt.aside {
+			t.Errorf("%s: set aside %+v", tt.name, r.SetAside)
+		}
+		if !bytes.Equal(read(t, dir, kept), tt.files[kept+".pending"]) {
+			t.Errorf("%s: a copy was overwritten", tt.name)
+		}
+	}
+}
+
+// The crash came behind the event: it is told again, which does no harm.
+func TestToldTwice(t *testing.T) {
+	dir := makeLog(t, 2)
+	day := filepath.Join(dir, dayFile(day0))
+	whole := read(t, day)
+	os.Truncate(day, int64(len(whole)-9))
+	add(t, newLog(t, dir, &clock{day0}), "c")
+	kept, err := filepath.Glob(filepath.Join(dir, "*.torn-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatal(kept, err)
+	}
+	os.Rename(kept[0], kept[0]+pendingSuffix)
+	add(t, newLog(t, dir, &clock{day0}), "d")
+	if got := ids(t, dir); got != "0 torn_line c torn_line d" {
+		t.Errorf("records %s", got)
+	}
+	if r := mustBeWhole(t, dir, 5); len(r.SetAside) != 1 {
+		t.Errorf("set aside %+v", r.SetAside)
+	}
+}
+
+// The disk fails while a torn line is set aside: the append fails, nothing is
+// lost, the next one mends it.
+func TestSettingAsideFails(t *testing.T) {
+	for fails := range 3 {
+		dir := makeLog(t, 2)
+		day := filepath.Join(dir, dayFile(day0))
+		os.Truncate(day, int64(len(read(t, day))-9))
+		l := New(dir, Options{Now: (&clock{day0}).now})
+		n := 0
+		l.testOnlySync(func(*os.File) error {
+			if n++; n == fails+1 {
+				return errors.New("input/output error")
+			}
+			return nil
+		})
+		if err := l.Append(1, oneReceipt("lost")); err == nil {
+			t.Fatalf("sync %d failed unnoticed", fails)
+		}
+		add(t, l, "c")
+		l.Close()
+		if got := ids(t, dir); got != "0 torn_line c" {
+			t.Errorf("sync %d failed: records %s", fails, got)
+		}
+		mustBeWhole(t, dir, 3)
+	}
+}
+
+// Torn files that were tampered with or taken away are not accounted for, and
+// one that no event tells of is not either.
+func TestSetAsideChanged(t *testing.T) {
+	dir := makeLog(t, 2)
+	day := filepath.Join(dir, dayFile(day0))
+	os.Truncate(day, int64(len(read(t, day))-9))
+	add(t, newLog(t, dir, &clock{day0}), "c")
+	aside := mustBeWhole(t, dir, 3).SetAside
+	if len(aside) != 1 {
+		t.Fatalf("set aside %+v", aside)
+	}
+	kept := filepath.Join(dir, aside[0].File)
+	bytes := read(t, kept)
+
+	write(t, bytes[1:], kept)
+	if got := verify(t, dir).SetAside[0]; got.Kept || !got.Recorded {
+		t.Errorf("changed: %+v", got)
+	}
+	os.Remove(kept)
+	if got := verify(t, dir).SetAside[0]; got.Kept || !got.Recorded {
+		t.Errorf("removed: %+v", got)
+	}
+	write(t, bytes, kept)
+	write(t, bytes, kept+"-2")
+	if got := verify(t, dir).SetAside; len(got) != 2 || got[1].Recorded {
+		t.Errorf("one more: %+v", got)
+	}
+}
