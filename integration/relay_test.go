@@ -63,11 +63,13 @@ func TestServerEnds(t *testing.T) {
 }
 
 // TestSlowClient: what a server said before it ended reaches a client that
-// reads only a good while later, when all pipes are full.
+// reads only a good while later, when the pipes before and behind the wrapper
+// are full and so is its own buffer.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
-	words := strings.Repeat("last words ", 9000)
-	p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "exit", "7", words)...))
+	half := strings.Repeat("last words ", 8000)
+	words := half + " " + half
+	p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "exit", "7", half, half)...))
 	time.Sleep(time.Second)
 	got := p.rest()
 	if d := difference([]byte(words), got); d != "" {
