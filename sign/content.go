@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -161,7 +162,8 @@ func (d *document) readExpiry(v *Verified) error {
 
 func readTime(t *time.Time, value []byte, name string) error {
 	s, ok := plain(value)
-	if !ok || t.UnmarshalText(s) != nil {
+	// UnmarshalText keeps to RFC 3339, but that it takes a comma for the point.
+	if !ok || bytes.IndexByte(s, ',') >= 0 || t.UnmarshalText(s) != nil {
 		return invalid("%s is not a time of RFC 3339", name)
 	}
 	return nil

@@ -11,8 +11,8 @@ type document struct {
 	agentReceipt, authorization             []byte
 }
 
-func parse(object []byte) *document {
-	d := &document{b: object}
+func parse(object []byte) document {
+	d := document{b: object}
 	for cur := (cursor{b: object}); cur.next(); {
 		var field *[]byte
 		switch string(cur.name) {

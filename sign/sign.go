@@ -144,6 +144,9 @@ func appendOptional(b []byte, name, value string) []byte {
 // form or, if exact, raw.
 func carry(raw []byte) (b []byte, exact bool, err error) {
 	if len(raw) > MaxParams {
+		if !canon.Valid(raw) {
+			return nil, false, errors.New("not JSON")
+		}
 		return raw, true, nil
 	}
 	b, err = canon.Canonicalize(raw)

@@ -1,48 +1,160 @@
 package sign
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-func TestReferenceVectors(t *testing.T) {
-	data, err := os.ReadFile("testdata/receipts.json")
+func readVectors(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var vectors []struct {
-		Name    string
-		Receipt json.RawMessage
-		Valid   bool
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, &vectors); err != nil || len(vectors) != 51 {
-		t.Fatalf("%d vectors, %v", len(vectors), err)
+}
+
+// hasKey checks that v was signed by the key, b64, in this role.
+func hasKey(t *testing.T, v *Verified, role, key string) {
+	t.Helper()
+	want, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, party := range v.Signers {
+		if party.Role == role && bytes.Equal(party.Key, want) {
+			return
+		}
+	}
+	t.Errorf("no signer is %s %s: %+v", role, key, v.Signers)
+}
+
+// Receipts made by the reference implementation, and altered ones.
+func TestVectorsReference(t *testing.T) {
+	var vectors []struct {
+		Name           string
+		Receipt        json.RawMessage
+		PublicKey      string          `json:"public_key"`
+		AgentPublicKey string          `json:"agent_public_key"`
+		HiddenParams   json.RawMessage `json:"hidden_params"`
+		Valid          bool
+	}
+	readVectors(t, "receipts.json", &vectors)
+	if len(vectors) != 51 {
+		t.Fatalf("%d vectors", len(vectors))
 	}
 	for _, vector := range vectors {
 		t.Run(vector.Name, func(t *testing.T) {
-			_, err := Verify(vector.Receipt)
-			if (err == nil) != vector.Valid {
-				t.Errorf("Verify: %v; valid: %v", err, vector.Valid)
+			if !vector.Valid {
+				wantInvalid(t, vector.Receipt, "")
+				return
 			}
-			t.Log(err)
+			v := wantValid(t, vector.Receipt)
+			if v.Version == 3 {
+				hasKey(t, v, "agent", vector.AgentPublicKey)
+				hasKey(t, v, "server", vector.PublicKey)
+				// The reference dated the response by hand, half a year
+				// before the request.
+				if len(v.Doubts) != 1 {
+					t.Errorf("doubts: %q", v.Doubts)
+				}
+			} else {
+				hasKey(t, v, "agent", vector.PublicKey)
+				if len(v.Doubts) != 0 {
+					t.Errorf("doubts: %q", v.Doubts)
+				}
+			}
+			if vector.HiddenParams != nil {
+				c, err := canon.Canonicalize(vector.HiddenParams)
+				if err != nil || !v.HashOnly || v.ParamsHash != canon.Hash(c) {
+					t.Errorf("%v, hash only: %v, hash %s, want that of %s", err, v.HashOnly, v.ParamsHash, c)
+				}
+			}
 		})
 	}
-	for _, name := range []string{"testdata/ts-signed.json", "testdata/python-signed.json"} {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+}
+
+// Receipts of versions 1 to 4 made by the reference's other two languages.
+func TestVectorsInterop(t *testing.T) {
+	for _, file := range []string{"ts-signed.json", "python-signed.json"} {
+		var vectors map[string]struct {
+			Receipt   json.RawMessage
+			PublicKey string `json:"public_key"`
+			Agent     string `json:"agent_public_key"`
+			Server    string `json:"server_public_key"`
+			Delegate  string `json:"delegate_public_key"`
+			Owner     string `json:"owner_public_key"`
 		}
-		var vectors map[string]struct{ Receipt json.RawMessage }
-		if err := json.Unmarshal(data, &vectors); err != nil || len(vectors) != 4 {
-			t.Fatalf("%d vectors, %v", len(vectors), err)
+		readVectors(t, file, &vectors)
+		if len(vectors) != 4 {
+			t.Fatalf("%d vectors", len(vectors))
 		}
 		for version, vector := range vectors {
-			t.Run(name+"/"+version, func(t *testing.T) {
-				if _, err := Verify(vector.Receipt); err != nil {
-					t.Error(err)
+			t.Run(file+"/"+version, func(t *testing.T) {
+				v := wantValid(t, vector.Receipt)
+				if v.Tool != "interop_"+version || len(v.Doubts) != 0 {
+					t.Errorf("tool %q, doubts %q", v.Tool, v.Doubts)
+				}
+				switch version {
+				case "v3":
+					hasKey(t, v, "agent", vector.Agent)
+					hasKey(t, v, "server", vector.Server)
+				case "v4":
+					hasKey(t, v, "agent", vector.Delegate)
+					hasKey(t, v, "root", vector.Owner)
+				default:
+					hasKey(t, v, "agent", vector.PublicKey)
 				}
 			})
 		}
+	}
+}
+
+// No bit of a good receipt, of any version, can be turned unseen, and no byte
+// taken away.
+func TestEveryBitCounts(t *testing.T) {
+	receipts := map[string][]byte{
+		"our own":        makeReceipt(t, Action{Tool: "add", Arguments: []byte(`{"a":"b\n","c":[1.5,true]}`), CallID: "n:1"}).JSON,
+		"our own, exact": makeReceipt(t, Action{Tool: "add", Arguments: []byte(`{"a":9007199254740993}`)}).Record,
+		"an event":       makeEvent(t, "torn_line", Member{"file", []byte(`"a"`)}).JSON,
+	}
+	var vectors map[string]struct{ Receipt json.RawMessage }
+	readVectors(t, "ts-signed.json", &vectors)
+	for version, vector := range vectors {
+		c, err := canon.Canonicalize(vector.Receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipts[version] = c
+	}
+	for name, receipt := range receipts {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, receipt)
+			m := bytes.Clone(receipt)
+			try := func(b []byte) {
+				v, err := Verify(b)
+				var bad *InvalidError
+				if v != nil || !errors.As(err, &bad) && !errors.Is(err, ErrNotReceipt) && !errors.Is(err, ErrUnsigned) {
+					t.Fatalf("%s\nmade from\n%s\ngives %+v, %v", b, receipt, v, err)
+				}
+			}
+			for i := range m {
+				for bit := range 8 {
+					m[i] ^= 1 << bit
+					try(m)
+					m[i] ^= 1 << bit
+				}
+				try(receipt[:i])
+				try(append(bytes.Clone(receipt[:i]), receipt[i+1:]...))
+			}
+		})
 	}
 }

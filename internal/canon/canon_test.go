@@ -112,6 +112,9 @@ func TestCanonicalizeInexact(t *testing.T) {
 			if IsCanonical(raw) {
 				t.Error("IsCanonical = true")
 			}
+			if !Valid(raw) {
+				t.Error("Valid = false")
+			}
 			// Grammar goes first, wherever it is broken.
 			for _, broken := range []string{"[" + test.raw + ",]", "[" + test.raw, test.raw + "]"} {
 				if _, err := Canonicalize([]byte(broken)); err == nil || errors.As(err, &inexact) {
@@ -139,6 +142,9 @@ func TestCanonicalizeNotJSON(t *testing.T) {
 			}
 			if IsCanonical([]byte(raw)) {
 				t.Error("IsCanonical = true")
+			}
+			if Valid([]byte(raw)) {
+				t.Error("Valid = true")
 			}
 		})
 	}

@@ -13,8 +13,16 @@ import (
 //
 // It does not recurse, so nesting of any depth costs a byte a level and cannot
 // exhaust the stack.
-func check(raw []byte) error {
-	c := checker{b: raw}
+func check(raw []byte) error { return (&checker{b: raw}).run() }
+
+// Valid reports whether raw is JSON by its grammar alone, whatever [Canonicalize]
+// has against it.
+func Valid(raw []byte) bool {
+	err := (&checker{b: raw, inexact: "not looked at"}).run()
+	return !errors.Is(err, errNotJSON)
+}
+
+func (c *checker) run() error {
 	for {
 		opened, err := c.value()
 		if err != nil {
@@ -38,7 +46,7 @@ type checker struct {
 	b       []byte
 	i       int    // index of the next byte
 	open    []byte // for each array or object around it, its closing bracket
-	inexact string // the first reason found, or ""
+	inexact string // the first reason found, or ""; once there is one, none is looked for
 }
 
 func (c *checker) note(reason string) {
@@ -90,7 +98,7 @@ func (c *checker) value() (opened bool, err error) {
 	if end < 0 {
 		return false, c.notJSON("a value")
 	}
-	if !small {
+	if !small && c.inexact == "" {
 		if reason := checkNumber(c.b[c.i:end]); reason != "" {
 			c.note(reason)
 		}

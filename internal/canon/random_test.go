@@ -117,10 +117,13 @@ func agree(t *testing.T, b []byte) {
 	if got, want := slow, other == nil && bytes.Equal(c, b); got != want && !deeper(b) {
 		t.Fatalf("jsontext has %q canonical: %v (%v); we %v (%v)", b, want, other, got, err)
 	}
-	// By grammar alone, jsontext agrees with encoding/json.
+	// By grammar alone, we agree with encoding/json, which has a limit of depth.
+	if bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > 10_000 {
+		return
+	}
 	var inexact *InexactError
-	if json.Valid(b) != (err == nil || errors.As(err, &inexact)) {
-		t.Fatalf("encoding/json finds %q valid: %v; we %v", b, json.Valid(b), err)
+	if valid := json.Valid(b); valid != (err == nil || errors.As(err, &inexact)) || valid != Valid(b) {
+		t.Fatalf("encoding/json finds %q valid: %v; Valid %v, check %v", b, valid, Valid(b), err)
 	}
 }
 
@@ -322,20 +325,11 @@ func TestNumbers(t *testing.T) {
 
 func TestAppendString(t *testing.T) {
 	for _, s := range []string{"", "plain", "\"\\/", "\x00\b\t\n\v\f\r\x1f\x7f", "é€😀\u2028<>&", "\xff", "a\xed\xa0\x80b", "\xe2\x82", strings.Repeat("long ", 100) + "\x01"} {
-		want, err := jsontext.AppendQuote(nil, s)
-		if err != nil { // invalid UTF-8, which it replaces
-			want, err = jsontext.AppendQuote(nil, strings.ToValidUTF8(s, "\ufffd"))
-		}
+		want, err := jsontext.AppendQuote(nil, string([]rune(s))) // U+FFFD for each byte that is not UTF-8
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := AppendString([]byte("x"), s)
-		if s == "a\xed\xa0\x80b" { // three bytes that are not UTF-8, one by one
-			want = []byte("\"a\ufffd\ufffd\ufffdb\"")
-		}
-		if s == "\xe2\x82" {
-			want = []byte("\"\ufffd\ufffd\"")
-		}
 		if string(got) != "x"+string(want) {
 			t.Errorf("%q: got %s, want %s", s, got, want)
 		}
