@@ -9,6 +9,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/cli"
 	"github.com/signet-wrap/signet-wrap/internal/demo"
+	_ "github.com/signet-wrap/signet-wrap/internal/early" // wraps, where there are no flags to read
 )
 
 func main() {

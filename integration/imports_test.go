@@ -17,9 +17,11 @@ const modulePath = "github.com/signet-wrap/signet-wrap"
 // floors are those of DESIGN.md. A package may import what is on a lower floor
 // only, so those on one floor do not know each other.
 var floors = map[string]int{
-	"":                  4,
-	"/internal/cli":     3,
-	"/internal/demo":    3, // handed to cli by main, so that cli does not link mcp-go
+	"":                  5,
+	"/internal/cli":     4,
+	"/internal/demo":    4, // handed to cli by main, so that cli does not link mcp-go
+	"/internal/early":   4,
+	"/internal/front":   3, // wrapping without a flag parser, for cli and early
 	"/wrap":             2,
 	"/sign":             1,
 	"/chain":            1,

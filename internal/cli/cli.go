@@ -43,7 +43,8 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 		c.dashed, c.after = true, args[i+1:]
 		args = args[:i:i]
 	}
-	err := c.app().RunContext(ctx, args)
+	app := c.app()
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	return c.report(err)
 }
 
@@ -76,7 +77,7 @@ func (c *command) app() *ucli.App {
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,
 		ExitErrHandler:  func(*ucli.Context, error) {},
-		OnUsageError:    usageError,
+		OnUsageError:    c.rootUsageError,
 		HideHelpCommand: true,
 		HideVersion:     true,
 		// A comma in a value is a comma.
@@ -88,6 +89,14 @@ func (c *command) app() *ucli.App {
 // without the page of help that urfave/cli would print around it.
 func usageError(u *ucli.Context, err error, _ bool) error {
 	return &failure{status: exitUsage, err: err, hint: fmt.Sprintf("see %q", helpCommand(u))}
+}
+
+// rootUsageError is usageError where a server may be waiting to be wrapped.
+func (c *command) rootUsageError(u *ucli.Context, err error, sub bool) error {
+	if c.dashed {
+		return &failure{status: 125, err: err, hint: `see "signet-wrap --help"`}
+	}
+	return usageError(u, err, sub)
 }
 
 func helpCommand(u *ucli.Context) string {

@@ -1,12 +1,11 @@
 package cli
 
 import (
-	"errors"
-	"os"
 	"path/filepath"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/front"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -27,17 +26,11 @@ func passphraseFileFlag() ucli.Flag {
 
 // home finds the home folder. It makes nothing.
 func (c *command) home(u *ucli.Context) (home, error) {
-	for _, dir := range []string{flagUp(u, "home"), c.Getenv("SIGNET_HOME")} {
-		if dir != "" {
-			abs, err := filepath.Abs(dir)
-			return home(abs), err
-		}
-	}
-	dir, err := os.UserHomeDir()
+	dir, err := front.Home(flagUp(u, "home"), c.Getenv)
 	if err != nil {
-		return "", fail("name a folder with --home DIR or $SIGNET_HOME", errors.New("no home folder: $HOME is not set"))
+		return "", fail(front.HomeHint, err)
 	}
-	return home(filepath.Join(dir, ".signet")), nil
+	return home(dir), nil
 }
 
 // flagUp is a flag's value at the verb or, as all verbs accept the general

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/signet-wrap/signet-wrap/internal/front"
 )
 
 // How this program speaks:
@@ -32,12 +34,7 @@ func OSSystem() System {
 }
 
 // complain prints an error line and, if hint is not empty, a hint line.
-func (c *command) complain(msg, hint string) {
-	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", strings.TrimSpace(msg))
-	if hint != "" {
-		fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
-	}
-}
+func (c *command) complain(msg, hint string) { front.Complain(c.Stderr, msg, hint) }
 
 // isTerminal says whether a person looks at w.
 func isTerminal(w any) bool {

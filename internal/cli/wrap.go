@@ -3,16 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/front"
 	"github.com/signet-wrap/signet-wrap/keys"
-	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -54,7 +52,7 @@ EXIT STATUS
 
 func wrapFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "key", Value: defaultKey},
+		&ucli.StringFlag{Name: "key", Value: front.DefaultKey},
 		&ucli.StringFlag{Name: "target"},
 		&ucli.BoolFlag{Name: "hash-only"},
 		&ucli.BoolFlag{Name: "fail-open"},
@@ -65,9 +63,6 @@ func wrapFlags() []ucli.Flag {
 	}
 }
 
-// defaultKey is the identity that wrapping makes if there is none.
-const defaultKey = "default"
-
 // wrapOrHelp is the program without a verb.
 func (c *command) wrapOrHelp(u *ucli.Context) error {
 	if name := u.Args().First(); name != "" {
@@ -77,101 +72,40 @@ func (c *command) wrapOrHelp(u *ucli.Context) error {
 		fmt.Fprint(c.Stdout, rootHelp)
 		return nil
 	}
-	o, err := c.wrapOptions(u)
-	if err != nil {
-		return c.beforeStart(err)
+	flags, err := frontFlags(u)
+	if f := (*failure)(nil); errors.As(err, &f) {
+		f.status = 125 // ours, before the server's start
+		return f
 	}
-	exit, err := wrap.Run(o)
-	if start := (*wrap.StartError)(nil); errors.As(err, &start) {
-		return &failure{start.Status, start, start.Hint}
-	}
-	if err != nil {
-		return c.beforeStart(err)
-	}
-	return status(exit.Mirror())
+	return status(front.Main(flags, c.after))
 }
 
-// beforeStart makes err a failure of our own before the server ran, status
-// 125, keeping its hint.
-func (c *command) beforeStart(err error) error {
-	f := &failure{err: err}
-	errors.As(err, &f)
-	return &failure{125, err, f.hint}
-}
-
-func (c *command) wrapOptions(u *ucli.Context) (wrap.Options, error) {
-	if len(c.after) == 0 || c.after[0] == "" {
-		return wrap.Options{}, misuse("signet-wrap -- COMMAND [ARG...]", `no server command behind "--"`)
+func frontFlags(u *ucli.Context) (front.Flags, error) {
+	f := front.Flags{
+		Home:           u.String("home"),
+		Key:            u.String("key"),
+		PassphraseFile: u.String("passphrase-file"),
+		Target:         u.String("target"),
+		MetaKey:        u.String("meta-key"),
+		HashOnly:       u.Bool("hash-only"),
+		FailOpen:       u.Bool("fail-open"),
+		NoSync:         u.String("sync") == "off",
+		Verbose:        u.Bool("verbose"),
 	}
-	h, err := c.home(u)
-	if err != nil {
-		return wrap.Options{}, err
+	if !keys.ValidName(f.Key) {
+		return f, misuse("names are letters, digits, - and _", "--key %q is not a name", f.Key)
 	}
-	name := u.String("key")
-	if !keys.ValidName(name) {
-		return wrap.Options{}, misuse("names are letters, digits, - and _", "--key %q is not a name", name)
+	if sync := u.String("sync"); sync != "always" && sync != "off" {
+		return f, misuse("always waits for the disk before each call is forwarded, off does not", "--sync takes always or off, not %q", sync)
 	}
-	maxCall, err := parseBytes(u.String("max-call"))
-	if err != nil {
-		return wrap.Options{}, misuse("for example --max-call 64MiB", "--max-call: %w", err)
+	if f.MetaKey == "" {
+		return f, misuse("leave it out for _signet", "--meta-key must not be empty")
 	}
-	sync := u.String("sync")
-	if sync != "always" && sync != "off" {
-		return wrap.Options{}, misuse("always waits for the disk before each call is forwarded, off does not", "--sync takes always or off, not %q", sync)
+	var err error
+	if f.MaxCall, err = parseBytes(u.String("max-call")); err != nil {
+		return f, misuse("for example --max-call 64MiB", "--max-call: %w", err)
 	}
-	metaKey := u.String("meta-key")
-	if metaKey == "" {
-		return wrap.Options{}, misuse("", "--meta-key must not be empty")
-	}
-	stderr, ok := c.Stderr.(*os.File)
-	if !ok {
-		stderr = os.Stderr
-	}
-	stdout, ok := c.Stdout.(*os.File)
-	if !ok {
-		stdout = os.Stdout
-	}
-	return wrap.Options{
-		Command:  c.after,
-		Stdin:    c.Stdin,
-		Stdout:   stdout,
-		Stderr:   stderr,
-		Audit:    h.audit(),
-		Signer:   func() (*sign.Signer, error) { return c.wrapSigner(u, h.keys(), name) },
-		Target:   u.String("target"),
-		HashOnly: u.Bool("hash-only"),
-		FailOpen: u.Bool("fail-open"),
-		NoSync:   sync == "off",
-		MetaKey:  metaKey,
-		MaxCall:  maxCall,
-		Verbose:  u.Bool("verbose"),
-	}, nil
-}
-
-// wrapSigner opens the key that signs, at the first call. It never prompts:
-// the terminal, if there is one, is not ours while wrapping.
-func (c *command) wrapSigner(u *ucli.Context, store keys.Store, name string) (*sign.Signer, error) {
-	key, err := store.Load(name, func() ([]byte, error) { return c.storedPassphrase(u) })
-	if errors.Is(err, fs.ErrNotExist) && name == defaultKey {
-		if _, err := store.Generate(name, "", nil); err == nil {
-			c.complain(fmt.Sprintf("made the key %q, not encrypted, in %s", name, store.Dir), "")
-		} else if !errors.Is(err, fs.ErrExist) { // another wrapper may have been quicker
-			return nil, err
-		}
-		key, err = store.Load(name, nil)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no key %q: make it with `signet-wrap identity generate --name %s`", name, name)
-	case errors.Is(err, keys.ErrPassphraseNeeded):
-		return nil, fmt.Errorf("the key %q is encrypted: give --passphrase-file, or set SIGNET_PASSPHRASE in the client's configuration", name)
-	case err != nil:
-		return nil, err
-	}
-	for _, w := range key.Warnings {
-		c.complain(w, "")
-	}
-	return sign.NewSigner(key, key.Name, key.Owner)
+	return f, nil
 }
 
 // parseBytes reads a size: a number of bytes, or with a unit, "64MiB", "64M".

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+// keyring holds the public keys by which a verifier knows who signed: those of
+// --pubkey or, without any, all in the home folder.
+type keyring struct {
+	names map[string]string // public key, 32 bytes, to what it is called here
+	from  string            // for a person: where the keys are from
+}
+
+// name is what the key is called here, and whether it is known at all.
+func (k keyring) name(key ed25519.PublicKey) (name string, known bool) {
+	name, known = k.names[string(key)]
+	return name, known
+}
+
+func (k keyring) add(key ed25519.PublicKey, name string) {
+	if _, ok := k.names[string(key)]; !ok {
+		k.names[string(key)] = name
+	}
+}
+
+func pubkeyFlag() ucli.Flag {
+	return &ucli.StringSliceFlag{Name: "pubkey", Usage: "a key to know: NAME, FILE or ed25519:B64"}
+}
+
+// keyring reads the keys that the command line asks for. Its errors have the
+// status of verify for "could not check". A key file in the home folder that
+// is in disorder is complained of and left out.
+func (c *command) keyring(u *ucli.Context) (keyring, error) {
+	k := keyring{names: make(map[string]string), from: "--pubkey"}
+	h, err := c.home(u)
+	named := u.StringSlice("pubkey")
+	if len(named) == 0 {
+		if err != nil {
+			return k, &failure{exitUsage, err, "or name keys with --pubkey"}
+		}
+		k.from = h.keys().Dir
+		list, err := h.keys().List()
+		c.complainEach(err)
+		for _, p := range list {
+			k.add(p.Key, p.Name)
+		}
+		return k, nil
+	}
+	for _, n := range named {
+		p, err := c.pubkey(h, n)
+		if err != nil {
+			return k, &failure{exitUsage, fmt.Errorf("--pubkey %q: %w", n, err), "a NAME in the home folder, a .pub FILE, or ed25519:B64 as in receipts"}
+		}
+		k.add(p.Key, p.Name)
+	}
+	return k, nil
+}
+
+// pubkey finds the key that a --pubkey means.
+func (c *command) pubkey(h home, s string) (*keys.Public, error) {
+	if b64, ok := strings.CutPrefix(s, "ed25519:"); ok {
+		key, err := base64.StdEncoding.Strict().DecodeString(b64)
+		if err != nil || len(key) != ed25519.PublicKeySize {
+			return nil, errors.New("not the 32 bytes of a public key in base64")
+		}
+		return &keys.Public{Name: s, Key: key}, nil
+	}
+	if h != "" && keys.ValidName(s) {
+		if p, err := h.keys().Public(s); !errors.Is(err, keys.ErrNoKey) {
+			return p, err
+		}
+	}
+	b, err := c.readFile(s, 64<<10)
+	if err != nil {
+		return nil, err
+	}
+	return keys.ParsePublic(b)
+}
+
+// complainEach prints each of the errors that errors.Join put together.
+func (c *command) complainEach(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			c.complain(e.Error(), "")
+		}
+	} else if err != nil {
+		c.complain(err.Error(), "")
+	}
+}
+
+// formatKey is a public key as receipts have it.
+func formatKey(key ed25519.PublicKey) string {
+	return "ed25519:" + base64.StdEncoding.EncodeToString(key)
+}
