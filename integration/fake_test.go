@@ -26,7 +26,7 @@ var fakes = map[string]func(args []string) int{
 	"ignore-eof":    fakeIgnoreEOF,    // answers, and stays when its input ends
 	"flood-stderr":  fakeFloodStderr,  // writes 4 MB to stderr before it answers
 	"lines":         fakeLines,        // NAME: a line that breaks line readers
-	"exit":          fakeExit,         // STATUS [TEXT]: says text, ends at once
+	"exit":          fakeExit,         // STATUS [TEXT…]: says the texts, 0.1 s apart, and ends
 	"close-stdout":  fakeCloseStdout,  // closes stdout, reads to the end of input
 	"ignore-term":   fakeIgnoreTerm,   // answers, stays at SIGTERM and end of input
 	"die":           fakeDie,          // SIGNAL [TEXT]: says text, kills itself
@@ -156,7 +156,12 @@ func fakeLines(args []string) int {
 }
 
 func fakeExit(args []string) int {
-	io.WriteString(os.Stdout, strings.Join(args[1:], " "))
+	for i, text := range args[1:] {
+		if i > 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		io.WriteString(os.Stdout, text)
+	}
 	status, err := strconv.Atoi(args[0])
 	if err != nil {
 		return 2

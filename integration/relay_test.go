@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -66,17 +67,34 @@ func TestServerEnds(t *testing.T) {
 // reads only a good while later, when the pipes before and behind the wrapper
 // are full and so is its own buffer.
 func TestSlowClient(t *testing.T) {
-	t.Parallel()
-	half := strings.Repeat("last words ", 8000)
-	words := half + " " + half
-	p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "exit", "7", half, half)...))
-	time.Sleep(time.Second)
-	got := p.rest()
-	if d := difference([]byte(words), got); d != "" {
-		t.Error(d)
+	// A pipe holds 64 KiB on Linux, less elsewhere.
+	var words []string
+	for _, size := range []int{64 << 10, 48 << 10, 56 << 10} {
+		words = append(words, strings.Repeat("last words ", size)[:size])
 	}
-	if how := p.how(); how != "exit status 7" {
-		t.Errorf("ended with %s", how)
+	for range 4 { // because a fault here is a race
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "exit", append([]string{"7"}, words...)...)...))
+			time.Sleep(time.Second)
+			var got bytes.Buffer
+			for {
+				// Little by little: a gulp would empty all of them at once.
+				n, err := io.CopyN(&got, p.out, 4096)
+				if err == io.EOF {
+					break
+				} else if err != nil {
+					t.Fatalf("%v after %d bytes", err, n)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			if d := difference([]byte(strings.Join(words, "")), got.Bytes()); d != "" {
+				t.Error(d)
+			}
+			if how := p.how(); how != "exit status 7" {
+				t.Errorf("ended with %s", how)
+			}
+		})
 	}
 }
 
