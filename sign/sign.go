@@ -22,6 +22,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -88,9 +89,10 @@ type Draft struct {
 }
 
 // Prepare does everything that does not need the time: it canonicalises and
-// hashes the arguments. Arguments that RFC 8785 cannot carry without loss, or
-// that are longer than [MaxParams], are signed by their bytes (FORMAT.md,
-// "Exact"). The error says that the arguments are not JSON.
+// hashes the arguments, of which it keeps a copy at most. Arguments that RFC 8785
+// cannot carry without loss, or that are longer than [MaxParams], are signed by
+// their bytes (FORMAT.md, "Exact"). The error says that the arguments are not
+// JSON.
 func (s *Signer) Prepare(a Action) (*Draft, error) {
 	params, exact := []byte(nil), false
 	hash := emptyHash
@@ -193,11 +195,11 @@ func (d *Draft) Sign(now time.Time) (*Receipt, error) {
 	}
 	// The message has served; the receipt takes its place behind the action.
 	b := x.appendSig(x.appendID(d.action))
-	b = x.appendEnd(b, d.signer)
+	b = slices.Clip(x.appendEnd(b, d.signer))
 	r := &Receipt{ID: string(x.id[:]), JSON: b, Record: b}
 	if d.record != nil {
 		x.appendID(d.record[:len(d.action)]) // into the blanks
-		r.Record = x.appendEnd(x.appendSig(d.record), d.signer)
+		r.Record = slices.Clip(x.appendEnd(x.appendSig(d.record), d.signer))
 	}
 	return r, nil
 }

@@ -132,7 +132,14 @@ func TestExact(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			action := Action{Tool: "t", Arguments: []byte(test.arguments), Target: "mcp://x"}
-			r := makeReceipt(t, action)
+			d := prepare(t, action)
+			r, err := d.Sign(testTime)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if &r.JSON[0] != &d.action[0] || test.exact && &r.Record[0] != &d.record[0] {
+				t.Error("copied under the lock")
+			}
 			wantCanonical(t, r.JSON)
 			wantCanonical(t, r.Record)
 			v := wantValid(t, r.Record)

@@ -13,25 +13,31 @@ type Verified struct {
 	ID      string
 
 	// What was asked for. In a version 3 receipt all of it is from the
-	// receipt of the agent that it embeds; an event has none of it.
+	// receipt of the agent that is embedded; an event has none of it. Empty
+	// is what the receipt does not have.
 	Tool, Target, Transport  string
-	Session, CallID, TraceID string    // empty: not in the receipt
-	ParentID                 string    // parent_receipt_id
-	EmbeddedID               string    // id of the receipt in a version 3 receipt
-	ParamsHash               string    // "sha256:" and hex
-	Params                   []byte    // canonical JSON; nil if the receipt has null
-	paramsRaw                []byte    // b64
-	Exact                    bool      // signed by their bytes, which are in the receipt (params_raw)
-	HashOnly                 bool      // the arguments are not in the receipt, only their hash
-	Time                     time.Time // of the request: ts, ts_request, or ts of the embedded receipt; ts of an event
-	Responded                time.Time // ts_response; zero if there is none
-	Expires                  time.Time // exp; zero if there is none
-	ResponseHash             string    // response.content_hash, or action.response_hash
-	Outcome                  Outcome
+	Session, CallID, TraceID string
+	ParentID                 string // parent_receipt_id
+	EmbeddedID               string // of the receipt embedded in a version 3 receipt
+
+	// The arguments: see also [Verified.Arguments].
+	ParamsHash string // "sha256:" and hex
+	Params     []byte // canonical JSON, nil if the receipt has null
+	Exact      bool   // they were signed by their bytes, which are in the receipt
+	HashOnly   bool   // only their hash is in the receipt
+	paramsRaw  []byte // b64
+
+	Time      time.Time // ts, ts_request, or ts of the embedded receipt
+	Responded time.Time // ts_response, zero if there is none
+	Expires   time.Time // exp, zero if there is none
+
+	ResponseHash string // response.content_hash or action.response_hash
+	Outcome      Outcome
 
 	// Signers are the keys that signed, each with the name it gave itself.
 	// Whoever holds a key can claim any name: it is the key that must be
-	// known to the caller.
+	// known to the caller. Who signed this receipt itself is the last; before
+	// it come the agent (version 3) or the root of its authority (version 4).
 	Signers []Party
 
 	// Doubts are what a valid signature does not settle, one phrase each,

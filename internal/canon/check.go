@@ -86,7 +86,7 @@ func (c *checker) value() (opened bool, err error) {
 		c.i++
 		return true, nil
 	case '"':
-		return false, c.string()
+		return false, c.text()
 	case 't':
 		return false, c.literal("true")
 	case 'f':
@@ -112,7 +112,7 @@ func (c *checker) name() error {
 	if c.peek() != '"' {
 		return c.notJSON("a member name")
 	}
-	if err := c.string(); err != nil {
+	if err := c.text(); err != nil {
 		return err
 	}
 	if c.peek() != ':' {
@@ -153,7 +153,7 @@ func (c *checker) literal(s string) error {
 	return nil
 }
 
-func (c *checker) string() error {
+func (c *checker) text() error {
 	end, reason := checkString(c.b, c.i)
 	if end < 0 {
 		return c.notJSON("a string")
