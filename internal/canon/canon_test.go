@@ -190,7 +190,10 @@ func TestCanonicalizeTooLong(t *testing.T) {
 	if got, err := Canonicalize(long); err != nil || len(got) != len(long) {
 		t.Errorf("canonical and long: %v", err)
 	}
-	_, err := Canonicalize(append(long, ' '))
+	if _, err := Canonicalize([]byte(`["` + strings.Repeat("a", MaxRewrite-5) + `"] `)); err != nil {
+		t.Errorf("to be rewritten, and not too long: %v", err)
+	}
+	_, err := Canonicalize([]byte(`["` + strings.Repeat("a", MaxRewrite-4) + `"] `))
 	var inexact *InexactError
 	if err == nil || errors.As(err, &inexact) || errors.Is(err, errNotJSON) {
 		t.Errorf("long and to be rewritten: %v, want an error of its own", err)
@@ -220,10 +223,15 @@ func TestCheckPortable(t *testing.T) {
 		{deep(PortableDepth + 1), false},
 		{`["` + deep(PortableDepth) + `",` + deep(PortableDepth-1) + `,` + deep(PortableDepth-1) + `]`, true},
 		{`[` + strings.TrimSuffix(strings.Repeat("[],", 2*PortableDepth), ",") + `]`, true},
+		{`[` + strings.TrimSuffix(strings.Repeat("[1],", 2*PortableDepth), ",") + `]`, true},
+		{`[` + strings.TrimSuffix(strings.Repeat(`["a"],`, 2*PortableDepth), ",") + `]`, true},
 	} {
 		t.Run(test.canonical, func(t *testing.T) {
 			if !IsCanonical([]byte(test.canonical)) {
 				t.Fatal("the test is not canonical")
+			}
+			for i := range test.canonical { // of no meaning, but of no harm
+				_ = CheckPortable([]byte(test.canonical[:i]))
 			}
 			err := CheckPortable([]byte(test.canonical))
 			var inexact *InexactError
