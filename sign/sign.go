@@ -83,9 +83,10 @@ type Receipt struct {
 type Draft struct {
 	signer *Signer
 	// action is `{"action":{…}`, with room behind it for what Sign appends.
-	action []byte
-	record []byte // what Record begins with (layRecord), nil if Record is JSON
-	used   bool   // the room behind action belongs to a receipt
+	action     []byte
+	paramsHash string
+	record     []byte // what Record begins with (layRecord), nil if Record is JSON
+	used       bool   // the room behind action belongs to a receipt
 }
 
 // Prepare does everything that does not need the time: it canonicalises and
@@ -107,31 +108,35 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 	if params == nil || exact || a.HashOnly {
 		embedded = []byte("null")
 	}
-	if a.Transport == "" {
-		a.Transport = "stdio"
-	}
 
 	size := 256 + len(embedded) + len(a.Tool) + len(a.Target) + len(a.Session) +
 		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(s.signer)
-	b := append(make([]byte, 0, size), `{"action":{`...)
-	// In the order of RFC 8785, section 3.2.3.
-	b = appendOptional(b, "call_id", a.CallID)
-	b = append(append(b, `"params":`...), embedded...)
-	b = append(append(append(b, `,"params_hash":"`...), hash...), '"', ',')
+	b := append(make([]byte, 0, size), `{"action":`...)
+	d := &Draft{signer: s, action: a.appendTo(b, embedded, hash), paramsHash: hash}
+	if exact && !a.HashOnly {
+		d.layRecord(params)
+	}
+	return d, nil
+}
+
+// appendTo appends the value of the member "action", in the order of RFC 8785,
+// section 3.2.3. params is canonical.
+func (a *Action) appendTo(b, params []byte, paramsHash string) []byte {
+	transport := a.Transport
+	if transport == "" {
+		transport = "stdio"
+	}
+	b = appendOptional(append(b, '{'), "call_id", a.CallID)
+	b = append(append(b, `"params":`...), params...)
+	b = append(append(append(b, `,"params_hash":"`...), paramsHash...), '"', ',')
 	b = appendOptional(b, "parent_receipt_id", a.ParentID)
 	b = appendOptional(b, "session", a.Session)
 	b = canon.AppendString(append(b, `"target":`...), a.Target)
 	b = canon.AppendString(append(b, `,"tool":`...), a.Tool)
 	b = append(b, ',')
 	b = appendOptional(b, "trace_id", a.TraceID)
-	b = canon.AppendString(append(b, `"transport":`...), a.Transport)
-	b = append(b, '}')
-
-	d := &Draft{signer: s, action: b}
-	if exact && !a.HashOnly {
-		d.layRecord(params)
-	}
-	return d, nil
+	b = canon.AppendString(append(b, `"transport":`...), transport)
+	return append(b, '}')
 }
 
 func appendOptional(b []byte, name, value string) []byte {
