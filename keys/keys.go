@@ -20,13 +20,18 @@ import (
 // Errors that a caller acts on. The errors of this package wrap them.
 var (
 	// ErrNoKey: the store has no such key. It wraps fs.ErrNotExist.
-	ErrNoKey = fmt.Errorf("no such key: %w", fs.ErrNotExist)
+	ErrNoKey error = noKey{}
 	// ErrPassphraseNeeded: the key is encrypted and there was no way to ask.
 	ErrPassphraseNeeded = errors.New("the key is encrypted and needs a passphrase")
 	// ErrWrongPassphrase: decryption failed. The cipher cannot tell a wrong
 	// passphrase from a file that was altered.
 	ErrWrongPassphrase = errors.New("wrong passphrase, or the key file was altered")
 )
+
+type noKey struct{}
+
+func (noKey) Error() string { return "no such key" }
+func (noKey) Unwrap() error { return fs.ErrNotExist }
 
 // FileError is a file that is there and is not a good key file.
 type FileError struct {

@@ -20,6 +20,9 @@ import (
 // Its methods may be called at the same time, by other processes too.
 type Store struct{ Dir string }
 
+// Paths are where the two halves of the key name are kept.
+func (s Store) Paths(name string) (private, public string) { return s.keyPath(name), s.pubPath(name) }
+
 func (s Store) keyPath(name string) string { return filepath.Join(s.Dir, name+".key") }
 func (s Store) pubPath(name string) string { return filepath.Join(s.Dir, name+".pub") }
 

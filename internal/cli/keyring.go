@@ -16,7 +16,7 @@ import (
 // --pubkey or, without any, all in the home folder.
 type keyring struct {
 	names map[string]string // public key, 32 bytes, to what it is called here
-	from  string            // for a person: where the keys are from
+	from  string            // for a person: "of --pubkey" or "in FOLDER"
 }
 
 // name is what the key is called here, and whether it is known at all.
@@ -39,14 +39,14 @@ func pubkeyFlag() ucli.Flag {
 // status of verify for "could not check". A key file in the home folder that
 // is in disorder is complained of and left out.
 func (c *command) keyring(u *ucli.Context) (keyring, error) {
-	k := keyring{names: make(map[string]string), from: "--pubkey"}
+	k := keyring{names: make(map[string]string), from: "of --pubkey"}
 	h, err := c.home(u)
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
 		if err != nil {
 			return k, &failure{exitUsage, err, "or name keys with --pubkey"}
 		}
-		k.from = h.keys().Dir
+		k.from = "in " + h.keys().Dir
 		list, err := h.keys().List()
 		c.complainEach(err)
 		for _, p := range list {

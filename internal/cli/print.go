@@ -47,6 +47,21 @@ func (c *command) coloured(w io.Writer) bool {
 	return isTerminal(w) && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
 }
 
+// Colours, as SGR parameters: ECMA-48, section 8.3.117.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+// paint is a word of a result in a colour, where a person looks.
+func (c *command) paint(colour, word string) string {
+	if !c.coloured(c.Stdout) {
+		return word
+	}
+	return "\x1b[" + colour + "m" + word + "\x1b[0m"
+}
+
 // clean makes text from outside safe to print: control characters, invalid
 // UTF-8 and bidirectional overrides are shown as escapes.
 func clean(s string) string {

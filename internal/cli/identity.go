@@ -1,0 +1,292 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"text/tabwriter"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+const identityHelp = `signet-wrap identity: make, list and export keys
+
+USAGE
+  signet-wrap identity generate --name N [--owner O] [--unencrypted]
+  signet-wrap identity list [--json]
+  signet-wrap identity export --name N
+
+EXAMPLE
+  signet-wrap identity generate --name ci-bot --owner "Build team"
+  signet-wrap identity export --name ci-bot > ci-bot.pub
+
+An identity is an Ed25519 key with a name. Its private half, <name>.key, is kept
+in HOME/keys and signs; its public half, <name>.pub, goes to whoever verifies.
+
+EXIT STATUS
+  0 done, 1 failed, 2 bad usage
+`
+
+const generateHelp = `signet-wrap identity generate: make a key
+
+USAGE
+  signet-wrap identity generate --name N [flags]
+
+EXAMPLE
+  signet-wrap identity generate --name ci-bot --owner "Build team"
+
+FLAGS
+  --name N             1 to 64 letters, digits, - and _
+  --owner O            who answers for it; stands in every receipt
+  --unencrypted        keep the key without a passphrase, readable by you alone
+  --passphrase-file F  take the passphrase from the first line of F
+                       (or from $SIGNET_PASSPHRASE; else you are asked, twice)
+  --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
+
+A key that is there is never overwritten.
+
+EXIT STATUS
+  0 made, 1 failed, 2 bad usage
+`
+
+const listHelp = `signet-wrap identity list: the keys in the home folder
+
+USAGE
+  signet-wrap identity list [--json] [--home DIR]
+
+EXAMPLE
+  signet-wrap identity list --json | jq -r .pubkey
+
+--json prints one object a line: name, pubkey, owner, created_at, private (can
+sign), encrypted. Key files in disorder are named on stderr.
+
+EXIT STATUS
+  0 listed, 1 a key file is in disorder (the others are listed), 2 bad usage
+`
+
+const exportHelp = `signet-wrap identity export: print the public half of a key
+
+USAGE
+  signet-wrap identity export --name N [--home DIR]
+
+EXAMPLE
+  signet-wrap identity export --name ci-bot > ci-bot.pub
+  signet-wrap verify receipt.json --pubkey ci-bot.pub       (elsewhere)
+
+EXIT STATUS
+  0 printed, 1 no such key or a file in disorder, 2 bad usage
+`
+
+func (c *command) identityVerb() *ucli.Command {
+	name := &ucli.StringFlag{Name: "name"}
+	return &ucli.Command{
+		Name:               "identity",
+		Usage:              "make, list and export keys",
+		CustomHelpTemplate: identityHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags:              []ucli.Flag{homeFlag(), passphraseFileFlag()},
+		Action: func(u *ucli.Context) error {
+			if a := c.args(u); len(a) > 0 {
+				return misuse("generate, list or export", "there is no %q of identities", a[0])
+			}
+			fmt.Fprint(c.Stdout, identityHelp)
+			return nil
+		},
+		Subcommands: []*ucli.Command{{
+			Name: "generate", CustomHelpTemplate: generateHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "owner"}, &ucli.BoolFlag{Name: "unencrypted"}, homeFlag(), passphraseFileFlag()},
+			Action: c.generate,
+		}, {
+			Name: "list", CustomHelpTemplate: listHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Flags:  []ucli.Flag{&ucli.BoolFlag{Name: "json"}, homeFlag()},
+			Action: c.list,
+		}, {
+			Name: "export", CustomHelpTemplate: exportHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Flags:  []ucli.Flag{name, homeFlag()},
+			Action: c.export,
+		}},
+	}
+}
+
+// keyName is --name, which must be there and be a name.
+func (c *command) keyName(u *ucli.Context, flag string) (string, error) {
+	if err := c.noArgs(u); err != nil {
+		return "", err
+	}
+	name := u.String(flag)
+	if name == "" {
+		return "", misuse(fmt.Sprintf("see %q", helpCommand(u)), "--%s is missing", flag)
+	}
+	if !keys.ValidName(name) {
+		return "", misuse("1 to 64 letters, digits, - and _", "--%s %q is not a name", flag, name)
+	}
+	return name, nil
+}
+
+// noArgs refuses arguments where only flags make sense.
+func (c *command) noArgs(u *ucli.Context) error {
+	if a := c.args(u); len(a) > 0 {
+		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "there is no place for %q", a[0])
+	}
+	return nil
+}
+
+func (c *command) generate(u *ucli.Context) error {
+	name, err := c.keyName(u, "name")
+	if err != nil {
+		return err
+	}
+	plain := u.Bool("unencrypted")
+	if plain && flagUp(u, "passphrase-file") != "" {
+		return misuse("leave one of the two out", "--unencrypted makes no use of --passphrase-file")
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	store := h.keys()
+	taken := fmt.Errorf("there is a key %q in %s", name, store.Dir)
+	// Before anybody has to invent a passphrase. A .key alone is made whole.
+	if p, err := store.Public(name); err == nil && !p.Created.IsZero() {
+		return fail("a key is never overwritten: choose another --name", taken)
+	}
+	var passphrase []byte
+	if !plain {
+		if passphrase, err = c.newPassphrase(u, name); err != nil {
+			return err
+		}
+		defer clear(passphrase)
+	}
+	p, err := store.Generate(name, u.String("owner"), passphrase)
+	if errors.Is(err, fs.ErrExist) {
+		return fail("a key is never overwritten: choose another --name", taken)
+	}
+	if err != nil {
+		return fmt.Errorf("making the key %q: %w", name, err)
+	}
+
+	how := "encrypted with your passphrase"
+	if plain {
+		how = "NOT encrypted: whoever reads the file can sign"
+	}
+	private, public := store.Paths(name)
+	fmt.Fprintf(c.Stdout, "made the key %q\n", name)
+	fmt.Fprintf(c.Stdout, "  private  %s (%s)\n", private, how)
+	fmt.Fprintf(c.Stdout, "  public   %s\n", public)
+	fmt.Fprintf(c.Stdout, "           %s\n", formatKey(p.Key))
+	fmt.Fprintf(c.Stdout, "next\n")
+	fmt.Fprintf(c.Stdout, "  sign with it           signet-wrap --key %s -- COMMAND\n", name)
+	if !plain {
+		fmt.Fprintf(c.Stdout, "                         and SIGNET_PASSPHRASE in the client's \"env\", or --passphrase-file F\n")
+	}
+	fmt.Fprintf(c.Stdout, "  keep the public half   signet-wrap identity export --name %s > %s.pub\n", name, name)
+	fmt.Fprintf(c.Stdout, "                         where the agent cannot reach it\n")
+	return nil
+}
+
+// listed is a line of `identity list --json`.
+type listed struct {
+	Name      string `json:"name"`
+	Pubkey    string `json:"pubkey"` // as in receipts
+	Owner     string `json:"owner"`
+	CreatedAt string `json:"created_at,omitempty"`
+	Private   bool   `json:"private"`
+	Encrypted bool   `json:"encrypted"`
+}
+
+func (c *command) list(u *ucli.Context) error {
+	if err := c.noArgs(u); err != nil {
+		return err
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	list, disorder := h.keys().List()
+	if u.Bool("json") {
+		err = c.listJSON(list)
+	} else {
+		err = c.listTable(list)
+	}
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && disorder == nil {
+		c.complain("no keys in "+h.keys().Dir, "signet-wrap identity generate --name NAME")
+	}
+	if disorder != nil {
+		c.complainEach(disorder)
+		return status(exitFailed)
+	}
+	return nil
+}
+
+func (c *command) listJSON(list []keys.Public) error {
+	for _, p := range list {
+		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted}
+		if !p.Created.IsZero() {
+			l.CreatedAt = formatTime(p.Created)
+		}
+		b, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(c.Stdout, "%s\n", b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *command) listTable(list []keys.Public) error {
+	if len(list) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tPRIVATE HALF\tCREATED\tOWNER\tPUBLIC KEY")
+	for _, p := range list {
+		private, created := "not here", "-"
+		switch {
+		case p.Encrypted:
+			private = "encrypted"
+		case p.Private:
+			private = "plain"
+		}
+		if !p.Created.IsZero() {
+			created = p.Created.Local().Format("2006-01-02 15:04")
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, clean(p.Owner), formatKey(p.Key))
+	}
+	return t.Flush()
+}
+
+func (c *command) export(u *ucli.Context) error {
+	name, err := c.keyName(u, "name")
+	if err != nil {
+		return err
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	p, err := h.keys().Public(name)
+	if errors.Is(err, keys.ErrNoKey) {
+		return fail("see `signet-wrap identity list`", err)
+	}
+	if err != nil {
+		return err
+	}
+	if p.Created.IsZero() { // there is no .pub: this is the making of one
+		p.Created = time.Now()
+	}
+	_, err = c.Stdout.Write(keys.FormatPublic(p))
+	return err
+}
+
+// formatTime is a time as receipts have it.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
