@@ -97,6 +97,26 @@ func New(dir string, o Options) *Log {
 // records that this Log has seen in the log are gone, an event tells of that.
 // Another process that keeps the lock for ten seconds makes Append fail.
 func (l *Log) Append(n int, build func(i int, now time.Time) ([]byte, error)) error {
+	return l.append(n, build, !l.o.NoSync)
+}
+
+// AppendLater is Append without the wait for the disk: the records are there
+// with those of the next Append, or with Sync.
+func (l *Log) AppendLater(n int, build func(i int, now time.Time) ([]byte, error)) error {
+	return l.append(n, build, false)
+}
+
+// Sync puts on the disk what AppendLater has written since the last Append.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	return l.syncFile()
+}
+
+func (l *Log) append(n int, build func(i int, now time.Time) ([]byte, error), sync bool) error {
 	if n <= 0 {
 		return nil
 	}
@@ -111,7 +131,7 @@ func (l *Log) Append(n int, build func(i int, now time.Time) ([]byte, error)) er
 		l.forget() // so that the next Append looks for itself
 		return fmt.Errorf("append to the log: %w", err)
 	}
-	if l.o.NoSync {
+	if !sync {
 		l.tell(told)
 		return nil
 	}
@@ -318,8 +338,14 @@ func (l *Log) add(receipt []byte, prev digest) ([]byte, digest, error) {
 	return buf, hash, nil
 }
 
-// begin makes the file of a new day and goes on there.
+// begin makes the file of a new day and goes on there. The records before it
+// must be on the disk first: after a crash, the new ones would not follow them.
 func (l *Log) begin(name string) error {
+	if l.file != nil && !l.o.NoSync {
+		if err := l.syncFile(); err != nil {
+			return err
+		}
+	}
 	f, info, err := openRegular(filepath.Join(l.dir, name), os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

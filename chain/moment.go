@@ -31,6 +31,16 @@ func moment(receipt []byte) time.Time {
 	return t.UTC()
 }
 
+// latest is the latest time that a receipt states: where one observer signs
+// both, an answer comes after its request.
+func latest(receipt []byte) time.Time {
+	at := moment(receipt)
+	if responded, err := time.Parse(time.RFC3339, string(bytes.Trim(members(receipt, "ts_response")[0], `"`))); err == nil && responded.After(at) {
+		return responded.UTC()
+	}
+	return at
+}
+
 // isEvent says whether receipt has a type member: FORMAT.md, "Events".
 func isEvent(receipt []byte) bool {
 	// Nearly no receipt has one, so look before parsing. A name may be

@@ -109,18 +109,24 @@ func TestScanUnreadable(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	dir := makeLog(t, 2)
 	l := newLog(t, dir, &clock{day0})
+	s, err := takeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, "late")
 	n := 0
-	for _, err := range Scan(dir) {
+	s.scan(func(_ Entry, err error) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
 		n++
-		add(t, l, "late")
-	}
+		add(t, l, "later")
+		return true
+	})
 	if n != 2 {
 		t.Errorf("%d records, want 2", n)
 	}
-	mustBeWhole(t, dir, 4)
+	mustBeWhole(t, dir, 5)
 }
 
 func TestNoLog(t *testing.T) {

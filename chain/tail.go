@@ -120,7 +120,7 @@ func (e *ending) take(file string, end int64, line []byte) bool {
 		return false
 	}
 	e.place = place{file, end, r.hash}
-	e.time = moment(r.receipt)
+	e.time = latest(r.receipt)
 	return true
 }
 

@@ -126,6 +126,26 @@ func TestToldTwice(t *testing.T) {
 	}
 }
 
+// A name that is taken is not taken again.
+func TestNothingOverwritten(t *testing.T) {
+	dir := makeLog(t, 2)
+	day := filepath.Join(dir, dayFile(day0))
+	whole := read(t, day)
+	os.Truncate(day, int64(len(whole)-9))
+	kept := fmt.Sprintf("%s.torn-%d", day, bytes.IndexByte(whole, '\n')+1)
+	write(t, []byte("older"), kept)
+	add(t, newLog(t, dir, &clock{day0}), "c")
+	if got := ids(t, dir); got != "0 torn_line c" {
+		t.Errorf("records %s", got)
+	}
+	if got := string(read(t, kept)); got != "older" {
+		t.Errorf("overwritten with %q", got)
+	}
+	if !bytes.HasSuffix(whole, append(read(t, kept+"-2"), whole[len(whole)-9:]...)) {
+		t.Error("the torn line was not kept")
+	}
+}
+
 // The disk fails while a torn line is set aside: the append fails, nothing is
 // lost, the next one mends it.
 func TestSettingAsideFails(t *testing.T) {
