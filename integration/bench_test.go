@@ -173,7 +173,7 @@ func BenchmarkMemory(b *testing.B) {
 	var rss, pss, processes float64
 	for b.Loop() {
 		home := newHome(b)
-		p := start(b, home.dir, wrapped.argv(b, []string{"--sync", "off"}, fake(b, "reply")...))
+		p := start(b, home.dir, wrapped.argv(b, nil, fake(b, "reply")...))
 		for range 10_000 {
 			turn(p, benchCall)
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // A home is a user's home folder: what wrappers started with it leave is in
@@ -139,8 +140,9 @@ func (h home) signet(t testing.TB, status int, stdin []byte, args ...string) str
 	return string(out)
 }
 
-// verify checks the receipt's signature and id with key, and its hash with the
-// arguments that were sent (nil: the call had none).
+// verify checks the receipt's signature and id with key, by hand and with
+// package sign, and its hash with the arguments that were sent (nil: the call
+// had none).
 func (r receipt) verify(t testing.TB, key ed25519.PublicKey, arguments []byte) {
 	t.Helper()
 	signed := without(t, r.raw, "id", "sig", "params_raw")
@@ -153,6 +155,11 @@ func (r receipt) verify(t testing.TB, key ed25519.PublicKey, arguments []byte) {
 	}
 	if sum := sha256.Sum256(sig); r.ID != "rec_"+hex.EncodeToString(sum[:16]) {
 		t.Errorf("id %s is not that of the signature", r.ID)
+	}
+	if v, err := sign.Verify(r.raw); err != nil {
+		t.Errorf("package sign: %v: %s", err, head(r.raw))
+	} else if !key.Equal(v.Signers[len(v.Signers)-1].Key) || v.ID != r.ID || v.Tool != r.Action.Tool {
+		t.Errorf("package sign reads %+v in %s", v, head(r.raw))
 	}
 	canonical, err := canon.Canonicalize(arguments)
 	switch {
