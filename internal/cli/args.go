@@ -31,6 +31,9 @@ func flagsFirst(app *ucli.App, args []string) []string {
 			flags, verbs = verbs[i].Flags, verbs[i].Subcommands
 			continue
 		}
+		if slices.Contains([]string{"-h", "--help", "-help"}, arg) {
+			return append(out, "--help") // of the verb; a topic it is not
+		}
 		n := flagLength(flags, arg)
 		if n == 0 || n > len(rest) {
 			break
@@ -44,7 +47,7 @@ func flagsFirst(app *ucli.App, args []string) []string {
 // 0 if it is not known.
 func flagLength(flags []ucli.Flag, arg string) int {
 	name, _, valued := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
-	for _, f := range append([]ucli.Flag{ucli.HelpFlag}, flags...) {
+	for _, f := range flags {
 		if !slices.Contains(f.Names(), name) {
 			continue
 		}

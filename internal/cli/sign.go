@@ -143,7 +143,8 @@ func (c *command) params(u *ucli.Context) ([]byte, error) {
 		}
 	}
 	// White space around a value is not a part of it (RFC 8259, section 2).
-	return bytes.Trim(b, " \t\r\n"), nil
+	// What is left is never nil, which would mean that there are no arguments.
+	return append([]byte{}, bytes.Trim(b, " \t\r\n")...), nil
 }
 
 // signer opens the key name, asking for its passphrase if need be.

@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -109,6 +110,8 @@ func (c *command) verifyReceipt(u *ucli.Context, path string) error {
 	var invalid *sign.InvalidError
 	var f finding
 	switch {
+	case errors.As(err, &invalid) && isPublicKey(b):
+		return &failure{exitUsage, fmt.Errorf("%s is a public key, not a receipt", path), "signet-wrap verify RECEIPT.json --pubkey " + path}
 	case errors.As(err, &invalid):
 		f = finding{Verdict: "tampered", Reasons: []string{invalid.Reason}}
 	case err != nil:
@@ -146,6 +149,13 @@ func receiptHint(b []byte) string {
 		return "this is a request: `jq .params._meta._signet` takes the receipt out"
 	}
 	return ""
+}
+
+// isPublicKey says whether b is the content of a .pub file: easily mistaken on
+// the command line, and no receipt that somebody tampered with.
+func isPublicKey(b []byte) bool {
+	_, err := keys.ParsePublic(b)
+	return err == nil
 }
 
 // unknown says whether one who signed is not in the keyring.
@@ -231,7 +241,11 @@ func (c *command) printFinding(f finding) {
 	if f.Event != "" {
 		row("event", "%s, in the log", clean(f.Event))
 	} else {
-		row("call", "%s", clean(strings.TrimSpace(f.Tool+" "+on(f.Target))))
+		on := ""
+		if f.Target != "" {
+			on = " on " + clean(f.Target)
+		}
+		row("call", "%s%s", clean(f.Tool), on)
 	}
 	row("id", "%s, fits the signature", f.ID)
 	for _, s := range f.Signers {
@@ -262,11 +276,4 @@ func (c *command) printFinding(f finding) {
 	if f.Expires != "" {
 		row("expires", "%s", f.Expires)
 	}
-}
-
-func on(target string) string {
-	if target == "" {
-		return ""
-	}
-	return "on " + target
 }

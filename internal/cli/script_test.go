@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary be signet-wrap, for the scripts in testdata.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"signet-wrap": func() { os.Exit(Main(os.Args, OSSystem())) },
+	})
+}
+
+// TestScripts runs the commands as commands. Beside what testscript has there
+// is
+//
+//	exits N COMMAND [ARG...]   run it, and its exit status must be N
+//	records N                  so many lines must be in the log of $SIGNET_HOME
+//
+// Each script has a home folder of its own, $SIGNET_HOME.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SIGNET_HOME", filepath.Join(e.WorkDir, "home"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"records": records,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits N COMMAND [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func records(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: records N")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	days, err := filepath.Glob(filepath.Join(ts.Getenv("SIGNET_HOME"), "audit", "*.jsonl"))
+	ts.Check(err)
+	got := 0
+	for _, day := range days {
+		got += strings.Count(ts.ReadFile(day), "\n")
+	}
+	if got != want {
+		ts.Fatalf("%d records in the log, want %d", got, want)
+	}
+}
