@@ -87,7 +87,7 @@ func TestNotRegular(t *testing.T) {
 			}
 			_, err := Verify(t.Context(), dir, VerifyOptions{})
 			mustSay(t, name+": verify", err, kind)
-			for _, err = range Scan(dir) {
+			for _, err = range Scan(dir, time.Time{}) {
 				break
 			}
 			mustSay(t, name+": scan", err, kind)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // What was done to a log is read off its hashes. A link that does not hold means
@@ -69,7 +70,7 @@ func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
 	where[genesis] = []spot{{n: -1}}
 	var n int64
 	var failed error
-	v.s.scan(func(e Entry, err error) bool {
+	v.s.scan(time.Time{}, func(e Entry, err error) bool {
 		var bad *LineError
 		if errors.As(err, &bad) {
 			return true

@@ -18,7 +18,7 @@ import (
 func ids(t testing.TB, dir string) string {
 	t.Helper()
 	var all []string
-	for e, err := range Scan(dir) {
+	for e, err := range Scan(dir, time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func ids(t testing.TB, dir string) string {
 // times are a log's record times in order.
 func times(t testing.TB, dir string) (all []time.Time) {
 	t.Helper()
-	for e, err := range Scan(dir) {
+	for e, err := range Scan(dir, time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,6 +64,25 @@ func TestMidnight(t *testing.T) {
 	if got := times(t, dir)[0]; !got.Equal(time.Date(2026, 6, 1, 23, 59, 59, 999_000_000, time.UTC)) {
 		t.Errorf("first time %v", got)
 	}
+}
+
+// Two changes of the folder may bear one time: the second is seen none the less.
+func TestRacyFolder(t *testing.T) {
+	dir := t.TempDir()
+	c := &clock{day0}
+	l := newLog(t, dir, c)
+	add(t, l, "a")
+	add(t, l, "b")
+	st, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, newLog(t, dir, &clock{day0.AddDate(0, 0, 1)}), "c")
+	if err := os.Chtimes(dir, st.ModTime(), st.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, "d")
+	mustBeWhole(t, dir, 4)
 }
 
 // The clock steps back, within the day and over midnight: the newest file goes

@@ -2,7 +2,9 @@ package chain
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"time"
@@ -21,27 +23,48 @@ type Entry struct {
 	Raw        []byte // the whole line, without its newline
 }
 
+// Check says whether the record's hash is that of its receipt and of PrevHash. It
+// cannot tell whether the record is in its place; [Verify] does.
+func (e *Entry) Check() error {
+	r, err := parseRecord(e.Raw)
+	if err != nil {
+		return err
+	}
+	sum, err := r.sum(sha256.New())
+	if err == nil && sum != r.hash {
+		err = fmt.Errorf("the record's hash is %v and should be %v", r.hash, sum)
+	}
+	return err
+}
+
 // Scan reads the log in the folder dir, oldest record first. The log is as it
-// was when Scan began; no folder is an empty log.
+// was when Scan began; no folder is an empty log. Day files from before the day
+// of since, if that is not zero, are not opened. (A record's day is never after
+// that of its file: FORMAT.md, "Files".)
 //
 // A line that is no record comes as a *[LineError] beside an Entry that has its
 // place and, unless it is too long, Raw; the loop may go on. Any other error
 // ends it.
-func Scan(dir string) iter.Seq2[Entry, error] {
+func Scan(dir string, since time.Time) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		s, err := takeSnapshot(dir)
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		s.scan(yield)
+		s.scan(since, yield)
 	}
 }
 
-func (s *snapshot) scan(yield func(Entry, error) bool) {
+// before says whether the i-th day file is from before the day of since.
+func (s *snapshot) before(i int, since time.Time) bool {
+	return !since.IsZero() && s.days[i] < dayFile(since)
+}
+
+func (s *snapshot) scan(since time.Time, yield func(Entry, error) bool) {
 	buf := make([]byte, blockSize)
 	for i := range s.days {
-		if !s.scanFile(i, buf, yield) {
+		if !s.before(i, since) && !s.scanFile(i, buf, yield) {
 			return
 		}
 	}
@@ -95,9 +118,8 @@ func yieldLine(e Entry, line []byte, yield func(Entry, error) bool) bool {
 }
 
 // Backward is [Scan] from the newest record to the oldest. It reads the files
-// from their ends, and of them only as much as is asked for; day files from
-// before the day of since, if that is not zero, are not opened. (A record's day
-// is never after that of its file: FORMAT.md, "Files".) Lines are not numbered.
+// from their ends, and of them only as much as is asked for. Lines are not
+// numbered.
 func Backward(dir string, since time.Time) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		s, err := takeSnapshot(dir)
@@ -106,7 +128,7 @@ func Backward(dir string, since time.Time) iter.Seq2[Entry, error] {
 			return
 		}
 		for i := len(s.days) - 1; i >= 0; i-- {
-			if !since.IsZero() && s.days[i] < dayFile(since) || !s.backFile(i, yield) {
+			if s.before(i, since) || !s.backFile(i, yield) {
 				return
 			}
 		}

@@ -32,7 +32,7 @@ func TestScanBackward(t *testing.T) {
 		return fmt.Sprint(e.File, e.Offset, e.PrevHash, e.RecordHash)
 	}
 	line := 0
-	for e, err := range Scan(dir) {
+	for e, err := range Scan(dir, time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +53,8 @@ func TestScanBackward(t *testing.T) {
 	}
 }
 
-// Backward does not open days before since.
-func TestBackwardSince(t *testing.T) {
+// Neither opens days before since.
+func TestSince(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/log/audit")); err != nil {
 		t.Fatal(err)
@@ -62,15 +62,35 @@ func TestBackwardSince(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "2026-05-01.jsonl"), []byte("unreadable"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, err := range Backward(dir, time.Date(2026, 5, 2, 23, 0, 0, 0, time.UTC)) {
+	since := time.Date(2026, 5, 2, 23, 0, 0, 0, time.UTC)
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, since), "backward": Backward(dir, since)} {
+		n := 0
+		for _, err := range seq {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != 14 {
+			t.Errorf("%s: %d records, want 14", name, n)
+		}
+	}
+}
+
+func TestEntryCheck(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/log/audit")); err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range Scan(dir, time.Time{}) {
+		if err == nil {
+			err = e.Check()
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		n++
-	}
-	if n != 14 {
-		t.Errorf("%d records, want 14", n)
+		e.Raw = bytes.Replace(e.Raw, []byte("tool"), []byte("took"), 1)
+		mustSay(t, "edited", e.Check(), "should be")
 	}
 }
 
@@ -80,7 +100,7 @@ func TestScanUnreadable(t *testing.T) {
 	day := dayFile(day0)
 	lines := strings.SplitAfter(string(read(t, dir, day)), "\n")
 	write(t, []byte(lines[0]+"\n junk \n"+lines[1]+"{}\n"+lines[2]), dir, day)
-	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir), "backward": Backward(dir, time.Time{})} {
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, time.Time{}), "backward": Backward(dir, time.Time{})} {
 		var got []string
 		for e, err := range seq {
 			var bad *LineError
@@ -115,7 +135,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	add(t, l, "late")
 	n := 0
-	s.scan(func(_ Entry, err error) bool {
+	s.scan(time.Time{}, func(_ Entry, err error) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +155,7 @@ func TestNoLog(t *testing.T) {
 	if r.Head != genesis.String() {
 		t.Errorf("head %s", r.Head)
 	}
-	for e, err := range Scan(dir) {
+	for e, err := range Scan(dir, time.Time{}) {
 		t.Error(e, err)
 	}
 	for e, err := range Backward(dir, time.Time{}) {
@@ -257,7 +277,7 @@ func TestHugeLine(t *testing.T) {
 // readBoth counts records and unreadable lines in both directions.
 func readBoth(t *testing.T, dir string, records, bad int) {
 	t.Helper()
-	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir), "backward": Backward(dir, time.Time{})} {
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, time.Time{}), "backward": Backward(dir, time.Time{})} {
 		good, unreadable := 0, 0
 		for _, err := range seq {
 			if err == nil {
