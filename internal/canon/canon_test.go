@@ -46,11 +46,14 @@ func TestCanonicalize(t *testing.T) {
 		{"escapes that nothing needs", `"\u0061\u007f\u2028\/"`, "\"a\u007f\u2028/\""},
 		{"escapes in names", `{"\u0062":1,"\u0061":2}`, `{"a":2,"b":1}`},
 		{"a pair of surrogates", `"\ud83d\ude00"`, `"😀"`},
+		{"the first and last pair", `"\uD800\uDC00\uDBFF\uDFFF"`, "\"\U00010000\U0010FFFF\""},
+		{"around the surrogates", `"\uD7FF\uE000"`, "\"\ud7ff\ue000\""},
 		{"replacement character", `["` + "\ufffd" + `", "\ufffd"]`, "[\"\ufffd\",\"\ufffd\"]"},
 		{"minus zero", `[-0, -0.0, 0e5, -0E-99999999999]`, `[0,0,0,0]`},
 		{"the same decimal value in other digits", `[100e-2, 0.1e1, 10.0, 1E+2, 0.00012300e3]`, `[1,1,10,100,0.123]`},
 		{"largest exact neighbours", `[9007199254740991, 9007199254740992, 9007199254740994 ]`, `[9007199254740991,9007199254740992,9007199254740994]`},
 		{"an integer by way of its shortest digits", `[1e17, 123456789012345680000]`, `[100000000000000000,123456789012345680000]`},
+		{"objects nested to the limit", " " + strings.Repeat(`{"":`, MaxDepth-1) + "{}" + strings.Repeat("}", MaxDepth-1), strings.Repeat(`{"":`, MaxDepth-1) + "{}" + strings.Repeat("}", MaxDepth-1)},
 		{"nested to the limit", " " + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth), strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,6 +90,13 @@ func TestCanonicalizeInexact(t *testing.T) {
 		{"halves in the wrong order", `"\ude00\ud83d"`, "surrogate"},
 		{"first half, then another escape", `"\ud83d\u0041"`, "surrogate"},
 		{"first half, then a short escape", `"\ud83d\n"`, "surrogate"},
+		{"the first of all halves", `"\uD800"`, "surrogate"},
+		{"the last of the first halves", `"\uDBFF"`, "surrogate"},
+		{"the first of the second halves", `"\uDC00"`, "surrogate"},
+		{"the last of all halves", `"\uDFFF"`, "surrogate"},
+		{"two first halves", `"\uD800\uD800"`, "surrogate"},
+		{"halves apart", `"\ud83dxxde00"`, "surrogate"},
+		{"halves apart by an escape", `"\ud83d\nde00"`, "surrogate"},
 		{"lone surrogate in a name", `{"\uDEAD":1}`, "surrogate"},
 		{"duplicate name", `{"a":1,"a":1}`, "twice"},
 		{"duplicate name, one escaped", `{"a":1,"\u0061":2}`, "twice"},
@@ -97,6 +107,7 @@ func TestCanonicalizeInexact(t *testing.T) {
 		{"overlong UTF-8", "\"\xc0\x80\"", "UTF-8"},
 		{"UTF-8 cut short by the quote", "[\"\xe2\x82\"]", "UTF-8"},
 		{"nested beyond the limit", strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), "nested"},
+		{"objects nested beyond the limit", strings.Repeat(`{"":`, MaxDepth) + "{}" + strings.Repeat("}", MaxDepth), "nested"},
 		{"nested very deep", strings.Repeat(`{"a":[`, 1<<20) + strings.Repeat("]}", 1<<20), "nested"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

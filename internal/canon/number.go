@@ -63,9 +63,9 @@ func scanNumber(b []byte, i int) (end int, small bool) {
 	return i, small
 }
 
-// maxNumber is the length, in bytes, of the longest number in canonical form:
-// a sign, 17 digits, a point, and "e-308", or the 6 zeros of 0.000001.
-const maxNumber = 26
+// maxNumber is the length, in bytes, of the longest number in canonical form: a
+// sign, "0.00000" and 17 digits.
+const maxNumber = 25
 
 // appendNumber appends the canonical form of f, which is finite, to dst
 // (RFC 8785, section 3.2.2.3, by reference to ECMAScript's Number::toString).
@@ -113,14 +113,14 @@ func checkNumber(token []byte) string {
 	return ""
 }
 
-// sameDecimal reports whether two numbers by grammar have the same decimal
-// value, whatever their form: 1.50e1 and 15. Zero has no sign.
+// sameDecimal reports whether two numbers by grammar, of the same sign, have the
+// same decimal value, whatever their form: 1.50e1 and 15.
 func sameDecimal(x, y []byte) bool {
 	a, b := parseDecimal(x), parseDecimal(y)
 	if a.first < 0 || b.first < 0 {
 		return a.first == b.first
 	}
-	if a.negative != b.negative || a.exp != b.exp {
+	if a.exp != b.exp {
 		return false
 	}
 	// Compare the digits between the first and the last that are not zero,
@@ -143,7 +143,6 @@ func sameDecimal(x, y []byte) bool {
 }
 
 type decimal struct {
-	negative    bool
 	first, last int // indices of the first and last digit that is not 0; first < 0: the value is zero
 	exp         int // power of ten of the digit at first
 }
@@ -166,8 +165,6 @@ func parseDecimal(token []byte) decimal {
 				d.last = i
 			}
 			pos++
-		case c == '-':
-			d.negative = true
 		}
 		if end < len(token) {
 			break
@@ -202,16 +199,13 @@ func parseDecimal(token []byte) decimal {
 // refusedInteger reports whether token, a number in canonical form, is one that
 // the reference reads as an integer and then refuses; see [CheckPortable].
 func refusedInteger(token []byte) bool {
-	if len(token) < 16 || bytes.ContainsAny(token, ".e") {
+	if len(token) < 16 {
 		return false
 	}
-	f, err := strconv.ParseFloat(string(token), 64)
-	if err != nil {
-		return false
-	}
+	f, _ := strconv.ParseFloat(string(token), 64)
 	// The digits are the shortest that give f back, so near the end of a
 	// range they can lie on the other side of it from f: -2^63 is written
-	// -9223372036854776000, which is no int64 any more. Compare with doubles
-	// just inside.
+	// -9223372036854776000, which is no int64 any more. Between these bounds
+	// every double is an integer in plain digits.
 	return f > maxSafe && f < 1<<64 || f < -maxSafe && f > -1<<63
 }

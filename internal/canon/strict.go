@@ -3,7 +3,7 @@ package canon
 // IsCanonical reports whether b is exactly its own canonical form, that is,
 // whether [Canonicalize](b) succeeds and gives b. It takes one pass and does not
 // allocate: this is the hot path of verification.
-func IsCanonical(b []byte) bool { return scanValue(b, 0, 0) == len(b) && len(b) > 0 }
+func IsCanonical(b []byte) bool { return scanValue(b, 0, 0) == len(b) }
 
 // The scanners return the index behind what they scanned, or -1 if it is not
 // there in canonical form. depth counts the arrays and objects around it.
