@@ -14,7 +14,7 @@ import (
 type pump struct {
 	client *lineReader
 	server *os.File
-	gate   gate
+	gate   *gate
 	rec    *recorder
 	out    *outlet
 	say    func(format string, a ...any)

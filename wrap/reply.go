@@ -52,19 +52,24 @@ func errorReply(v verdict, code int, message string) []byte {
 	return append(b, '\n')
 }
 
+func quoted(s string) string { return string(appendQuoted(nil, s)) }
+
 func appendQuoted(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\ufffd"))
 	return dst
 }
 
-// idFinder picks the id out of a message that cannot be read as JSON or is too
-// long to hold, so that its sender gets an answer instead of waiting. It sees
-// the message in pieces and keeps next to nothing of it.
+// idFinder picks the id out of a request that cannot be read as JSON or is too
+// long to hold, so that its sender gets an answer instead of waiting. The id
+// of a response is one of the server's, and nobody waits for it. The finder
+// sees the message in pieces and keeps next to nothing of it.
 type idFinder struct {
 	depth    int
 	inString bool
 	escaped  bool
-	word     []byte // the start of the last string, to know "id" by
+	word     []byte // the start of the last string, to know a name by
+	request  bool   // there is a member "method"
+	response bool   // there is a member "result" or "error"
 	reading  bool   // behind "id":, at depth 1
 	value    []byte // what stands there so far
 	found    string // the last id read to its end
@@ -95,7 +100,7 @@ func (f *idFinder) next(c byte) {
 			f.inString = false
 			return
 		}
-		if len(f.word) < 3 {
+		if len(f.word) <= len("method") {
 			f.word = append(f.word, c)
 		}
 		return
@@ -104,8 +109,8 @@ func (f *idFinder) next(c byte) {
 	case '"':
 		f.inString, f.word = true, f.word[:0]
 	case ':':
-		if f.depth == 1 && string(f.word) == "id" {
-			f.reading, f.value = true, f.value[:0]
+		if f.depth == 1 {
+			f.member(string(f.word))
 		}
 	case '{', '[':
 		f.depth++
@@ -114,8 +119,23 @@ func (f *idFinder) next(c byte) {
 	}
 }
 
+// member is told the name of a member of the message.
+func (f *idFinder) member(name string) {
+	switch name {
+	case "id":
+		f.reading, f.value = true, f.value[:0]
+	case "method":
+		f.request = true
+	case "result", "error":
+		f.response = true
+	}
+}
+
 // id is the raw JSON of the id found, "" if there was none to answer.
 func (f *idFinder) id() string {
+	if f.response && !f.request {
+		return ""
+	}
 	id, _ := echoableID([]byte(strings.TrimSpace(f.found)))
 	return id
 }

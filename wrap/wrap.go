@@ -113,7 +113,7 @@ func Run(o Options) (Exit, error) {
 	p := &pump{
 		client: newLineReader(o.Stdin, o.MaxCall),
 		server: srv.stdin,
-		gate:   gate{metaKey: o.MetaKey},
+		gate:   newGate(o.MetaKey),
 		rec:    rec,
 		out:    out,
 		say:    rec.say,

@@ -1,0 +1,227 @@
+package wrap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// value is one JSON value of a message. Only what is needed is read apart: the
+// members of messages, of their params and _meta, and the elements of a batch;
+// the rest is spans.
+type value struct {
+	kind       byte // as jsontext.Kind: n f t " 0 { [
+	start, end int  // its bytes in the message
+	size       int  // of what is read apart: how many members or elements
+	members    []member
+	elements   []value
+}
+
+type member struct {
+	name  string
+	plain bool // it is spelled letter by letter
+	value value
+}
+
+func (v value) raw(line []byte) []byte { return line[v.start:v.end] }
+
+// text is the string at v, with U+FFFD for what is no character.
+func (v value) text(line []byte) (string, bool) {
+	if v.kind != '"' {
+		return "", false
+	}
+	b, _ := jsontext.AppendUnquote(nil, v.raw(line))
+	return string(b), true
+}
+
+// strict is the string at v, if it is one and all of it are characters.
+func (v value) strict(line []byte) (string, bool) {
+	if v.kind != '"' {
+		return "", false
+	}
+	raw := v.raw(line)
+	if bytes.IndexByte(raw, '\\') < 0 {
+		raw = raw[1 : len(raw)-1]
+		return string(raw), utf8.Valid(raw)
+	}
+	b, err := jsontext.AppendUnquote(nil, raw)
+	return string(b), err == nil
+}
+
+// member is the value of the last member of that exact name.
+func (v value) member(name string) (value, bool) {
+	for i := len(v.members) - 1; i >= 0; i-- {
+		if v.members[i].name == name {
+			return v.members[i].value, true
+		}
+	}
+	return value{}, false
+}
+
+// lenient are the options to read with what RFC 8259 leaves open: duplicate
+// names, invalid UTF-8, lone surrogates.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+// parse reads the line from offset start as one JSON value.
+func parse(line []byte, start int) (value, error) {
+	var p parser
+	return p.parse(line, start)
+}
+
+// How deep a value stands, which decides what of it is read apart.
+type depth int
+
+const (
+	atRoot depth = iota
+	atMessage
+	atParams
+	atMeta
+	below
+)
+
+// parser reads values. The zero parser is ready.
+type parser struct {
+	// keep says by which name a member is kept, as it is spelled between its
+	// quotes, and whether it is spelled letter by letter; "": it is not kept.
+	// nil: all members are kept.
+	keep func(at depth, spelled []byte) (name string, plain bool)
+
+	dec  jsontext.Decoder
+	buf  bytes.Buffer // what dec reads, in place
+	base int          // where buf begins in the line
+}
+
+// maxKept bounds the elements of a batch and the members kept of one object,
+// if it is a gate that keeps them. The calls of a batch are recorded under one
+// hold of the log's lock, while other wrappers wait.
+const maxKept = 1000
+
+var errTooMany = fmt.Errorf("more than %d messages in a batch, or members of one name", maxKept)
+
+func (p *parser) parse(line []byte, start int) (value, error) {
+	p.base = start
+	p.reset(line[start:])
+	defer p.reset(nil) // do not hold on to the line
+	v, err := p.value(atRoot)
+	if err != nil {
+		return value{}, plain(err)
+	}
+	switch _, err := p.dec.ReadToken(); err {
+	case io.EOF:
+		return v, nil
+	case nil:
+		return value{}, errors.New("more than one value")
+	default:
+		return value{}, plain(err)
+	}
+}
+
+func (p *parser) reset(b []byte) {
+	p.buf = *bytes.NewBuffer(b)
+	p.dec.Reset(&p.buf, lenient...)
+}
+
+// plain is err without jsontext's prefix and without the words of the line.
+func plain(err error) error {
+	var s *jsontext.SyntacticError
+	if errors.As(err, &s) {
+		return fmt.Errorf("byte %d", s.ByteOffset+1)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
+		return errors.New("it ends too early")
+	}
+	return err
+}
+
+func (p *parser) value(at depth) (value, error) {
+	switch kind := p.dec.PeekKind(); {
+	case kind == '{' && at < below:
+		return p.object(at)
+	case kind == '[' && at == atRoot:
+		return p.array()
+	}
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return value{}, err
+	}
+	end := p.offset()
+	return value{kind: byte(raw.Kind()), start: end - len(raw), end: end}, nil
+}
+
+// offset is where in the line the last token or value ends.
+func (p *parser) offset() int { return p.base + int(p.dec.InputOffset()) }
+
+func (p *parser) array() (value, error) {
+	if _, err := p.dec.ReadToken(); err != nil {
+		return value{}, err
+	}
+	v := value{kind: '[', start: p.offset() - 1}
+	for ; p.dec.PeekKind() != ']'; v.size++ {
+		if p.keep != nil && v.size == maxKept {
+			return value{}, errTooMany
+		}
+		e, err := p.value(atMessage)
+		if err != nil {
+			return value{}, err
+		}
+		v.elements = append(v.elements, e)
+	}
+	_, err := p.dec.ReadToken()
+	v.end = p.offset()
+	return v, err
+}
+
+func (p *parser) object(at depth) (value, error) {
+	if _, err := p.dec.ReadToken(); err != nil {
+		return value{}, err
+	}
+	at = max(at, atMessage) // a line that is no batch is a message
+	v := value{kind: '{', start: p.offset() - 1}
+	for ; p.dec.PeekKind() != '}'; v.size++ {
+		raw, err := p.dec.ReadValue()
+		if err != nil {
+			return value{}, err
+		}
+		m, kept := p.member(at, raw)
+		if m.value, err = p.value(within(at, m)); err != nil {
+			return value{}, err
+		}
+		if !kept {
+			continue
+		}
+		if p.keep != nil && len(v.members) == maxKept {
+			return value{}, errTooMany
+		}
+		v.members = append(v.members, m)
+	}
+	_, err := p.dec.ReadToken()
+	v.end = p.offset()
+	return v, err
+}
+
+// member is a member of an object at, whose name is the string raw, without
+// its value.
+func (p *parser) member(at depth, raw []byte) (m member, kept bool) {
+	if p.keep == nil {
+		name, _ := jsontext.AppendUnquote(nil, raw)
+		return member{name: string(name), plain: true}, true
+	}
+	m.name, m.plain = p.keep(at, raw[1:len(raw)-1])
+	return m, m.name != ""
+}
+
+// within is the depth of what stands in the member m of an object at.
+func within(at depth, m member) depth {
+	switch {
+	case !m.plain:
+	case at == atMessage && m.name == "params":
+		return atParams
+	case at == atParams && m.name == "_meta":
+		return atMeta
+	}
+	return below
+}
