@@ -95,12 +95,12 @@ type parser struct {
 	base int          // where buf begins in the line
 }
 
-// maxKept bounds the elements of a batch and the members kept of one object,
+// maxParts bounds the elements of a batch and the members kept of one object,
 // if it is a gate that keeps them. The calls of a batch are recorded under one
 // hold of the log's lock, while other wrappers wait.
-const maxKept = 1000
+const maxParts = 1000
 
-var errTooMany = fmt.Errorf("more than %d messages in a batch, or members of one name", maxKept)
+var errTooMany = fmt.Errorf("more than %d messages in a batch, or members of one name", maxParts)
 
 func (p *parser) parse(line []byte, start int) (value, error) {
 	p.base = start
@@ -161,7 +161,7 @@ func (p *parser) array() (value, error) {
 	}
 	v := value{kind: '[', start: p.offset() - 1}
 	for ; p.dec.PeekKind() != ']'; v.size++ {
-		if p.keep != nil && v.size == maxKept {
+		if p.keep != nil && v.size == maxParts {
 			return value{}, errTooMany
 		}
 		e, err := p.value(atMessage)
@@ -193,7 +193,7 @@ func (p *parser) object(at depth) (value, error) {
 		if !kept {
 			continue
 		}
-		if p.keep != nil && len(v.members) == maxKept {
+		if p.keep != nil && len(v.members) == maxParts {
 			return value{}, errTooMany
 		}
 		v.members = append(v.members, m)
