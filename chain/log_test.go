@@ -187,6 +187,25 @@ func TestSyncFails(t *testing.T) {
 	}
 }
 
+// An event that was taken back with the records is written with the next ones.
+func TestSyncFailsAfterLoss(t *testing.T) {
+	dir := t.TempDir()
+	l := New(dir, Options{Now: (&clock{day0}).now})
+	defer l.Close()
+	add(t, l, "a")
+	os.Remove(filepath.Join(dir, dayFile(day0)))
+	boom := errors.New("input/output error")
+	l.testOnlySync(func(*os.File) error { return boom })
+	if err := l.Append(1, oneReceipt("lost")); !errors.Is(err, boom) {
+		t.Fatalf("error %v, want %v", err, boom)
+	}
+	l.testOnlySync(func(*os.File) error { return nil })
+	add(t, l, "b")
+	if got := ids(t, dir); got != "log_damaged b" {
+		t.Errorf("records %s", got)
+	}
+}
+
 // The same when another writer has appended behind the record: it must stay, or
 // the other's would hang in the air.
 func TestSyncFailsBehindAnother(t *testing.T) {

@@ -1,8 +1,6 @@
 package chain
 
-import (
-	"time"
-)
+import "time"
 
 // Report is what [Verify] found. A log is unbroken if Damaged is 0 and whole, as
 // far as the log itself can tell, if also Torn is nil and all of SetAside is
@@ -17,6 +15,7 @@ type Report struct {
 	First, Last time.Time // of the first and last record; zero if they do not say
 
 	Damaged int64   // places where the log is damaged
+	Forged  int64   // those of them that are of kind Forged
 	Breaks  []Break // the first of them, 100 at the most, in order
 
 	Torn     *Torn      // the newest file ends in half a line
@@ -72,6 +71,9 @@ const maxBreaks = 100
 // note lists a break, or only counts it.
 func (r *Report) note(b Break) {
 	r.Damaged++
+	if b.Kind == Forged {
+		r.Forged++
+	}
 	if len(r.Breaks) < maxBreaks {
 		r.Breaks = append(r.Breaks, b)
 	}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// bar shows on stderr how far long work has got, where a person looks, and
+// from the moment on when it is felt to be long.
+type bar struct {
+	w           io.Writer // nil: nobody looks
+	what        string
+	start, last time.Time
+	shown       bool
+}
+
+const (
+	barAfter = 500 * time.Millisecond
+	barEvery = 100 * time.Millisecond
+)
+
+func (c *command) progress(what string) *bar {
+	b := &bar{what: what, start: time.Now()}
+	if isTerminal(c.Stderr) {
+		b.w = c.Stderr
+	}
+	return b
+}
+
+// show is chain.VerifyOptions.Progress.
+func (b *bar) show(records, bytes, total int64) {
+	if b.w == nil {
+		return
+	}
+	now := time.Now()
+	took := now.Sub(b.start)
+	if took < barAfter || now.Sub(b.last) < barEvery {
+		return
+	}
+	b.last, b.shown = now, true
+	fmt.Fprintf(b.w, "\r\x1b[K%s", barLine(b.what, records, bytes, total, took))
+}
+
+// barLine is what a bar says after this time.
+func barLine(what string, records, bytes, total int64, took time.Duration) string {
+	perSecond := float64(bytes) / took.Seconds()
+	line := fmt.Sprintf("%s: %s, %.0f MB/s", what, count(records, "record"), perSecond/1e6)
+	if bytes <= 0 || total < bytes {
+		return line
+	}
+	left := time.Duration(float64(total-bytes) / perSecond * float64(time.Second)).Round(time.Second)
+	const width = 20
+	done := int(width * bytes / max(total, 1))
+	return fmt.Sprintf("%s [%.*s%.*s] %d %%, %v left", line, done, "####################", width-done, "....................", 100*bytes/max(total, 1), left)
+}
+
+// clear takes the bar off the screen.
+func (b *bar) clear() {
+	if b.shown {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+}

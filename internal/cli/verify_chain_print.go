@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+)
+
+// printChain says the three verdicts to a person.
+func (c *command) printChain(f chainFinding, ring keyring) {
+	w := c.Stdout
+	row := func(name, format string, a ...any) {
+		fmt.Fprintf(w, "%-13s %s\n", name, clean(fmt.Sprintf(format, a...)))
+	}
+	verdict := func(name, colour, word, format string, a ...any) {
+		fmt.Fprintf(w, "%-13s %s: %s\n", name, c.paint(colour, word), clean(fmt.Sprintf(format, a...)))
+	}
+	row("log", "%s", f.Log)
+	row("", "%s in %s%s", count(f.Records, "record"), count(int64(f.Files), "file"), span(f.First, f.Last))
+
+	i := f.Integrity
+	if i.Verdict == "broken" {
+		verdict("integrity", red, "broken", "damaged in %s", count(i.Damaged, "place"))
+	} else {
+		verdict("integrity", green, "unbroken", "no record was edited, and each follows the one before it")
+	}
+	if i.Unprotected > 0 {
+		row("", "%s with members that no hash covers: they prove nothing", count(i.Unprotected, "record"))
+	}
+	if len(i.Ignored) > 0 {
+		row("", "not read, for their names are not days: %s", strings.Join(i.Ignored, ", "))
+	}
+
+	a := f.Authenticity
+	switch a.Verdict {
+	case "false":
+		verdict("authenticity", red, "false", "%s not what was signed", count(a.False, "record"))
+	case "unknown":
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
+	default:
+		verdict("authenticity", green, "known", "all signatures are good, and by keys known %s", ring.from)
+	}
+	for _, s := range a.Signers {
+		row("", "%s", s.line())
+	}
+	if a.Unsigned > 0 {
+		row("", "%s without a signature, which any program could have written", count(a.Unsigned, "event"))
+	}
+	few(row, a.Doubts)
+
+	whole := f.Completeness
+	if whole.Verdict == "gaps" {
+		verdict("completeness", yellow, "gaps", "something is missing")
+	} else {
+		verdict("completeness", green, "no gap", "as far as the log itself can tell")
+	}
+	few(row, whole.Gaps)
+	few(row, whole.Notes)
+	row("", "no anchor: that the newest records were cut off, or others taken out and all")
+	row("", "hashes after them made anew, only a copy of the head kept elsewhere can show")
+	row("head", "%s", f.Head)
+
+	for _, b := range f.Breaks {
+		fmt.Fprintf(w, "\n%s:%d %s: %s\n", b.File, b.Line, c.paint(red, string(b.Kind)), clean(b.Detail))
+		if b.Expected != "" {
+			fmt.Fprintf(w, "  expected %s\n  found    %s\n", clean(b.Expected), clean(b.Found))
+		}
+	}
+	if more := f.Damaged - int64(len(f.Breaks)); more > 0 {
+		fmt.Fprintf(w, "\nand %s more\n", count(more, "place"))
+	}
+	fmt.Fprintf(w, "\n%s\n", c.summary(f))
+}
+
+// summary is the one line to take away.
+func (c *command) summary(f chainFinding) string {
+	switch f.Verdict {
+	case "tampered":
+		return c.paint(red, "tampered") + ": the log is not as it was written"
+	case "unconfirmed":
+		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established"
+	case "unchecked":
+		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
+	}
+	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here"
+}
+
+// line is a signer in the list of them.
+func (s *chainSigner) line() string {
+	names := "?"
+	if len(s.Names) > 0 {
+		names = strings.Join(s.Names, ", ")
+	}
+	text := fmt.Sprintf("%7s  %s", grouped(s.Records), names)
+	if s.Known {
+		if s.KnownAs != names && !strings.HasPrefix(s.KnownAs, "ed25519:") {
+			text += fmt.Sprintf(" (known here as %q)", s.KnownAs)
+		}
+		return text
+	}
+	if s.Pubkey == "" {
+		return text + ": many other keys, NOT known"
+	}
+	return text + ": " + s.Pubkey + ", NOT known: the name is its own word only"
+}
+
+// few prints the first few of what may be many.
+func few(row func(name, format string, a ...any), all []string) {
+	const most = 10
+	for i, s := range all {
+		if i == most {
+			row("", "and more: --json lists them")
+			return
+		}
+		row("", "%s", s)
+	}
+}
+
+// span is the time from the first record to the last.
+func span(first, last string) string {
+	switch {
+	case first == "" || last == "":
+		return ""
+	case first == last:
+		return ", of " + first
+	}
+	return ", " + first + " to " + last
+}
+
+// count is a number of things, in words.
+func count(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return grouped(n) + " " + thing
+}
+
+// grouped is a number that a person can read.
+func grouped(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
