@@ -24,8 +24,10 @@ type home struct{ dir string }
 
 func newHome(t testing.TB) home { return home{t.TempDir()} }
 
-// A receipt is what the tests look at in a version 1 receipt.
+// A receipt is what the tests look at in a receipt or an event.
 type receipt struct {
+	V      int    `json:"v"`
+	Type   string `json:"type"`
 	ID     string `json:"id"`
 	Action struct {
 		Tool       string          `json:"tool"`
@@ -68,9 +70,15 @@ func (r receipt) travelling(t testing.TB) []byte {
 	return without(t, r.raw, "params_raw")
 }
 
-// records reads the log and checks its chain, by hand: what the package and
-// the command say of a log is compared with this.
+// records are the receipts of calls in the log.
 func (h home) records(t testing.TB) []receipt {
+	t.Helper()
+	return slices.DeleteFunc(h.log(t), func(r receipt) bool { return r.V != 1 || r.Type != "" })
+}
+
+// log reads the log and checks its chain, by hand: what the package and the
+// command say of a log is compared with this.
+func (h home) log(t testing.TB) []receipt {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(h.dir, ".signet", "audit", "*.jsonl"))
 	if err != nil {

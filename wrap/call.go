@@ -8,8 +8,15 @@ type call struct {
 	tool      string // params.name; its JSON text if that is no well-formed string; "" if missing
 	arguments []byte // params.arguments as sent, or params if that is neither object nor null; nil if missing
 	id        string // receipt's call_id: "n:<number as sent>", "s:<string>", "" if it has none
+	key       string // the id as idKey
 	traceID   string // of a valid _meta.traceparent
 	carried   string // id of the receipt that the call already carries, if that can be read
+
+	// What the call says of its session and of calls before it.
+	bringsInput bool   // it has inputResponses or requestState
+	state       string // requestState as sent
+	client      []byte // clientInfo of _meta as sent
+	protocol    string // protocolVersion of _meta
 
 	insertAt int    // where the receipt goes in; 0 if there is no place, or one is carried
 	before   string // what stands before the receipt at insertAt: comma and names
@@ -20,7 +27,7 @@ type call struct {
 func (g *gate) call(line []byte, m value) (call, *refusal) {
 	var c call
 	if id, ok := m.member("id"); ok {
-		c.id = callID(line, id)
+		c.id, c.key = callID(line, id), idKey(id.raw(line))
 	}
 	params, ok := m.member("params")
 	if !ok || params.kind == 'n' {
@@ -40,6 +47,12 @@ func (g *gate) call(line []byte, m value) (call, *refusal) {
 	if a, ok := params.member("arguments"); ok {
 		c.arguments = a.raw(line)
 	}
+	if _, ok := params.member("inputResponses"); ok {
+		c.bringsInput = true
+	}
+	if state, ok := params.member("requestState"); ok {
+		c.bringsInput, c.state = true, string(state.raw(line))
+	}
 	g.place(line, params, &c)
 	return c, nil
 }
@@ -58,6 +71,12 @@ func (g *gate) place(line []byte, params value, c *call) {
 	if trace, ok := meta.member("traceparent"); ok {
 		s, _ := trace.strict(line)
 		c.traceID = traceID(s)
+	}
+	if client, ok := meta.member(metaClient); ok {
+		c.client = client.raw(line)
+	}
+	if protocol, ok := meta.member(metaProtocol); ok {
+		c.protocol, _ = protocol.text(line)
 	}
 	if carried, ok := meta.member(g.metaKey); ok {
 		// A call that already carries a receipt keeps it.

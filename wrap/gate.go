@@ -30,7 +30,7 @@ type gate struct {
 }
 
 func newGate(metaKey string) *gate {
-	g := &gate{metaKey: metaKey, metaNames: []string{metaKey, "traceparent"}}
+	g := &gate{metaKey: metaKey, metaNames: []string{metaKey, "traceparent", metaClient, metaProtocol}}
 	g.parser.keep = g.keep
 	return g
 }
@@ -231,7 +231,7 @@ func (g *gate) keep(at depth, spelled []byte) (name string, plain bool) {
 
 var (
 	messageNames = []string{"method", "id", "params", "jsonrpc", "__proto__"}
-	paramsNames  = []string{"name", "arguments", "_meta", "__proto__"}
+	paramsNames  = []string{"name", "arguments", "inputResponses", "requestState", "_meta", "__proto__"}
 )
 
 // mayBeCall says whether some server takes v, as a method, for "tools/call".

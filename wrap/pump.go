@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // pump carries the client's lines to the server: in order, each as it came,
@@ -18,6 +19,8 @@ type pump struct {
 	rec    *recorder
 	out    *outlet
 	say    func(format string, a ...any)
+
+	left atomic.Bool // the client has ended its input
 
 	recording sync.Mutex // held while receipts are written
 	finished  bool       // guarded by recording
@@ -47,6 +50,7 @@ func (p *pump) run() error {
 			return err
 		}
 		if err == io.EOF {
+			p.left.Store(true)
 			return nil
 		}
 		if err != nil {
@@ -113,6 +117,7 @@ func (p *pump) pass(w *bufio.Writer, l line, v verdict) error {
 		p.refuse(l, v, v.refusal.code, "refused, not forwarded: "+v.refusal.reason)
 		return nil
 	}
+	p.rec.observer.sent(l.bytes)
 	if _, err := w.Write(l.header); err != nil {
 		return err
 	}

@@ -16,8 +16,9 @@ import (
 // touches nothing: clients start servers to probe them, and throw them away.
 type recorder struct {
 	speaker
-	opts    Options
-	session string
+	opts     Options
+	session  string
+	observer *observer // nil: outcomes are not recorded
 
 	mu     sync.Mutex // guards all below
 	signer *sign.Signer
@@ -33,7 +34,11 @@ type gap struct {
 }
 
 func newRecorder(o Options) *recorder {
-	return &recorder{speaker: speaker{w: o.Stderr}, opts: o, session: "ses_" + randomHex(16)}
+	r := &recorder{speaker: speaker{w: o.Stderr}, opts: o, session: "ses_" + randomHex(16)}
+	if !o.NoOutcomes {
+		r.observer = newObserver(r)
+	}
+	return r
 }
 
 func randomHex(n int) string {
@@ -66,9 +71,9 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 		return nil, err
 	}
 	drafts := make([]*sign.Draft, len(calls))
+	noted := make([]*asked, len(calls))
 	for i, c := range calls {
-		var err error
-		drafts[i], err = r.signer.Prepare(sign.Action{
+		action := sign.Action{
 			Tool:      c.tool,
 			Arguments: c.arguments,
 			HashOnly:  r.opts.HashOnly,
@@ -78,10 +83,16 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 			CallID:    c.id,
 			TraceID:   c.traceID,
 			ParentID:  c.carried,
-		})
-		if err != nil {
+		}
+		if action.ParentID == "" {
+			action.ParentID = r.observer.parentOf(&c)
+		}
+		var err error
+		if drafts[i], err = r.signer.Prepare(action); err != nil {
 			return nil, err
 		}
+		action.Arguments = nil
+		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash()}
 	}
 	// A gap is closed before the calls that come after it.
 	gap := 0
@@ -98,12 +109,14 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 			return nil, err
 		}
 		receipts[i-gap] = receipt.JSON
+		noted[i-gap].receipt, noted[i-gap].at = receipt.ID, now
 		return receipt.Record, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.closed()
+	r.observer.called(calls, noted)
 	if r.opts.Verbose {
 		for _, c := range calls {
 			r.say("recorded %q (%s)", c.tool, c.id)
@@ -179,8 +192,18 @@ func timeJSON(t time.Time) []byte {
 	return []byte(`"` + t.UTC().Format("2006-01-02T15:04:05.000Z") + `"`)
 }
 
-// finish makes a last try to record the gap, and lets the log go.
-func (r *recorder) finish() {
+// finish records what is left: the outcomes, the calls that were never
+// answered, and a gap, if there is one. Then it lets the log go.
+func (r *recorder) finish(e *ending, clientLeft bool) {
+	ended, patience := "the server ended", 2*time.Second
+	at, asked := e.deadline()
+	if asked {
+		patience = max(time.Until(at), 100*time.Millisecond)
+	}
+	if asked || clientLeft {
+		ended = "the client ended the session"
+	}
+	r.observer.finish(ended, patience)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gap.count > 0 {
@@ -190,6 +213,11 @@ func (r *recorder) finish() {
 		}
 	}
 	if r.log != nil {
+		if !r.opts.NoSync {
+			if err := r.log.Sync(); err != nil {
+				fmt.Fprintf(r.w, "signet-wrap: syncing the log: %v\n", err)
+			}
+		}
 		if err := r.log.Close(); err != nil {
 			fmt.Fprintf(r.w, "signet-wrap: closing the log: %v\n", err)
 		}

@@ -12,15 +12,16 @@ const drainSilence = 500 * time.Millisecond
 
 // relay copies the server's stdout to the client as it comes.
 type relay struct {
-	from *os.File
-	to   *outlet
+	from     *os.File
+	to       *outlet
+	observer *observer // sees what has gone through; nil: nobody does
 
 	done  chan struct{} // closed when there is no more to copy
 	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
 }
 
-func newRelay(from *os.File, to *outlet) *relay {
-	return &relay{from: from, to: to, done: make(chan struct{})}
+func newRelay(from *os.File, to *outlet, observer *observer) *relay {
+	return &relay{from: from, to: to, observer: observer, done: make(chan struct{})}
 }
 
 func (r *relay) run() {
@@ -34,7 +35,10 @@ func (r *relay) run() {
 		n, err := r.from.Read(buf)
 		r.since.Store(0)
 		if n > 0 {
-			if _, err := r.to.Write(buf[:n]); err != nil {
+			r.observer.begins()
+			_, err := r.to.Write(buf[:n])
+			r.observer.received(buf[:n])
+			if err != nil {
 				return
 			}
 		}

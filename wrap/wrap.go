@@ -61,6 +61,9 @@ type Options struct {
 	HashOnly bool
 	// FailOpen forwards calls that cannot be recorded, unsigned.
 	FailOpen bool
+	// NoOutcomes leaves it at the calls: nothing is recorded of what came of
+	// them, or of who was asked.
+	NoOutcomes bool
 	// NoSync leaves it to the system when records reach the disk.
 	NoSync bool
 	// MetaKey is the member of params._meta for the receipt. "": _signet.
@@ -125,7 +128,7 @@ func Run(o Options) (Exit, error) {
 			o.Stdin.Close()
 		}
 	}()
-	replies := newRelay(srv.stdout, out)
+	replies := newRelay(srv.stdout, out, rec.observer)
 	go replies.run()
 
 	<-srv.done
@@ -133,7 +136,7 @@ func Run(o Options) (Exit, error) {
 	replies.drain(drainSilence, end.deadline)
 	srv.finish(end)
 	p.finish()
-	rec.finish()
+	rec.finish(end, p.left.Load())
 	out.finish()
 	return srv.exit(), nil
 }

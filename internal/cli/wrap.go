@@ -31,6 +31,7 @@ FLAGS FOR WRAPPING
   --hash-only         log a hash of the arguments instead of the arguments
   --fail-open         forward calls unsigned when they cannot be recorded
   --sync always|off   wait for the disk before each call, or not (default: always)
+  --outcomes on|off   record what came of each call, too, or not (default: on)
   --meta-key KEY      where in params._meta the receipt goes (default: _signet)
   --max-call BYTES    the longest line taken from the client (default: 64MiB)
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
@@ -57,6 +58,7 @@ func wrapFlags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "hash-only"},
 		&ucli.BoolFlag{Name: "fail-open"},
 		&ucli.StringFlag{Name: "sync", Value: "always"},
+		&ucli.StringFlag{Name: "outcomes", Value: "on"},
 		&ucli.StringFlag{Name: "meta-key", Value: wrap.DefaultMetaKey},
 		&ucli.StringFlag{Name: "max-call", Value: strconv.Itoa(wrap.DefaultMaxCall)},
 		&ucli.BoolFlag{Name: "verbose"},
@@ -89,6 +91,7 @@ func frontFlags(u *ucli.Context) (front.Flags, error) {
 		MetaKey:        u.String("meta-key"),
 		HashOnly:       u.Bool("hash-only"),
 		FailOpen:       u.Bool("fail-open"),
+		NoOutcomes:     u.String("outcomes") == "off",
 		NoSync:         u.String("sync") == "off",
 		Verbose:        u.Bool("verbose"),
 	}
@@ -97,6 +100,9 @@ func frontFlags(u *ucli.Context) (front.Flags, error) {
 	}
 	if sync := u.String("sync"); sync != "always" && sync != "off" {
 		return f, misuse("always waits for the disk before each call is forwarded, off does not", "--sync takes always or off, not %q", sync)
+	}
+	if outcomes := u.String("outcomes"); outcomes != "on" && outcomes != "off" {
+		return f, misuse("on records the answer to each call, off only the calls", "--outcomes takes on or off, not %q", outcomes)
 	}
 	if f.MetaKey == "" {
 		return f, misuse("leave it out for _signet", "--meta-key must not be empty")

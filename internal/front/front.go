@@ -33,6 +33,7 @@ type Flags struct {
 	MaxCall        int // bytes
 	HashOnly       bool
 	FailOpen       bool
+	NoOutcomes     bool
 	NoSync         bool
 	Verbose        bool
 }
@@ -53,16 +54,17 @@ func Main(f Flags, command []string) int {
 		f.Key = DefaultKey
 	}
 	exit, err := wrap.Run(wrap.Options{
-		Command:  command,
-		Audit:    filepath.Join(home, "audit"),
-		Signer:   func() (*sign.Signer, error) { return f.signer(keys.Store{Dir: filepath.Join(home, "keys")}) },
-		Target:   f.Target,
-		HashOnly: f.HashOnly,
-		FailOpen: f.FailOpen,
-		NoSync:   f.NoSync,
-		MetaKey:  f.MetaKey,
-		MaxCall:  f.MaxCall,
-		Verbose:  f.Verbose,
+		Command:    command,
+		Audit:      filepath.Join(home, "audit"),
+		Signer:     func() (*sign.Signer, error) { return f.signer(keys.Store{Dir: filepath.Join(home, "keys")}) },
+		Target:     f.Target,
+		HashOnly:   f.HashOnly,
+		FailOpen:   f.FailOpen,
+		NoSync:     f.NoSync,
+		NoOutcomes: f.NoOutcomes,
+		MetaKey:    f.MetaKey,
+		MaxCall:    f.MaxCall,
+		Verbose:    f.Verbose,
 	})
 	if start := (*wrap.StartError)(nil); errors.As(err, &start) {
 		Complain(os.Stderr, start.Error(), start.Hint)

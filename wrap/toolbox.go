@@ -1,0 +1,124 @@
+package wrap
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// toolbox is the tools as the server last listed them to the client, each by
+// the hash of its definition. A definition that changes after the client has
+// read it is how a server turns a tool into another; so what was listed is put
+// into the log before the calls that follow it, and a change shows as an event
+// of its own. All of it is guarded by the observer's lock.
+type toolbox struct {
+	listing map[string]string // name to H(JCS(definition)), as last listed
+	told    map[string]string // as last put into the log
+	fresh   bool              // listing has not been compared with told
+}
+
+// maxTools bounds the tools of one server that are remembered.
+const maxTools = 10_000
+
+// listed takes a result of tools/list. Further pages add to the first.
+func (t *toolbox) listed(result []byte) {
+	root, err := parse(result, 0)
+	if err != nil {
+		return
+	}
+	list, ok := root.member("tools")
+	if !ok {
+		return
+	}
+	raw := list.raw(result)
+	tools, err := parse(raw, 0)
+	if err != nil {
+		return
+	}
+	if t.listing == nil {
+		t.listing = map[string]string{}
+	}
+	for _, tool := range tools.elements {
+		name, ok := tool.member("name")
+		if !ok || len(t.listing) >= maxTools {
+			continue
+		}
+		definition, err := canon.Canonicalize(tool.raw(raw))
+		if err != nil {
+			definition = tool.raw(raw)
+		}
+		t.listing[wellFormed(raw, name)] = canon.Hash(definition)
+	}
+	t.fresh = true
+}
+
+// changed is the job that puts the listing into the log, if it is not what the
+// log has already.
+func (t *toolbox) changed(rec *recorder) (job, bool) {
+	if !t.fresh {
+		return job{}, false
+	}
+	t.fresh = false
+	if maps.Equal(t.listing, t.told) {
+		return job{}, false
+	}
+	before, now := t.told, maps.Clone(t.listing)
+	t.told = now
+	return job{prepare: func() []job {
+		earlier := before
+		if earlier == nil {
+			earlier = lastListing(rec.opts.Audit, rec.opts.Target)
+		}
+		return listingJobs(rec, earlier, now)
+	}}, true
+}
+
+func listingJobs(rec *recorder, earlier, now map[string]string) []job {
+	if maps.Equal(earlier, now) {
+		return nil
+	}
+	jobs := []job{{kind: "tools", members: []sign.Member{
+		textMember("session", rec.session), textMember("target", rec.opts.Target), jsonMember("tools", now)}}}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if was, ok := earlier[name]; ok && was != now[name] {
+			jobs = append(jobs, job{kind: "tool_drift", members: []sign.Member{
+				textMember("now", now[name]), textMember("session", rec.session),
+				textMember("target", rec.opts.Target), textMember("tool", name), textMember("was", was)}})
+		}
+	}
+	return jobs
+}
+
+// maxLookBack bounds the records that are read to find an earlier listing.
+const maxLookBack = 50_000
+
+// lastListing is what the log last says of the tools of target, nil if it has
+// nothing to say. Events that cannot be verified do not count.
+func lastListing(audit, target string) map[string]string {
+	n := 0
+	for e, err := range chain.Backward(audit, time.Time{}) {
+		if n++; err != nil || n > maxLookBack {
+			return nil
+		}
+		if !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) {
+			continue
+		}
+		var event struct {
+			Type, Target string
+			Tools        map[string]string
+		}
+		if json.Unmarshal(e.Receipt, &event) != nil || event.Type != "tools" || event.Target != target {
+			continue
+		}
+		if _, err := sign.Verify(e.Receipt); err == nil {
+			return event.Tools
+		}
+	}
+	return nil
+}
