@@ -128,19 +128,20 @@ func TestVerifyWhoMustBeKnown(t *testing.T) {
 		what    string
 		receipt []byte
 		keys    []string
-		want    int
+		status  int
+		reasons int
 	}{
-		{"v3, both", v3.Receipt, []string{v3.Agent, v3.Server}, 0},
-		{"v3, agent only", v3.Receipt, []string{v3.Agent}, 3},
-		{"v3, server only", v3.Receipt, []string{v3.Server}, 3},
-		{"v3, another", v3.Receipt, []string{v4.Root}, 3},
-		{"v4, both", v4.Receipt, []string{v4.Agent4, v4.Root}, 0},
-		{"v4, root only", v4.Receipt, []string{v4.Root}, 0},
-		{"v4, agent only", v4.Receipt, []string{v4.Agent4}, 3},
-		{"v4, another", v4.Receipt, []string{v3.Agent}, 3},
+		{"v3, both", v3.Receipt, []string{v3.Agent, v3.Server}, 0, 0},
+		{"v3, agent only", v3.Receipt, []string{v3.Agent}, 3, 1},
+		{"v3, server only", v3.Receipt, []string{v3.Server}, 3, 1},
+		{"v3, another", v3.Receipt, []string{v4.Root}, 3, 2},
+		{"v4, both", v4.Receipt, []string{v4.Agent4, v4.Root}, 0, 0},
+		{"v4, root only", v4.Receipt, []string{v4.Root}, 0, 0},
+		{"v4, agent only", v4.Receipt, []string{v4.Agent4}, 3, 1},
+		{"v4, another", v4.Receipt, []string{v3.Agent}, 3, 2},
 	} {
-		if f, status := verdict(t, c.receipt, c.keys...); status != c.want {
-			t.Errorf("%s: %+v, status %d, want %d", c.what, f, status, c.want)
+		if f, status := verdict(t, c.receipt, c.keys...); status != c.status || len(f.Reasons) != c.reasons {
+			t.Errorf("%s: %+v, status %d, want %d for %d reasons", c.what, f, status, c.status, c.reasons)
 		}
 	}
 }
@@ -206,5 +207,16 @@ func TestVerifyMangled(t *testing.T) {
 		if status != 1 && status != 2 || strings.Contains(out, "valid:") || strings.Contains(errs, "goroutine") {
 			t.Errorf("byte %d, %q, changed: status %d\n%s%s", i, receipt[i], status, out, errs)
 		}
+	}
+}
+
+func TestReadFileIsBounded(t *testing.T) {
+	c := new(command)
+	path := file(t, []byte("four"))
+	if b, err := c.readFile(path, 4); err != nil || string(b) != "four" {
+		t.Errorf("four bytes of four: %q, %v", b, err)
+	}
+	if b, err := c.readFile(path, 3); err == nil || !strings.Contains(err.Error(), "longer than 3 bytes") {
+		t.Errorf("four bytes of three: %q, %v", b, err)
 	}
 }
