@@ -1,8 +1,10 @@
 package chain
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -45,4 +47,58 @@ func TestAppendLater(t *testing.T) {
 	if err != nil || r.Records != 6 || len(r.Breaks) > 0 {
 		t.Errorf("verify: %+v, %v", r, err)
 	}
+}
+
+// What was written is not forgotten with the file handle, when an append fails.
+func TestSyncAfterFailure(t *testing.T) {
+	l := New(t.TempDir(), Options{Now: (&clock{day0}).now})
+	defer l.Close()
+	synced := 0
+	l.testOnlySync(func(*os.File) error { synced++; return nil })
+	if err := l.Sync(); err != nil || synced != 0 {
+		t.Errorf("nothing to sync: %d times, %v", synced, err)
+	}
+	if err := l.AppendLater(1, oneReceipt("a")); err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("no key")
+	if err := l.Append(1, func(int, time.Time) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	if synced != 0 {
+		t.Fatal("synced too early")
+	}
+	if err := l.Sync(); err != nil || synced != 1 {
+		t.Errorf("synced %d times, %v", synced, err)
+	}
+	if err := l.Sync(); err != nil || synced != 1 {
+		t.Errorf("synced %d times, %v", synced, err)
+	}
+}
+
+// A torn line keeps its mark until the event about it is on the disk.
+func TestTornLater(t *testing.T) {
+	dir := makeLog(t, 2)
+	day := filepath.Join(dir, dayFile(day0))
+	os.Truncate(day, int64(len(read(t, day))-9))
+	l := New(dir, Options{Now: (&clock{day0}).now})
+	defer l.Close()
+	for _, id := range []string{"c", "d"} {
+		if err := l.AppendLater(1, oneReceipt(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := ids(t, dir); got != "0 torn_line c d" {
+		t.Errorf("records %s", got)
+	}
+	for want := 1; want >= 0; want-- {
+		pending, err := filepath.Glob(filepath.Join(dir, "*"+pendingSuffix))
+		if err != nil || len(pending) != want {
+			t.Errorf("pending %q, want %d", pending, want)
+		}
+		if err := l.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustBeWhole(t, dir, 4)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +85,7 @@ func createUnused(base string) (*os.File, error) {
 
 // oweTorn reads a pending file and notes that step 3 is to be done for it.
 func (l *Log) oweTorn(pending string) error {
-	for _, e := range l.owed {
+	for _, e := range slices.Concat(l.owed, l.told) {
 		if e.pending == pending {
 			return nil
 		}
@@ -120,15 +121,4 @@ func sumFile(path string) (length int64, sum string, err error) {
 	h := sha256.New()
 	length, err = io.Copy(h, f)
 	return length, digest(h.Sum(nil)).String(), err
-}
-
-// tell does step 4 for the events that have been written. A failure leaves the
-// file to be told of again, which does no harm.
-func (l *Log) tell(told []event) {
-	for _, e := range told {
-		if e.pending != "" {
-			path := filepath.Join(l.dir, e.pending)
-			os.Rename(path, strings.TrimSuffix(path, pendingSuffix))
-		}
-	}
 }
