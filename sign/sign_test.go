@@ -56,7 +56,9 @@ func TestReceiptMembers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := makeReceipt(t, test.action)
 			wantCanonical(t, r.JSON)
-			wantValid(t, r.JSON)
+			if v := wantValid(t, r.JSON); v.HashOnly != test.action.HashOnly || v.Exact {
+				t.Errorf("hash only: %v, exact: %v", v.HashOnly, v.Exact)
+			}
 			if &r.JSON[0] != &r.Record[0] || len(r.JSON) != len(r.Record) {
 				t.Error("JSON and Record differ")
 			}
