@@ -52,6 +52,8 @@ const demoTool = "delete_rows"
 
 var demoArguments = map[string]any{"table": "orders", "where": "year < 2020"}
 
+const demoShown = `{"table":"orders","where":"year < 2020"}`
+
 func (c *command) demo() (err error) {
 	dir, err := os.MkdirTemp("", "signet-wrap-demo-")
 	if err != nil {
@@ -73,11 +75,7 @@ func (c *command) demo() (err error) {
 	if err != nil {
 		return fmt.Errorf("running the demo's session: %w", err)
 	}
-	call, err := json.Marshal(demoArguments)
-	if err != nil {
-		return err
-	}
-	c.show("call   %s %s", demoTool, call)
+	c.show("call   %s %s", demoTool, demoShown)
 	c.show("answer %s", answer)
 
 	c.step("2. The server got the call with a signed receipt in it, written to the log before.")
