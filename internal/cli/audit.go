@@ -143,7 +143,7 @@ func auditList(ctx context.Context, dir string, f *auditFilter, out auditSink) (
 			return n, bad, err
 		}
 		v, _ := sign.Read(e.Receipt)
-		if !f.match(v) {
+		if !f.match(e, v) {
 			continue
 		}
 		n++
@@ -249,7 +249,7 @@ func parseWhen(flag, s string, now time.Time, end bool) (time.Time, error) {
 }
 
 // match says whether a record is asked for; v is nil if it is no receipt.
-func (f *auditFilter) match(v *sign.Verified) bool {
+func (f *auditFilter) match(e chain.Entry, v *sign.Verified) bool {
 	if v == nil {
 		return *f == auditFilter{limit: f.limit}
 	}
@@ -258,5 +258,13 @@ func (f *auditFilter) match(v *sign.Verified) bool {
 		(f.until.IsZero() || !v.Time.After(f.until)) &&
 		(f.tool == "" || v.Type == "" && strings.Contains(v.Tool, f.tool)) &&
 		(f.signer == "" || slices.ContainsFunc(v.Signers, signed)) &&
-		(f.session == "" || v.Session != "" && strings.HasPrefix(strings.TrimPrefix(v.Session, "ses_"), strings.TrimPrefix(f.session, "ses_")))
+		(f.session == "" || f.inSession(e, v))
+}
+
+func (f *auditFilter) inSession(e chain.Entry, v *sign.Verified) bool {
+	session := v.Session
+	if v.Type != "" {
+		_, session = eventMembers(e.Receipt)
+	}
+	return session != "" && strings.HasPrefix(strings.TrimPrefix(session, "ses_"), strings.TrimPrefix(f.session, "ses_"))
 }

@@ -138,7 +138,8 @@ func newAuditRow(e chain.Entry, v *sign.Verified) auditRow {
 	}
 	switch {
 	case v.Type != "":
-		r.cells[1], r.arguments = "("+clean(v.Type)+")", eventText(e.Receipt)
+		members, session := eventMembers(e.Receipt)
+		r.cells[1], r.cells[4], r.arguments = "("+clean(v.Type)+")", shortID(session), members
 	case v.ParentID != "" && v.Version == 2:
 		r.arguments = "answer to " + shortID(v.ParentID) + ": " + clean(outcomeText(v))
 	case v.HashOnly:
@@ -172,18 +173,21 @@ func outcomeText(v *sign.Verified) string {
 	return text
 }
 
-// eventText is what an event says, less what every event has.
-func eventText(receipt []byte) string {
+// eventMembers is what an event says, less what every event has, and its session.
+func eventMembers(receipt []byte) (text, session string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(receipt, &members) != nil {
-		return glance(receipt)
+		return glance(receipt), ""
+	}
+	if json.Unmarshal(members["session"], &session) == nil {
+		delete(members, "session")
 	}
 	for _, name := range []string{"v", "type", "id", "ts", "nonce", "signer", "sig"} {
 		delete(members, name)
 	}
 	b, err := json.Marshal(members)
 	if err != nil {
-		return glance(receipt)
+		return glance(receipt), session
 	}
-	return glance(bytes.Trim(b, "{}"))
+	return glance(bytes.Trim(b, "{}")), session
 }

@@ -33,7 +33,7 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	a := f.Authenticity
 	switch a.Verdict {
 	case "false":
-		verdict("authenticity", red, "false", "%s not what was signed", count(a.False, "record"))
+		verdict("authenticity", red, "false", "what was signed is not what stands in %s", count(a.False, "record"))
 	case "unknown":
 		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
 	default:
