@@ -27,9 +27,9 @@ var secretEnv = []string{"SIGNET_PASSPHRASE"}
 
 // startServer starts the command of o. It reads no key and makes no file.
 func startServer(o Options) (*server, error) {
-	cmd := exec.Command(o.Command[0], o.Command[1:]...)
-	if cmd.Err != nil {
-		return nil, startError(o, cmd.Err)
+	cmd, err := newCommand(o)
+	if err != nil {
+		return nil, startError(o, err)
 	}
 	cmd.Env = withoutSecrets(o.Env)
 	// Pipes of our own: with StdoutPipe, Wait closes the pipe while output is
@@ -43,7 +43,6 @@ func startServer(o Options) (*server, error) {
 		return nil, startError(o, err)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, o.Stderr
-	prepareCommand(cmd)
 
 	s := &server{stdin: ourOut, stdout: ourIn, done: make(chan struct{})}
 	started := make(chan error)
@@ -88,9 +87,12 @@ next:
 // startError says in one line what was tried.
 func startError(o Options, err error) *StartError {
 	name := o.Command[0]
+	var batch *batchError
 	switch {
+	case errors.As(err, &batch):
+		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, batch), "start the program that it is for, such as node with its script"}
 	case errors.Is(err, exec.ErrDot):
-		return &StartError{127, fmt.Errorf("cannot start %q: it is only in the current folder", name), fmt.Sprintf("write .%c%s", os.PathSeparator, name)}
+		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current folder, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
 			"clients start servers with a short PATH; give the command's full path"}
@@ -99,7 +101,7 @@ func startError(o Options, err error) *StartError {
 	case errors.Is(err, fs.ErrNotExist):
 		return &StartError{126, fmt.Errorf("cannot start %q: the interpreter that it names is missing", name), "check its first line"}
 	case errors.Is(err, fs.ErrPermission):
-		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)}
+		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), permissionHint(name)}
 	case notExecutable(err):
 		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, err), "put its interpreter in front, such as node or python3"}
 	}

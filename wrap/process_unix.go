@@ -4,6 +4,7 @@ package wrap
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,11 +18,18 @@ func notExecutable(err error) bool {
 	return errors.Is(err, syscall.ENOEXEC) || errors.Is(err, syscall.EISDIR)
 }
 
-// prepareCommand puts the server into a process group of its own, which is
-// what signals go to: npm swallows INT, and dies of TERM without its child.
-func prepareCommand(cmd *exec.Cmd) {
+func permissionHint(name string) string {
+	return fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)
+}
+
+// newCommand makes the server's command, not yet started, in a process group
+// of its own, which is what signals go to: npm swallows INT, and dies of TERM
+// without its child.
+func newCommand(o Options) (*exec.Cmd, error) {
+	cmd := exec.Command(o.Command[0], o.Command[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
+	return cmd, cmd.Err
 }
 
 // group is the server's process group and the guard that watches it.
