@@ -25,7 +25,8 @@ EXAMPLE
   signet-wrap identity export --name ci-bot > ci-bot.pub
 
 An identity is an Ed25519 key with a name. Its private half, <name>.key, is kept
-in HOME/keys and signs; its public half, <name>.pub, goes to whoever verifies.
+in the folder keys of --home DIR and signs; its public half, <name>.pub, goes to
+whoever verifies.
 
 EXIT STATUS
   0 done, 1 failed, 2 bad usage
@@ -89,7 +90,7 @@ func (c *command) identityVerb() *ucli.Command {
 		CustomHelpTemplate: identityHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags:              []ucli.Flag{homeFlag(), passphraseFileFlag()},
+		Flags:              []ucli.Flag{homeFlag()},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
 				return misuse("generate, list or export", "there is no %q of identities", a[0])

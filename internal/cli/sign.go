@@ -29,15 +29,15 @@ EXAMPLE
 FLAGS
   --key NAME               the identity that signs (default: default)
   --tool T                 what is called
-  --params JSON|@FILE|-    with which arguments: as given, from a file, from stdin
+  --params JSON|@FILE|-    with which arguments: as given, in a file, on stdin
   --hash-only              a hash of the arguments instead of the arguments
   --target URI  --session S  --call-id C  --trace-id T  --parent-receipt-id R
                            more to put into the receipt
   --output FILE            write the receipt to a new file instead of stdout
   --no-log                 do not record it in the log
   --home DIR               keys and log (default: $SIGNET_HOME or ~/.signet)
-  --passphrase-file F      the passphrase of an encrypted key (or $SIGNET_PASSPHRASE;
-                           else you are asked)
+  --passphrase-file F      the passphrase of an encrypted key (or
+                           $SIGNET_PASSPHRASE; else you are asked)
 
 The receipt is in the log, and on the disk, before it is printed.
 

@@ -24,8 +24,8 @@ EXAMPLE
   signet-wrap verify --chain
 
 FLAGS
-  --pubkey KEY   a key that you know to be its owner's: a NAME in the home folder,
-                 a .pub FILE, or ed25519:B64; may be repeated.
+  --pubkey KEY   a key that you know to be its owner's: a NAME in the home
+                 folder, a .pub FILE, or ed25519:B64; may be repeated.
                  Default: all keys in the home folder
   --chain        the log: is it whole, unedited, and signed by keys you know?
   --json         the findings as JSON
