@@ -71,6 +71,7 @@ func (c *command) app() *ucli.App {
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.demoVerb(), c.versionVerb(),
 		},
+		Before: wrapFlagsOfVerb,
 		Action: c.wrapOrHelp,
 		// urfave/cli prints usage errors to stdout and exits by itself; stdout
 		// belongs to results and, when wrapping, to the server.
@@ -83,6 +84,21 @@ func (c *command) app() *ucli.App {
 		// A comma in a value is a comma.
 		DisableSliceFlagSeparator: true,
 	}
+}
+
+// wrapFlagsOfVerb refuses the flags of wrapping in front of a verb, where they
+// would be without effect: who writes "--hash-only sign" means it.
+func wrapFlagsOfVerb(u *ucli.Context) error {
+	verb := u.Args().First()
+	if u.App.Command(verb) == nil {
+		return nil
+	}
+	for _, f := range wrapFlags() {
+		if name := f.Names()[0]; u.IsSet(name) {
+			return misuse("flags of a verb stand behind it", "--%s in front of %q would have no effect", name, verb)
+		}
+	}
+	return nil
 }
 
 // usageError is every command's OnUsageError: the flag parser's complaint
