@@ -5,6 +5,7 @@ package wrap
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -31,6 +32,9 @@ func newCommand(o Options) (*exec.Cmd, error) {
 	dieWithParent(cmd.SysProcAttr)
 	return cmd, cmd.Err
 }
+
+// untilEnd reads f to its end.
+func untilEnd(f *os.File) io.ReadCloser { return f }
 
 // group is the server's process group and the guard that watches it.
 type group struct {

@@ -1,7 +1,7 @@
 package wrap
 
 import (
-	"os"
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -12,7 +12,7 @@ const drainSilence = 500 * time.Millisecond
 
 // relay copies the server's stdout to the client as it comes.
 type relay struct {
-	from     *os.File
+	from     io.ReadCloser
 	to       *outlet
 	observer *observer // sees what has gone through; nil: nobody does
 
@@ -20,7 +20,7 @@ type relay struct {
 	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
 }
 
-func newRelay(from *os.File, to *outlet, observer *observer) *relay {
+func newRelay(from io.ReadCloser, to *outlet, observer *observer) *relay {
 	return &relay{from: from, to: to, observer: observer, done: make(chan struct{})}
 }
 

@@ -114,7 +114,7 @@ func Run(o Options) (Exit, error) {
 	out := &outlet{w: o.Stdout}
 	rec := newRecorder(o)
 	p := &pump{
-		client: newLineReader(o.Stdin, o.MaxCall),
+		client: newLineReader(untilEnd(o.Stdin), o.MaxCall),
 		server: srv.stdin,
 		gate:   newGate(o.MetaKey),
 		rec:    rec,
@@ -128,7 +128,7 @@ func Run(o Options) (Exit, error) {
 			o.Stdin.Close()
 		}
 	}()
-	replies := newRelay(srv.stdout, out, rec.observer)
+	replies := newRelay(untilEnd(srv.stdout), out, rec.observer)
 	go replies.run()
 
 	<-srv.done
