@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -116,131 +115,11 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	}[f.Verdict]
 }
 
-// checked is what checkReceipt passes to authority.visit.
-type checked struct {
-	v   *sign.Verified
-	err error
-	gap string // what a gap event says
-}
-
-// checkReceipt is chain.VerifyOptions.Check: bad only for what is false, not for
-// what merely cannot be verified.
-func checkReceipt(receipt []byte) (result any, bad error) {
-	v, err := sign.Verify(receipt)
-	var invalid *sign.InvalidError
-	if errors.As(err, &invalid) {
-		return checked{err: err}, errors.New(invalid.Reason)
-	}
-	if err != nil {
-		return checked{err: err}, nil
-	}
-	// The receipt's bytes do not last, and what is not needed is not kept.
-	k := &sign.Verified{Type: strings.Clone(v.Type), Doubts: v.Doubts}
-	for _, s := range v.Signers {
-		k.Signers = append(k.Signers, sign.Party{Role: s.Role, Name: strings.Clone(s.Name), Key: slices.Clone(s.Key)})
-	}
-	out := checked{v: k}
-	if v.Type == "gap" {
-		out.gap = gapText(receipt)
-	}
-	return out, nil
-}
-
-// gapText says what a gap event tells: package wrap makes them.
-func gapText(receipt []byte) string {
-	var g struct {
-		Calls            int64
-		From, To, Reason string
-	}
-	if json.Unmarshal(receipt, &g) != nil {
-		return "calls were forwarded unsigned"
-	}
-	return fmt.Sprintf("%s forwarded unsigned between %s and %s: %s", count(g.Calls, "call"), g.From, g.To, g.Reason)
-}
-
-// authority tallies who signed what.
-type authority struct {
-	ring    keyring
-	signers map[string]*chainSigner // by public key
-	found   authenticity
-	gaps    []string // the first of them
-}
-
-// maxListed bounds each list in a finding: a hostile log must not fill memory,
-// nor the screen.
-const maxListed = 100
-
-func newAuthority(ring keyring) *authority {
-	return &authority{ring: ring, signers: make(map[string]*chainSigner)}
-}
-
-// visit is chain.VerifyOptions.Visit.
-func (a *authority) visit(e chain.Entry, result any) {
-	r := result.(checked)
-	var invalid *sign.InvalidError
-	switch {
-	case errors.As(r.err, &invalid):
-		a.found.False++
-		return
-	case errors.Is(r.err, sign.ErrUnsigned):
-		a.found.Unsigned++
-		return
-	case r.err != nil:
-		a.found.Unreadable++
-		a.doubt(e, r.err.Error())
-		return
-	}
-	vouched := false // by a root that is known; sign.Verify has checked its delegations
-	for _, s := range r.v.Signers {
-		known := a.count(s, vouched)
-		vouched = vouched || known && s.Role == "root" // it comes first
-	}
-	for _, d := range r.v.Doubts {
-		a.doubt(e, d)
-	}
-	if r.gap != "" && len(a.gaps) < maxListed {
-		a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s", e.File, e.Line, r.gap))
-	}
-}
-
-func (a *authority) doubt(e chain.Entry, what string) {
-	if len(a.found.Doubts) < maxListed {
-		a.found.Doubts = append(a.found.Doubts, fmt.Sprintf("%s:%d: %s", e.File, e.Line, what))
-	}
-}
-
-// count adds a record to its signer and says whether that one is known. vouched
-// says that a known root has delegated its authority to it in this record.
-func (a *authority) count(p sign.Party, vouched bool) bool {
-	as, known := a.ring.name(p.Key)
-	key := string(p.Key)
-	if vouched && !known {
-		as, known = "by delegation", true
-		key += as
-	}
-	s := a.signers[key]
-	if s == nil {
-		s = &chainSigner{Pubkey: formatKey(p.Key), Known: known, KnownAs: as}
-		if len(a.signers) >= maxListed {
-			// The others are counted together, under no key.
-			if s, key = a.signers[""], ""; s == nil {
-				s = new(chainSigner)
-			}
-		}
-		a.signers[key] = s
-	}
-	s.Records++
-	if len(s.Names) < 5 && !slices.Contains(s.Names, p.Name) {
-		s.Names = append(s.Names, p.Name)
-	}
-	return known
-}
-
 // judgeChain puts the three verdicts together.
 func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 	f := chainFinding{
 		Verdict: "valid", Log: dir, Records: r.Records, Files: len(r.Files), Head: r.Head,
-		Damaged: r.Damaged, Breaks: r.Breaks,
+		Damaged: r.Damaged, Breaks: append([]chain.Break{}, r.Breaks...), // [] rather than null
 		Integrity:    integrity{"unbroken", r.Damaged - r.Forged, r.Unprotected, r.Ignored},
 		Authenticity: a.found,
 		Completeness: completeness{Verdict: "no gap", Gaps: a.gaps},
@@ -257,7 +136,7 @@ func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 	}
 
 	auth := &f.Authenticity
-	auth.Verdict = "known"
+	auth.Verdict, auth.Signers = "known", []chainSigner{}
 	for _, s := range a.signers {
 		auth.Signers = append(auth.Signers, *s)
 		if !s.Known {
@@ -265,6 +144,9 @@ func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 		}
 	}
 	slices.SortFunc(auth.Signers, func(x, y chainSigner) int {
+		if x.Known != y.Known { // what is to be looked at comes first
+			return map[bool]int{false: -1, true: 1}[x.Known]
+		}
 		return cmp.Or(cmp.Compare(y.Records, x.Records), cmp.Compare(x.Pubkey, y.Pubkey))
 	})
 	if len(auth.Doubts) > 0 || auth.Unreadable > 0 {

@@ -39,9 +39,11 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	default:
 		verdict("authenticity", green, "known", "all signatures are good, and by keys known %s", ring.from)
 	}
+	var signers []string
 	for _, s := range a.Signers {
-		row("", "%s", s.line())
+		signers = append(signers, s.line())
 	}
+	few(row, signers)
 	if a.Unsigned > 0 {
 		row("", "%s without a signature, which any program could have written", count(a.Unsigned, "event"))
 	}
@@ -59,14 +61,15 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	row("", "hashes after them made anew, only a copy of the head kept elsewhere can show")
 	row("head", "%s", f.Head)
 
-	for _, b := range f.Breaks {
+	shown := f.Breaks[:min(len(f.Breaks), maxShown)]
+	for _, b := range shown {
 		fmt.Fprintf(w, "\n%s:%d %s: %s\n", b.File, b.Line, c.paint(red, string(b.Kind)), clean(b.Detail))
 		if b.Expected != "" {
 			fmt.Fprintf(w, "  expected %s\n  found    %s\n", clean(b.Expected), clean(b.Found))
 		}
 	}
-	if more := f.Damaged - int64(len(f.Breaks)); more > 0 {
-		fmt.Fprintf(w, "\nand %s more\n", count(more, "place"))
+	if more := f.Damaged - int64(len(shown)); more > 0 {
+		fmt.Fprintf(w, "\nand %s more: --json lists the first hundred\n", count(more, "place"))
 	}
 	fmt.Fprintf(w, "\n%s\n", c.summary(f))
 }
@@ -103,11 +106,13 @@ func (s *chainSigner) line() string {
 	return text + ": " + s.Pubkey + ", NOT known: the name is its own word only"
 }
 
+// maxShown is how much of a list a person is shown.
+const maxShown = 10
+
 // few prints the first few of what may be many.
 func few(row func(name, format string, a ...any), all []string) {
-	const most = 10
 	for i, s := range all {
-		if i == most {
+		if i == maxShown {
 			row("", "and more: --json lists them")
 			return
 		}

@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+const referenceLog = "../../chain/testdata/log"
+
+// referenceHome is a home folder with the log that the reference wrote.
+func referenceHome(t *testing.T) string {
+	t.Helper()
+	home := t.TempDir()
+	if err := os.CopyFS(home, os.DirFS(referenceLog)); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
+// verified runs verify --chain --json.
+func verified(t *testing.T, home string, args ...string) (f chainFinding, status int) {
+	t.Helper()
+	status, out, errs := run(t, append([]string{"verify", "--chain", "--json", "--home", home}, args...)...)
+	if err := json.Unmarshal([]byte(out), &f); err != nil {
+		t.Fatalf("%v: %s%s", err, out, errs)
+	}
+	return f, status
+}
+
+// A signer for logs of these tests, and its key as --pubkey takes it.
+func testSigner(t *testing.T, name string) (*sign.Signer, string) {
+	t.Helper()
+	seed := sha256.Sum256([]byte(name))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	s, err := sign.NewSigner(key, name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, formatKey(key.Public().(ed25519.PublicKey))
+}
+
+// logOf makes a home folder with a log of what the makers make.
+func logOf(t *testing.T, makers ...func(now time.Time) []byte) (home string) {
+	t.Helper()
+	home = t.TempDir()
+	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true})
+	defer l.Close()
+	if err := l.Append(len(makers), func(i int, now time.Time) ([]byte, error) { return makers[i](now), nil }); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
+func call(t *testing.T, s *sign.Signer, tool string) func(time.Time) []byte {
+	return func(now time.Time) []byte {
+		d, err := s.Prepare(sign.Action{Tool: tool, Arguments: []byte(`{"a":1}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.Sign(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Record
+	}
+}
+
+func event(t *testing.T, s *sign.Signer, kind string, members ...sign.Member) func(time.Time) []byte {
+	return func(now time.Time) []byte {
+		r, err := s.Event(kind, now, members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Record
+	}
+}
+
+func raw(text string) func(time.Time) []byte {
+	return func(time.Time) []byte { return []byte(text) }
+}
+
+func TestVerifyReferenceLog(t *testing.T) {
+	home := referenceHome(t)
+	f, status := verified(t, home)
+	if status != exitOK || f.Verdict != "valid" || f.Records != 21 || f.Files != 3 || len(f.Authenticity.Signers) != 1 {
+		t.Errorf("%+v, exit status %d", f, status)
+	}
+	var head struct{ Head string }
+	readJSON(t, filepath.Join(referenceLog, "head.json"), &head)
+	if f.Head != head.Head {
+		t.Errorf("head %s, want %s", f.Head, head.Head)
+	}
+	if err := os.RemoveAll(filepath.Join(home, "keys")); err != nil {
+		t.Fatal(err)
+	}
+	if f, status := verified(t, home); status != exitUnconfirmed || f.Authenticity.Verdict != "unknown" {
+		t.Errorf("without keys: %+v, exit status %d", f, status)
+	}
+	if f, status := verified(t, home, "--pubkey", filepath.Join(referenceLog, "keys", "log-agent.pub")); status != exitOK {
+		t.Errorf("key from a file: %+v, exit status %d", f, status)
+	}
+}
+
+// What is in a log besides good receipts by known keys, and what is made of it.
+func TestVerifyChainFindings(t *testing.T) {
+	bot, botKey := testSigner(t, "bot")
+	twin, twinKey := testSigner(t, "bot")
+	if twinKey != botKey {
+		t.Fatal("one name, one key")
+	}
+	other, otherKey := testSigner(t, "other")
+	edited := func(now time.Time) []byte {
+		return bytes.Replace(call(t, bot, "read")(now), []byte("read"), []byte("kill"), 1)
+	}
+	const violation = `{"action":{"tool":"x"},"ts":"2026-01-01T00:00:00.000Z","type":"policy_violation","v":1}`
+	for _, tt := range []struct {
+		name    string
+		home    string
+		args    []string
+		status  int
+		verdict [3]string
+		says    string // in what a person reads
+	}{
+		{"all by one", logOf(t, call(t, bot, "a"), call(t, twin, "b")), []string{botKey}, exitOK,
+			[3]string{"unbroken", "known", "no gap"}, "valid: "},
+		{"one by another", logOf(t, call(t, bot, "a"), call(t, other, "b")), []string{botKey}, exitUnconfirmed,
+			[3]string{"unbroken", "unknown", "no gap"}, "1  other: " + otherKey + ", NOT known"},
+		{"both known", logOf(t, call(t, bot, "a"), call(t, other, "b")), []string{botKey, otherKey}, exitOK,
+			[3]string{"unbroken", "known", "no gap"}, "1  other\n"},
+		{"hashes made anew", logOf(t, call(t, bot, "a"), edited, call(t, bot, "c")), []string{botKey}, exitFailed,
+			[3]string{"unbroken", "false", "no gap"}, ":2 forged: "},
+		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
+			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
+		{"a signed event", logOf(t, event(t, bot, "torn_line", sign.Member{Name: "kept", Value: []byte(`"x"`)})), []string{botKey}, exitUnconfirmed,
+			[3]string{"unbroken", "known", "gaps"}, "x: a torn line was set aside there, and is not there as it was"},
+		{"a gap", logOf(t, event(t, bot, "gap", sign.Member{Name: "calls", Value: []byte("1200")}, sign.Member{Name: "reason", Value: []byte(`"disk full"`)})),
+			[]string{botKey}, exitUnconfirmed, [3]string{"unbroken", "known", "gaps"}, ":1: 1,200 calls forwarded unsigned"},
+		{"a version to come", logOf(t, raw(`{"v":9}`)), []string{botKey}, exitUnconfirmed,
+			[3]string{"unbroken", "unknown", "no gap"}, "version 9 is not known"},
+		{"a response before its request", logOf(t, call(t, bot, "a"), doubtful(t, bot)), []string{botKey}, exitUnconfirmed,
+			[3]string{"unbroken", "unknown", "no gap"}, ":2: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var args []string
+			for _, k := range tt.args {
+				args = append(args, "--pubkey", k)
+			}
+			f, status := verified(t, tt.home, args...)
+			got := [3]string{f.Integrity.Verdict, f.Authenticity.Verdict, f.Completeness.Verdict}
+			if status != tt.status || got != tt.verdict {
+				t.Errorf("exit status %d, %q, want %d, %q: %+v", status, got, tt.status, tt.verdict, f)
+			}
+			status, out, _ := run(t, append([]string{"verify", "--chain", "--home", tt.home}, args...)...)
+			if status != tt.status || !strings.Contains(out, tt.says) {
+				t.Errorf("exit status %d, %q is not in:\n%s", status, tt.says, out)
+			}
+		})
+	}
+}
+
+// doubtful is an answer from before its request.
+func doubtful(t *testing.T, s *sign.Signer) func(now time.Time) []byte {
+	return func(now time.Time) []byte {
+		seed := sha256.Sum256([]byte("bot"))
+		key := ed25519.NewKeyFromSeed(seed[:])
+		body := fmt.Sprintf(`{"action":{"params":null,"params_hash":"%s","target":"mcp://x","tool":"t","transport":"stdio"},`+
+			`"nonce":"rnd_00000000000000000000000000000000","response":{"content_hash":"%s"},`+
+			`"signer":{"name":"bot","owner":"","pubkey":"%s"},"ts_request":"2026-06-01T00:00:01.000Z","ts_response":"2026-06-01T00:00:00.000Z","v":2}`,
+			canon.Hash([]byte("{}")), canon.Hash([]byte("x")), formatKey(key.Public().(ed25519.PublicKey)))
+		sig := ed25519.Sign(key, []byte(body))
+		sum := sha256.Sum256(sig)
+		id := "rec_" + hex.EncodeToString(sum[:16])
+		c, err := canon.Canonicalize([]byte(strings.TrimSuffix(body, "}") + `,"id":"` + id + `","sig":"` + formatKey(sig) + `"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}
+
+// Many keys, many gaps, many doubts: the finding stays of a size to be read.
+func TestVerifyChainBounded(t *testing.T) {
+	var makers []func(time.Time) []byte
+	for i := range 3 * maxListed {
+		s, _ := testSigner(t, fmt.Sprint("agent", i))
+		makers = append(makers, call(t, s, "t"), event(t, s, "gap"), raw(`{"v":9}`))
+	}
+	home := logOf(t, makers...)
+	f, _ := verified(t, home)
+	if len(f.Authenticity.Signers) != maxListed+1 || len(f.Completeness.Gaps) != maxListed || len(f.Authenticity.Doubts) != maxListed {
+		t.Errorf("%d signers, %d gaps, %d doubts", len(f.Authenticity.Signers), len(f.Completeness.Gaps), len(f.Authenticity.Doubts))
+	}
+	if f.Authenticity.Unreadable != 3*maxListed || f.Records != 9*maxListed {
+		t.Errorf("%+v", f)
+	}
+	_, out, _ := run(t, "verify", "--chain", "--home", home)
+	if n := strings.Count(out, "\n"); n > 100 {
+		t.Errorf("%d lines for a person:\n%s", n, out)
+	}
+}
+
+func TestBarLine(t *testing.T) {
+	for _, tt := range []struct {
+		bytes, total int64
+		want         string
+	}{
+		{25e6, 100e6, "verifying: 1,234 records, 10 MB/s [#####...............] 25 %, 8s left"},
+		{100e6, 100e6, "verifying: 1,234 records, 40 MB/s [####################] 100 %, 0s left"},
+		{25e6, 0, "verifying: 1,234 records, 10 MB/s"},
+	} {
+		if got := barLine("verifying", 1234, tt.bytes, tt.total, 2500*time.Millisecond); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
