@@ -329,6 +329,9 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' }
 // Each member under the cipher's protection, changed to another value that is
 // well-formed, makes decryption fail.
 func TestAssociatedData(t *testing.T) {
+	cheap := defaultKDF
+	defaultKDF = writtenKDF
+	defer func() { defaultKDF = cheap }()
 	s := Store{t.TempDir()}
 	if _, err := s.Generate("k", "", []byte("pass")); err != nil {
 		t.Fatal(err)

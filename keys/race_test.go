@@ -31,8 +31,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	defaultKDF = kdfParams{t: 1, m: 8, p: 1} // most tests are not about the cost
 	os.Exit(m.Run())
 }
+
+// writtenKDF is what FORMAT.md says that we write, and defaultKDF was.
+var writtenKDF = defaultKDF
 
 func generator(dir string) *exec.Cmd {
 	c := exec.Command(os.Args[0])
