@@ -13,7 +13,7 @@ import (
 // goroutine that is writing.
 type outlet struct {
 	writing sync.Mutex // held while writing to w
-	w       io.Writer
+	w       io.WriteCloser
 	ends    boundary // of the server's messages; guarded by writing
 
 	adding  sync.Mutex // held for moments only
@@ -78,10 +78,15 @@ func (o *outlet) flush() {
 }
 
 // finish writes the replies that still wait when the server will write no
-// more. Its unfinished line is ended first.
+// more, and ends the client's input. The server's unfinished line is ended
+// first. If the server's output is stuck because the client does not read,
+// nothing more can be said to it.
 func (o *outlet) finish() {
-	o.writing.Lock()
+	if !o.writing.TryLock() {
+		return
+	}
 	defer o.writing.Unlock()
+	defer o.w.Close()
 	if o.ends.mid && o.waiting() {
 		o.w.Write([]byte("\n"))
 		o.ends = boundary{}

@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/sign"
 )
@@ -130,6 +131,17 @@ func Run(o Options) (Exit, error) {
 	}()
 	replies := newRelay(untilEnd(srv.stdout), out, rec.observer)
 	go replies.run()
+	go func() {
+		// A server that ends its output and lives on: the client must see it.
+		// One that ends altogether is left to the end of Run, where the
+		// records come first.
+		<-replies.done
+		select {
+		case <-srv.done:
+		case <-time.After(endOfOutput):
+			out.finish()
+		}
+	}()
 
 	<-srv.done
 	// Replies in flight come first, then records, then the exit status.
@@ -140,6 +152,9 @@ func Run(o Options) (Exit, error) {
 	out.finish()
 	return srv.exit(), nil
 }
+
+// endOfOutput is how long a server that has ended its output may take to end.
+const endOfOutput = 100 * time.Millisecond
 
 func (o *Options) setDefaults() {
 	if o.Stdin == nil {
