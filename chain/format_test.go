@@ -1,0 +1,90 @@
+package chain
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The example in FORMAT.md is a log, and what this package would write.
+func TestFormatExample(t *testing.T) {
+	page := read(t, "FORMAT.md")
+	example := regexp.MustCompile("(?s)```jsonl\n(.*?)```").FindSubmatch(page)
+	if example == nil {
+		t.Fatal("no example")
+	}
+	const day = "2026-05-01.jsonl"
+	dir := t.TempDir()
+	write(t, example[1], dir, day)
+	write(t, []byte(`{"receipt":{"action":{"call_id":"n:8","par`), dir, day+".torn-785")
+	if r := mustBeWhole(t, dir, 3); r.Events != 1 || len(r.SetAside) != 1 || r.First.Format(timeForm) != "2026-05-01T10:00:01.500Z" {
+		t.Errorf("%+v", r)
+	}
+
+	again := t.TempDir()
+	l := newLog(t, again, &clock{time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)})
+	for e, err := range Scan(dir, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		receipt := bytes.Clone(e.Receipt)
+		if err := l.Append(1, func(int, time.Time) ([]byte, error) { return receipt, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(t, again, day); !bytes.Equal(got, example[1]) {
+		t.Errorf("written anew: %s", got)
+	}
+}
+
+// The kinds and events that FORMAT.md names are those that there are, with the
+// members that it names.
+func TestFormatNames(t *testing.T) {
+	page := string(read(t, "FORMAT.md"))
+	for _, kind := range []Kind{Edited, Forged, Removed, Inserted, Swapped, Duplicated, Truncated, Malformed} {
+		if !strings.Contains(page, "| `"+string(kind)+"` |") {
+			t.Errorf("kind %s is not in FORMAT.md", kind)
+		}
+	}
+
+	// A torn line, then a last line that is none, then a loss.
+	dir := makeLog(t, 2)
+	day := dayFile(day0)
+	write(t, append(read(t, dir, day), "{\"receipt\":\n{\"re"...), dir, day)
+	members := map[string]string{}
+	l := New(dir, Options{NoSync: true, Now: (&clock{day0}).now, Event: func(kind string, now time.Time, ms []Member) ([]byte, error) {
+		for _, m := range ms {
+			members[kind] += m.Name + " "
+		}
+		members[kind] += "; "
+		return receipt(kind, now), nil
+	}})
+	defer l.Close()
+	add(t, l, "a")
+	write(t, nil, dir, day)
+	add(t, l, "b")
+	want := map[string]string{
+		TornLine:   "file hash kept length offset ; ",
+		LogDamaged: "expected file offset reason ; expected file found offset reason ; ",
+	}
+	for kind, got := range members {
+		if got != want[kind] {
+			t.Errorf("%s: members %q, want %q", kind, got, want[kind])
+		}
+		row := regexp.MustCompile("(?m)^\\| `" + kind + "` \\|.*$").FindString(page)
+		for _, name := range strings.Fields(strings.ReplaceAll(got, ";", "")) {
+			if !strings.Contains(row, "`"+name+"`") {
+				t.Errorf("FORMAT.md does not have %s of %s", name, kind)
+			}
+		}
+	}
+	if len(members) != len(want) {
+		t.Errorf("events %v", members)
+	}
+	if _, err := Verify(context.Background(), dir, VerifyOptions{}); err != nil {
+		t.Error(err)
+	}
+}
