@@ -266,6 +266,7 @@ func TestSignTime(t *testing.T) {
 		time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC):                        "2026-12-31T23:59:59.999Z",
 		time.Date(2027, 1, 1, 0, 30, 0, 0, time.FixedZone("", 3600)):                      "2026-12-31T23:30:00.000Z",
 		time.Date(1, 2, 3, 4, 5, 6, 7e6, time.UTC):                                        "0001-02-03T04:05:06.007Z",
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC):                                          "0000-01-01T00:00:00.000Z",
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC):                                  "9999-12-31T23:59:59.000Z",
 		time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(1)):                 "2026-01-01T00:00:00.000Z",
 		time.Date(2026, 1, 1, 0, 0, 0, 100_000_000, time.UTC).In(time.FixedZone("", -60)): "2026-01-01T00:00:00.100Z",
@@ -275,8 +276,10 @@ func TestSignTime(t *testing.T) {
 			t.Errorf("%v: %v: %s", at, err, r.JSON)
 		}
 	}
-	if _, err := d.Sign(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
-		t.Error("signed in the year 10000, which RFC 3339 cannot write")
+	for _, year := range []int{-1, 10000} { // which RFC 3339 cannot write
+		if _, err := d.Sign(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
+			t.Errorf("signed in the year %d", year)
+		}
 	}
 	if _, err := d.Sign(testTime); err != nil {
 		t.Errorf("after an error: %v", err)
@@ -380,6 +383,7 @@ func TestEvent(t *testing.T) {
 	wantInvalid(t, got.with("params_raw", "").canonical(t), "not what was signed")
 	wantInvalid(t, got.with("type", nil).canonical(t), "no action")
 	wantInvalid(t, got.with("signer", nil).canonical(t), "no signer")
+	wantInvalid(t, got.with("ts", "noon").canonical(t), "ts")
 	for name, e := range map[string]object{"other version": got.with("v", 2), "type is no string": got.with("type", 1)} {
 		if _, err := Verify(e.canonical(t)); !errors.Is(err, ErrNotReceipt) {
 			t.Errorf("%s: %v", name, err)
