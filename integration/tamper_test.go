@@ -27,13 +27,16 @@ func TestTamperingShows(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	third := 1 + slices.IndexFunc(bytes.Split(whole, []byte("\n")), func(line []byte) bool {
+		return bytes.Contains(line, []byte(`"amount":102`))
+	})
 	for _, c := range []struct {
 		name string
 		line int // that must be named
 		edit func(lines [][]byte) [][]byte
 	}{
-		{"an argument", 3, func(l [][]byte) [][]byte {
-			l[2] = bytes.Replace(l[2], []byte(`"amount":102`), []byte(`"amount":902`), 1)
+		{"an argument", third, func(l [][]byte) [][]byte {
+			l[third-1] = bytes.Replace(l[third-1], []byte(`"amount":102`), []byte(`"amount":902`), 1)
 			return l
 		}},
 		{"a time", 1, func(l [][]byte) [][]byte {
