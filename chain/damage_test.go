@@ -316,6 +316,30 @@ func TestForged(t *testing.T) {
 	}
 }
 
+// A record made up to fit its place has no good signature either: one break, its
+// own, for what was done once.
+func TestForgedAndInserted(t *testing.T) {
+	g := goodLog(t)
+	lines := g.lines()
+	for i := 1; i < len(lines); i++ {
+		r, err := parseRecord([]byte(strings.TrimSpace(lines[i-1])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _ := appendRecord(nil, receipt("forged", day0), r.hash)
+		e := g.replaced(i, 0, string(line))
+		found := e.verify(VerifyOptions{Check: func(receipt []byte) (any, error) {
+			if bytes.Contains(receipt, []byte("forged")) {
+				return nil, errors.New("the signature does not fit")
+			}
+			return nil, nil
+		}})
+		if len(found.Breaks) != 1 || found.Breaks[0].Kind != Forged || found.Forged != 1 {
+			t.Errorf("before line %d: %+v", i, found.Breaks)
+		}
+	}
+}
+
 // Two spellings of a line must not share one hash.
 func TestRefusedAsDamage(t *testing.T) {
 	for _, tt := range []struct{ receipt, reason string }{
