@@ -24,6 +24,8 @@ type recorder struct {
 	signer *sign.Signer
 	log    *chain.Log
 	gap    gap
+	again  *time.Timer // of retry, while there is a gap
+	over   bool        // finish was called
 }
 
 // gap is a run of calls that were forwarded without a record (--fail-open).
@@ -32,6 +34,13 @@ type gap struct {
 	from, to time.Time
 	reason   string
 }
+
+// A gap must not wait for the next call, which may never come, to be recorded:
+// the log is tried again on its own, soon and then at longer intervals.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
 
 func newRecorder(o Options) *recorder {
 	r := &recorder{speaker: speaker{w: o.Stderr}, opts: o, session: "ses_" + randomHex(16)}
@@ -154,12 +163,28 @@ func (r *recorder) event(kind string, now time.Time, members []chain.Member) ([]
 	return receipt.Record, nil
 }
 
+// retry tries to record the gap, after a while, until it is recorded or the
+// session is over. It needs mu.
+func (r *recorder) retry(after time.Duration) {
+	r.again = time.AfterFunc(after, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.over || r.gap.count == 0 {
+			return
+		}
+		if _, err := r.append(nil); err != nil {
+			r.retry(min(2*after, lastRetry))
+		}
+	})
+}
+
 // widen adds calls to the gap. It needs mu.
 func (r *recorder) widen(count int, cause error) {
 	now := time.Now()
 	if r.gap.count == 0 {
 		r.gap.from, r.gap.reason = now, cause.Error()
 		r.say("calls are forwarded UNSIGNED, because they cannot be recorded: %v", cause)
+		r.retry(firstRetry)
 	}
 	r.gap.count += count
 	r.gap.to = now
@@ -169,6 +194,7 @@ func (r *recorder) widen(count int, cause error) {
 func (r *recorder) closed() {
 	if r.gap.count > 0 {
 		r.say("recording again; the gap of %d calls is in the log", r.gap.count)
+		r.again.Stop()
 		r.gap = gap{}
 	}
 }
@@ -206,7 +232,9 @@ func (r *recorder) finish(e *ending, clientLeft bool) {
 	r.observer.finish(ended, patience)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.over = true
 	if r.gap.count > 0 {
+		r.again.Stop()
 		if _, err := r.append(nil); err != nil {
 			r.count.Store(0) // this one must be said
 			r.say("%d calls were forwarded unsigned, and the log does not know of them: %v", r.gap.count, err)
