@@ -1,0 +1,224 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// What the tests of crashes, disks and crowds have in common: a server that
+// keeps what it got, a client for it, and the questions that a fresh process
+// is asked when something has gone wrong.
+
+// A ledger is the file in which a server keeps each line that it gets, before
+// it sends the line back.
+type ledger string
+
+func newLedger(t testing.TB) ledger { return ledger(filepath.Join(t.TempDir(), "ledger")) }
+
+// server is the command line of the server. It is not a fake, because these
+// tests start thousands, and tee starts ten times as fast.
+func (l ledger) server() []string {
+	return []string{"sh", "-c", `exec tee -a /dev/fd/3 3>&1 >>"$0"`, string(l)}
+}
+
+// numbered is a call with an id and an argument that say which one it is.
+func numbered(n int) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t","arguments":{"n":%d}}}`+"\n", n, n)
+}
+
+// A forwarded call is one that reached a server.
+type forwarded struct {
+	id      string // JSON-RPC
+	receipt string // its id; "" if there was none
+}
+
+// calls are those in the ledger. A last line that breaks off, the server or
+// the wrapper having been killed, is no call.
+func (l ledger) calls(t testing.TB) []forwarded {
+	t.Helper()
+	text, err := os.ReadFile(string(l))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	var all []forwarded
+	for line := range bytes.Lines(text) {
+		var m struct {
+			ID     json.RawMessage
+			Params struct {
+				Meta struct {
+					Signet struct{ ID string } `json:"_signet"`
+				} `json:"_meta"`
+			}
+		}
+		if err := json.Unmarshal(line, &m); err == nil {
+			all = append(all, forwarded{string(m.ID), m.Params.Meta.Signet.ID})
+		} else if bytes.HasSuffix(line, []byte("\n")) {
+			t.Errorf("the server received %q", head(line))
+		}
+	}
+	return all
+}
+
+// settled waits until nothing that p started runs any more: a server may
+// outlive a killed wrapper by a moment.
+func (p *proc) settled() {
+	p.t.Helper()
+	p.how()
+	for end := time.Now().Add(patience); len(p.mark.processes()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("still running: %q", p.mark.processes())
+		}
+	}
+}
+
+// An answer is what a client hears of a call.
+type answer int
+
+const (
+	silence answer = iota // the wrapper is gone
+	sentBack
+	refusal
+)
+
+func (a answer) String() string { return []string{"silence", "the line", "an error"}[a] }
+
+// ask sends a line with an id and receives its answer.
+func (p *proc) ask(line string) answer {
+	p.t.Helper()
+	_ = p.in.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := p.in.WriteString(line); errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Fatal("the wrapper does not read")
+	} else if err != nil {
+		return silence
+	}
+	_ = p.pipe.SetReadDeadline(time.Now().Add(patience))
+	b, err := p.out.ReadBytes('\n')
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Fatalf("no answer to %q", head([]byte(line)))
+	}
+	if err != nil {
+		return silence
+	}
+	var m struct {
+		ID     json.RawMessage
+		Method string
+		Error  struct{ Message string }
+	}
+	if err := json.Unmarshal(b, &m); err != nil || !bytes.Equal(m.ID, idOf([]byte(line))) || (m.Method == "") == (m.Error.Message == "") {
+		p.t.Fatalf("%q was answered with %q", head([]byte(line)), head(b))
+	}
+	if m.Method == "" {
+		return refusal
+	}
+	return sentBack
+}
+
+// audit is the folder of the log.
+func (h home) audit() string { return filepath.Join(h.dir, ".signet", "audit") }
+
+// logged counts the records in the log, by id of receipt.
+func (h home) logged(t testing.TB) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	for e, err := range chain.Scan(h.audit(), time.Time{}) {
+		var bad *chain.LineError
+		if err != nil && !errors.As(err, &bad) {
+			t.Fatal(err)
+		} else if err != nil {
+			continue
+		}
+		var r struct{ ID string }
+		if err := json.Unmarshal(e.Receipt, &r); err != nil {
+			t.Fatal(err)
+		}
+		found[r.ID]++
+	}
+	return found
+}
+
+// events are the log's own records of a kind.
+func (h home) events(t testing.TB, kind string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for e, err := range chain.Scan(h.audit(), time.Time{}) {
+		if err != nil {
+			continue
+		}
+		var m map[string]any
+		if err := json.Unmarshal(e.Receipt, &m); err != nil {
+			t.Fatal(err)
+		}
+		if m["type"] != kind {
+			continue
+		}
+		if _, err := sign.Verify(e.Receipt); err != nil {
+			t.Errorf("a %s event: %v", kind, err)
+		}
+		found = append(found, m)
+	}
+	return found
+}
+
+// verdict is the exit status of verify --chain, and what it said.
+func (h home) verdict(t testing.TB) (int, string) {
+	t.Helper()
+	cmd := exec.Command(binary(t), "verify", "--chain")
+	cmd.Env = scrubbed(h.dir)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// holds asks, when something went wrong: does the log verify, is each call
+// that was forwarded in it, once, and does the next append work?
+func (h home) holds(t *testing.T, ledgers ...ledger) {
+	t.Helper()
+	h.complete(t, ledgers...)
+	next := newLedger(t)
+	p := start(t, h.dir, wrapped.argv(t, nil, next.server()...))
+	if got := p.ask(numbered(1)); got != sentBack {
+		t.Errorf("the next call was answered with %v", got)
+	}
+	p.finish()
+	h.complete(t, append(ledgers, next)...)
+	if status, out := h.verdict(t); status != 0 && status != 3 {
+		t.Errorf("after the next call: verify --chain: exit status %d\n%s", status, out)
+	}
+}
+
+// complete is holds without the next call.
+func (h home) complete(t *testing.T, ledgers ...ledger) {
+	t.Helper()
+	logged, n := h.logged(t), 0
+	for id, count := range logged {
+		if count > 1 {
+			t.Errorf("%s is in the log %d times", id, count)
+		}
+	}
+	for _, l := range ledgers {
+		for _, c := range l.calls(t) {
+			n++
+			if logged[c.receipt] == 0 {
+				t.Errorf("call %s was forwarded with receipt %q, which is not in the log", c.id, c.receipt)
+			}
+		}
+	}
+	if len(logged) == 0 && n == 0 {
+		return // there is nothing to verify
+	}
+	if status, out := h.verdict(t); status != 0 && status != 3 {
+		t.Errorf("verify --chain: exit status %d\n%s", status, out)
+	}
+}
