@@ -41,6 +41,18 @@ func newMark() mark {
 	return mark(fmt.Sprintf("%s=%d.%d", markName, os.Getpid(), marks.Add(1)))
 }
 
+// left is what still runs with the mark after a while in which it may end.
+func (m mark) left() []string {
+	var found []string
+	for range 40 {
+		if found = m.processes(); len(found) == 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return found
+}
+
 // scrubbed is the environment that most clients give a server.
 func scrubbed(home string) []string {
 	env := []string{"HOME=" + home}

@@ -46,6 +46,9 @@ func TestServerEnds(t *testing.T) {
 					p.end()
 				}
 				out, how = p.rest(), p.how()
+				if left := p.mark.left(); len(left) > 0 {
+					t.Errorf("%s: left behind: %q", w, left)
+				}
 				return out, p.stderr(), how
 			}
 			want, wantErrs, wantHow := see(direct)
