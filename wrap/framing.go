@@ -34,7 +34,8 @@ func parseHeader(b []byte) (header, body int, f framing) {
 	for {
 		i := bytes.IndexByte(b[header:], '\n')
 		if i < 0 {
-			if len(b) > maxHeader || !headerStart(b[header:]) {
+			// The CR of an empty line may have come without its newline.
+			if len(b) > maxHeader || !headerStart(bytes.TrimSuffix(b[header:], []byte("\r"))) {
 				return 0, 0, isLine
 			}
 			return 0, 0, unclear

@@ -79,6 +79,10 @@ func (g *gate) judge(line []byte) verdict {
 		// A newline can stand here only in a frame.
 		return unreadable(line, codeInvalid, "a line end stands inside the message")
 	}
+	if _, found := shortest(body); found {
+		// A quote may be among them, for whoever decodes before reading.
+		return unreadable(line, codeInvalid, "it has characters in more bytes than UTF-8 allows")
+	}
 	// Some servers drop a byte order mark before they read.
 	start := 0
 	if bytes.HasPrefix(body, byteOrderMark) {

@@ -17,8 +17,11 @@ type lineReader struct {
 	start   int
 	end     int
 	scanned int // buf[start:scanned] holds no newline
-	frame   int // the size of the frame at start, header included; 0: no frame there
 	err     error
+
+	// What stands at start: if a frame, the sizes of its parts in bytes.
+	next         framing
+	header, body int
 }
 
 // readSize is how many bytes one read asks for. A pipe holds 64 KiB on Linux.
@@ -56,6 +59,9 @@ func (l *lineReader) more(into []line) ([]line, error) {
 		if into = l.cut(into); len(into) > 0 {
 			return into, nil
 		}
+		if l.next == isFrame && l.body > l.max || l.next == isLine && l.end-l.start > l.max {
+			return append(into, l.drop()), nil
+		}
 		if l.err != nil {
 			if l.end > l.start {
 				into = append(into, line{bytes: l.buf[l.start:l.end], length: l.end - l.start})
@@ -64,27 +70,23 @@ func (l *lineReader) more(into []line) ([]line, error) {
 			}
 			return into, l.err
 		}
-		if l.frame > l.max+maxHeader || l.frame == 0 && l.end-l.start > l.max {
-			return append(into, l.drop()), nil
-		}
 		l.fill()
 	}
 }
 
 // cut appends the whole messages in the buffer to into.
 func (l *lineReader) cut(into []line) []line {
-	for l.start < l.end {
-		header, body, f := parseHeader(l.buf[l.start:l.end])
-		l.frame = header + body
-		switch {
-		case f == isFrame && l.frame <= l.end-l.start:
-			m := l.buf[l.start : l.start+l.frame : l.start+l.frame]
-			into = append(into, line{header: m[:header:header], bytes: m[header:], length: body})
-			l.start += l.frame
-			l.scanned, l.frame = l.start, 0
-			continue
-		case f == isFrame, f == unclear && l.end-l.start <= l.max:
+	for l.next = isLine; l.start < l.end; {
+		l.header, l.body, l.next = parseHeader(l.buf[l.start:l.end])
+		switch size := l.header + l.body; {
+		case l.next == unclear, l.next == isFrame && (l.body > l.max || size > l.end-l.start):
 			return into
+		case l.next == isFrame:
+			m := l.buf[l.start : l.start+size : l.start+size]
+			into = append(into, line{header: m[:l.header:l.header], bytes: m[l.header:], length: l.body})
+			l.start += size
+			l.scanned = l.start
+			continue
 		}
 		i := bytes.IndexByte(l.buf[l.scanned:l.end], '\n')
 		if i < 0 {
@@ -125,19 +127,17 @@ func (l *lineReader) tooLong(b []byte) line {
 func (l *lineReader) drop() line {
 	var f idFinder
 	d := line{tooLong: true}
-	if l.frame > 0 {
-		header, _, _ := parseHeader(l.buf[l.start:l.end])
-		d.header = bytes.Clone(l.buf[l.start : l.start+header])
-		l.start += header
-		l.frame -= header
+	if l.next == isFrame {
+		d.header = bytes.Clone(l.buf[l.start : l.start+l.header])
+		l.start += l.header
 	}
 	for {
 		piece := l.buf[l.start:l.end]
 		whole := false
-		if l.frame > 0 {
-			whole = len(piece) >= l.frame-d.length
-			piece = piece[:min(len(piece), l.frame-d.length)]
-		} else if i := bytes.IndexByte(piece, '\n'); i >= 0 {
+		if left := l.body - d.length; l.next == isFrame && len(piece) >= left {
+			whole = true
+			piece = piece[:left]
+		} else if i := bytes.IndexByte(piece, '\n'); l.next == isLine && i >= 0 {
 			whole = true
 			piece = piece[:i+1]
 		}
@@ -146,7 +146,7 @@ func (l *lineReader) drop() line {
 		l.start += len(piece)
 		l.scanned = l.start
 		if whole || l.err != nil {
-			d.id, l.frame = f.id(), 0
+			d.id = f.id()
 			return d
 		}
 		l.start, l.end, l.scanned = 0, 0, 0

@@ -8,25 +8,36 @@ import (
 
 // mentionsCall says whether any decoding of the bytes could hold "tools/call".
 // It is the gate's first look, and for a line that is not JSON its only one,
-// so it errs to yes: see lenientChar.
+// so it errs to yes.
 func mentionsCall(line []byte) bool {
 	if bytes.Contains(line, callBytes) {
 		return true
 	}
-	nul := bytes.IndexByte(line, 0) >= 0
-	if !nul && bytes.IndexByte(line, '\\') < 0 && utf8.Valid(line) {
-		return false
-	}
-	if nul {
+	if bytes.IndexByte(line, 0) >= 0 {
 		// Without them UTF-16 and UTF-32 read as ASCII, and so do their escapes.
 		// Python's json and .NET's StreamReader know them by themselves.
 		line = bytes.ReplaceAll(line, []byte{0}, nil)
+	}
+	if !utf8.Valid(line) {
+		// Some decoders leave out what is no character, some read on.
+		short, _ := shortest(line)
+		return mentionsDecoded(bytes.ToValidUTF8(bytes.ReplaceAll(short, []byte{0}, nil), nil)) || mentionsDecoded(bytes.ToValidUTF8(line, nil))
+	}
+	return mentionsDecoded(line)
+}
+
+var callBytes = []byte(toolsCall)
+
+// mentionsDecoded is mentionsCall for UTF-8: it reads escapes.
+func mentionsDecoded(line []byte) bool {
+	if bytes.IndexByte(line, '\\') < 0 {
+		return bytes.Contains(line, callBytes)
 	}
 	// matched counts how much of "tools/call" the last characters have spelled.
 	// It has one t only, so a mismatch goes back to the start.
 	matched := 0
 	for i := 0; i < len(line); {
-		if matched == 0 && cannotBegin[line[i]] {
+		if matched == 0 && line[i] != 't' && line[i] != '\\' {
 			i++
 			continue
 		}
@@ -47,22 +58,15 @@ func mentionsCall(line []byte) bool {
 	return false
 }
 
-var callBytes = []byte(toolsCall)
-
-// cannotBegin are the bytes with which nothing starts that reads as a t.
-var cannotBegin = func() (is [256]bool) {
-	for c := range utf8.RuneSelf {
-		is[c] = c != 't' && c != '\\'
-	}
-	return is
-}()
-
 // readsAs says whether some parser takes the string s, as it is spelled
 // between its quotes, for want: one that ends it at NUL, as in C, or one that
 // leaves out what is no character. As the name of a member it may also be one
 // that folds case, as encoding/json does, or that passes over hyphens and
 // underscores, as encoding/json/v2 does if told to.
 func readsAs(s []byte, want string, isName bool) bool {
+	if !utf8.Valid(s) {
+		s = bytes.ToValidUTF8(s, nil)
+	}
 	matched := 0
 	for i := 0; i < len(s); {
 		c, n := lenientChar(s[i:])
@@ -96,17 +100,16 @@ func folded(c rune) rune {
 	return c
 }
 
-// lenientChar is the first character of b and the number of bytes it takes. It
-// reads what the most lenient parsers read: the escapes of JSON, JSON5 and
-// YAML; a backslash before anything else is taken away. char is -1 for what is
-// no character, and for half of a surrogate pair.
+// lenientChar is the first character of b, which is UTF-8, and the number of
+// bytes it takes. It reads the escapes of JSON, JSON5 and YAML; a backslash
+// before anything else is taken away. char is -1 for half of a surrogate pair.
 func lenientChar(b []byte) (char rune, size int) {
 	switch {
 	case b[0] >= utf8.RuneSelf:
-		return lenientUTF8(b)
-	case b[0] != '\\' || len(b) == 1:
+		return utf8.DecodeRune(b)
+	case b[0] != '\\':
 		return rune(b[0]), 1
-	case b[1] >= utf8.RuneSelf:
+	case len(b) == 1 || b[1] >= utf8.RuneSelf:
 		return -1, 1
 	}
 	digits := 0
@@ -137,43 +140,56 @@ func lenientChar(b []byte) (char rune, size int) {
 	return v, 2 + n
 }
 
-// lenientUTF8 is lenientChar for what does not begin with ASCII. UTF-8 may be
-// longer than need be: Jackson, among others, reads it so.
-func lenientUTF8(b []byte) (char rune, size int) {
-	if r, n := utf8.DecodeRune(b); r != utf8.RuneError || n > 1 {
-		return r, n
-	}
-	// The first byte begins with as many ones as there are bytes.
-	more := bits.LeadingZeros8(^b[0]) - 1
-	if more < 1 || more > 5 || more >= len(b) {
-		return -1, 1
-	}
-	v := rune(b[0] & (0x3f >> more))
-	for _, c := range b[1 : 1+more] {
-		if c&0xc0 != 0x80 {
-			return -1, 1
-		}
-		v = v<<6 | rune(c&0x3f)
-	}
-	if 0xd800 <= v && v <= 0xdfff {
-		return -1, 1 + more
-	}
-	return v, 1 + more
-}
-
 // hexDigits reads up to most hexadecimal digits of b.
 func hexDigits(b []byte, most int) (v rune, n int) {
 	for n < most && n < len(b) {
-		c := b[n] | 0x20
-		switch {
-		case c >= '0' && c <= '9':
+		switch c := b[n]; {
+		case '0' <= c && c <= '9':
 			v = v<<4 | rune(c-'0')
-		case c >= 'a' && c <= 'f':
-			v = v<<4 | rune(c-'a'+10)
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			v = v<<4 | rune(c|0x20-'a'+10)
 		default:
 			return v, n
 		}
 		n++
 	}
 	return v, n
+}
+
+// shortest is b with the characters that stand in it in more bytes than UTF-8
+// allows (RFC 3629, section 3) in as many as need be, and whether there were
+// any. Some decoders read them, Jackson's among them.
+func shortest(b []byte) (out []byte, found bool) {
+	for len(b) > 0 {
+		r, n := longRune(b)
+		if n == 0 {
+			out = append(out, b[0])
+			b = b[1:]
+			continue
+		}
+		found = true
+		out = utf8.AppendRune(out, r)
+		b = b[n:]
+	}
+	return out, found
+}
+
+// longRune is the character that b begins with and its size in bytes, if that
+// is more than it should be; else the size is 0.
+func longRune(b []byte) (r rune, size int) {
+	size = bits.LeadingZeros8(^b[0]) // the first byte has as many ones in front
+	if size < 2 || size > 6 || size > len(b) {
+		return 0, 0
+	}
+	r = rune(b[0] & (0x7f >> size))
+	for _, c := range b[1:size] {
+		if c&0xc0 != 0x80 {
+			return 0, 0
+		}
+		r = r<<6 | rune(c&0x3f)
+	}
+	if r < 0 || utf8.RuneLen(r) >= size || utf8.RuneLen(r) < 0 {
+		return 0, 0
+	}
+	return r, size
 }
