@@ -324,7 +324,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestAppendString(t *testing.T) {
-	for _, s := range []string{"", "plain", "\"\\/", "\x00\b\t\n\v\f\r\x1f\x7f", "é€😀\u2028<>&", "\xff", "a\xed\xa0\x80b", "\xe2\x82", strings.Repeat("long ", 100) + "\x01"} {
+	for _, s := range []string{"", "plain", "\"\\/", "\x00\b\t\n\v\f\r\x1f\x7f", "é€😀\u2028<>&", "\xff", "a\xed\xa0\x80b", "\xe2\x82", "\ufffd \xef\xbf", strings.Repeat("long ", 100) + "\x01"} {
 		want, err := jsontext.AppendQuote(nil, string([]rune(s))) // U+FFFD for each byte that is not UTF-8
 		if err != nil {
 			t.Fatal(err)
