@@ -48,15 +48,17 @@ func newGroup(leader *os.Process) group {
 
 func (g group) signal(s syscall.Signal) error { return syscall.Kill(-g.id, s) }
 
-// gone says whether no process of the group is left.
-func (g group) gone() bool { return errors.Is(g.signal(0), syscall.ESRCH) }
+// gone says whether no process of the group is left. Those that have died and
+// are not waited for by anybody, as in a container without an init, do not
+// count.
+func (g group) gone() bool { return errors.Is(g.signal(0), syscall.ESRCH) || allDead(g.id) }
 
 // finish ends what the server left behind, if we were told to end, and the
 // guard. A server that ended by itself may have left children on purpose.
 func (s *server) finish(e *ending) {
 	if at, asked := e.deadline(); asked {
 		for !s.group.gone() && time.Now().Before(at) {
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 		}
 		s.group.signal(syscall.SIGKILL)
 	}

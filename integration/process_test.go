@@ -1,0 +1,117 @@
+//go:build unix
+
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// subjects are the servers of the matrix.
+func subjects(t *testing.T) []subject {
+	t.Helper()
+	const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}` + "\n"
+	answers := func(name string, argv ...string) subject {
+		return subject{name: name, argv: argv, say: ping, hear: -1}
+	}
+	says := func(name, line string) subject {
+		return subject{name: name, argv: fake(t, "lines", line), hear: len(oddLines[line]())}
+	}
+	npx, err := exec.LookPath("npx")
+	if err != nil {
+		missing(t, "this test needs npx: %v", err)
+	}
+	node(t, "client.mjs") // installs
+	chain := answers("npx, sh, node", npx, "--offline", "--no", "mcp-server-memory")
+	chain.dir = "node"
+	return []subject{
+		answers("well behaved", fake(t, "reply")...),
+		answers("ignores the end of input", fake(t, "ignore-eof")...),
+		answers("ignores TERM and INT too", fake(t, "ignore-term")...),
+		answers("a child of its holds stdout", fake(t, "grandchild")...),
+		answers("floods stderr", fake(t, "flood-stderr")...),
+		says("writes junk", "junk"),
+		says("byte order mark", "bom"),
+		says("CR LF", "crlf"),
+		says("20 MB line", "huge"),
+		says("no newline at the end", "no-newline"),
+		{name: "exits early with 7", argv: fake(t, "exit", "7", "last words"), hear: 10, ends: true},
+		{name: "dies of SEGV", argv: fake(t, "die", "SEGV", "last words"), hear: 10, ends: true},
+		{name: "closes stdout and lives on", argv: fake(t, "close-stdout")},
+		chain,
+	}
+}
+
+// TestTransparency plays every client against every server, with and without
+// the wrapper: the client must see the same bytes and the same end, no later,
+// and nothing may be left that would not have been left without the wrapper.
+// docs/TRANSPARENCY.md holds the result.
+func TestTransparency(t *testing.T) {
+	servers := subjects(t)
+	verdicts := make([][]string, len(servers))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, 24) // most of them sleep
+	for i, s := range servers {
+		verdicts[i] = make([]string, len(enders))
+		for j, e := range enders {
+			wg.Go(func() {
+				room <- struct{}{}
+				defer func() { <-room }()
+				verdicts[i][j] = compare(t, e, s)
+			})
+		}
+	}
+	wg.Wait()
+	for i, s := range servers {
+		for j, e := range enders {
+			if strings.HasPrefix(verdicts[i][j], "differs") {
+				// Perhaps it was the crowd: again, alone.
+				verdicts[i][j] = compare(t, e, s)
+			}
+			if strings.HasPrefix(verdicts[i][j], "differs") {
+				t.Errorf("%s, ended by %s: %s", s.name, e.name, verdicts[i][j])
+			}
+		}
+	}
+	report(t, servers, verdicts)
+}
+
+// compare plays a client against a server with and without the wrapper, and
+// says how the wrapper did in a word or two; in more, if it did badly.
+func compare(t *testing.T, e ender, s subject) string {
+	var d, w outcome
+	var wg sync.WaitGroup
+	wg.Go(func() { d = e.end(t, direct, s) })
+	wg.Go(func() { w = e.end(t, wrapped, s) })
+	wg.Wait()
+	sooner, cleaner := w.step < d.step, len(w.left) < len(d.left)
+	same := w.how == d.how || sooner ||
+		e.races() && (w.how == "exit status 0" || w.how == "signal: terminated")
+	name := func(o outcome) string {
+		if o.step < 0 {
+			return "itself"
+		}
+		return e.steps[o.step].name
+	}
+	switch {
+	case !bytes.Equal(d.out, w.out):
+		return "differs: its bytes: " + difference(d.out, w.out)
+	case w.step > d.step && !e.races():
+		return fmt.Sprintf("differs: %q by %s, without the wrapper %q by %s", w.how, name(w), d.how, name(d))
+	case !same:
+		return fmt.Sprintf("differs: %q, without the wrapper %q", w.how, d.how)
+	case len(w.left) > len(d.left):
+		return fmt.Sprintf("differs: left %q, without the wrapper %q", w.left, d.left)
+	case sooner && cleaner:
+		return "sooner, cleaner"
+	case sooner:
+		return "sooner"
+	case cleaner:
+		return "cleaner"
+	}
+	return "same"
+}

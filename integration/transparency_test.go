@@ -1,0 +1,76 @@
+//go:build unix
+
+package integration
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// transparencyHead begins docs/TRANSPARENCY.md; the table follows.
+const transparencyHead = `# What a client notices
+
+Nothing, but for the log. Below, every way in which clients end their servers
+meets every way in which servers answer that, each with and without the
+wrapper. The table is written by the test that does it, from what it saw
+(` + "`UPDATE_DOCS=1 go test -run TestTransparency ./integration`" + `, on Linux); in every
+other run that test holds the table to be true.
+
+- same: the same bytes on stdout, the same exit status or signal, at the same
+  step of the client's, and no process left that is not left without the
+  wrapper.
+- sooner: the same, but gone a step earlier than without the wrapper: it kills
+  a server 1.5 s after it was told to end it, before the client has to.
+- cleaner: the same, but without the wrapper processes stay behind, and with it
+  none or fewer.
+
+The clients, and what they do until the server is gone:
+
+`
+
+// report writes the table, or holds the one that is there to be true.
+func report(t *testing.T, servers []subject, verdicts [][]string) {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString(transparencyHead)
+	for _, e := range enders {
+		var steps []string
+		for i, s := range e.steps {
+			text := s.name
+			if i < len(e.steps)-1 && s.wait > 0 {
+				text += ", " + s.wait.String()
+			}
+			steps = append(steps, text)
+		}
+		b.WriteString("- " + e.name + ": " + strings.Join(steps, "; ") + "\n")
+	}
+	b.WriteString("\n| server |")
+	for _, e := range enders {
+		b.WriteString(" " + e.name + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(enders)) + "\n")
+	for i, s := range servers {
+		b.WriteString("| " + s.name + " | " + strings.Join(verdicts[i], " | ") + " |\n")
+	}
+
+	file := filepath.Join("..", "docs", "TRANSPARENCY.md")
+	if os.Getenv("UPDATE_DOCS") != "" && !t.Failed() {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: make it with UPDATE_DOCS=1", err)
+	}
+	if d := difference(have, b.Bytes()); d != "" {
+		t.Errorf("%s is not what was seen: %s", file, d)
+	}
+}
