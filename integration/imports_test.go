@@ -22,6 +22,7 @@ var floors = map[string]int{
 	"/internal/demo":    4, // handed to cli by main, so that cli does not link mcp-go
 	"/internal/early":   4,
 	"/internal/front":   3, // wrapping without a flag parser, for cli and early
+	"/internal/install": 3,
 	"/wrap":             2,
 	"/sign":             1,
 	"/chain":            1,
@@ -33,9 +34,12 @@ var floors = map[string]int{
 // owners are the only packages that may import a module, in their tests too.
 // mcp-go encodes messages anew, so it must not come near the pipe.
 var owners = map[string]string{
-	"github.com/gowebpki/jcs":     "/internal/canon",
-	"github.com/urfave/cli":       "/internal/cli",
-	"github.com/mark3labs/mcp-go": "/internal/demo",
+	"github.com/gowebpki/jcs":      "/internal/canon",
+	"github.com/urfave/cli":        "/internal/cli",
+	"github.com/mark3labs/mcp-go":  "/internal/demo",
+	"github.com/tailscale/hujson":  "/internal/install",
+	"github.com/pelletier/go-toml": "/internal/install",
+	"go.yaml.in/yaml":              "/internal/install",
 }
 
 // A listed is what `go list` says of a package.

@@ -1,0 +1,259 @@
+package install
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// A Wrapper is what is put in front of servers.
+type Wrapper struct {
+	Path  string   // of signet-wrap, absolute
+	Flags []string // before the "--"
+}
+
+// An edit puts text in the place of the body's bytes from start to end.
+type edit struct {
+	start, end int
+	text       []byte
+}
+
+// Wrap returns the document with w in front of the entries that pick chooses
+// out of those that are neither wrapped nor have a Reason, and these entries.
+// The document itself stays as it is. An error means that the result cannot be
+// proved right, and that the file is to be edited by hand.
+func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, error) {
+	var edits []edit
+	var chosen []*Entry
+	want, err := d.again()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, e := range d.Entries {
+		if e.Wrapped || e.Reason != "" || !pick(e) {
+			continue
+		}
+		chosen = append(chosen, e)
+		edits = append(edits, d.wrap(e, w)...)
+		want.Entries[i].becomeWrapped(w)
+	}
+	if len(chosen) == 0 {
+		return d.data, nil, nil
+	}
+	out, err := d.splice(edits, want)
+	if err != nil {
+		return nil, chosen, err
+	}
+	// The way back must lead here.
+	wrapped, err := Parse(out, d.format, d.pointers)
+	if err != nil {
+		return nil, chosen, err
+	}
+	ids := make(map[string]bool)
+	for _, e := range chosen {
+		ids[e.id()] = true
+	}
+	back, undone, err := wrapped.Unwrap(func(e *Entry) bool { return ids[e.id()] })
+	if err != nil || len(undone) != len(chosen) || !bytes.Equal(back, d.data) {
+		return nil, chosen, errors.Join(errors.New("taking the wrapper away again would not give the same bytes"), err)
+	}
+	return out, chosen, nil
+}
+
+// Unwrap is Wrap's way back, for the wrapped entries that pick chooses. It
+// knows entries that were wrapped by hand, too.
+func (d *Document) Unwrap(pick func(*Entry) bool) ([]byte, []*Entry, error) {
+	var edits []edit
+	var chosen []*Entry
+	want, err := d.again()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, e := range d.Entries {
+		if !e.Wrapped || e.Reason != "" || !pick(e) {
+			continue
+		}
+		chosen = append(chosen, e)
+		ed, made := d.unwrap(e)
+		edits = append(edits, ed...)
+		want.Entries[i].becomePlain(made)
+	}
+	if len(chosen) == 0 {
+		return d.data, nil, nil
+	}
+	out, err := d.splice(edits, want)
+	return out, chosen, err
+}
+
+// again is a second reading, to be changed into what an edit is to bring about.
+func (d *Document) again() (*Document, error) { return Parse(d.data, d.format, d.pointers) }
+
+// splice carries out the edits and proves that the result reads as want.
+func (d *Document) splice(edits []edit, want *Document) ([]byte, error) {
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	out := bytes.Clone(d.data[:len(d.data)-len(d.body)])
+	at := 0
+	for _, e := range edits {
+		if e.start < at || e.end < e.start || e.end > len(d.body) {
+			return nil, errors.New("two edits would touch the same bytes")
+		}
+		out = append(append(out, d.body[at:e.start]...), e.text...)
+		at = e.end
+	}
+	out = append(out, d.body[at:]...)
+	got, err := Parse(out, d.format, d.pointers)
+	if err != nil {
+		return nil, fmt.Errorf("the edit would not be readable: %w", err)
+	}
+	if !got.root.equal(want.root) {
+		return nil, errors.New("the edit would change more than the command")
+	}
+	return out, nil
+}
+
+// literals are the strings as literals of all three formats: those of JSON,
+// of which TOML's basic and YAML's double-quoted strings are supersets.
+func literals(s ...string) [][]byte {
+	var out [][]byte
+	for _, s := range s {
+		out = append(out, canon.AppendString(nil, s))
+	}
+	return out
+}
+
+// ahead are the arguments before the old command.
+func (w Wrapper) ahead() []string { return append(slices.Clone(w.Flags), "--") }
+
+func (d *Document) wrap(e *Entry, w Wrapper) []edit {
+	if e.command.kind == list {
+		return []edit{d.prepend(e.command, literals(append([]string{w.Path}, w.ahead()...)...))}
+	}
+	old := d.raw(e.command)
+	command := edit{e.command.start, e.command.end, literals(w.Path)[0]}
+	tokens := append(literals(w.ahead()...), old)
+	if e.args == nil {
+		made := d.madeArgs(e, tokens, d.newline(e.command.end))
+		return []edit{command, {e.command.end, e.command.end, made}}
+	}
+	return []edit{command, d.prepend(e.args, tokens)}
+}
+
+// prepend puts tokens before the first element of a list.
+func (d *Document) prepend(l *node, tokens [][]byte) edit {
+	between := ", "
+	if !l.flow {
+		between = d.newline(l.elems[0].start) + l.dash
+	}
+	text := bytes.Join(tokens, []byte(between))
+	if len(l.elems) == 0 {
+		return edit{l.start + 1, l.start + 1, text}
+	}
+	at := l.elems[0].start
+	return edit{at, at, append(text, between...)}
+}
+
+// madeArgs is the member that is made where there is none, behind the command.
+// It has no space in its list: see the package's comment.
+func (d *Document) madeArgs(e *Entry, tokens [][]byte, newline string) []byte {
+	m := e.holder.member(e.cmdName)
+	before, name := ",", e.argsName
+	if d.format != JSON && !e.holder.flow {
+		before = newline
+	}
+	switch d.format {
+	case JSON:
+		name = `"` + name + `":`
+	case TOML:
+		name = m.prefix + name + "="
+	case YAML:
+		name += ": "
+		if !e.holder.flow {
+			line := bytes.LastIndexByte(d.body[:m.key], '\n') + 1
+			before += strings.Repeat(" ", len([]rune(string(d.body[line:m.key]))))
+		}
+	}
+	return fmt.Appendf(nil, "%s%s[%s]", before, name, bytes.Join(tokens, []byte(",")))
+}
+
+// newline is how the line ends on which at is.
+func (d *Document) newline(at int) string {
+	if i := bytes.IndexByte(d.body[at:], '\n'); i > 0 && d.body[at+i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// unwrap says also whether the args were made by wrap, and go with it.
+func (d *Document) unwrap(e *Entry) (edits []edit, made bool) {
+	elems := e.args.elems
+	first := elems[0].start
+	if e.command.kind == list {
+		return []edit{{first, elems[e.old].start, nil}}, false
+	}
+	old := elems[e.old]
+	command := edit{e.command.start, e.command.end, d.raw(old)}
+	if e.old+1 < len(elems) {
+		return []edit{command, {first, elems[e.old+1].start, nil}}, false
+	}
+	tokens := append(literals(Wrapper{Flags: e.Flags}.ahead()...), d.raw(old))
+	for _, newline := range []string{"\n", "\r\n"} {
+		if m := d.madeArgs(e, tokens, newline); bytes.HasPrefix(d.body[e.command.end:], m) {
+			return []edit{command, {e.command.end, e.command.end + len(m), nil}}, true
+		}
+	}
+	if e.args.flow {
+		return []edit{command, {first, old.end, nil}}, false
+	}
+	// By hand: a list on lines of its own cannot be empty.
+	return []edit{command, {first - len(strings.TrimLeft(e.args.dash, " ")), old.end, []byte("[]")}}, false
+}
+
+// becomeWrapped changes the entry's values, not its bytes.
+func (e *Entry) becomeWrapped(w Wrapper) {
+	var ahead []*node
+	say := func(s string) { ahead = append(ahead, &node{kind: text, value: s}) }
+	if e.command.kind == list {
+		say(w.Path)
+	}
+	for _, s := range w.ahead() {
+		say(s)
+	}
+	if e.command.kind == list {
+		e.command.elems = append(ahead, e.command.elems...)
+		return
+	}
+	say(e.command.value)
+	e.command.value = w.Path
+	if e.args == nil {
+		i := slices.IndexFunc(e.holder.members, func(m member) bool { return m.name == e.cmdName })
+		e.args = &node{kind: list}
+		e.holder.members = slices.Insert(e.holder.members, i+1, member{name: e.argsName, value: e.args})
+	}
+	e.args.elems = append(ahead, e.args.elems...)
+}
+
+func (e *Entry) becomePlain(made bool) {
+	if e.command.kind == list {
+		e.command.elems = e.command.elems[e.old:]
+		return
+	}
+	e.command.value = e.args.elems[e.old].value
+	e.args.elems = e.args.elems[e.old+1:]
+	if made {
+		e.holder.members = slices.DeleteFunc(e.holder.members, func(m member) bool { return m.name == e.argsName })
+	}
+}
+
+// ByHand is the edit that puts w in front of e, for a person to make.
+func (e *Entry) ByHand(w Wrapper) string {
+	join := func(s ...string) string { return string(bytes.Join(literals(s...), []byte(", "))) }
+	args := join(append(append(w.ahead(), e.Command), e.Args...)...)
+	if e.command != nil && e.command.kind == list {
+		return fmt.Sprintf("%s: [%s, %s]", e.cmdName, join(w.Path), args)
+	}
+	return fmt.Sprintf("%s: %s, %s: [%s]", e.cmdName, join(w.Path), e.argsName, args)
+}

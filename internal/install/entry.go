@@ -1,0 +1,235 @@
+package install
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Pointer is the way to a map (or list) of servers: names of members, "*" for
+// any.
+type Pointer []string
+
+// An Entry is a server in a configuration.
+type Entry struct {
+	Name     string
+	Scope    string   // what "*" of the pointer stands for: Claude Code's project
+	Command  string   // as the file has it; of a wrapped one the old command
+	Args     []string // as the file has them; of a wrapped one the old ones
+	Wrapped  bool     // signet-wrap stands in front of it
+	Wrapper  string   // path of signet-wrap, if wrapped
+	Flags    []string // of signet-wrap, before the "--"
+	Env      map[string]string
+	Remote   bool
+	Disabled bool
+	// Why it is not to be wrapped (or unwrapped), for a person; "" if it is.
+	Reason string
+
+	holder   *node // the table with command and args
+	command  *node // text, or the list of opencode
+	args     *node // nil if there is none
+	argsName string
+	cmdName  string
+	old      int // wrapped: index of the old command in the list of arguments
+}
+
+// id tells the entries of a file apart.
+func (e *Entry) id() string { return e.Scope + "\x00" + e.Name }
+
+// find lists the entries at the pointers.
+func (d *Document) find() {
+	for _, p := range d.pointers {
+		d.walk(d.root, p, nil, "", d.root.shared)
+	}
+}
+
+func (d *Document) walk(n *node, p Pointer, way []string, scope string, shared bool) {
+	if n == nil {
+		return
+	}
+	shared = shared || n.shared
+	if len(p) > 0 {
+		for _, m := range n.members {
+			switch {
+			case p[0] == "*":
+				d.walk(m.value, p[1:], append(way, "*"), m.name, shared)
+			case p[0] == m.name:
+				d.walk(m.value, p[1:], append(way, m.name), scope, shared)
+			}
+		}
+		return
+	}
+	add := func(name string, v *node) {
+		e := read(v)
+		e.Name, e.Scope = name, scope
+		if e.Reason == "" && (shared || v.anyShared()) {
+			e.Reason = "it has YAML anchors or aliases, which other places may share"
+		}
+		d.Entries = append(d.Entries, e)
+	}
+	for _, m := range n.members {
+		// opencode 2 has its servers in mcp.servers, version 1 in mcp.
+		deeper := slices.ContainsFunc(d.pointers, func(q Pointer) bool {
+			return slices.Equal(q, append(slices.Clone(way), m.name))
+		})
+		if !deeper || m.value.get("command") != nil {
+			add(m.name, m.value)
+		}
+	}
+	for _, v := range n.elems { // Continue
+		add(v.get("name").says(), v)
+	}
+}
+
+// read makes an entry of what a client has for a server.
+func read(n *node) *Entry {
+	e := &Entry{
+		holder:   n,
+		Disabled: n.get("disabled").is("true") || n.get("enabled").is("false"),
+	}
+	e.readEnv()
+	kind := n.get("type").says()
+	e.cmdName, e.argsName = "command", "args"
+	e.command = n.get("command")
+	if e.command == nil && n.get("cmd") != nil { // Goose
+		e.cmdName, e.command = "cmd", n.get("cmd")
+	}
+	if e.command != nil && e.command.kind == table { // Zed, until 2025
+		e.holder, e.cmdName = e.command, "path"
+		e.command = e.holder.get("path")
+	}
+	switch {
+	case n.kind != table:
+		e.Reason = "it is not a server"
+	case isRemote(n, kind, e.command != nil):
+		e.Remote, e.Reason = true, "remote: there is no process to stand in front of"
+	case e.command == nil && n.get("source").says() == "extension":
+		e.Reason = "it belongs to an extension, which starts it"
+	case e.command == nil && slices.Contains([]string{"builtin", "platform", "frontend", "inline_python"}, kind):
+		e.Reason = "it is built into the client"
+	case e.command == nil:
+		e.Reason = "it has no command"
+	case n.get("sandboxEnabled").is("true") || n.get("sandbox") != nil && !n.get("sandbox").is("false"):
+		e.Reason = "it runs in a sandbox, from which the log cannot be written"
+	case e.command.kind == list:
+		e.readList()
+	case e.command.kind != text || e.command.value == "":
+		e.Reason = "its command is not text"
+	default:
+		e.readPair()
+	}
+	return e
+}
+
+func isRemote(n *node, kind string, hasCommand bool) bool {
+	if slices.Contains([]string{"http", "sse", "streamable-http", "streamable_http", "streamableHttp", "remote", "ws"}, kind) {
+		return true
+	}
+	for _, name := range []string{"url", "serverUrl", "httpUrl", "uri"} {
+		if n.get(name) != nil && !hasCommand {
+			return true
+		}
+	}
+	return false
+}
+
+// envNames are the members that hold a server's environment, and headerNames
+// those of HTTP: what is in them may be secret.
+var (
+	envNames    = []string{"env", "envs", "environment"}
+	headerNames = []string{"headers", "http_headers", "httpHeaders"}
+)
+
+func (e *Entry) readEnv() {
+	for _, name := range envNames {
+		if env := e.holder.get(name); env != nil {
+			e.Env = make(map[string]string)
+			for _, m := range env.members {
+				e.Env[m.name] = m.value.says()
+			}
+		}
+	}
+}
+
+// readPair reads a command with its args beside it.
+func (e *Entry) readPair() {
+	e.Command, e.args = e.command.value, e.holder.get(e.argsName)
+	if e.args != nil && e.args.kind != list {
+		e.Reason = "its args are not a list"
+		return
+	}
+	var elems []*node
+	if e.args != nil {
+		elems = e.args.elems
+	}
+	if isWrapper(e.Command) {
+		e.readWrapped(e.Command, elems, 0)
+		return
+	}
+	e.Args = values(elems)
+	switch {
+	case e.command.end < 0:
+		e.Reason = "its command is written in a way that is not to be cut"
+	case len(elems) > 0 && !e.args.cuttable():
+		e.Reason = "its args are written in a way that is not to be cut"
+	}
+}
+
+// readList reads a command that is a list with its arguments.
+func (e *Entry) readList() {
+	e.args = e.command
+	elems := e.command.elems
+	if len(elems) == 0 || elems[0].says() == "" {
+		e.Reason = "its command is empty"
+		return
+	}
+	e.Command = elems[0].value
+	if isWrapper(e.Command) {
+		e.readWrapped(e.Command, elems, 1)
+		return
+	}
+	e.Args = values(elems[1:])
+	if !e.command.cuttable() {
+		e.Reason = "its command is written in a way that is not to be cut"
+	}
+}
+
+// readWrapped reads the arguments of signet-wrap, which begin at index from.
+func (e *Entry) readWrapped(wrapper string, elems []*node, from int) {
+	all := values(elems)
+	i := slices.Index(all, "--")
+	switch {
+	case i >= from && i+1 < len(all) && (i == from || strings.HasPrefix(all[from], "-")):
+	default:
+		e.Command, e.Args = wrapper, all[min(from, len(all)):]
+		e.Reason = "it runs signet-wrap, but not in front of a server"
+		return
+	}
+	e.Wrapped, e.Wrapper, e.Flags, e.old = true, wrapper, all[from:i], i+1
+	e.Command, e.Args = all[i+1], all[i+2:]
+	if !e.args.cuttable() || elems[e.old].kind != text || elems[e.old].end < 0 || e.command.end < 0 && from == 0 {
+		e.Reason = "it is written in a way that is not to be cut"
+	}
+}
+
+// cuttable says whether something can be put before the list's first element.
+func (n *node) cuttable() bool {
+	if len(n.elems) == 0 {
+		return n.flow && n.start >= 0
+	}
+	return (n.flow || n.dash != "") && n.elems[0].start >= 0
+}
+
+func values(elems []*node) []string {
+	var out []string
+	for _, e := range elems {
+		out = append(out, e.value)
+	}
+	return out
+}
+
+// isWrapper says whether command is signet-wrap, wherever it is. The file may
+// have come from another system, hence both slashes.
+func isWrapper(command string) bool {
+	base := command[strings.LastIndexAny(command, `/\`)+1:]
+	return base == "signet-wrap" || strings.EqualFold(base, "signet-wrap.exe")
+}
