@@ -62,7 +62,7 @@ func (g *gate) place(line []byte, params value, c *call) {
 	meta, ok := params.member("_meta")
 	if !ok {
 		c.insertAt = params.end - 1
-		c.before, c.after = comma(params)+`"_meta":{`+quoted(g.metaKey)+":", "}"
+		c.before, c.after = comma(params)+`"_meta":{`+g.named, "}"
 		return
 	}
 	if meta.kind != '{' {
@@ -84,7 +84,7 @@ func (g *gate) place(line []byte, params value, c *call) {
 		return
 	}
 	c.insertAt = meta.end - 1
-	c.before = comma(meta) + quoted(g.metaKey) + ":"
+	c.before = comma(meta) + g.named
 }
 
 func comma(object value) string {

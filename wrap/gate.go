@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,13 +25,14 @@ import (
 // A gate is used by one goroutine.
 type gate struct {
 	metaKey   string   // the member of _meta that carries a receipt
+	named     string   // metaKey as JSON, with a colon
 	metaNames []string // the members of _meta that matter
 	parser    parser
 	tail      []byte // the end of what has passed, if a line may go on with it
 }
 
 func newGate(metaKey string) *gate {
-	g := &gate{metaKey: metaKey, metaNames: []string{metaKey, "traceparent", metaClient, metaProtocol}}
+	g := &gate{metaKey: metaKey, named: quoted(metaKey) + ":", metaNames: []string{metaKey, "traceparent", metaClient, metaProtocol}}
 	g.parser.keep = g.keep
 	return g
 }
@@ -79,9 +81,11 @@ func (g *gate) judge(line []byte) verdict {
 		// A newline can stand here only in a frame.
 		return unreadable(line, codeInvalid, "a line end stands inside the message")
 	}
-	if _, found := shortest(body); found {
-		// A quote may be among them, for whoever decodes before reading.
-		return unreadable(line, codeInvalid, "it has characters in more bytes than UTF-8 allows")
+	if !utf8.Valid(body) {
+		if _, found := shortest(body); found {
+			// A quote may be among them, for whoever decodes before reading.
+			return unreadable(line, codeInvalid, "it has characters in more bytes than UTF-8 allows")
+		}
 	}
 	// Some servers drop a byte order mark before they read.
 	start := 0

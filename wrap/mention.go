@@ -13,26 +13,26 @@ func mentionsCall(line []byte) bool {
 	if bytes.Contains(line, callBytes) {
 		return true
 	}
-	if bytes.IndexByte(line, 0) >= 0 {
+	nul := bytes.IndexByte(line, 0) >= 0
+	if nul {
 		// Without them UTF-16 and UTF-32 read as ASCII, and so do their escapes.
 		// Python's json and .NET's StreamReader know them by themselves.
 		line = bytes.ReplaceAll(line, []byte{0}, nil)
 	}
-	if !utf8.Valid(line) {
-		// Some decoders leave out what is no character, some read on.
-		short, _ := shortest(line)
-		return mentionsDecoded(bytes.ToValidUTF8(bytes.ReplaceAll(short, []byte{0}, nil), nil)) || mentionsDecoded(bytes.ToValidUTF8(line, nil))
+	if utf8.Valid(line) {
+		return (nul || bytes.IndexByte(line, '\\') >= 0) && spellsCall(line)
 	}
-	return mentionsDecoded(line)
+	// Some decoders leave out what is no character, some read on.
+	short, _ := shortest(line)
+	short = bytes.ReplaceAll(short, []byte{0}, nil)
+	return spellsCall(bytes.ToValidUTF8(short, nil)) || spellsCall(bytes.ToValidUTF8(line, nil))
 }
 
 var callBytes = []byte(toolsCall)
 
-// mentionsDecoded is mentionsCall for UTF-8: it reads escapes.
-func mentionsDecoded(line []byte) bool {
-	if bytes.IndexByte(line, '\\') < 0 {
-		return bytes.Contains(line, callBytes)
-	}
+// spellsCall says whether "tools/call" stands in line, which is UTF-8, in
+// whatever escapes.
+func spellsCall(line []byte) bool {
 	// matched counts how much of "tools/call" the last characters have spelled.
 	// It has one t only, so a mismatch goes back to the start.
 	matched := 0

@@ -196,6 +196,9 @@ func (p *parser) object(at depth) (value, error) {
 		if p.keep != nil && len(v.members) == maxParts {
 			return value{}, errTooMany
 		}
+		if v.members == nil {
+			v.members = make([]member, 0, 4) // most have four
+		}
 		v.members = append(v.members, m)
 	}
 	_, err := p.dec.ReadToken()
