@@ -12,10 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/keys"
-	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // crashCalls are the system calls on files. The question marks are for those
@@ -250,57 +246,4 @@ func needStrace(t *testing.T) string {
 		missing(t, "this test needs strace: %v", err)
 	}
 	return strace
-}
-
-// newest is the path of the newest day file.
-func (h home) newest(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.audit(), "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("there is no log", err)
-	}
-	return slices.Max(files)
-}
-
-// signer makes the home's key, if there is none, and takes it.
-func (h home) signer(t *testing.T) *sign.Signer {
-	t.Helper()
-	store := keys.Store{Dir: filepath.Join(h.dir, ".signet", "keys")}
-	key, err := store.Load("default", nil)
-	if err != nil {
-		if _, err = store.Generate("default", "", nil); err == nil {
-			key, err = store.Load("default", nil)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := sign.NewSigner(key, key.Name, key.Owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer
-}
-
-// fill appends n records as of some time to the log.
-func (h home) fill(t *testing.T, n int, at time.Time) {
-	t.Helper()
-	signer := h.signer(t)
-	log := chain.New(h.audit(), chain.Options{NoSync: true, Now: func() time.Time { return at }})
-	defer log.Close()
-	for range n {
-		draft, err := signer.Prepare(sign.Action{Tool: "t", Target: "mcp://t", Arguments: []byte(`{}`)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := log.Append(1, func(_ int, now time.Time) ([]byte, error) {
-			r, err := draft.Sign(now)
-			if err != nil {
-				return nil, err
-			}
-			return r.Record, nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

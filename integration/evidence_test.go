@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -31,9 +34,13 @@ func (l ledger) server() []string {
 	return []string{"sh", "-c", `exec tee -a /dev/fd/3 3>&1 >>"$0"`, string(l)}
 }
 
-// numbered is a call with an id and an argument that say which one it is.
-func numbered(n int) string {
-	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t","arguments":{"n":%d}}}`+"\n", n, n)
+// numbered is a call with an id that says which one it is.
+func numbered(n int) string { return long(n, 0) }
+
+// long is numbered with an argument of so many bytes.
+func long(n, size int) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t","arguments":{"n":%d,"x":"%s"}}}`+"\n",
+		n, n, strings.Repeat("x", size))
 }
 
 // A forwarded call is one that reached a server.
@@ -54,13 +61,16 @@ func (l ledger) calls(t testing.TB) []forwarded {
 	for line := range bytes.Lines(text) {
 		var m struct {
 			ID     json.RawMessage
+			Method string
 			Params struct {
 				Meta struct {
 					Signet struct{ ID string } `json:"_signet"`
 				} `json:"_meta"`
 			}
 		}
-		if err := json.Unmarshal(line, &m); err == nil {
+		if err := json.Unmarshal(line, &m); err == nil && m.Method != "tools/call" {
+			continue
+		} else if err == nil {
 			all = append(all, forwarded{string(m.ID), m.Params.Meta.Signet.ID})
 		} else if bytes.HasSuffix(line, []byte("\n")) {
 			t.Errorf("the server received %q", head(line))
@@ -220,5 +230,58 @@ func (h home) complete(t *testing.T, ledgers ...ledger) {
 	}
 	if status, out := h.verdict(t); status != 0 && status != 3 {
 		t.Errorf("verify --chain: exit status %d\n%s", status, out)
+	}
+}
+
+// newest is the path of the newest day file.
+func (h home) newest(t testing.TB) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(h.audit(), "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("there is no log", err)
+	}
+	return slices.Max(files)
+}
+
+// signer makes the home's key, if there is none, and takes it.
+func (h home) signer(t testing.TB) *sign.Signer {
+	t.Helper()
+	store := keys.Store{Dir: filepath.Join(h.dir, ".signet", "keys")}
+	key, err := store.Load("default", nil)
+	if err != nil {
+		if _, err = store.Generate("default", "", nil); err == nil {
+			key, err = store.Load("default", nil)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := sign.NewSigner(key, key.Name, key.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// fill appends n records as of some time to the log.
+func (h home) fill(t testing.TB, n int, at time.Time) {
+	t.Helper()
+	signer := h.signer(t)
+	log := chain.New(h.audit(), chain.Options{NoSync: true, Now: func() time.Time { return at }})
+	defer log.Close()
+	for range n {
+		draft, err := signer.Prepare(sign.Action{Tool: "t", Target: "mcp://t", Arguments: []byte(`{}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Append(1, func(_ int, now time.Time) ([]byte, error) {
+			r, err := draft.Sign(now)
+			if err != nil {
+				return nil, err
+			}
+			return r.Record, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

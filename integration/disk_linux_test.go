@@ -1,0 +1,96 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	troubles = append(troubles,
+		trouble{name: "read-only folder", first: true, begin: readOnly},
+		trouble{name: "full disk", mount: smallDisk, begin: fullDisk},
+		trouble{name: "no file handles", first: true, begin: noHandles})
+}
+
+// readOnly makes the log's folder read-only: for root, who may write anyway,
+// with a read-only file system in its place.
+func readOnly(t *testing.T, h home, _ *proc) func() {
+	t.Helper()
+	must(t, os.MkdirAll(h.audit(), 0o700))
+	if os.Getuid() != 0 {
+		must(t, os.Chmod(h.audit(), 0o500))
+		return func() { must(t, os.Chmod(h.audit(), 0o700)) }
+	}
+	must(t, syscall.Mount("tmpfs", h.audit(), "tmpfs", syscall.MS_RDONLY, ""))
+	t.Cleanup(func() { syscall.Unmount(h.audit(), 0) })
+	return func() { must(t, syscall.Unmount(h.audit(), 0)) }
+}
+
+// smallDisk gives the home a disk of its own. Who may not mount takes one that
+// is there already and small, or has to do without.
+func smallDisk(t *testing.T, h home) {
+	t.Helper()
+	dir := filepath.Join(h.dir, ".signet")
+	must(t, os.Mkdir(dir, 0o700))
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
+		missing(t, "mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// fullDisk fills the home's disk to the last byte.
+func fullDisk(t *testing.T, h home, _ *proc) func() {
+	t.Helper()
+	filler := filepath.Join(h.dir, ".signet", "filler")
+	f, err := os.Create(filler)
+	must(t, err)
+	defer f.Close()
+	for size := 64 << 10; size > 0; size /= 2 {
+		for {
+			if _, err := f.Write(make([]byte, size)); err != nil {
+				break
+			}
+		}
+	}
+	return func() { must(t, os.Remove(filler)) }
+}
+
+// noHandles takes the right to open files from the running wrapper.
+func noHandles(t *testing.T, _ home, p *proc) func() {
+	t.Helper()
+	for end := time.Now().Add(patience); len(p.family()) < 3 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		// The server and the guard are still being started.
+	}
+	var old unix.Rlimit
+	must(t, unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &old))
+	must(t, unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}, nil))
+	return func() { must(t, unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_NOFILE, &old, nil)) }
+}
+
+// TestFewHandles: a process that may open only so many files answers its calls,
+// or does not start at all. None is forwarded that is not recorded.
+func TestFewHandles(t *testing.T) {
+	t.Parallel()
+	seen := map[answer]int{}
+	for limit := 3; limit < 24; limit++ {
+		h, l := newHome(t), newLedger(t)
+		handles := strconv.Itoa(limit)
+		p := start(t, h.dir, append([]string{"prlimit", "--nofile=" + handles + ":" + handles}, wrapped.argv(t, nil, l.server()...)...))
+		for n := 1; n <= 2; n++ {
+			seen[p.ask(numbered(n))]++
+		}
+		p.end()
+		p.rest()
+		p.settled()
+		h.complete(t, l)
+	}
+	if len(seen) < 3 {
+		t.Errorf("these were all the answers: %v", seen)
+	}
+}
