@@ -26,7 +26,7 @@ func (h *hiccups) Read(p []byte) (int, error) {
 
 func (h *hiccups) Close() error { return nil }
 
-func TestReadingNothingIsNotTheEnd(t *testing.T) {
+func TestWindowsReadingNothingIsNotTheEnd(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestReadingNothingIsNotTheEnd(t *testing.T) {
 }
 
 // Wine 8 loses writes of no bytes, so that this test can fail on Windows only.
-func TestWritingNothingIsNotTheEnd(t *testing.T) {
+func TestWindowsWritingNothingIsNotTheEnd(t *testing.T) {
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestWritingNothingIsNotTheEnd(t *testing.T) {
 	}
 }
 
-func TestEndOfFileIsTheEnd(t *testing.T) {
+func TestWindowsEndOfFileIsTheEnd(t *testing.T) {
 	path := filepath.Join(files(t, "empty"), "empty")
 	f, err := os.Open(path)
 	if err != nil {

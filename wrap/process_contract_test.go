@@ -22,6 +22,7 @@ import (
 )
 
 // What every platform's process code owes the rest, whatever it is made of.
+// (The names begin with TestProcess: integration/wine_linux_test.go runs them.)
 // The wrapper and the servers are this test binary, started again as
 // `wrap.test part NAME ARG…`: real processes, real pipes, and a wrapper that
 // may be killed.
@@ -173,7 +174,7 @@ func ended(t *testing.T, cmd *exec.Cmd, stdin string) (stdout, stderr string, co
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-func TestServerGetsAndGivesEveryByte(t *testing.T) {
+func TestProcessRelaysEveryByte(t *testing.T) {
 	in := "{\"a\": 1}\r\n\n\xff\xfe junk\nno newline at the end"
 	out, errs, code := ended(t, wrapping(t, part(t, "echo")...), in)
 	if out != in || errs != "" || code != 0 {
@@ -181,14 +182,14 @@ func TestServerGetsAndGivesEveryByte(t *testing.T) {
 	}
 }
 
-func TestEndOfInputReachesServerWhichMayStillSpeak(t *testing.T) {
+func TestProcessSeesEndOfInputAndMayStillSpeak(t *testing.T) {
 	out, errs, code := ended(t, wrapping(t, part(t, "goodbye")...), "12345\n")
 	if strings.TrimSpace(out) != "goodbye after 6 bytes" || errs != "" || code != 3 {
 		t.Errorf("stdout %q, stderr %q, exit %d", out, errs, code)
 	}
 }
 
-func TestOutputIsDrainedAfterExit(t *testing.T) {
+func TestProcessOutputIsDrained(t *testing.T) {
 	for range 5 {
 		out, _, code := ended(t, wrapping(t, part(t, "flood", "200000")...), "")
 		if len(out) != 200000 || code != 0 {
@@ -201,7 +202,7 @@ func TestOutputIsDrainedAfterExit(t *testing.T) {
 	}
 }
 
-func TestChildThatHoldsStdoutHoldsNobodyUp(t *testing.T) {
+func TestProcessChildThatHoldsStdoutHoldsNobodyUp(t *testing.T) {
 	// Long after what the wrapper waits for (drainSilence).
 	out, _, code := ended(t, wrapping(t, part(t, "heir", "3s")...), "")
 	if out != "" || code != 5 {
@@ -209,7 +210,7 @@ func TestChildThatHoldsStdoutHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-func TestExitCodeIsTheServers(t *testing.T) {
+func TestProcessExitCode(t *testing.T) {
 	for _, want := range append([]int{0, 1, 7, 125, 127, 255}, platformExitCodes...) {
 		_, errs, code := ended(t, wrapping(t, part(t, "exit", strconv.Itoa(want))...), "")
 		if code != want || errs != "" {
@@ -218,7 +219,7 @@ func TestExitCodeIsTheServers(t *testing.T) {
 	}
 }
 
-func TestEnvironmentArrivesWithoutOurSecrets(t *testing.T) {
+func TestProcessEnvironment(t *testing.T) {
 	cmd := wrapping(t, part(t, "env")...)
 	cmd.Env = append(os.Environ(), "SIGNET_PASSPHRASE=hush", "GITHUB_TOKEN=theirs", "SIGNET_HOME=somewhere", "EMPTY=")
 	out, _, code := ended(t, cmd, "")
@@ -240,7 +241,7 @@ func TestEnvironmentArrivesWithoutOurSecrets(t *testing.T) {
 	}
 }
 
-func TestArgumentsArriveAsTheyAre(t *testing.T) {
+func TestProcessArguments(t *testing.T) {
 	args := []string{"", "a b", `c"d`, `e\`, `f\"`, "%PATH%", "$HOME", "*", "--", "é", "a\tb"}
 	out, _, _ := ended(t, wrapping(t, part(t, "args", args...)...), "")
 	var want strings.Builder
@@ -252,7 +253,7 @@ func TestArgumentsArriveAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestStartErrors(t *testing.T) {
+func TestProcessStartErrors(t *testing.T) {
 	dir := tempDir(t)
 	plain := filepath.Join(dir, "plain.txt")
 	if err := os.WriteFile(plain, []byte("not a program\n"), 0o644); err != nil {
@@ -354,7 +355,7 @@ func (h *held) rest(t *testing.T) string {
 	return string(said)
 }
 
-func TestKillLeavesNothing(t *testing.T) {
+func TestProcessKilledLeavesNothing(t *testing.T) {
 	t.Run("a server and its child", func(t *testing.T) { killLeavesNothing(t, part(t, "family")) })
 	t.Run("a wrapper in a wrapper", func(t *testing.T) { killLeavesNothing(t, part(t, "wrap", part(t, "family")...)) })
 }
@@ -374,7 +375,7 @@ func killLeavesNothing(t *testing.T, server []string) {
 	}
 }
 
-func TestTellingToEndLeavesNothing(t *testing.T) {
+func TestProcessToldToEndLeavesNothing(t *testing.T) {
 	h := hold(t, part(t, "family")...)
 	tellToEnd(t, h.cmd)
 	h.cmd.Wait()
@@ -383,7 +384,7 @@ func TestTellingToEndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestChildrenOfServerThatEndsByItselfAreLeftAlone(t *testing.T) {
+func TestProcessThatEndsLeavesItsChildrenAlone(t *testing.T) {
 	h := hold(t, part(t, "orphan")...)
 	if err := h.cmd.Wait(); err != nil {
 		t.Errorf("the wrapper: %v", err)

@@ -49,7 +49,7 @@ func files(t *testing.T, names ...string) string {
 	return dir
 }
 
-func TestLookUpOnWindows(t *testing.T) {
+func TestWindowsLookUp(t *testing.T) {
 	t.Setenv("PATHEXT", ".COM;.EXE;.BAT;.CMD")
 	one := files(t, "npx", "npx.cmd", "npx.ps1", "both.cmd", "both.exe", "with.dot.cmd", "text.txt")
 	two := files(t, "npx.exe", "second.bat")
@@ -86,7 +86,7 @@ func TestLookUpOnWindows(t *testing.T) {
 	}
 }
 
-func TestBatchFileOnWindows(t *testing.T) {
+func TestWindowsBatchFile(t *testing.T) {
 	dir := tempDir(t)
 	script := filepath.Join(dir, "a server & more (1).cmd")
 	if err := os.WriteFile(script, []byte("@\"%SELF%\" part crtargs %*\r\n@exit /b 7\r\n"), 0o755); err != nil {
@@ -116,7 +116,7 @@ func TestBatchFileOnWindows(t *testing.T) {
 }
 
 // A server has our console, and no window opens for it if we have none.
-func TestServerSharesOurConsole(t *testing.T) {
+func TestWindowsConsole(t *testing.T) {
 	for name, tc := range map[string]struct{ ours, its uint32 }{
 		"no console":           {windows.DETACHED_PROCESS, windows.CREATE_NO_WINDOW},
 		"one without a window": {windows.CREATE_NO_WINDOW, 0},

@@ -1,0 +1,136 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestWine runs the Windows build where there is wine: the contract of the
+// process code, and two wrappers that share a log. It is an extra, so a machine
+// without wine misses it, CI too. docs/PLATFORMS.md says what wine cannot show.
+func TestWine(t *testing.T) {
+	w := newWine(t)
+	t.Run("process", func(t *testing.T) {
+		out, err := w.command(t, w.wrapTest, "-test.run=^Test(Process|Windows)", "-test.v").CombinedOutput()
+		if err != nil || strings.Count(string(out), "--- PASS") < 10 {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("two wrappers", w.twoWrappers)
+}
+
+// twoWrappers has two wrappers sign calls at once: LockFileEx keeps their
+// records apart.
+func (w *wine) twoWrappers(t *testing.T) {
+	const each = 100
+	h := newHome(t)
+	var both sync.WaitGroup
+	for _, name := range []string{"a", "b"} {
+		cmd := w.command(t, w.wrapper, "--home", windowsPath(filepath.Join(h.dir, ".signet")), "--", windowsPath(w.wrapTest), "part", "echo")
+		var said strings.Builder
+		cmd.Stderr = &said
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		both.Go(func() {
+			go func() {
+				defer in.Close()
+				for i := range each {
+					fmt.Fprintf(in, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s%d","arguments":{}}}`+"\n", i, name, i)
+				}
+			}()
+			echoed, err := io.ReadAll(out)
+			if n := strings.Count(string(echoed), `"_signet":{`); n != each || err != nil {
+				t.Errorf("%d of %d calls came back with a receipt, %v", n, each, err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v\n%s", err, said.String())
+			}
+		})
+	}
+	both.Wait()
+	seen := map[string]bool{}
+	for _, r := range h.records(t) { // which checks the chain
+		seen[r.Action.Tool] = true
+	}
+	if len(seen) != 2*each {
+		t.Errorf("%d different calls in the log, want %d", len(seen), 2*each)
+	}
+}
+
+// A wine is a Windows of our own, with our binaries built for it.
+type wine struct {
+	env               []string
+	wrapper, wrapTest string // signet-wrap.exe, and the tests of wrap
+}
+
+func newWine(t *testing.T) *wine {
+	t.Helper()
+	if _, err := exec.LookPath("wine"); err != nil || runtime.GOARCH != "amd64" {
+		t.Skip("no wine for amd64 here: the Windows build is not run")
+	}
+	dir := t.TempDir()
+	prefix := filepath.Join(dir, "prefix")
+	w := &wine{
+		wrapper:  filepath.Join(dir, "signet-wrap.exe"),
+		wrapTest: filepath.Join(dir, "wrap.test.exe"),
+		env: append(scrubbed(dir), "WINEPREFIX="+prefix, "WINEDEBUG=-all",
+			"WINEDLLOVERRIDES=mscoree,mshtml=d", // nor does it ask to download them
+		),
+	}
+	for _, args := range [][]string{
+		{"build", "-o", w.wrapper, ".."},
+		{"test", "-c", "-o", w.wrapTest, "../wrap"},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Env = append(os.Environ(), "GOOS=windows", "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", args[0], err, out)
+		}
+	}
+	t.Cleanup(func() {
+		cmd := exec.Command("wineserver", "-k", "-w") // all that runs in the prefix
+		cmd.Env = w.env
+		cmd.Run()
+	})
+	if out, err := w.command(t, "wineboot", "--init").CombinedOutput(); err != nil {
+		t.Fatalf("making a wine prefix: %v\n%s", err, out)
+	}
+	// Go's runtime needs this library since 1.22, and wine has it since 9.
+	lib := filepath.Join(prefix, "drive_c/windows/system32/bcryptprimitives.dll")
+	if _, err := os.Stat(lib); err != nil {
+		dll := forwardingDLL("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036")
+		if err := os.WriteFile(lib, dll, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// command runs a Windows program; it is killed if it takes far too long.
+func (w *wine) command(t *testing.T, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "wine", args...)
+	cmd.Env = w.env
+	return cmd
+}
+
+// windowsPath is the name that path has in wine.
+func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
