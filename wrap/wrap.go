@@ -112,7 +112,7 @@ func Run(o Options) (Exit, error) {
 	defer close(stop)
 	end := signals.relayTo(srv, stop)
 
-	out := &outlet{w: o.Stdout}
+	out := newOutlet(o.Stdout)
 	rec := newRecorder(o)
 	p := &pump{
 		client: newLineReader(untilEnd(o.Stdin), o.MaxCall),
