@@ -1,0 +1,94 @@
+package integration
+
+import (
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fromEnv is a length or size of a test that can be run at length.
+func fromEnv[T any](t testing.TB, name string, byDefault T, parse func(string) (T, error)) T {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return byDefault
+	}
+	v, err := parse(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+// TestTorture kills wrappers under load, at any moment, for ten seconds or the
+// time that SIGNET_WRAP_TORTURE says: 60s. Afterwards, and at any time
+// meanwhile, the log verifies, and every call that a server received is in it.
+func TestTorture(t *testing.T) {
+	length := fromEnv(t, "SIGNET_WRAP_TORTURE", 10*time.Second, time.ParseDuration)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	h := newHome(t)
+	h.fill(t, 1, time.Now())
+	end := time.Now().Add(length)
+
+	var mu sync.Mutex
+	var ledgers []ledger
+	var all sync.WaitGroup
+	// One of them writes so much that a kill often meets a write.
+	for slot, largest := range []int{300, 300, 300_000, 4_000_000} {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(seed, uint64(slot)))
+			for time.Now().Before(end) && !t.Failed() {
+				l := h.killed(t, r, largest)
+				mu.Lock()
+				ledgers = append(ledgers, l)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Go(func() {
+		for time.Now().Before(end) && !t.Failed() {
+			if status, out := h.verdict(t); status != 0 && status != 3 {
+				t.Errorf("meanwhile: verify --chain: exit status %d\n%s", status, out)
+			}
+		}
+	})
+	all.Wait()
+
+	calls, most := 0, 0
+	for _, l := range ledgers {
+		n := len(l.calls(t))
+		calls, most = calls+n, max(most, n)
+	}
+	h.holds(t, ledgers...)
+	t.Logf("%d wrappers killed; %d calls reached a server, of one wrapper at most %d; %d torn lines set aside",
+		len(ledgers), calls, most, len(h.events(t, "torn_line")))
+	if calls < 10*len(ledgers) {
+		t.Error("there was no load")
+	}
+}
+
+// killed runs a wrapper under load, calls of up to largest bytes, kills it at a
+// random moment and returns the ledger of its server.
+func (h home) killed(t *testing.T, r *rand.Rand, largest int) ledger {
+	l := newLedger(t)
+	p := start(t, h.dir, wrapped.argv(t, nil, l.server()...))
+	go io.Copy(io.Discard, p.out)
+	sizes := rand.New(rand.NewPCG(r.Uint64(), 0))
+	go func() {
+		for n := 0; ; n++ {
+			if _, err := p.in.WriteString(long(n, sizes.IntN(largest))); err != nil {
+				return
+			}
+		}
+	}()
+	time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
+	p.cmd.Process.Kill()
+	p.settled()
+	p.in.Close()
+	p.pipe.Close()
+	return l
+}
