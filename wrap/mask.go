@@ -8,70 +8,106 @@ import (
 // masked stands where a secret stood.
 const masked = "***"
 
-// secretNames are parts of the names of flags and variables whose values are
-// not for a log, without the hyphens and underscores between words.
-var secretNames = []string{"token", "secret", "passw", "passphrase", "pwd", "apikey", "accesskey",
-	"privatekey", "credential", "auth", "bearer", "cookie", "dsn", "connectionstring"}
+// secretNames are parts of the names of flags, variables, headers and members
+// whose values are not for a log, in lower case and without what stands
+// between words.
+var secretNames = []string{"token", "secret", "passw", "passphrase", "pwd", "apikey", "accesskey", "secretkey",
+	"privatekey", "credential", "auth", "bearer", "cookie", "dsn", "connectionstring", "signature"}
 
 // secretStarts are how the keys of well-known services begin.
 var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-",
 	"xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "npm_", "hf_",
-	"pypi-", "dop_v1_", "SG.", "Bearer ", "Basic "}
+	"pypi-", "dop_v1_", "SG."}
 
 // maskSecrets is command with what looks like a secret replaced. It errs to
 // masking: the log is read by more people than the configuration.
 func maskSecrets(command []string) []string {
 	out := slices.Clone(command)
-	next := false // the argument before was the name of a secret
+	next := false // the argument before was the flag of a secret
 	for i, a := range command {
-		if i == 0 {
-			continue
-		}
-		name, value, found := strings.Cut(a, "=")
 		switch {
-		case next && !strings.HasPrefix(a, "-"), looksSecret(a):
+		case i == 0:
+		case next && !strings.HasPrefix(a, "-"):
 			out[i] = masked
-		case found && (namesSecret(name) || looksSecret(value)):
-			out[i] = name + "=" + masked
 		default:
-			out[i] = withoutPassword(a)
+			out[i] = maskArgument(a)
 		}
-		next = strings.HasPrefix(a, "-") && !found && namesSecret(a)
+		next = strings.HasPrefix(a, "-") && !strings.ContainsAny(a, "=: ") && namesSecret(a)
 	}
 	return out
 }
 
+// maskArgument masks one argument: what stands behind the name of a secret, as
+// in "--token=x", "Authorization: Bearer x", "host=h password=x" or
+// {"token":"x"}, to the argument's end, the user of a URL (RFC 3986, section
+// 3.2.1), and what by itself looks like a secret.
+func maskArgument(a string) string {
+	const ends = " \t\r\n\"'=:/?&;,|{}[]()<>"
+	start := 0 // of the word that is being read
+	var out strings.Builder
+	for i := 0; i <= len(a); i++ {
+		if i < len(a) && strings.IndexByte(ends, a[i]) < 0 {
+			continue
+		}
+		word := a[start:i]
+		if looksSecret(word) && !strings.HasSuffix(a[:start], "sha256:") {
+			word = masked
+		}
+		out.WriteString(word)
+		if i == len(a) {
+			break
+		}
+		if namesSecret(word) && isValueNext(word, a[i:]) {
+			return out.String() + a[i:i+1] + masked
+		}
+		if at := userEnd(a[i:]); at > 0 {
+			out.WriteString("://" + masked)
+			i += at
+		}
+		out.WriteByte(a[i])
+		start = i + 1
+	}
+	return out.String()
+}
+
+// isValueNext says whether rest, which follows the name of a secret, goes on
+// with its value. A blank is enough behind a flag.
+func isValueNext(name, rest string) bool {
+	rest = strings.TrimLeft(rest, `"' `)
+	return rest != "" && (rest[0] == '=' || rest[0] == ':' && !strings.HasPrefix(rest, "://")) ||
+		strings.HasPrefix(name, "-") && rest != "" && rest[0] != '-'
+}
+
+// userEnd is where the @ behind the user of a URL stands, if rest begins at its
+// "://", else 0.
+func userEnd(rest string) int {
+	if !strings.HasPrefix(rest, "://") {
+		return 0
+	}
+	authority := rest[3:]
+	if end := strings.IndexAny(authority, "/?# "); end >= 0 {
+		authority = authority[:end]
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		return 3 + at
+	}
+	return 0
+}
+
+// namesSecret knows the names of secrets, and "key" alone.
 func namesSecret(name string) bool {
-	name = strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
-	return slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
+	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+	return name == "key" || slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // looksSecret knows the keys of services and long random words.
 func looksSecret(s string) bool {
-	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) }) {
+	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) && len(s) > len(start)+6 }) {
 		return true
 	}
 	const digits, lower, upper = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	if len(s) < 24 || strings.Trim(s, digits+lower+upper+"+_=-") != "" || !strings.ContainsAny(s, digits) {
+	if len(s) < 24 || strings.Trim(s, digits+lower+upper+"+_-") != "" || !strings.ContainsAny(s, digits) {
 		return false
 	}
 	return strings.ContainsAny(s, upper) && strings.ContainsAny(s, lower) || strings.Trim(s, digits+"abcdef") == ""
-}
-
-// withoutPassword is a URL with its user and password masked (RFC 3986,
-// section 3.2.1), anything else as it is.
-func withoutPassword(s string) string {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return s
-	}
-	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
-		end = len(rest)
-	}
-	at := strings.LastIndexByte(rest[:end], '@')
-	if at < 0 {
-		return s
-	}
-	return scheme + "://" + masked + rest[at:]
 }
