@@ -14,7 +14,7 @@ type call struct {
 
 	// What the call says of its session and of calls before it.
 	bringsInput bool   // it has inputResponses or requestState
-	state       string // requestState as sent
+	state       string // the stateKey of its requestState
 	client      []byte // clientInfo of _meta as sent
 	protocol    string // protocolVersion of _meta
 
@@ -51,7 +51,7 @@ func (g *gate) call(line []byte, m value) (call, *refusal) {
 		c.bringsInput = true
 	}
 	if state, ok := params.member("requestState"); ok {
-		c.bringsInput, c.state = true, string(state.raw(line))
+		c.bringsInput, c.state = true, stateKey(state.raw(line))
 	}
 	g.place(line, params, &c)
 	return c, nil

@@ -13,24 +13,25 @@ import (
 // the calls, and what tells of their tasks, of the server and of its tools. The
 // server's own requests have ids of their own and are not in it.
 //
-// It is bounded: beyond maxOpen calls the oldest are given up.
+// It is bounded: calls beyond maxOpen are given up, the oldest first.
 type ledger struct {
-	size atomic.Int64 // of waiting, to be asked without the lock
+	expected atomic.Int64 // requests in waiting and tasks, to be asked without the lock
 
 	mu      sync.Mutex
 	waiting map[string][]request // by idKey, oldest first, for an id may be in use twice
+	others  int                  // of them, those that are no calls
 	tasks   map[string]*asked    // calls answered with a task, by its id
-	inputs  map[string]string    // receipt ids of calls that were asked for input, by inputKey
+	wishes  []wish               // for input, oldest first
 	order   []*asked             // all calls without an outcome, oldest first, and some with
 	open    int                  // calls without an outcome
 }
 
 // Bounds of what is remembered: calls without an outcome, requests of other
-// kinds, calls that were asked for input.
+// kinds, calls that were asked for input. A call takes about 700 bytes.
 const (
-	maxOpen   = 100_000
+	maxOpen   = 20_000
 	maxOthers = 1_000
-	maxInputs = 1_000
+	maxWishes = 1_000
 )
 
 // asked is a call that is in the log.
@@ -39,17 +40,20 @@ type asked struct {
 	paramsHash string
 	receipt    string // id
 	at         time.Time
+	key        string // the request's id as idKey, "" if it has none
 
 	// Guarded by the ledger's lock.
-	settled   bool   // its outcome is known, or it was given up
-	cancelled bool   // the client sent notifications/cancelled
-	task      string // id of the task that it was answered with
+	settled   bool    // its outcome is known, or it was given up
+	cancelled bool    // the client no longer wants it
+	task      string  // id of the task that it was answered with
+	told      *answer // of the task's end, if that is known and the result is not
 }
 
 // request is a request that waits for its answer.
 type request struct {
-	about about
-	call  *asked // of a call, or of the call whose task is asked for; else nil
+	about     about
+	call      *asked // the call, or the one whose task is asked for; else nil
+	cancelled bool
 }
 
 // about is what a request is about.
@@ -63,43 +67,68 @@ const (
 	aboutTools                   // tools/list
 )
 
-func newLedger() *ledger {
-	return &ledger{waiting: map[string][]request{}, tasks: map[string]*asked{}, inputs: map[string]string{}}
+// wish is a call's wish for input.
+type wish struct {
+	state      string // its stateKey, "" if the server gave none
+	tool       string
+	paramsHash string
+	receipt    string // of the call
+	granted    bool   // a later call brought the input
 }
 
-// callSent notes a call, before the server may see it. id is "" if it has none
-// and so will have no answer.
-func (l *ledger) callSent(id string, c *asked) {
+func newLedger() *ledger {
+	return &ledger{waiting: map[string][]request{}, tasks: map[string]*asked{}}
+}
+
+// callSent notes a call, before the server may see it. It returns the calls
+// that were given up for it.
+func (l *ledger) callSent(c *asked) (givenUp []unanswered) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.order = append(l.order, c)
 	l.open++
-	if id != "" {
-		l.wait(id, request{aboutCall, c})
+	if c.key != "" {
+		l.wait(c.key, request{about: aboutCall, call: c})
 	}
 	if l.open > maxOpen {
-		l.giveUpOldest()
+		givenUp = l.giveUp(maxListed)
 	}
 	if len(l.order) > 64 && len(l.order) > 2*l.open {
 		l.order = slices.DeleteFunc(l.order, func(c *asked) bool { return c.settled })
 	}
+	return givenUp
 }
 
-func (l *ledger) giveUpOldest() {
+// giveUp forgets the n oldest calls.
+func (l *ledger) giveUp(n int) []unanswered {
+	var calls []unanswered
 	for i, c := range l.order {
-		if !c.settled {
-			l.order = l.order[i+1:]
-			l.settle(c)
-			return
+		if c.settled {
+			continue
 		}
+		if len(calls) == n {
+			l.order = slices.Clone(l.order[i:])
+			break
+		}
+		l.settle(c)
+		l.stopWaiting(c)
+		calls = append(calls, unanswered{c.receipt, "too many calls were waiting"})
+	}
+	return calls
+}
+
+func (l *ledger) stopWaiting(c *asked) {
+	i := slices.IndexFunc(l.waiting[c.key], func(r request) bool { return r.about == aboutCall && r.call == c })
+	if i >= 0 {
+		l.take(c.key, i)
 	}
 }
 
-// sent notes another request, if the ledger has room for it.
+// sent notes another request, if there is room for it.
 func (l *ledger) sent(id string, what about, taskID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if id == "" || int(l.size.Load()) > l.open+maxOthers {
+	if id == "" || l.others >= maxOthers {
 		return
 	}
 	r := request{about: what}
@@ -113,27 +142,47 @@ func (l *ledger) sent(id string, what about, taskID string) {
 
 func (l *ledger) wait(id string, r request) {
 	l.waiting[id] = append(l.waiting[id], r)
-	l.size.Add(1)
+	l.expected.Add(1)
+	if r.about != aboutCall {
+		l.others++
+	}
 }
 
-// answered takes out the request that an answer with this id is for: the
-// oldest of them. An answer that nobody waits for has none.
+// take takes out the i-th request with this id.
+func (l *ledger) take(id string, i int) request {
+	rs := l.waiting[id]
+	r := rs[i]
+	if len(rs) == 1 {
+		delete(l.waiting, id)
+	} else {
+		l.waiting[id] = slices.Delete(rs, i, i+1)
+	}
+	l.expected.Add(-1)
+	if r.about != aboutCall {
+		l.others--
+	}
+	return r
+}
+
+// answered takes out the request that an answer with this id is for: the oldest
+// of them, but rather one that was not cancelled. An answer that nobody waits
+// for has none.
 func (l *ledger) answered(id string) (request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for rs := l.waiting[id]; len(rs) > 0; rs = rs[1:] {
-		r := rs[0]
-		if len(rs) == 1 {
-			delete(l.waiting, id)
-		} else {
-			l.waiting[id] = rs[1:]
-		}
-		l.size.Add(-1)
-		if r.call == nil || !r.call.settled {
-			return r, true
-		}
+	rs := l.waiting[id]
+	if len(rs) == 0 {
+		return request{}, false
 	}
-	return request{}, false
+	return l.take(id, max(0, slices.IndexFunc(rs, func(r request) bool { return !r.cancelled }))), true
+}
+
+// taskOf is the call that was answered with this task, if it has no outcome.
+func (l *ledger) taskOf(id string) (*asked, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.tasks[id]
+	return c, ok
 }
 
 // settled notes that the outcome of a call is known. It is false if it was
@@ -151,8 +200,9 @@ func (l *ledger) settled(c *asked) bool {
 func (l *ledger) settle(c *asked) {
 	c.settled = true
 	l.open--
-	if c.task != "" {
+	if c.task != "" && l.tasks[c.task] == c {
 		delete(l.tasks, c.task)
+		l.expected.Add(-1)
 	}
 }
 
@@ -160,8 +210,22 @@ func (l *ledger) settle(c *asked) {
 func (l *ledger) becameTask(c *asked, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.settled {
+		return
+	}
+	if _, ok := l.tasks[id]; !ok {
+		l.expected.Add(1)
+	}
 	c.task = id
 	l.tasks[id] = c
+}
+
+// taskTold notes how the task of a call ended, in case that its result is never
+// fetched.
+func (l *ledger) taskTold(c *asked, a answer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.told = &a
 }
 
 // cancelled notes that the client no longer wants the answers to this id. One
@@ -169,52 +233,88 @@ func (l *ledger) becameTask(c *asked, id string) {
 func (l *ledger) cancelled(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range l.waiting[id] {
+	for i, r := range l.waiting[id] {
+		l.waiting[id][i].cancelled = true
 		if r.about == aboutCall {
 			r.call.cancelled = true
 		}
 	}
 }
 
+// taskCancelled notes that the client no longer wants the result of this task.
+func (l *ledger) taskCancelled(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.tasks[id]; c != nil {
+		c.cancelled = true
+	}
+}
+
 // wantsInput notes that a call was answered with a wish for input, so that the
 // call that brings it can be linked to it.
-func (l *ledger) wantsInput(key, receipt string) {
+func (l *ledger) wantsInput(w wish) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.inputs) >= maxInputs {
-		clear(l.inputs)
+	if len(l.wishes) >= maxWishes {
+		l.wishes = slices.Delete(l.wishes, 0, maxWishes/2)
 	}
-	l.inputs[key] = receipt
+	l.wishes = append(l.wishes, w)
 }
 
-// wantedBy is the receipt of the call that asked for the input of key, or "".
-func (l *ledger) wantedBy(key string) string {
+// wishOf is the receipt of the call whose wish a call brings the input for, ""
+// if there is none: one with the same state, tool and arguments, or at least
+// with the same state. A retry repeats all three (2026-07-28,
+// basic/patterns/mrtr), but a server may give one state to all calls, or none.
+func (l *ledger) wishOf(state, tool, paramsHash string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.inputs[key]
-}
-
-// left returns the calls without an outcome, oldest first, and why.
-func (l *ledger) left(ended string) []unanswered {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var calls []unanswered
-	for _, c := range l.order {
-		if c.settled {
-			continue
-		}
-		u := unanswered{receipt: c.receipt, reason: ended}
+	best, rank := -1, 0
+	for i, w := range l.wishes {
+		r := 0
 		switch {
+		case w.state != state:
+		case w.tool == tool && w.paramsHash == paramsHash:
+			r = 5
+		case state != "":
+			r = 3
+		}
+		if r > 0 && w.granted {
+			r-- // it may come again, when the first retry was lost
+		}
+		if r > rank {
+			best, rank = i, r
+		}
+	}
+	if best < 0 {
+		return ""
+	}
+	l.wishes[best].granted = true
+	return l.wishes[best].receipt
+}
+
+// left takes out the calls without an outcome, oldest first: those whose task's
+// end was told, and the others and why they have none.
+func (l *ledger) left(ended string) (told []*asked, never []unanswered) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.order {
+		u := unanswered{c.receipt, ended}
+		switch {
+		case c.settled:
+			continue
+		case c.told != nil:
+			told = append(told, c)
+			continue
 		case c.action.CallID == "":
 			u.reason = "it had no id"
-		case c.task != "":
-			u.reason = "its task was never fetched"
 		case c.cancelled:
 			u.reason = "cancelled by the client"
+		case c.task != "":
+			u.reason = "the result of its task was never fetched"
 		}
-		calls = append(calls, u)
+		never = append(never, u)
 	}
-	return calls
+	return told, never
 }
 
 // unanswered is a call whose outcome is not known when the session ends.

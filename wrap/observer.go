@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +18,10 @@ type observer struct {
 	ledger *ledger
 	read   answers
 
-	// behind is set while something that the client has got is not looked
-	// at yet.
-	behind atomic.Bool
+	// What the server wrote, in pieces: how many have begun to go to the
+	// client, and how many of them have been looked at.
+	begun, seen atomic.Int64
+	at          time.Time // when the last of them came; of the goroutine that relays
 
 	mu       sync.Mutex
 	outcomes *outcomes // from the first call on
@@ -29,7 +31,7 @@ type observer struct {
 
 func newObserver(rec *recorder) *observer {
 	o := &observer{rec: rec, ledger: newLedger()}
-	o.read = answers{wanted: func() bool { return o.ledger.size.Load() > 0 }, found: o.answered}
+	o.read = answers{wanted: func() bool { return o.ledger.expected.Load() > 0 }, found: o.answered}
 	return o
 }
 
@@ -37,10 +39,12 @@ func newObserver(rec *recorder) *observer {
 // call: the requests that matter are short.
 const maxNoted = 64 << 10
 
-// noted are the methods that matter besides tools/call.
-var noted = [][]byte{[]byte(`"initialize"`), []byte(`"server/discover"`), []byte(`"tools/list"`), []byte(`"tasks/`), []byte(`"notifications/cancelled"`)}
+// noted are parts of the methods that matter besides tools/call, such as stand
+// in the message also where a slash is escaped, as PHP does.
+var noted = [][]byte{[]byte(`"initialize"`), []byte(`/discover"`), []byte(`/list"`), []byte(`"tasks`), []byte(`/cancelled"`)}
 
-// sent looks at a message that is no call, before it goes to the server.
+// sent looks at a message for what is no call in it, before it goes to the
+// server.
 func (o *observer) sent(message []byte) {
 	if o == nil || len(message) > maxNoted {
 		return
@@ -65,13 +69,9 @@ func (o *observer) note(message []byte) {
 	for _, m := range messages {
 		id, _ := m.member("id")
 		params, _ := m.member("params")
-		text := func(v value, name string) string {
-			x, _ := v.member(name)
-			s, _ := x.text(message)
-			return s
-		}
 		key := idKey(id.raw(message))
-		switch text(m, "method") {
+		task := params.memberText(message, "taskId")
+		switch m.memberText(message, "method") {
 		case "initialize", "server/discover":
 			o.mu.Lock()
 			o.session.clientSays(message, params)
@@ -81,10 +81,14 @@ func (o *observer) note(message []byte) {
 			o.ledger.sent(key, aboutTools, "")
 		case "tasks/result":
 			o.catchUp()
-			o.ledger.sent(key, aboutTaskResult, text(params, "taskId"))
-		case "tasks/get", "tasks/cancel":
+			o.ledger.sent(key, aboutTaskResult, task)
+		case "tasks/get":
 			o.catchUp()
-			o.ledger.sent(key, aboutTask, text(params, "taskId"))
+			o.ledger.sent(key, aboutTask, task)
+		case "tasks/cancel":
+			o.catchUp()
+			o.ledger.taskCancelled(task)
+			o.ledger.sent(key, aboutTask, task)
 		case "notifications/cancelled":
 			id, _ := params.member("requestId")
 			o.ledger.cancelled(idKey(id.raw(message)))
@@ -95,31 +99,23 @@ func (o *observer) note(message []byte) {
 // catchUp waits, for a moment at most, until all that the client has got has
 // been looked at: its next request may refer to it.
 func (o *observer) catchUp() {
+	begun := o.begun.Load()
 	for range 50 {
-		if !o.behind.Load() {
+		if o.seen.Load() >= begun {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// parentOf is the receipt of the call that this one brings the input to, "" if
-// it brings none (2026-07-28, basic/patterns/mrtr).
-func (o *observer) parentOf(c *call) string {
+// parentOf is the receipt of the call that asked for what this one brings, "" if
+// it brings nothing (2026-07-28, basic/patterns/mrtr).
+func (o *observer) parentOf(c *call, paramsHash string) string {
 	if o == nil || !c.bringsInput {
 		return ""
 	}
 	o.catchUp()
-	return o.ledger.wantedBy(inputKey(c.state, c.tool))
-}
-
-// inputKey finds the call that wanted input: by the state that the server gave
-// it or, where it gave none, by the tool.
-func inputKey(state, tool string) string {
-	if state != "" {
-		return "state:" + state
-	}
-	return "tool:" + tool
+	return o.ledger.wishOf(c.state, c.tool, paramsHash)
 }
 
 // called notes calls that are in the log, before the server may see them.
@@ -137,15 +133,19 @@ func (o *observer) called(calls []call, as []*asked) {
 	if j, ok := o.tools.changed(o.rec); ok {
 		o.outcomes.add(j)
 	}
-	for i, c := range calls {
-		o.ledger.callSent(c.key, as[i])
+	for _, a := range as {
+		if givenUp := o.ledger.callSent(a); givenUp != nil {
+			o.outcomes.add(unansweredJob(o.rec.session, givenUp))
+		}
 	}
 }
 
-// begins says that the client is about to get what received will look at.
+// begins says that the server wrote something, which the client is about to
+// get and received will look at.
 func (o *observer) begins() {
 	if o != nil {
-		o.behind.Store(true)
+		o.at = time.Now()
+		o.begun.Add(1)
 	}
 }
 
@@ -153,12 +153,19 @@ func (o *observer) begins() {
 func (o *observer) received(p []byte) {
 	if o != nil {
 		o.read.feed(p)
-		o.behind.Store(false)
+		o.seen.Add(1)
 	}
 }
 
 // answered is given each answer of the server.
 func (o *observer) answered(a answer) {
+	a.at = o.at
+	if a.task != "" {
+		if c, ok := o.ledger.taskOf(a.task); ok {
+			o.taskAnswered(c, a)
+		}
+		return
+	}
 	r, ok := o.ledger.answered(a.id)
 	if !ok {
 		return
@@ -167,7 +174,7 @@ func (o *observer) answered(a answer) {
 	case aboutCall:
 		o.callAnswered(r.call, a)
 	case aboutTaskResult:
-		o.settle(r.call, a)
+		o.taskResultAnswered(r.call, a)
 	case aboutTask:
 		o.taskAnswered(r.call, a)
 	case aboutServer:
@@ -187,6 +194,7 @@ func (o *observer) answered(a answer) {
 
 func (o *observer) callAnswered(c *asked, a answer) {
 	if !a.failed {
+		o.learnServer(a)
 		switch s := a.says(); {
 		case s.handle != "":
 			// The handle is not the result: that is bound when it is fetched.
@@ -195,33 +203,68 @@ func (o *observer) callAnswered(c *asked, a answer) {
 				textMember("call", c.receipt), textMember("session", o.rec.session), textMember("task", s.handle)}})
 			return
 		case s.input:
-			o.ledger.wantsInput(inputKey(s.state, c.action.Tool), c.receipt)
+			o.ledger.wantsInput(wish{state: s.state, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
 		}
 	}
 	o.settle(c, a)
 }
 
-// taskAnswered looks at an answer to tasks/get or tasks/cancel, which may tell
-// of the end of the task, and since 2026-07-28 brings the result.
+// learnServer takes who the server is from the answer to a call, if it did not
+// say before: without a handshake, it may say so in every result (2026-07-28,
+// basic). The session is then told again.
+func (o *observer) learnServer(a answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.session.server == nil && bytes.Contains(a.value, []byte(metaServer)) {
+		o.session.serverSays(a.value)
+		o.outcomes.add(o.session.event(o.rec))
+	}
+}
+
+// taskResultAnswered looks at an answer to tasks/result, which is what the call
+// would have been answered (2025-11-25, basic/utilities/tasks, "Result
+// Retrieval"); but an error may also be one of this request.
+func (o *observer) taskResultAnswered(c *asked, a answer) {
+	if a.failed {
+		switch a.says().code {
+		case "-32600", "-32601", "-32602", "-32800": // no such request or task, interrupted
+			return
+		}
+	}
+	o.settle(c, a)
+}
+
+// taskAnswered looks at an answer to tasks/get or tasks/cancel, or at a
+// notification, which may tell of the end of the task, and since 2026-07-28
+// brings the result.
 func (o *observer) taskAnswered(c *asked, a answer) {
 	if a.failed {
 		return // of the request about the task, not of the task
 	}
-	s := a.says()
-	switch {
+	if a.value != nil {
+		a.said = nil // more can be read than was as it streamed
+	}
+	switch s := a.says(); {
 	case s.nested != nil:
-		raw := s.nested.raw(a.value)
-		o.settle(c, answer{failed: s.failed, value: raw, size: len(raw)})
-	case s.status == "cancelled":
-		a.cancelled = true
+		o.settle(c, newAnswer(answer{failed: s.nestedFailed, at: a.at}, s.nested))
+	case s.status == "completed" && a.value == nil:
+		// 2026-07-28 brings the result here, and 2025-11-25 nothing so large.
+		a.said = &said{isError: s.nestedIsError}
 		o.settle(c, a)
+	case s.status == "cancelled":
+		a.ended = "the task was cancelled"
+		o.settle(c, a)
+	case s.status == "failed":
+		// The error may be fetched yet, and often is not.
+		a.ended = "the task failed"
+		o.ledger.taskTold(c, a.reduced())
 	}
 }
 
 // settle records the outcome of a call, unless it has one.
 func (o *observer) settle(c *asked, a answer) {
 	if o.ledger.settled(c) {
-		o.add(job{call: c, answer: a, at: time.Now()})
+		o.add(job{call: c, answer: a})
 	}
 }
 
@@ -233,23 +276,30 @@ func (o *observer) add(j job) {
 	}
 }
 
-// finish lists the calls that were not answered and waits for all outcomes to
-// be written, but not longer than patience.
+// finish records what is left: tools that changed after the last call, tasks
+// whose end is known, the calls that were not answered. It waits for all to be
+// written, but not longer than patience.
 func (o *observer) finish(ended string, patience time.Duration) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	out := o.outcomes
+	if out != nil {
+		if j, ok := o.tools.changed(o.rec); ok {
+			out.add(j)
+		}
+	}
 	o.mu.Unlock()
 	if out == nil {
 		return
 	}
-	left := o.ledger.left(ended)
-	for len(left) > 0 {
-		n := min(len(left), maxListed)
-		out.add(unansweredJob(o.rec.session, left[:n]))
-		left = left[n:]
+	told, never := o.ledger.left(ended)
+	for _, c := range told {
+		o.settle(c, *c.told)
+	}
+	for calls := range slices.Chunk(never, maxListed) {
+		out.add(unansweredJob(o.rec.session, calls))
 	}
 	out.finish(patience)
 }

@@ -86,6 +86,9 @@ func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
 		case failed != nil:
 			p.refuse(lines[i], v, codeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
+			if v.batch {
+				p.rec.observer.sent(lines[i].bytes) // what else is in it
+			}
 			err = splice(w, lines[i], v.calls, receipts[:n])
 			receipts = receipts[n:]
 		}

@@ -93,15 +93,19 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 			TraceID:   c.traceID,
 			ParentID:  c.carried,
 		}
-		if action.ParentID == "" {
-			action.ParentID = r.observer.parentOf(&c)
-		}
 		var err error
 		if drafts[i], err = r.signer.Prepare(action); err != nil {
 			return nil, err
 		}
+		if action.ParentID == "" {
+			if action.ParentID = r.observer.parentOf(&c, drafts[i].ParamsHash()); action.ParentID != "" {
+				if drafts[i], err = r.signer.Prepare(action); err != nil {
+					return nil, err
+				}
+			}
+		}
 		action.Arguments = nil
-		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash()}
+		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash(), key: c.key}
 	}
 	// A gap is closed before the calls that come after it.
 	gap := 0

@@ -36,11 +36,10 @@ func (r *relay) run() {
 		r.since.Store(0)
 		if n > 0 {
 			r.observer.begins()
-			_, err := r.to.Write(buf[:n])
-			r.observer.received(buf[:n])
-			if err != nil {
+			if _, err := r.to.Write(buf[:n]); err != nil {
 				return
 			}
+			r.observer.received(buf[:n])
 		}
 		if err != nil {
 			return

@@ -3,6 +3,7 @@ package wrap
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -111,14 +112,15 @@ func shorten(s string) string {
 func (s *session) event(rec *recorder) job {
 	client, server, protocol := s.client, s.server, shorten(s.protocol)
 	return job{prepare: func() []job {
-		command := make([]string, len(rec.opts.Command))
-		for i, a := range maskSecrets(rec.opts.Command) {
+		command := maskSecrets(rec.opts.Command)
+		files := hashFiles(rec.opts.Command, command)
+		for i, a := range command {
 			command[i] = strings.ToValidUTF8(a, "\ufffd")
 		}
 		return []job{{kind: "session", members: []sign.Member{
 			jsonMember("client", client),
 			jsonMember("command", command),
-			jsonMember("files", hashFiles(rec.opts.Command)),
+			jsonMember("files", files),
 			textMember("protocol", protocol),
 			jsonMember("server", server),
 			textMember("session", rec.session),
@@ -133,46 +135,61 @@ type hashed struct {
 	SHA256 string `json:"sha256"`
 }
 
-// hashFiles hashes what the command runs: the executable as it was looked up,
-// links followed, and the first argument that is a file, which is the script
-// where the executable is an interpreter.
-func hashFiles(command []string) []hashed {
+// Bounds of what is hashed: files, and bytes of one that is only an argument,
+// which may be a database as well as a script.
+const (
+	maxFiles     = 8
+	maxArgument  = 64 << 20
+	maxExecuting = 1 << 30
+)
+
+// hashFiles hashes what the command runs, as it is now: the executable as it was
+// looked up, and the arguments that are files, such as the script where the
+// executable is an interpreter. Links are followed. What is masked as a secret
+// is left out, for the hash of a short one would tell it.
+func hashFiles(command, shown []string) []hashed {
 	files := []hashed{}
-	if path, err := exec.LookPath(command[0]); err == nil {
-		files = appendHashed(files, path)
-	}
-	for _, a := range command[1:] {
-		if strings.HasPrefix(a, "-") || !strings.ContainsAny(a, `/\.`) {
-			continue
+	add := func(path string, most int64) {
+		if h, err := hashFile(path, most); err == nil {
+			files = append(files, h)
 		}
-		if n := len(files); n < len(appendHashed(files, a)) {
-			return appendHashed(files, a)
+	}
+	if path, err := exec.LookPath(command[0]); err == nil {
+		add(path, maxExecuting)
+	}
+	for i, a := range command[1:] {
+		if shown[i+1] == a && !strings.HasPrefix(a, "-") && strings.ContainsAny(a, `/\.`) && len(files) < maxFiles {
+			add(a, maxArgument)
 		}
 	}
 	return files
 }
 
-func appendHashed(files []hashed, path string) []hashed {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+func hashFile(path string, most int64) (h hashed, err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return h, err
 	}
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
+	if path, err = filepath.Abs(path); err != nil {
+		return h, err
 	}
+	// Not to be opened before it is known to be a file: a pipe would block.
 	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return files
+	if err != nil {
+		return h, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > most {
+		return h, errors.New("not a file to be hashed")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return files
+		return h, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return files
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return h, err
 	}
-	return append(files, hashed{strings.ToValidUTF8(path, "\ufffd"), formatSum(h.Sum(nil))})
+	return hashed{strings.ToValidUTF8(path, "\ufffd"), formatSum(sum.Sum(nil))}, nil
 }
 
 func textMember(name, text string) sign.Member {

@@ -3,6 +3,7 @@ package wrap
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -95,15 +96,20 @@ func listingJobs(rec *recorder, earlier, now map[string]string) []job {
 	return jobs
 }
 
-// maxLookBack bounds the records that are read to find an earlier listing.
-const maxLookBack = 50_000
+// What is read to find an earlier listing is bounded, in records and bytes.
+const (
+	maxLookBack      = 50_000
+	maxLookBackBytes = 64 << 20
+)
 
 // lastListing is what the log last says of the tools of target, nil if it has
 // nothing to say. Events that cannot be verified do not count.
 func lastListing(audit, target string) map[string]string {
-	n := 0
+	records, size := 0, 0
 	for e, err := range chain.Backward(audit, time.Time{}) {
-		if n++; err != nil || n > maxLookBack {
+		records, size = records+1, size+len(e.Raw)
+		var line *chain.LineError
+		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes {
 			return nil
 		}
 		if !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) {
