@@ -17,7 +17,7 @@ var benchReceipt = fmt.Appendf(nil, `{"action":{"call_id":"n:1","params":{"path"
 	`"sig":"ed25519:%088d","signer":{"name":"default","owner":"","pubkey":"ed25519:%044d"},"ts":"2026-06-01T12:00:00.000Z","v":1}`,
 	0, genesis, 0, 0, 0, 0, 0)
 
-func build(int, time.Time) ([]byte, error) { return benchReceipt, nil }
+func build(int, At) ([]byte, error) { return benchReceipt, nil }
 
 // benchLog makes a log of n records in one day.
 func benchLog(b *testing.B, n int) string {
@@ -112,7 +112,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Fatal(err)
 	}
 	sig := ed25519.Sign(private, benchReceipt)
-	check := func(receipt []byte) (any, error) {
+	check := func(receipt []byte, _ string) (any, error) {
 		if !ed25519.Verify(public, receipt, sig) {
 			return nil, errors.New("invalid")
 		}

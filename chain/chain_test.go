@@ -37,15 +37,15 @@ func newLog(t testing.TB, dir string, c *clock) *Log {
 // add appends one receipt for each id.
 func add(t testing.TB, l *Log, ids ...string) {
 	t.Helper()
-	err := l.Append(len(ids), func(i int, now time.Time) ([]byte, error) { return receipt(ids[i], now), nil })
+	err := l.Append(len(ids), func(i int, at At) ([]byte, error) { return receipt(ids[i], at.Time), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
 // oneReceipt is a build for Append.
-func oneReceipt(id string) func(int, time.Time) ([]byte, error) {
-	return func(_ int, now time.Time) ([]byte, error) { return receipt(id, now), nil }
+func oneReceipt(id string) func(int, At) ([]byte, error) {
+	return func(_ int, at At) ([]byte, error) { return receipt(id, at.Time), nil }
 }
 
 // makeLog makes a log of n records, a minute apart, and returns its folder.

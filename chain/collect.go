@@ -78,6 +78,11 @@ func (v *verifier) follow(l *line, off int64) {
 		v.damage(Malformed, "", "", l.sumErr.Error())
 	case edited:
 		v.damage(Edited, l.sum.String(), r.hash.String(), "the record is not the one that its hash was made for")
+	case errors.Is(l.bad, ErrDisplaced):
+		// All that follow the place are displaced as well: one act, one break.
+		if v.report.Displaced++; v.report.Displaced == 1 {
+			v.damage(Displaced, "", "", l.bad.Error())
+		}
 	case l.bad != nil:
 		v.damage(Forged, "", "", l.bad.Error())
 	}
@@ -85,7 +90,7 @@ func (v *verifier) follow(l *line, off int64) {
 	if !linked && !edited { // of an edited record the link may be what was edited
 		v.loosen(loose{spot: here, last: v.last, prev: r.prev, hash: r.hash, after: v.after})
 	}
-	v.last, v.alt, v.after = r.hash, r.hash, l.bad != nil
+	v.last, v.alt, v.after = r.hash, r.hash, l.bad != nil && !errors.Is(l.bad, ErrDisplaced)
 	if edited {
 		v.alt = l.sum
 	}

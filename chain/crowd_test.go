@@ -59,8 +59,8 @@ func appendRole(args []string) error {
 	defer l.Close()
 	for i < n {
 		batch := min(1+i%2, n-i)
-		if err := l.Append(batch, func(k int, now time.Time) ([]byte, error) {
-			return receipt(fmt.Sprintf("%s-%d", who, i+k), now), nil
+		if err := l.Append(batch, func(k int, at At) ([]byte, error) {
+			return receipt(fmt.Sprintf("%s-%d", who, i+k), at.Time), nil
 		}); err != nil {
 			return err
 		}
@@ -127,11 +127,11 @@ func TestReferencesLock(t *testing.T) {
 	l := newLog(t, dir, &clock{day0})
 	done := make(chan error)
 	go func() {
-		done <- l.Append(1, func(_ int, now time.Time) ([]byte, error) {
+		done <- l.Append(1, func(_ int, at At) ([]byte, error) {
 			if got, _ := durable.TryLock(lock); got {
 				t.Error("the reference could write while we do")
 			}
-			return receipt("ours", now), nil
+			return receipt("ours", at.Time), nil
 		})
 	}()
 	select {

@@ -31,7 +31,7 @@ func fullRole(args []string) error {
 	}
 	l := New(dir, Options{Now: (&clock{day0}).now})
 	defer l.Close()
-	build := func(_ int, now time.Time) ([]byte, error) { return receipt("x", now), nil }
+	build := func(_ int, at At) ([]byte, error) { return receipt("x", at.Time), nil }
 	var err error
 	for range 100 {
 		if err = l.Append(1, build); err != nil {

@@ -285,7 +285,7 @@ func TestGlued(t *testing.T) {
 // An editor who makes the hashes anew has no key.
 func TestForged(t *testing.T) {
 	g := goodLog(t)
-	check := func(receipt []byte) (any, error) {
+	check := func(receipt []byte, _ string) (any, error) {
 		if bytes.Contains(receipt, []byte("forged")) {
 			return nil, errors.New("the signature does not fit")
 		}
@@ -332,7 +332,7 @@ func TestForgedAndInserted(t *testing.T) {
 		}
 		line, _ := appendRecord(nil, receipt("forged", day0), r.hash)
 		e := g.replaced(i, 0, string(line))
-		found := e.verify(VerifyOptions{Check: func(receipt []byte) (any, error) {
+		found := e.verify(VerifyOptions{Check: func(receipt []byte, _ string) (any, error) {
 			if bytes.Contains(receipt, []byte("forged")) {
 				return nil, errors.New("the signature does not fit")
 			}

@@ -11,8 +11,8 @@
 //
 //	l := chain.New("/home/me/.signet/audit", chain.Options{})
 //	defer l.Close()
-//	err := l.Append(1, func(_ int, now time.Time) ([]byte, error) {
-//		return receiptMadeAt(now) // canonical JSON, RFC 8785
+//	err := l.Append(1, func(_ int, at At) ([]byte, error) {
+//		return receiptMadeAt(at.Time) // canonical JSON, RFC 8785
 //	})
 //
 // [Verify] reads a whole log on all cores and says what is wrong with it and

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
@@ -43,12 +42,12 @@ type event struct {
 }
 
 // make returns the event's receipt, signed if there is somebody to sign it.
-func (e *event) make(o *Options, now time.Time) ([]byte, error) {
+func (e *event) make(o *Options, at At) ([]byte, error) {
 	if o.Event != nil {
-		return o.Event(e.kind, now, e.members)
+		return o.Event(e.kind, at, e.members)
 	}
 	all := append(slices.Clone(e.members),
-		text("ts", now.Format(timeForm)), text("type", e.kind), number("v", 1))
+		text("ts", at.Time.Format(timeForm)), text("type", e.kind), number("v", 1))
 	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	receipt := []byte{'{'}
 	for i, m := range all {

@@ -31,7 +31,7 @@ func TestFormatExample(t *testing.T) {
 			t.Fatal(err)
 		}
 		receipt := bytes.Clone(e.Receipt)
-		if err := l.Append(1, func(int, time.Time) ([]byte, error) { return receipt, nil }); err != nil {
+		if err := l.Append(1, func(int, At) ([]byte, error) { return receipt, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,12 +55,12 @@ func TestFormatNames(t *testing.T) {
 	day := dayFile(day0)
 	write(t, append(read(t, dir, day), "{\"receipt\":\n{\"re"...), dir, day)
 	members := map[string]string{}
-	l := New(dir, Options{NoSync: true, Now: (&clock{day0}).now, Event: func(kind string, now time.Time, ms []Member) ([]byte, error) {
+	l := New(dir, Options{NoSync: true, Now: (&clock{day0}).now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
 		for _, m := range ms {
 			members[kind] += m.Name + " "
 		}
 		members[kind] += "; "
-		return receipt(kind, now), nil
+		return receipt(kind, at.Time), nil
 	}})
 	defer l.Close()
 	add(t, l, "a")

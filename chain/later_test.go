@@ -21,8 +21,8 @@ func TestAppendLater(t *testing.T) {
 		synced = append(synced, fmt.Sprintf("%s %d", st.Name(), st.Size()))
 		return err
 	}
-	build := func(_ int, now time.Time) ([]byte, error) {
-		return []byte(`{"ts":"` + now.Format(timeForm) + `","v":1}`), nil
+	build := func(_ int, at At) ([]byte, error) {
+		return []byte(`{"ts":"` + at.Time.Format(timeForm) + `","v":1}`), nil
 	}
 	check := func(step string, err error, want ...string) {
 		t.Helper()
@@ -62,7 +62,7 @@ func TestSyncAfterFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	boom := errors.New("no key")
-	if err := l.Append(1, func(int, time.Time) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
+	if err := l.Append(1, func(int, At) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
 	if synced != 0 {

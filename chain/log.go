@@ -23,7 +23,13 @@ type Options struct {
 	// Event makes the receipt, canonical JSON, of an event of the log's own,
 	// of one of the kinds [TornLine] and [LogDamaged]. The members are in
 	// order. If nil, events are written unsigned.
-	Event func(kind string, now time.Time, members []Member) ([]byte, error)
+	Event func(kind string, at At, members []Member) ([]byte, error)
+}
+
+// At is when and where a record is written.
+type At struct {
+	Time time.Time // UTC, in whole milliseconds
+	Prev string    // the record_hash that it follows, "sha256:" and 64 hex digits
 }
 
 // Log appends to the log in a folder. It may be used by several goroutines at
@@ -96,7 +102,7 @@ func New(dir string, o Options) *Log {
 // is set aside in a file of its own, and an event in the log tells of it. If
 // records that this Log has seen in the log are gone, an event tells of that.
 // Another process that keeps the lock for ten seconds makes Append fail.
-func (l *Log) Append(n int, build func(i int, now time.Time) ([]byte, error)) error {
+func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before, err := l.write(n, build)
@@ -115,7 +121,7 @@ func (l *Log) Append(n int, build func(i int, now time.Time) ([]byte, error)) er
 // AppendLater is Append without the wait for the disk: the records get there
 // with those of the next Append or Sync, and not later than any that follow
 // them.
-func (l *Log) AppendLater(n int, build func(i int, now time.Time) ([]byte, error)) error {
+func (l *Log) AppendLater(n int, build func(i int, at At) ([]byte, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, err := l.write(n, build)

@@ -129,17 +129,17 @@ func TestBuildFails(t *testing.T) {
 	add(t, l, "a")
 	before := dayFiles(t, dir)
 	boom := errors.New("no key")
-	err := l.Append(3, func(i int, now time.Time) ([]byte, error) {
+	err := l.Append(3, func(i int, at At) ([]byte, error) {
 		if i == 2 {
 			return nil, boom
 		}
-		return receipt("x", now), nil
+		return receipt("x", at.Time), nil
 	})
 	if !errors.Is(err, boom) {
 		t.Errorf("error %v, want %v", err, boom)
 	}
 	for _, bad := range []string{"", "{", "[1]", "{}\n", "{\n}", `{"a":1} `} {
-		if err := l.Append(1, func(int, time.Time) ([]byte, error) { return []byte(bad), nil }); err == nil {
+		if err := l.Append(1, func(int, At) ([]byte, error) { return []byte(bad), nil }); err == nil {
 			t.Errorf("%q was taken for a receipt", bad)
 		}
 	}
@@ -171,7 +171,7 @@ func TestSyncFails(t *testing.T) {
 	before := dayFiles(t, dir)
 	for range 2 {
 		fail = true
-		err := l.Append(2, func(i int, now time.Time) ([]byte, error) { return receipt("lost", now), nil })
+		err := l.Append(2, func(i int, at At) ([]byte, error) { return receipt("lost", at.Time), nil })
 		if !errors.Is(err, boom) {
 			t.Fatalf("error %v, want %v", err, boom)
 		}
@@ -218,7 +218,7 @@ func TestSyncFailsBehindAnother(t *testing.T) {
 		add(t, other, "other") // the locks are free while the disk works
 		return boom
 	})
-	err := l.Append(1, func(i int, now time.Time) ([]byte, error) { return receipt("a", now), nil })
+	err := l.Append(1, func(i int, at At) ([]byte, error) { return receipt("a", at.Time), nil })
 	if !errors.Is(err, boom) {
 		t.Fatalf("error %v, want %v", err, boom)
 	}
@@ -346,7 +346,7 @@ func TestUnreadableEnd(t *testing.T) {
 	write(t, append(read(t, dir, day), "{\"receipt\":half a line\n"...), dir, day)
 	l := newLog(t, dir, &clock{day0})
 	fail := errors.New("no")
-	if err := l.Append(1, func(int, time.Time) ([]byte, error) { return nil, fail }); !errors.Is(err, fail) {
+	if err := l.Append(1, func(int, At) ([]byte, error) { return nil, fail }); !errors.Is(err, fail) {
 		t.Fatal(err)
 	}
 	add(t, l, "c")
@@ -380,11 +380,11 @@ func TestEventSigned(t *testing.T) {
 	whole := read(t, dir, day)
 	os.Truncate(filepath.Join(dir, day), int64(len(whole)-10))
 	var got []string
-	l := New(dir, Options{Now: (&clock{day0}).now, Event: func(kind string, now time.Time, ms []Member) ([]byte, error) {
+	l := New(dir, Options{Now: (&clock{day0}).now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
 		for _, m := range ms {
 			got = append(got, m.Name+"="+string(m.Value))
 		}
-		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, now.Format(timeForm), kind), nil
+		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, at.Time.Format(timeForm), kind), nil
 	}})
 	defer l.Close()
 	add(t, l, "c")

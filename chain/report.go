@@ -1,6 +1,9 @@
 package chain
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Report is what [Verify] found. A log is unbroken if Damaged is 0 and whole, as
 // far as the log itself can tell, if also Torn is nil and all of SetAside is
@@ -14,9 +17,10 @@ type Report struct {
 	Head        string    // the newest record's hash; 64 zeros in an empty log
 	First, Last time.Time // of the first and last record; zero if they do not say
 
-	Damaged int64   // places where the log is damaged
-	Forged  int64   // those of them that are of kind Forged
-	Breaks  []Break // the first of them, 100 at the most, in order
+	Damaged   int64   // places where the log is damaged
+	Forged    int64   // those of them that are of kind Forged
+	Displaced int64   // records that were signed to follow another one; the first is among Breaks
+	Breaks    []Break // the first of them, 100 at the most, in order
 
 	Torn     *Torn      // the newest file ends in half a line
 	SetAside []SetAside // such lines of earlier, in files beside the log
@@ -48,6 +52,7 @@ type Kind string
 const (
 	Edited     Kind = "edited"     // the record's content or one of its hashes was changed
 	Forged     Kind = "forged"     // the hashes are right and the receipt is not what was signed
+	Displaced  Kind = "displaced"  // the record was signed to follow another one
 	Removed    Kind = "removed"    // one or more records before this line are missing
 	Inserted   Kind = "inserted"   // lines stand here that do not belong to the chain
 	Duplicated Kind = "duplicated" // the record stands elsewhere too
@@ -67,6 +72,11 @@ type Break struct {
 }
 
 const maxBreaks = 100
+
+// ErrDisplaced is what [VerifyOptions.Check] returns for a receipt that was
+// signed to stand behind another record: somebody has taken records out before
+// it, put some in or changed them, and made all hashes from there on anew.
+var ErrDisplaced = errors.New("it was signed to follow another record: some before it were removed, inserted or changed, and the hashes made anew")
 
 // note lists a break, or only counts it.
 func (r *Report) note(b Break) {

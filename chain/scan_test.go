@@ -332,8 +332,8 @@ func TestVisit(t *testing.T) {
 	l := newLog(t, dir, &clock{day0})
 	const n = 5000
 	for i := 0; i < n; i += 100 {
-		if err := l.Append(100, func(k int, now time.Time) ([]byte, error) {
-			return receipt(fmt.Sprint(i+k), now), nil
+		if err := l.Append(100, func(k int, at At) ([]byte, error) {
+			return receipt(fmt.Sprint(i+k), at.Time), nil
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -341,7 +341,7 @@ func TestVisit(t *testing.T) {
 	next, records, bytes, total := 0, int64(0), int64(0), int64(0)
 	r, err := Verify(context.Background(), dir, VerifyOptions{
 		Workers: 3,
-		Check: func(receipt []byte) (any, error) {
+		Check: func(receipt []byte, _ string) (any, error) {
 			return strings.Trim(string(members(receipt, "id")[0]), `"`), nil
 		},
 		Visit: func(e Entry, result any) {

@@ -15,10 +15,11 @@ import (
 type VerifyOptions struct {
 	// Check looks at a receipt by itself. It is called for each record whose
 	// receipt could be read, in no order, from several goroutines at once.
-	// The result goes to Visit; bad, if not nil, says why the receipt is not
-	// what somebody signed, which makes a break of kind [Forged]. Neither may
-	// keep the receipt's bytes.
-	Check func(receipt []byte) (result any, bad error)
+	// prev is the hash of the record that it follows. The result goes to
+	// Visit; bad, if not nil, says why the receipt is not what somebody
+	// signed, which makes a break of kind [Forged], or is [ErrDisplaced].
+	// Neither may keep the receipt's bytes.
+	Check func(receipt []byte, prev string) (result any, bad error)
 
 	// Visit gets each record that Check got, in order, from the goroutine that
 	// called Verify.
@@ -155,7 +156,7 @@ func (v *verifier) readFile(ctx context.Context, i int, todo, inOrder chan<- *jo
 }
 
 // check is a worker's part.
-func (j *job) check(h hash.Hash, check func([]byte) (any, error)) {
+func (j *job) check(h hash.Hash, check func([]byte, string) (any, error)) {
 	for raw := range bytes.Lines(j.block) {
 		var l line
 		l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'})
@@ -166,7 +167,7 @@ func (j *job) check(h hash.Hash, check func([]byte) (any, error)) {
 	}
 }
 
-func (l *line) check(h hash.Hash, check func([]byte) (any, error)) {
+func (l *line) check(h hash.Hash, check func([]byte, string) (any, error)) {
 	if l.record, l.err = parseRecord(l.raw); l.err != nil {
 		return
 	}
@@ -175,6 +176,6 @@ func (l *line) check(h hash.Hash, check func([]byte) (any, error)) {
 	}
 	l.event = isEvent(l.record.receipt)
 	if check != nil {
-		l.result, l.bad = check(l.record.receipt)
+		l.result, l.bad = check(l.record.receipt, l.record.prev.String())
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // write appends n records and what is owed to the log, without syncing them. It
 // returns what takeBack needs.
-func (l *Log) write(n int, build func(int, time.Time) ([]byte, error)) (before undo, err error) {
+func (l *Log) write(n int, build func(int, At) ([]byte, error)) (before undo, err error) {
 	if n <= 0 {
 		return before, nil
 	}
@@ -32,7 +32,7 @@ func (l *Log) write(n int, build func(int, time.Time) ([]byte, error)) (before u
 }
 
 // writeLocked is write with the locks held.
-func (l *Log) writeLocked(n int, build func(int, time.Time) ([]byte, error)) (before undo, err error) {
+func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before undo, err error) {
 	made, err := l.lock.acquire(l.patience)
 	if err != nil {
 		return before, err
@@ -85,11 +85,11 @@ type undo struct {
 
 // compose fills l.buf with the owed events and the n records, and returns the
 // last one's hash.
-func (l *Log) compose(n int, build func(int, time.Time) ([]byte, error), now time.Time) (hash digest, err error) {
+func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (hash digest, err error) {
 	hash = l.place.hash
 	l.buf = l.buf[:0]
 	for _, e := range l.owed {
-		receipt, err := e.make(&l.o, now)
+		receipt, err := e.make(&l.o, At{now, hash.String()})
 		if err != nil {
 			return hash, fmt.Errorf("make a %s event: %w", e.kind, err)
 		}
@@ -98,7 +98,7 @@ func (l *Log) compose(n int, build func(int, time.Time) ([]byte, error), now tim
 		}
 	}
 	for i := range n {
-		receipt, err := build(i, now)
+		receipt, err := build(i, At{now, hash.String()})
 		if err != nil {
 			return hash, err
 		}

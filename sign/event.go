@@ -18,10 +18,12 @@ type Member struct {
 
 // Event makes a signed event for the log, a statement about the log itself and
 // not about a call (FORMAT.md, "Event"). kind is what its member "type" says.
-// It fails for a member whose name is taken or whose value is not canonical.
-func (s *Signer) Event(kind string, now time.Time, members []Member) (*Receipt, error) {
+// prev is the record_hash that it follows, as for [Draft.SignAt]; "" if it is
+// for no log. It fails for a member whose name is taken or whose value is not
+// canonical.
+func (s *Signer) Event(kind string, now time.Time, prev string, members []Member) (*Receipt, error) {
 	var x seal
-	if err := x.open(now); err != nil {
+	if err := x.open(now, s, prev); err != nil {
 		return nil, err
 	}
 	all := append(slices.Clone(members),

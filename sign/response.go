@@ -35,10 +35,10 @@ func (s *Signer) Respond(a Answer) (*Receipt, error) {
 		a.Responded = a.Requested
 	}
 	var requested, x seal
-	if err := requested.open(a.Requested); err != nil {
+	if err := requested.open(a.Requested, s, ""); err != nil {
 		return nil, err
 	}
-	if err := x.open(a.Responded); err != nil {
+	if err := x.open(a.Responded, s, ""); err != nil {
 		return nil, err
 	}
 	a.Action.ParentID = a.RequestID

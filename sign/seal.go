@@ -29,19 +29,33 @@ const (
 	sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(timeFormat)
 )
 
-// open sets the time and a new nonce.
-func (x *seal) open(now time.Time) error {
+// open sets the time and a new nonce: random if prev is "", else that of the
+// record behind prev in a log (FORMAT.md, "Nonce").
+func (x *seal) open(now time.Time, s *Signer, prev string) error {
 	now = now.UTC()
 	if y := now.Year(); y < 0 || y > 9999 {
 		return fmt.Errorf("sign at %v: not a time of RFC 3339", now)
 	}
 	var buf [len(timeFormat) + 6]byte // AppendFormat writes all 9 digits and takes back 6
 	copy(x.ts[:], now.AppendFormat(buf[:0], timeFormat))
+	copy(x.nonce[:], "rnd_")
+	if prev != "" {
+		placed := placedNonce(prev, s.pubkey, string(x.ts[:]))
+		copy(x.nonce[4:], placed)
+		return nil
+	}
 	var random [16]byte
 	rand.Read(random[:]) // never fails, by its documentation
-	copy(x.nonce[:], "rnd_")
 	hex.Encode(x.nonce[4:], random[:])
 	return nil
+}
+
+// placedNonce is what follows "rnd_" in the nonce of a record that follows the
+// record with the hash prev in a log. It is as good as random: each record's
+// hash covers a signature.
+func placedNonce(prev, pubkey, ts string) string {
+	sum := sha256.Sum256([]byte("signet-wrap nonce\n" + prev + "\n" + pubkey + "\n" + ts))
+	return hex.EncodeToString(sum[:16])
 }
 
 // sign sets sig, and id, which follows from it.

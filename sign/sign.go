@@ -51,6 +51,7 @@ type Action struct {
 // may.
 type Signer struct {
 	key    crypto.Signer
+	pubkey string // "ed25519:" and b64
 	signer []byte // the value of the member "signer"
 }
 
@@ -63,9 +64,9 @@ func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	}
 	b := canon.AppendString([]byte(`{"name":`), name)
 	b = canon.AppendString(append(b, `,"owner":`...), owner)
-	b = append(b, `,"pubkey":"ed25519:`...)
-	b = base64.StdEncoding.AppendEncode(b, public)
-	return &Signer{key: key, signer: append(b, `"}`...)}, nil
+	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(public)
+	b = append(append(b, `,"pubkey":"`...), pubkey...)
+	return &Signer{key: key, pubkey: pubkey, signer: append(b, `"}`...)}, nil
 }
 
 // A Receipt is a signed statement in canonical form.
@@ -183,7 +184,12 @@ func (d *Draft) layRecord(raw []byte) {
 // Sign completes the receipt with the time, in UTC to the millisecond, a new
 // nonce and the signature. It is the quick half, for under the log's lock. It
 // may be called again and then makes another receipt.
-func (d *Draft) Sign(now time.Time) (*Receipt, error) {
+func (d *Draft) Sign(now time.Time) (*Receipt, error) { return d.SignAt(now, "") }
+
+// SignAt is Sign for a record of a log, and binds the receipt to its place
+// there: prev is the record_hash that it follows, "sha256:" and hex (FORMAT.md,
+// "Nonce"). [Verified.Follows] tells whether it still stands there.
+func (d *Draft) SignAt(now time.Time, prev string) (*Receipt, error) {
 	if d.used {
 		d.action = bytes.Clone(d.action)
 		d.record = bytes.Clone(d.record)
@@ -191,7 +197,7 @@ func (d *Draft) Sign(now time.Time) (*Receipt, error) {
 	d.used = true
 
 	var x seal
-	if err := x.open(now); err != nil {
+	if err := x.open(now, d.signer, prev); err != nil {
 		return nil, err
 	}
 	message := x.appendEnd(x.appendNonce(d.action), d.signer)

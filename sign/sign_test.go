@@ -96,6 +96,10 @@ func TestVerified(t *testing.T) {
 	for name, f := range map[string]func([]byte) (*Verified, error){"Verify": Verify, "Read": Read} {
 		t.Run(name, func(t *testing.T) {
 			got, err := f(r.JSON)
+			if got.ts != "2026-05-01T10:00:00.123Z" || len(got.nonce) != 4+32 {
+				t.Errorf("ts %q, nonce %q", got.ts, got.nonce)
+			}
+			got.ts, got.nonce = "", ""
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
 			}
@@ -316,7 +320,7 @@ func TestNewSignerAndItsKey(t *testing.T) {
 		if r, err := d.Sign(testTime); err == nil || !errors.Is(err, k.err) && k.err != nil {
 			t.Errorf("%v: receipt %v, error %v", k, r, err)
 		}
-		if _, err := s.Event("x", testTime, nil); err == nil {
+		if _, err := s.Event("x", testTime, "", nil); err == nil {
 			t.Error("made an event")
 		}
 	}
@@ -339,7 +343,7 @@ func TestNewSignerAndItsKey(t *testing.T) {
 
 func makeEvent(t testing.TB, kind string, members ...Member) *Receipt {
 	t.Helper()
-	r, err := testSigner(t).Event(kind, testTime, members)
+	r, err := testSigner(t).Event(kind, testTime, "", members)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,14 +401,14 @@ func TestEventRefuses(t *testing.T) {
 		{"", []byte("1")}, {"A", []byte("1")}, {"a b", []byte("1")}, {"é", []byte("1")}, {"a\"", []byte("1")},
 		{"a", nil}, {"a", []byte(" 1")}, {"a", []byte("1.0")}, {"a", []byte(`1,"b":2`)}, {"a", []byte(`{"b":1,"a":1}`)},
 	} {
-		if r, err := testSigner(t).Event("x", testTime, []Member{m}); err == nil {
+		if r, err := testSigner(t).Event("x", testTime, "", []Member{m}); err == nil {
 			t.Errorf("member %q %q: made %s", m.Name, m.Value, r.JSON)
 		}
 	}
-	if _, err := testSigner(t).Event("x", testTime, []Member{{"a", []byte("1")}, {"a", []byte("2")}}); err == nil {
+	if _, err := testSigner(t).Event("x", testTime, "", []Member{{"a", []byte("1")}, {"a", []byte("2")}}); err == nil {
 		t.Error("a member twice")
 	}
-	if _, err := testSigner(t).Event("x", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), nil); err == nil {
+	if _, err := testSigner(t).Event("x", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "", nil); err == nil {
 		t.Error("in the year 10000")
 	}
 }

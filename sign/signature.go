@@ -18,8 +18,13 @@ func (d *document) readSigner(v *Verified) error {
 
 // readSeal reads nonce and id. sig is left to checkSignature.
 func (d *document) readSeal(v *Verified) error {
-	if nonce, ok := plain(d.nonce); !ok || len(nonce) == 0 {
+	nonce, ok := plain(d.nonce)
+	if !ok || len(nonce) == 0 {
 		return invalid("it has no nonce")
+	}
+	if v.Version == 1 {
+		ts, _ := plain(d.ts)
+		v.nonce, v.ts = string(nonce), string(ts)
 	}
 	id, ok := plain(d.id)
 	if !ok {

@@ -2,6 +2,8 @@ package sign
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
+	"strings"
 	"time"
 )
 
@@ -26,6 +28,7 @@ type Verified struct {
 	Exact      bool   // they were signed by their bytes, which are in the receipt
 	HashOnly   bool   // only their hash is in the receipt
 	paramsRaw  []byte // b64
+	nonce, ts  string // as they are written, of a receipt of version 1 or an event
 
 	Time      time.Time // ts, ts_request, or ts of the embedded receipt
 	Responded time.Time // ts_response, zero if there is none
@@ -73,4 +76,23 @@ func (v *Verified) Arguments() []byte {
 		return nil
 	}
 	return raw
+}
+
+// Follows says whether the receipt is where it was signed to be, behind the
+// record with the hash prev. It is true for what is not bound to a place: other
+// writers' receipts, answers, and receipts that were signed by hand. Of what
+// signet-wrap logs, calls and events are bound (FORMAT.md, "Nonce"): that they
+// follow another record now shows that some before them were taken out, put in
+// or changed, and the log's hashes made anew.
+func (v *Verified) Follows(prev string) bool {
+	if v.Version != 1 || v.Type == "" && !isSession(v.Session) || len(v.Signers) == 0 {
+		return true
+	}
+	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(v.Signers[len(v.Signers)-1].Key)
+	return v.nonce == "rnd_"+placedNonce(prev, pubkey, v.ts)
+}
+
+// isSession knows the session of a wrapper: "ses_" and 128 bits in hex.
+func isSession(s string) bool {
+	return len(s) == 4+32 && s[:4] == "ses_" && strings.Trim(s[4:], "0123456789abcdef") == ""
 }

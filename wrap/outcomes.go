@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -131,10 +132,10 @@ func (o *outcomes) write(jobs []job) error {
 			return err
 		}
 	}
-	return o.rec.log.AppendLater(len(jobs), func(i int, now time.Time) ([]byte, error) {
+	return o.rec.log.AppendLater(len(jobs), func(i int, at chain.At) ([]byte, error) {
 		if receipts[i] == nil {
 			var err error
-			if receipts[i], err = o.rec.signer.Event(jobs[i].kind, now, jobs[i].members); err != nil {
+			if receipts[i], err = o.rec.signer.Event(jobs[i].kind, at.Time, at.Prev, jobs[i].members); err != nil {
 				return nil, err
 			}
 		}

@@ -113,16 +113,16 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 		gap = 1
 	}
 	receipts := make([][]byte, len(calls))
-	err := r.log.Append(gap+len(calls), func(i int, now time.Time) ([]byte, error) {
+	err := r.log.Append(gap+len(calls), func(i int, at chain.At) ([]byte, error) {
 		if i < gap {
-			return r.gapEvent(now)
+			return r.gapEvent(at)
 		}
-		receipt, err := drafts[i-gap].Sign(now)
+		receipt, err := drafts[i-gap].SignAt(at.Time, at.Prev)
 		if err != nil {
 			return nil, err
 		}
 		receipts[i-gap] = receipt.JSON
-		noted[i-gap].receipt, noted[i-gap].at = receipt.ID, now
+		noted[i-gap].receipt, noted[i-gap].at = receipt.ID, at.Time
 		return receipt.Record, nil
 	})
 	if err != nil {
@@ -154,12 +154,12 @@ func (r *recorder) open() error {
 }
 
 // event signs the log's own events, such as a torn line set aside.
-func (r *recorder) event(kind string, now time.Time, members []chain.Member) ([]byte, error) {
+func (r *recorder) event(kind string, at chain.At, members []chain.Member) ([]byte, error) {
 	converted := make([]sign.Member, len(members))
 	for i, m := range members {
 		converted[i] = sign.Member(m)
 	}
-	receipt, err := r.signer.Event(kind, now, converted)
+	receipt, err := r.signer.Event(kind, at.Time, at.Prev, converted)
 	if err != nil {
 		return nil, err
 	}
@@ -204,8 +204,8 @@ func (r *recorder) closed() {
 }
 
 // gapEvent is the record of a gap, chain/FORMAT.md "Events".
-func (r *recorder) gapEvent(now time.Time) ([]byte, error) {
-	receipt, err := r.signer.Event("gap", now, []sign.Member{
+func (r *recorder) gapEvent(at chain.At) ([]byte, error) {
+	receipt, err := r.signer.Event("gap", at.Time, at.Prev, []sign.Member{
 		{Name: "calls", Value: strconv.AppendInt(nil, int64(r.gap.count), 10)},
 		{Name: "from", Value: timeJSON(r.gap.from)},
 		{Name: "reason", Value: appendQuoted(nil, r.gap.reason)},

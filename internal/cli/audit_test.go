@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -83,7 +84,7 @@ func listTable(out *strings.Builder, dir string, width int) error {
 func TestAuditLong(t *testing.T) {
 	bot, _ := testSigner(t, "bot")
 	const n = 3 * sizingRows
-	var makers []func(time.Time) []byte
+	var makers []func(chain.At) []byte
 	for i := range n {
 		makers = append(makers, call(t, bot, fmt.Sprintf("tool%05d", i)))
 	}
@@ -134,20 +135,20 @@ func TestAuditShow(t *testing.T) {
 func TestAuditShowAnswered(t *testing.T) {
 	bot, key := testSigner(t, "bot")
 	var asked string
-	dir := logOf(t, func(now time.Time) []byte {
-		r := call(t, bot, "read")(now)
+	dir := logOf(t, func(at chain.At) []byte {
+		r := call(t, bot, "read")(at)
 		v, err := sign.Read(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		asked = v.ID
 		return r
-	}, func(now time.Time) []byte {
+	}, func(at chain.At) []byte {
 		d, err := bot.Prepare(sign.Action{Tool: "read", ParentID: asked})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := d.Sign(now)
+		r, err := d.SignAt(at.Time, at.Prev)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ type checked struct {
 
 // checkReceipt is chain.VerifyOptions.Check: bad only for what is false, not for
 // what merely cannot be verified.
-func checkReceipt(receipt []byte) (result any, bad error) {
+func checkReceipt(receipt []byte, prev string) (result any, bad error) {
 	v, err := sign.Verify(receipt)
 	var invalid *sign.InvalidError
 	if errors.As(err, &invalid) {
@@ -28,6 +28,9 @@ func checkReceipt(receipt []byte) (result any, bad error) {
 	}
 	if err != nil {
 		return checked{err: err}, nil
+	}
+	if !v.Follows(prev) {
+		bad = chain.ErrDisplaced
 	}
 	// The receipt's bytes do not last, and what is not needed is not kept.
 	k := &sign.Verified{Type: strings.Clone(v.Type), Doubts: v.Doubts}
@@ -38,7 +41,7 @@ func checkReceipt(receipt []byte) (result any, bad error) {
 	if v.Type == "gap" {
 		out.gap = gapText(receipt)
 	}
-	return out, nil
+	return out, bad
 }
 
 // gapText says what a gap event tells: package wrap makes them.

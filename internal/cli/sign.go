@@ -169,8 +169,8 @@ func (c *command) record(u *ucli.Context, h home, signer *sign.Signer, draft *si
 	}
 	log := chain.New(h.audit(), chain.Options{Event: signedEvent(signer)})
 	defer log.Close()
-	err = log.Append(1, func(_ int, now time.Time) ([]byte, error) {
-		if receipt, err = draft.Sign(now); err != nil {
+	err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+		if receipt, err = draft.SignAt(at.Time, at.Prev); err != nil {
 			return nil, err
 		}
 		return receipt.Record, nil
@@ -182,13 +182,13 @@ func (c *command) record(u *ucli.Context, h home, signer *sign.Signer, draft *si
 }
 
 // signedEvent makes what the log has to say about itself signed, too.
-func signedEvent(signer *sign.Signer) func(kind string, now time.Time, members []chain.Member) ([]byte, error) {
-	return func(kind string, now time.Time, members []chain.Member) ([]byte, error) {
+func signedEvent(signer *sign.Signer) func(kind string, at chain.At, members []chain.Member) ([]byte, error) {
+	return func(kind string, at chain.At, members []chain.Member) ([]byte, error) {
 		converted := make([]sign.Member, len(members))
 		for i, m := range members {
 			converted[i] = sign.Member(m)
 		}
-		event, err := signer.Event(kind, now, converted)
+		event, err := signer.Event(kind, at.Time, at.Prev, converted)
 		if err != nil {
 			return nil, err
 		}

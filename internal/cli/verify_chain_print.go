@@ -57,8 +57,8 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	}
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
-	row("", "no anchor: that the newest records were cut off, or others taken out and all")
-	row("", "hashes after them made anew, only a copy of the head kept elsewhere can show")
+	row("", "no anchor: that the newest records were cut off, or that who holds the keys made")
+	row("", "the log anew, only a copy of the head kept elsewhere can show")
 	row("head", "%s", f.Head)
 
 	shown := f.Breaks[:min(len(f.Breaks), maxShown)]

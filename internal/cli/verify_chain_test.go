@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,24 +54,24 @@ func testSigner(t *testing.T, name string) (*sign.Signer, string) {
 }
 
 // logOf makes a home folder with a log of what the makers make.
-func logOf(t *testing.T, makers ...func(now time.Time) []byte) (home string) {
+func logOf(t *testing.T, makers ...func(chain.At) []byte) (home string) {
 	t.Helper()
 	home = t.TempDir()
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true})
 	defer l.Close()
-	if err := l.Append(len(makers), func(i int, now time.Time) ([]byte, error) { return makers[i](now), nil }); err != nil {
+	if err := l.Append(len(makers), func(i int, at chain.At) ([]byte, error) { return makers[i](at), nil }); err != nil {
 		t.Fatal(err)
 	}
 	return home
 }
 
-func call(t *testing.T, s *sign.Signer, tool string) func(time.Time) []byte {
-	return func(now time.Time) []byte {
+func call(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
+	return func(at chain.At) []byte {
 		d, err := s.Prepare(sign.Action{Tool: tool, Arguments: []byte(`{"a":1}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := d.Sign(now)
+		r, err := d.SignAt(at.Time, at.Prev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,9 +79,14 @@ func call(t *testing.T, s *sign.Signer, tool string) func(time.Time) []byte {
 	}
 }
 
-func event(t *testing.T, s *sign.Signer, kind string, members ...sign.Member) func(time.Time) []byte {
-	return func(now time.Time) []byte {
-		r, err := s.Event(kind, now, members)
+// wrapped is call as a wrapper signs it: in a session, and so for one place.
+func wrapped(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
+	return func(at chain.At) []byte {
+		d, err := s.Prepare(sign.Action{Tool: tool, Session: "ses_0123456789abcdef0123456789abcdef"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.SignAt(at.Time, at.Prev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,8 +94,36 @@ func event(t *testing.T, s *sign.Signer, kind string, members ...sign.Member) fu
 	}
 }
 
-func raw(text string) func(time.Time) []byte {
-	return func(time.Time) []byte { return []byte(text) }
+// withoutSecond takes the second record out of the log and makes all hashes
+// anew, for which no key is needed.
+func withoutSecond(t *testing.T, home string) string {
+	t.Helper()
+	var left [][]byte
+	for e, err := range chain.Scan(filepath.Join(home, "audit"), time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, bytes.Clone(e.Receipt))
+	}
+	var makers []func(chain.At) []byte
+	for _, receipt := range slices.Delete(left, 1, 2) {
+		makers = append(makers, raw(string(receipt)))
+	}
+	return logOf(t, makers...)
+}
+
+func event(t *testing.T, s *sign.Signer, kind string, members ...sign.Member) func(chain.At) []byte {
+	return func(at chain.At) []byte {
+		r, err := s.Event(kind, at.Time, at.Prev, members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Record
+	}
+}
+
+func raw(text string) func(chain.At) []byte {
+	return func(chain.At) []byte { return []byte(text) }
 }
 
 func TestVerifyReferenceLog(t *testing.T) {
@@ -122,8 +156,8 @@ func TestVerifyChainFindings(t *testing.T) {
 		t.Fatal("one name, one key")
 	}
 	other, otherKey := testSigner(t, "other")
-	edited := func(now time.Time) []byte {
-		return bytes.Replace(call(t, bot, "read")(now), []byte("read"), []byte("kill"), 1)
+	edited := func(at chain.At) []byte {
+		return bytes.Replace(call(t, bot, "read")(at), []byte("read"), []byte("kill"), 1)
 	}
 	const violation = `{"action":{"tool":"x"},"ts":"2026-01-01T00:00:00.000Z","type":"policy_violation","v":1}`
 	for _, tt := range []struct {
@@ -142,6 +176,8 @@ func TestVerifyChainFindings(t *testing.T) {
 			[3]string{"unbroken", "known", "no gap"}, "1  other\n"},
 		{"hashes made anew", logOf(t, call(t, bot, "a"), edited, call(t, bot, "c")), []string{botKey}, exitFailed,
 			[3]string{"unbroken", "false", "no gap"}, ":2 forged: "},
+		{"a record taken out and the hashes made anew", withoutSecond(t, logOf(t, wrapped(t, bot, "a"), wrapped(t, bot, "b"), wrapped(t, bot, "c"), wrapped(t, bot, "d"))), []string{botKey}, exitFailed,
+			[3]string{"broken", "known", "no gap"}, ":2 displaced: "},
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
 		{"a signed event", logOf(t, event(t, bot, "torn_line", sign.Member{Name: "kept", Value: []byte(`"x"`)})), []string{botKey}, exitUnconfirmed,
@@ -172,8 +208,8 @@ func TestVerifyChainFindings(t *testing.T) {
 }
 
 // doubtful is an answer from before its request.
-func doubtful(t *testing.T, s *sign.Signer) func(now time.Time) []byte {
-	return func(now time.Time) []byte {
+func doubtful(t *testing.T, s *sign.Signer) func(at chain.At) []byte {
+	return func(at chain.At) []byte {
 		seed := sha256.Sum256([]byte("bot"))
 		key := ed25519.NewKeyFromSeed(seed[:])
 		body := fmt.Sprintf(`{"action":{"params":null,"params_hash":"%s","target":"mcp://x","tool":"t","transport":"stdio"},`+
@@ -193,7 +229,7 @@ func doubtful(t *testing.T, s *sign.Signer) func(now time.Time) []byte {
 
 // Many keys, many gaps, many doubts: the finding stays of a size to be read.
 func TestVerifyChainBounded(t *testing.T) {
-	var makers []func(time.Time) []byte
+	var makers []func(chain.At) []byte
 	for i := range 3 * maxListed {
 		s, _ := testSigner(t, fmt.Sprint("agent", i))
 		makers = append(makers, call(t, s, "t"), event(t, s, "gap"), raw(`{"v":9}`))
