@@ -1,0 +1,85 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// A Config is a File that has been opened.
+type Config struct {
+	File
+	Doc *Document // nil if Err
+	Err error     // why the file cannot be read, or must not be touched
+
+	real string // the file itself, where Path is a symbolic link
+}
+
+// Open reads and parses the file. It never fails: see Config.Err.
+func (f File) Open() *Config {
+	c := &Config{File: f}
+	c.Err = func() (err error) {
+		if c.real, err = filepath.EvalSymlinks(f.Path); err != nil {
+			return err
+		}
+		if c.real, err = filepath.Abs(c.real); err != nil {
+			return err
+		}
+		data, err := readBounded(c.real)
+		if err != nil {
+			return err
+		}
+		c.Doc, err = Parse(data, f.Client.Format, f.Client.Pointers)
+		return err
+	}()
+	if c.Err == nil && f.Managed {
+		for _, e := range c.Doc.Entries {
+			e.Reason = "it is managed by an administrator"
+		}
+	}
+	return c
+}
+
+// readBounded reads a regular file: a pipe would be waited for for ever.
+func readBounded(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxSize+1)) // Parse refuses what is longer
+}
+
+// Write puts data, which is Doc with the chosen entries wrapped or unwrapped,
+// in the place of the file. Before that it keeps the old file in a new folder
+// in backups, mode 0600 in 0700, for it may hold secrets; behind it, a manifest
+// by which Past knows what was done. The folder's path is returned.
+//
+// The error wraps durable.ErrChanged if the file is no longer what Open read.
+func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (string, error) {
+	m := manifest{V: 1, Time: now.UTC().Format(time.RFC3339Nano), Client: c.Client.Name, Path: c.real, Wrapped: wrapped}
+	for _, e := range chosen {
+		m.Servers = append(m.Servers, manifestServer{e.Scope, e.Name})
+	}
+	dir, err := keepOld(backups, m, c.Doc.data, now)
+	if err != nil {
+		return "", fmt.Errorf("keeping the old file: %w", err)
+	}
+	if err := durable.Replace(c.real, c.Doc.data, data); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, m.write(dir)
+}

@@ -1,0 +1,4 @@
+package install
+
+// canWriteIn is not answered: only writing would tell.
+func canWriteIn(string) bool { return true }
