@@ -69,7 +69,8 @@ func (c *command) app() *ucli.App {
 		CustomAppHelpTemplate: rootHelp,
 		Flags:                 append(wrapFlags(), homeFlag(), passphraseFileFlag()),
 		Commands: []*ucli.Command{
-			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.demoVerb(), c.versionVerb(),
+			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(),
+			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.demoVerb(), c.versionVerb(),
 		},
 		Before: wrapFlagsOfVerb,
 		Action: c.wrapOrHelp,

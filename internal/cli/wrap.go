@@ -39,6 +39,9 @@ FLAGS FOR WRAPPING
   --verbose           say on stderr what is recorded
 
 VERBS
+  install    put it in front of the servers of your clients
+  uninstall  take it away again
+  status     which servers it stands in front of
   demo       a session from end to end, with nothing else installed
   audit      what was called, as a table
   verify     a receipt, or with --chain the whole log

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/internal/install"
+)
+
+const uninstallHelp = `signet-wrap uninstall: take it away from the servers of your clients
+
+USAGE
+  signet-wrap uninstall [--all] [--client C]... [--server S]... [--dry-run] [flags]
+
+EXAMPLE
+  signet-wrap uninstall --all
+  signet-wrap uninstall --client cursor --server files
+
+FLAGS
+  --all          every server of every client; without it, and without names, you
+                 are asked, client by client
+  --client C     only the client C, as "signet-wrap status" names it
+  --server S     only the server S
+  --project      the files of the project in this folder, too (.mcp.json, ...)
+  --file F       the configuration F of any other client: .json, .toml, .yaml
+  --pointer KEY  the key in F that holds the servers, or /a/b for one in another
+  --dry-run      show the change (env and headers masked), make none
+  --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
+
+What "install" changed is as it was, byte for byte; what was added since, or put
+there by hand in the same form, is taken away, too. Keys and log stay. The old
+file goes to the folder backup of --home.
+
+EXIT STATUS
+  0 done (or nothing to do), 1 a file was not touched, 2 bad usage
+`
+
+func (c *command) uninstallVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "uninstall",
+		Usage:              "take it away from the servers of your clients",
+		CustomHelpTemplate: uninstallHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags:              append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}),
+		Action:             c.uninstall,
+	}
+}
+
+func (c *command) uninstall(u *ucli.Context) error {
+	sys, err := c.system()
+	if err != nil {
+		return err
+	}
+	choose, err := c.chooser(u, "unwrap")
+	if err != nil {
+		return err
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	configs, err := c.configs(u, sys)
+	if err != nil {
+		return err
+	}
+	byHand := func(e *install.Entry) string {
+		return "command: " + e.Command + ", args: " + strings.Join(e.Args, " ")
+	}
+	ch := change{
+		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, done: "unwrapped",
+		meant: func(e *install.Entry) bool { return meant(u, e) },
+		edit: func(d *install.Document, pick func(*install.Entry) bool) ([]byte, []*install.Entry, error) {
+			return d.Unwrap(pick)
+		},
+		byHand: byHand,
+	}
+	ch.listed = func(e *install.Entry) string {
+		if !meant(u, e) || !e.Wrapped {
+			return ""
+		}
+		ch.refused = true // still wrapped, though it was meant
+		return "left: " + e.Reason + "; by hand: " + clean(byHand(e))
+	}
+	return ch.run(configs, sys)
+}
