@@ -167,7 +167,7 @@ func (p *piped) stderr() string {
 // logged are the receipts and events in the log, which must verify.
 func (p *piped) logged() (all []*sign.Verified) {
 	p.t.Helper()
-	report, err := chain.Verify(context.Background(), p.audit, chain.VerifyOptions{Check: func(receipt []byte) (any, error) {
+	report, err := chain.Verify(context.Background(), p.audit, chain.VerifyOptions{Check: func(receipt []byte, _ string) (any, error) {
 		v, err := sign.Verify(bytes.Clone(receipt))
 		return v, err
 	}, Visit: func(_ chain.Entry, v any) { all = append(all, v.(*sign.Verified)) }})
