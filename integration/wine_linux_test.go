@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +11,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestWine runs the Windows build where there is wine: the contract of the
@@ -19,12 +23,54 @@ import (
 func TestWine(t *testing.T) {
 	w := newWine(t)
 	t.Run("process", func(t *testing.T) {
-		out, err := w.command(t, w.wrapTest, "-test.run=^Test(Process|Windows)", "-test.v").CombinedOutput()
+		cmd := w.command(t, w.wrapTest, "-test.run=^Test(Process|Windows)", "-test.v")
+		console(t, cmd)
+		out, err := cmd.CombinedOutput()
 		if err != nil || strings.Count(string(out), "--- PASS") < 10 {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
+	t.Run("Ctrl-C", w.ctrlC)
 	t.Run("two wrappers", w.twoWrappers)
+}
+
+// ctrlC tells a wrapper to end whose server, and its child, do not care.
+func (w *wine) ctrlC(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "now")
+	cmd := w.command(t, w.wrapTest, "part", "wrap", windowsPath(w.wrapTest), "part", "family", windowsPath(file))
+	keyboard := console(t, cmd)
+	// Linux ends all on a terminal whose first process ends, with SIGHUP, which
+	// is not what is to be shown.
+	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$@"`, "sh"}, cmd.Args...)
+	said, theirs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	cmd.Stderr = theirs
+	err = cmd.Start()
+	theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := bufio.NewReader(said)
+	if up, err := stderr.ReadString('\n'); strings.TrimSpace(up) != "up" {
+		t.Fatalf("the server's child is not up: %q, %v", up, err)
+	}
+	if _, err := keyboard.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit %d, want the 1 of a server that was killed", code)
+	}
+	// Whoever is left says so now, and holds stderr until then.
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(stderr); len(rest) > 0 || err != nil {
+		t.Errorf("after Ctrl-C: %q, %v", rest, err)
+	}
 }
 
 // twoWrappers has two wrappers sign calls at once: LockFileEx keeps their
@@ -130,6 +176,36 @@ func (w *wine) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "wine", args...)
 	cmd.Env = w.env
 	return cmd
+}
+
+// console gives cmd a console, and us its keyboard. Without one, each program
+// that wine starts would get one of its own, whose host holds its pipes.
+func console(t *testing.T, cmd *exec.Cmd) (keyboard *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(keyboard.Fd())
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	screen, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		screen.Close()
+		keyboard.Close()
+	})
+	go io.Copy(io.Discard, keyboard)
+	cmd.Stdin = screen
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return keyboard
 }
 
 // windowsPath is the name that path has in wine.

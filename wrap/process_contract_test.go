@@ -85,6 +85,25 @@ var parts = map[string]func(args []string) int{
 		os.Stdout.Write(bytes.Repeat([]byte("0123456789abcde\n"), n/16))
 		return 0
 	},
+	// chatter writes until that fails.
+	"chatter": func([]string) int {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+		for {
+			if _, err := fmt.Println("and another thing"); err != nil {
+				return 9
+			}
+		}
+	},
+	// deaf closes its stdin, and ends when the file at args[0] is there.
+	"deaf": func(args []string) int {
+		os.Stdin.Close()
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if exists(args[0]) {
+				return 4
+			}
+		}
+		return 1
+	},
 	// heir leaves its stdout to a child, which writes to it after args[0].
 	"heir": func(args []string) int {
 		cmd := exec.Command(os.Args[0], "part", "words", args[0])
@@ -207,6 +226,51 @@ func TestProcessChildThatHoldsStdoutHoldsNobodyUp(t *testing.T) {
 	out, _, code := ended(t, wrapping(t, part(t, "heir", "3s")...), "")
 	if out != "" || code != 5 {
 		t.Errorf("stdout %q, exit %d", out, code)
+	}
+}
+
+func TestProcessServerSeesThatClientReadsNoMore(t *testing.T) {
+	cmd := wrapping(t, part(t, "chatter")...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its stdin stays open: the end of input must not be what ends it.
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer stuck.Stop()
+	bufio.NewReader(stdout).ReadString('\n')
+	stdout.Close()
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 9 {
+		t.Errorf("exit %d, want the server's 9 for a write that failed", code)
+	}
+}
+
+func TestProcessClientSeesThatServerReadsNoMore(t *testing.T) {
+	file := filepath.Join(tempDir(t), "now")
+	cmd := wrapping(t, part(t, "deaf", file)...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stuck := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer stuck.Stop()
+	for err == nil {
+		_, err = io.WriteString(stdin, "is anybody there?\n")
+	}
+	os.WriteFile(file, nil, 0o600)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 4 {
+		t.Errorf("exit %d, want 4 from a server that was there until writing to it failed", code)
 	}
 }
 
