@@ -1,98 +1,200 @@
 package wrap
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
 
 // targetOf names the server in the receipts: "mcp://" and the name of the
 // package, script or image that the command runs, seen through the usual
-// launchers, so that `npx -y @scope/server` is mcp://server and not mcp://npx
-// or mcp://-y. Arguments behind that name are left out: they may be secrets.
+// launchers, so that `npx -y @scope/server-files` is mcp://server-files and not
+// mcp://npx or mcp://-y. Arguments behind that name are left out: they may be
+// secrets.
 func targetOf(command []string) string {
 	if len(command) == 0 {
 		return ""
 	}
-	name := command[0]
-	args := command[1:]
+	name, args := command[0], command[1:]
 	for {
-		l, ok := launchers[strings.TrimSuffix(base(name), ".exe")]
+		l, ok := launchers[program(name)]
 		if !ok {
 			break
 		}
-		next := l.first(args)
-		if next < 0 {
+		next, rest := l.next(args)
+		if short := shortName(next); short == "" || looksSecret(short) {
 			break
 		}
-		name, args = args[next], args[next+1:]
+		name, args = next, rest
 	}
-	name = base(name)
-	for _, ext := range []string{".exe", ".cmd", ".bat", ".js", ".mjs", ".cjs", ".ts", ".py", ".sh", ".jar"} {
+	return "mcp://" + shortName(name)
+}
+
+// program is the name by which a command is known: npx for NPX.CMD, python for
+// /usr/bin/python3.12.
+func program(name string) string {
+	name = strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
+	for _, ext := range []string{".exe", ".cmd", ".bat"} {
 		name = strings.TrimSuffix(name, ext)
 	}
-	if i := strings.IndexAny(name, "@:"); i > 0 { // version of a package, tag of an image
-		name = name[:i]
+	if strings.HasPrefix(name, "python") {
+		name = strings.TrimRight(name, "0123456789.")
 	}
-	clean := strings.Map(func(r rune) rune {
-		if r > ' ' && r < 0x7f && !strings.ContainsRune(`"<>\^{|}`+"`%#?", r) {
+	return name
+}
+
+// common are names that tell nothing: then the folder above, or the scope of
+// the package, tells more.
+var common = []string{"app", "bin", "build", "cli", "cmd", "dist", "index", "lib", "main", "mcp", "mcp-server",
+	"out", "run", "server", "src", "start", "stdio", "target", "release", "debug", "scripts", ".", ".."}
+
+// homes are folders of users' folders, whose names are nobody's business.
+var homes = []string{"home", "users", "documents and settings"}
+
+// shortName is what of a path, a package or an image is fit for a name.
+func shortName(name string) string {
+	if _, rest, ok := strings.Cut(name, "://"); ok {
+		_, name, _ = strings.Cut(rest, "/") // the host may bear a password
+	}
+	name, _, _ = strings.Cut(name, "?")
+	name, _, _ = strings.Cut(name, "#")
+	for _, registry := range []string{"npm:", "jsr:", "github:"} {
+		name = strings.TrimPrefix(name, registry)
+	}
+	steps := strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' })
+	for i, step := range slices.Backward(steps) {
+		if i > 0 && slices.Contains(homes, strings.ToLower(steps[i-1])) {
+			break
+		}
+		if short := bare(step); !slices.Contains(common, strings.ToLower(short)) {
+			return short
+		}
+	}
+	if len(steps) == 0 {
+		return ""
+	}
+	return bare(steps[len(steps)-1])
+}
+
+// bare is one step of a path without version, tag, extension and what has no
+// place in a URI.
+func bare(step string) string {
+	step = strings.TrimPrefix(step, "@")
+	if i := strings.IndexAny(step, "@:[=<>~!"); i > 0 {
+		step = step[:i]
+	}
+	for _, ext := range []string{".exe", ".cmd", ".bat", ".js", ".mjs", ".cjs", ".ts", ".mts", ".py", ".rb", ".php", ".sh", ".jar", ".dll", ".csproj", ".git"} {
+		if short := strings.TrimSuffix(step, ext); short != "" {
+			step = short
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
 			return r
 		}
 		return '-'
-	}, name)
-	return "mcp://" + clean
+	}, step)
 }
 
-func base(name string) string { return path.Base(strings.ReplaceAll(name, `\`, "/")) }
-
-// launcher is a command that runs another: how to skip to it.
+// launcher is a command that runs another: how to get to the name of that one.
 type launcher struct {
-	verbs  []string // subcommands in front of the name: `docker run IMAGE`
-	values []string // flags that take the next argument as their value
-	names  []string // flags whose value is the name: `python -m NAME`
+	verbs    []string // words in front of the name: `docker run IMAGE`
+	values   []string // flags that take the next argument as their value
+	switches []string // if not nil: the only long flags that take none
+	names    []string // flags whose value is the name: `python -m NAME`
+	folders  []string // flags whose value is the folder of the name
+	code     []string // flags whose value is a program: there is no name
+	assigns  bool     // A=B may stand in front of the name
+	slashes  bool     // flags begin with a slash
 }
 
 var launchers = map[string]launcher{
-	"npx":     {values: []string{"-p", "--package"}},
-	"npm":     {verbs: []string{"exec", "x", "--"}, values: []string{"--package"}},
-	"pnpm":    {verbs: []string{"dlx", "exec"}},
-	"yarn":    {verbs: []string{"dlx", "exec"}},
-	"bunx":    {},
-	"bun":     {verbs: []string{"run", "x"}},
-	"deno":    {verbs: []string{"run"}},
-	"node":    {values: []string{"-r", "--require", "--import", "--loader"}},
-	"tsx":     {},
-	"uvx":     {values: []string{"--with", "--python", "-p"}, names: []string{"--from"}},
-	"uv":      {verbs: []string{"run", "tool", "--"}, values: []string{"--directory", "--with", "--project", "--python", "-p"}},
-	"pipx":    {verbs: []string{"run"}},
-	"python":  {names: []string{"-m"}},
-	"python3": {names: []string{"-m"}},
-	"java":    {values: []string{"-cp"}, names: []string{"-jar"}},
-	"docker":  {verbs: []string{"run"}, values: dockerValues},
-	"podman":  {verbs: []string{"run"}, values: dockerValues},
-	"env":     {},
-	"cmd":     {verbs: []string{"/c", "/C"}},
+	"npx":       {values: []string{"-p", "--package", "--registry", "--userconfig", "--cache"}, code: []string{"-c", "--call"}},
+	"npm":       {verbs: []string{"exec", "x"}, values: []string{"--package", "--registry"}, code: []string{"-c", "--call", "run", "start"}},
+	"pnpm":      {verbs: []string{"dlx", "exec"}, folders: []string{"-C", "--dir"}},
+	"yarn":      {verbs: []string{"dlx", "exec", "run"}, folders: []string{"--cwd"}},
+	"bunx":      {},
+	"bun":       {verbs: []string{"run", "x"}, folders: []string{"--cwd"}, code: []string{"-e"}},
+	"deno":      {verbs: []string{"run", "serve"}, values: []string{"-c", "--config"}, code: []string{"eval"}},
+	"node":      {values: []string{"-r", "--require", "--import", "--loader", "-C"}, code: []string{"-e", "--eval", "-p", "--print"}},
+	"tsx":       {verbs: []string{"watch"}, values: []string{"--tsconfig"}, code: []string{"-e"}},
+	"ts-node":   {values: []string{"-P", "--project"}, code: []string{"-e"}},
+	"uvx":       {values: uvValues, names: []string{"--from"}},
+	"uv":        {verbs: []string{"run", "tool"}, values: uvValues, names: []string{"--from", "-m", "--module"}, folders: []string{"--directory", "--project"}},
+	"pipx":      {verbs: []string{"run"}, values: []string{"--python", "--index-url", "--pip-args"}, names: []string{"--spec"}},
+	"python":    {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
+	"py":        {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
+	"mcp":       {verbs: []string{"run", "dev"}, values: []string{"-t", "--transport"}},
+	"fastmcp":   {verbs: []string{"run", "dev"}, values: []string{"-t", "--transport"}},
+	"java":      {values: []string{"-cp", "-classpath", "--class-path", "-p", "--module-path"}, names: []string{"-jar", "-m", "--module"}},
+	"dotnet":    {verbs: []string{"run", "tool", "exec"}, names: []string{"--project"}},
+	"ruby":      {values: []string{"-r", "-I"}, code: []string{"-e"}},
+	"php":       {values: []string{"-d", "-c"}, code: []string{"-r"}},
+	"go":        {verbs: []string{"run"}, values: []string{"-tags", "-ldflags", "-mod"}, folders: []string{"-C"}},
+	"docker":    containers,
+	"podman":    containers,
+	"nerdctl":   containers,
+	"env":       {assigns: true, values: []string{"-u", "--unset", "-C", "--chdir"}, code: []string{"-S", "--split-string"}},
+	"cross-env": {assigns: true},
+	"op":        {verbs: []string{"run"}, values: []string{"--env-file", "--account"}},
+	"doppler":   {verbs: []string{"run"}, values: []string{"-t", "--token", "-p", "--project", "-c", "--config"}, code: []string{"--command"}},
+	"dotenvx":   {verbs: []string{"run"}, values: []string{"-f", "--env", "-e", "-fk"}},
+	"sudo":      {values: []string{"-u", "-g"}},
+	"cmd":       {slashes: true},
+	"wsl":       {values: []string{"-d", "--distribution", "-u", "--user", "--cd"}, verbs: []string{"-e", "--exec"}},
 }
 
-var dockerValues = []string{"-e", "--env", "--env-file", "-v", "--volume", "--mount", "--name", "-p", "--publish",
-	"--network", "-u", "--user", "-w", "--workdir", "--entrypoint", "--platform"}
+var uvValues = []string{"--with", "--with-editable", "--with-requirements", "--python", "-p", "--env-file", "--extra", "--group",
+	"--index", "--index-url", "--default-index", "--extra-index-url", "-i", "--refresh-package", "--cache-dir"}
 
-// first is the index of the argument that names what is run, -1 if none does.
-func (l launcher) first(args []string) int {
+// Of the flags for containers most take a value, and a value may be a secret.
+var containers = launcher{
+	verbs: []string{"run", "exec", "container"},
+	switches: []string{"--rm", "--init", "--interactive", "--tty", "--detach", "--privileged", "--read-only",
+		"--publish-all", "--quiet", "--no-healthcheck", "--oom-kill-disable"},
+}
+
+// next is the argument that names what is run, and those behind it; "" if none
+// does.
+func (l launcher) next(args []string) (name string, rest []string) {
+	folder := ""
 	for i := 0; i < len(args); i++ {
-		a := args[i]
-		switch {
-		case slices.Contains(l.names, a):
-			if i+1 < len(args) {
-				return i + 1
+		flag, value, attached := strings.Cut(args[i], "=")
+		// The value of a flag stands in the same argument or in the next.
+		take := func() string {
+			if !attached && i+1 < len(args) {
+				i++
+				value = args[i]
 			}
-			return -1
-		case slices.Contains(l.values, a):
-			i++
-		case strings.HasPrefix(a, "-"), slices.Contains(l.verbs, a), strings.Contains(a, "=") && !strings.Contains(a, "/"):
+			return value
+		}
+		switch {
+		case slices.Contains(l.code, args[i]):
+			return "", nil
+		case slices.Contains(l.names, flag):
+			return inFolder(folder, take()), args[i+1:]
+		case slices.Contains(l.folders, flag):
+			folder = take()
+		case slices.Contains(l.values, flag):
+			take()
+		case slices.Contains(l.verbs, flag):
+		case strings.HasPrefix(flag, "-") && l.switches != nil:
+			// -it are two that take none, -eA=B has its value.
+			long := strings.HasPrefix(flag, "--")
+			if long && flag != "--" && !slices.Contains(l.switches, flag) || len(flag) == 2 && !long && !strings.Contains("itdPq", flag[1:]) {
+				take()
+			}
+		case strings.HasPrefix(flag, "-"), l.slashes && strings.HasPrefix(flag, "/"), l.assigns && attached:
 		default:
-			return i
+			return inFolder(folder, args[i]), args[i+1:]
 		}
 	}
-	return -1
+	return "", nil
+}
+
+// inFolder is the path name as it is in folder.
+func inFolder(folder, name string) string {
+	if folder == "" || name == "" || strings.HasPrefix(name, "/") {
+		return name
+	}
+	return folder + "/" + name
 }
