@@ -48,15 +48,16 @@ func oneReceipt(id string) func(int, At) ([]byte, error) {
 	return func(_ int, at At) ([]byte, error) { return receipt(id, at.Time), nil }
 }
 
-// makeLog makes a log of n records, a minute apart, and returns its folder.
+// makeLog makes a log of n records, a second apart, the last one a second before
+// day0, and returns its folder.
 func makeLog(t testing.TB, n int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
-	c := &clock{day0}
+	c := &clock{day0.Add(-time.Duration(n) * time.Second)}
 	l := newLog(t, dir, c)
 	for i := range n {
 		add(t, l, fmt.Sprint(i))
-		c.Time = c.Add(time.Minute)
+		c.Time = c.Add(time.Second)
 	}
 	l.Close()
 	return dir

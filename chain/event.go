@@ -17,6 +17,8 @@ const (
 	// LogDamaged: the log is not as its writer left it or cannot be read at
 	// its end. Members: expected, file, found, offset, reason.
 	LogDamaged = "log_damaged"
+	// ClockStep: the clock has stepped back. Members: clock, not_before.
+	ClockStep = "clock_step"
 )
 
 // Member is a member of an event: its name, and its value as canonical JSON.

@@ -50,12 +50,14 @@ func TestFormatNames(t *testing.T) {
 		}
 	}
 
-	// A torn line, then a last line that is none, then a loss.
+	// A torn line, then a last line that is none, then a loss; in the end the
+	// clock steps back.
 	dir := makeLog(t, 2)
 	day := dayFile(day0)
 	write(t, append(read(t, dir, day), "{\"receipt\":\n{\"re"...), dir, day)
 	members := map[string]string{}
-	l := New(dir, Options{NoSync: true, Now: (&clock{day0}).now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
+	c := &clock{day0}
+	l := New(dir, Options{NoSync: true, Now: c.now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
 		for _, m := range ms {
 			members[kind] += m.Name + " "
 		}
@@ -66,9 +68,12 @@ func TestFormatNames(t *testing.T) {
 	add(t, l, "a")
 	write(t, nil, dir, day)
 	add(t, l, "b")
+	c.Time = c.Add(-time.Minute)
+	add(t, l, "c")
 	want := map[string]string{
 		TornLine:   "file hash kept length offset ; ",
 		LogDamaged: "expected file offset reason ; expected file found offset reason ; ",
+		ClockStep:  "clock not_before ; ",
 	}
 	for kind, got := range members {
 		if got != want[kind] {

@@ -21,8 +21,8 @@ type Options struct {
 	Now func() time.Time
 
 	// Event makes the receipt, canonical JSON, of an event of the log's own,
-	// of one of the kinds [TornLine] and [LogDamaged]. The members are in
-	// order. If nil, events are written unsigned.
+	// of one of the kinds [TornLine], [LogDamaged] and [ClockStep]. The
+	// members are in order. If nil, events are written unsigned.
 	Event func(kind string, at At, members []Member) ([]byte, error)
 }
 
@@ -54,11 +54,13 @@ type Log struct {
 	size  int64       // of file, in bytes
 	place place       // of the newest record
 	floor time.Time   // no record may be earlier: the newest record's time
+	clock time.Time   // what the clock said last
 	owed  []event     // to be written before the next record
 	told  []event     // written, but maybe not on the disk yet
 
 	unsynced bool // records in name may not be on the disk yet
 	dirNew   bool // name itself may not be
+	behind   bool // the clock was behind the newest record
 
 	buf []byte
 }
@@ -100,8 +102,9 @@ func New(dir string, o Options) *Log {
 // Append looks at the end of the log only if another process has written to it:
 // its cost does not grow with the log. A half-written line that a crash has left
 // is set aside in a file of its own, and an event in the log tells of it. If
-// records that this Log has seen in the log are gone, an event tells of that.
-// Another process that keeps the lock for ten seconds makes Append fail.
+// records that this Log has seen in the log are gone, or the clock has stepped
+// back, an event tells of that. Another process that keeps the lock for ten
+// seconds makes Append fail.
 func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -82,7 +82,10 @@ func TestRacyFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, l, "d")
-	mustBeWhole(t, dir, 4)
+	mustBeWhole(t, dir, 5)
+	if got := ids(t, dir); got != "a b c clock_step d" {
+		t.Errorf("records %q", got)
+	}
 }
 
 // The clock steps back, within the day and over midnight: the newest file goes
@@ -100,10 +103,13 @@ func TestClockBack(t *testing.T) {
 	add(t, newLog(t, dir, c), "e")
 	c.Time = day0.Add(time.Second)
 	add(t, one, "f")
-	if r := mustBeWhole(t, dir, 6); len(r.Files) != 1 {
+	if r := mustBeWhole(t, dir, 10); len(r.Files) != 1 {
 		t.Errorf("files %v", r.Files)
 	}
-	want := []time.Time{day0, day0, day0, day0, day0, day0.Add(time.Second)}
+	if got := ids(t, dir); got != "a clock_step b clock_step c clock_step d clock_step e f" {
+		t.Errorf("records %q", got)
+	}
+	want := append(slices.Repeat([]time.Time{day0}, 9), day0.Add(time.Second))
 	if got := times(t, dir); !slices.EqualFunc(got, want, time.Time.Equal) {
 		t.Errorf("times %v, want %v", got, want)
 	}
@@ -284,7 +290,7 @@ func TestDisturbed(t *testing.T) {
 		}, "a b c x y d", 0},
 		{"another writer on a newer day", func(t *testing.T, dir string) {
 			add(t, newLog(t, dir, &clock{day0.AddDate(0, 0, 5)}), "x")
-		}, "a b c x d", 0},
+		}, "a b c x clock_step d", 0},
 		{"blank lines", func(t *testing.T, dir string) {
 			write(t, append(read(t, dir, day), "\n \r\n"...), dir, day)
 		}, "a b c d", 0},

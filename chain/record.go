@@ -110,6 +110,12 @@ func (r *record) sum(h hash.Hash) (digest, error) {
 	return recordSum(h, receipt, r.prev), nil
 }
 
+// intact says whether the record has the record_hash that it should have.
+func (r *record) intact() bool {
+	sum, err := r.sum(sha256.New())
+	return err == nil && sum == r.hash
+}
+
 // parseRecord reads a line, without its newline. The receipt of a record that
 // it returns is one JSON value; no hash is checked.
 func parseRecord(line []byte) (record, error) {

@@ -2,7 +2,6 @@ package chain
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -75,7 +74,7 @@ func (l *Log) load(size int64) error {
 	if err != nil {
 		return err
 	}
-	if torn && long == nil && end.isFollowedBy(last) {
+	if next, follows := end.followedBy(last); torn && long == nil && follows {
 		// Only the newline is missing. (The reference writes it apart.)
 		if _, err := l.file.Write([]byte{'\n'}); err != nil {
 			return err
@@ -84,7 +83,7 @@ func (l *Log) load(size int64) error {
 			return err
 		}
 		size++
-		end.take(l.name, size, last)
+		end.take(l.name, size, next)
 	} else if torn {
 		if err := l.setAside(off, size); err != nil {
 			return err
@@ -113,25 +112,41 @@ type ending struct {
 	time time.Time
 }
 
-// take makes line, a record that ends at the offset end, the newest one.
-func (e *ending) take(file string, end int64, line []byte) bool {
-	r, err := parseRecord(line)
-	if err != nil {
-		return false
-	}
+// take makes r, which ends at the offset end, the newest record.
+func (e *ending) take(file string, end int64, r record) {
 	e.place = place{file, end, r.hash}
-	e.time = latest(r.receipt)
-	return true
+	if at := latest(r.receipt); at.After(e.time) {
+		e.time = at
+	}
 }
 
-// isFollowedBy says whether line is a whole record, unedited, behind this one.
-func (e *ending) isFollowedBy(line []byte) bool {
-	r, err := parseRecord(line)
-	if err != nil || r.prev != e.hash {
-		return false
+// maxLookBack bounds the records that are looked at for a time.
+const maxLookBack = 1000
+
+// lookBack corrects the time of an ending in answers (version 2): they bear the
+// times of their calls, which may lie before those of the records before them.
+func (e *ending) lookBack(r record, lines *backLines) {
+	for range maxLookBack {
+		if !bytes.HasSuffix(r.receipt, []byte(`"v":2}`)) { // as we write them
+			return
+		}
+		line, _, _, err := lines.prev()
+		if err != nil {
+			return
+		}
+		if r, err = parseRecord(line); err != nil {
+			return
+		}
+		if at := latest(r.receipt); at.After(e.time) {
+			e.time = at
+		}
 	}
-	sum, err := r.sum(sha256.New())
-	return err == nil && sum == r.hash
+}
+
+// followedBy reads line, if it is a whole record, unedited, behind this one.
+func (e *ending) followedBy(line []byte) (record, bool) {
+	r, err := parseRecord(line)
+	return r, err == nil && r.prev == e.hash && r.intact()
 }
 
 // newestRecord looks for the last readable record from lines on, which are of
@@ -166,13 +181,19 @@ func (l *Log) newestRecord(lines *backLines) (e ending, bad *LineError, err erro
 			if ended {
 				end++
 			}
-			if e.take(name, end, line) {
-				return e, bad, nil
-			}
-			if bad == nil {
-				_, err := parseRecord(line)
+			r, err := parseRecord(line)
+			if err != nil && bad == nil {
 				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
 			}
+			if err != nil {
+				continue
+			}
+			e.take(name, end, r)
+			if bad == nil && !r.intact() {
+				bad = &LineError{File: name, Offset: off, Reason: "the record is not the one that its hash was made for"}
+			}
+			e.lookBack(r, lines)
+			return e, bad, nil
 		}
 	}
 }

@@ -41,7 +41,8 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 	if made { // maybe in a new folder
 		l.seenAt, l.racy = time.Time{}, true
 	}
-	now := l.o.Now().UTC().Truncate(time.Millisecond)
+	clock := l.o.Now()
+	now := clock.UTC().Truncate(time.Millisecond)
 	newest, target, err := l.settle(now)
 	defer l.releaseDays()
 	if err != nil {
@@ -50,6 +51,7 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 	if err := l.refresh(newest); err != nil {
 		return before, err
 	}
+	l.watchClock(clock)
 	if now.Before(l.floor) {
 		now = l.floor
 	}
