@@ -1,0 +1,223 @@
+package wrap
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// TestAnswersFindTheirCalls: each answer is bound to the call that it is for,
+// and to no other.
+func TestAnswersFindTheirCalls(t *testing.T) {
+	const rejected = `{"code":-32602,"message":"no such tool"}`
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  []string
+	}{
+		{"executed",
+			[]string{"> " + toolCall("1", "t"), `< {"jsonrpc":"2.0","id":1,"result":{"content":[]}}`},
+			[]string{`1 executed {"content":[]}`}},
+		{"isError",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":{"isError":true}}`},
+			[]string{`1 failed, isError {"isError":true}`}},
+		{"isError is false, or no boolean",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), `< {"id":1,"result":{"isError":false}}`, `< {"id":2,"result":{"isError":"true"}}`},
+			[]string{`1 executed {"isError":false}`, `2 executed {"isError":"true"}`}},
+		{"error",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"error":` + rejected + `}`},
+			[]string{`1 failed, JSON-RPC error, -32602: no such tool ` + rejected}},
+		{"error without code or message",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), "> " + toolCall("3", "t"),
+				`< {"id":1,"error":{"message":"m"}}`, `< {"id":2,"error":{"code":5}}`, `< {"id":3,"error":null}`},
+			[]string{`1 failed, JSON-RPC error, m {"message":"m"}`, `2 failed, JSON-RPC error, 5 {"code":5}`, `3 failed, JSON-RPC error null`}},
+		{"result and error",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":{},"error":{"code":5}}`},
+			[]string{`1 failed, JSON-RPC error, 5 {"code":5}`}},
+		{"result before id, and spelled otherwise",
+			[]string{"> " + toolCall("1", "t"), `< {"result" : {"b":1.0, "a":"\u0061"} , "\u0069d":1, "id" : 1}`},
+			[]string{`1 executed {"b":1.0, "a":"\u0061"}`}},
+		{"results that are no objects",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), `< {"id":1,"result":null}`, `< {"id":2,"result":"x"}`},
+			[]string{`1 executed null`, `2 executed "x"`}},
+
+		{"ids of different types",
+			[]string{"> " + toolCall("1", "n"), "> " + toolCall(`"1"`, "s"), `< {"id":"1","result":"s"}`, `< {"id":1,"result":"n"}`},
+			[]string{`1 executed "n"`, `s:1 executed "s"`}},
+		{"a number written in other ways",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2.50", "t"), "> " + toolCall("300", "t"),
+				`< {"id":1.0,"result":"a"}`, `< {"id":25e-1,"result":"b"}`, `< {"id":3E2,"result":"c"}`},
+			[]string{`1 executed "a"`, `2.50 executed "b"`, `300 executed "c"`}},
+		{"a string spelled in other ways",
+			[]string{"> " + toolCall(`"\u0061/é"`, "t"), `< {"id":"a\/\u00e9","result":"a"}`},
+			[]string{`s:a/é executed "a"`}},
+		{"id 0, huge ids, empty id",
+			[]string{"> " + toolCall("0", "t"), "> " + toolCall("9007199254740993", "t"), "> " + toolCall("9007199254740992", "t"), "> " + toolCall(`""`, "t"),
+				"> " + toolCall("1e400", "t"),
+				`< {"id":9007199254740992,"result":"2"}`, `< {"id":9007199254740993,"result":"3"}`, `< {"id":"","result":"e"}`, `< {"id":0,"result":"0"}`,
+				`< {"id":1e400,"result":"h"}`},
+			[]string{`0 executed "0"`, `9007199254740993 executed "3"`, `9007199254740992 executed "2"`, `s: executed "e"`, `1e400 executed "h"`}},
+		{"half a surrogate pair",
+			[]string{"> " + toolCall(`"\ud83d"`, "t"), `< {"id":"\ud83d","result":"a"}`},
+			[]string{`s:"\ud83d" executed "a"`}},
+
+		{"an id used again after the answer",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, "> " + toolCall("1", "t"), `< {"id":1,"result":"b"}`},
+			[]string{`1 executed "a"`, `1 executed "b"`}},
+		{"an id used again before the answer",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, `< {"id":1,"result":"b"}`},
+			[]string{`1 executed "a"`, `1 executed "b"`}},
+		{"an id used again after a cancelled call",
+			[]string{"> " + toolCall("1", "t"), `> {"method":"notifications/cancelled","params":{"requestId":1}}`, "> " + toolCall("1", "t"), `< {"id":1,"result":"b"}`},
+			[]string{`1 unanswered, cancelled by the client`, `1 executed "b"`}},
+		{"an id used by another request before",
+			[]string{`> {"id":1,"method":"tools/list"}`, "> " + toolCall("1", "t"), `< {"id":1,"result":{"tools":[]}}`, `< {"id":1,"result":"b"}`},
+			[]string{`1 executed "b"`}},
+		{"two answers to one id",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, `< {"id":1,"result":"b"}`},
+			[]string{`1 executed "a"`}},
+		{"answers to unknown ids",
+			[]string{"> " + toolCall("1", "t"), `< {"id":2,"result":"a"}`, `< {"id":"1","result":"b"}`, `< {"id":[1],"result":"c"}`, `< {"id":{},"result":"d"}`},
+			[]string{`1 unanswered, the client ended the session`}},
+		{"an error with id null",
+			[]string{"> " + toolCall("1", "t"), `< {"id":null,"error":{"code":-32700,"message":"parse error"}}`, `< {"error":{}}`},
+			[]string{`1 unanswered, the client ended the session`}},
+		{"the same id in both directions",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"method":"sampling/createMessage","params":{},"result":"no"}`, `> {"id":1,"result":{"role":"assistant"}}`,
+				`< {"id":1,"result":"a"}`},
+			[]string{`1 executed "a"`}},
+		{"no id",
+			[]string{`> {"method":"tools/call","params":{"name":"t"}}`, `> {"id":null,"method":"tools/call","params":{"name":"t"}}`, `< {"id":null,"result":"a"}`},
+			[]string{` unanswered, it had no id`, ` unanswered, it had no id`}},
+
+		{"a batch of answers",
+			[]string{`> [` + toolCall("1", "t") + `,` + toolCall("2", "t") + `]`, `< [{"id":2,"result":"b"}, {"id":9,"result":"x"}, {"method":"m"}, 5, {"id":1,"error":{"code":1}}]`},
+			[]string{`1 failed, JSON-RPC error, 1 {"code":1}`, `2 executed "b"`}},
+		{"a batch is cancelled in a batch",
+			[]string{`> [` + toolCall("1", "t") + `,{"method":"notifications\/cancelled","params":{"requestId":1.0}}]`},
+			[]string{`1 unanswered, cancelled by the client`}},
+		{"cancelled and answered all the same",
+			[]string{"> " + toolCall("1", "t"), `> {"method":"notifications/cancelled","params":{"requestId":1}}`, `< {"id":1,"result":"a"}`},
+			[]string{`1 executed "a"`}},
+		{"another's cancellation",
+			[]string{"> " + toolCall("1", "t"), `> {"method":"notifications/cancelled","params":{"requestId":"1"}}`},
+			[]string{`1 unanswered, the client ended the session`}},
+		{"junk",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"`, `< Listening on port "id" 1`, `< {"id":1,"result":"a"} {}`, "< \ufeff{\"id\":1,\"result\":\"a\"}", `< {"id":1,"result":"b"}`},
+			[]string{`1 executed "b"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newScene(t).expect(c.lines, c.want...)
+		})
+	}
+}
+
+// TestAnswersInPieces cuts the server's output at every place, in lines and in
+// frames.
+func TestAnswersInPieces(t *testing.T) {
+	frame := func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }
+	big := `{"id":3,"result":"` + strings.Repeat("x", maxSmall) + `"}`
+	var want []string
+	read := func(output string, cuts ...int) (got []string) {
+		a := answers{wanted: func() bool { return true }, found: func(f answer) { got = append(got, f.id+" "+canon.Hash(f.value)) }}
+		from := 0
+		for _, to := range append(cuts, len(output)) {
+			a.feed([]byte(output[from:to]))
+			from = to
+		}
+		return got
+	}
+	small := []string{`{"id":1,"result":1}`, `{"method":"m"}`, `[{"id":2,"result":[{}]}]`}
+	want = read(strings.Join(small, "\n") + "\n")
+	if len(want) != 2 {
+		t.Fatalf("found %q", want)
+	}
+	for name, output := range map[string]string{
+		"lines":  strings.Join(small, "\r\n") + "\n",
+		"frames": frame(small[0]) + frame(small[1]) + frame(small[2]),
+		"both":   frame(small[0]) + small[1] + "\n" + frame("") + frame(small[2]),
+		"other":  "content-type: x\r\n" + frame(small[0]) + "clutter\n\n" + small[1] + "\n" + small[2] + "\n",
+	} {
+		for i := range output {
+			for j := i; j < len(output); j += 7 {
+				if got := read(output, i, j); !slices.Equal(got, want) {
+					t.Fatalf("%s cut at %d and %d: found %q, want %q", name, i, j, got, want)
+				}
+			}
+		}
+	}
+	want = append(want, read(big+"\n")...)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		output := frame(small[0]) + small[2] + "\n" + frame(big)
+		cuts := make([]int, 5)
+		for i := range cuts {
+			cuts[i] = r.IntN(len(output))
+		}
+		slices.Sort(cuts)
+		if got := read(output, cuts...); !slices.Equal(got, want) {
+			t.Fatalf("cut at %d: found %q, want %q", cuts, got, want)
+		}
+	}
+}
+
+// TestAnswersNobodyWaitsFor are not read: what is not expected costs nothing.
+func TestAnswersNobodyWaitsFor(t *testing.T) {
+	wanted := false
+	a := answers{wanted: func() bool { return wanted }, found: func(f answer) { t.Errorf("found %q", f.id) }}
+	a.feed([]byte("clutter "))
+	wanted = true // too late for what has begun
+	a.feed([]byte(`{"id":1,"result":1}` + "\n"))
+	if len(a.small) > 0 || a.large != nil {
+		t.Error("it was kept")
+	}
+}
+
+// TestLargeAnswers are bound too: their hash is that of the canonical form up
+// to maxKept, and beyond it that of the bytes, which the reason says.
+func TestLargeAnswers(t *testing.T) {
+	text := strings.Repeat("0123456789abcdef", maxKept/16)
+	small := `{"b":"` + text[:maxSmall] + `", "a":1.0,"isError":true}`
+	large := `{"b":"` + text + `", "a":1.0,"isError":true}`
+	wish := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
+	failure := `{"message":"because","data":"` + text + `","code":-5}`
+	inexact := `{"n":9007199254740993}`
+	s := newScene(t)
+	var lines []string
+	for i, content := range []string{`"result":` + small, `"result":` + large, `"result":` + wish, `"error":` + failure, `"result":` + inexact} {
+		lines = append(lines, "> "+toolCall(strconv.Itoa(i), "t"), `< {"id":`+strconv.Itoa(i)+`,`+content+`}`)
+	}
+	lines = append(lines, "> "+toolCall("9", "t", `"requestState":"s"`))
+	raw := func(s string) string { return fmt.Sprintf("content_hash is of the %d bytes as sent", len(s)) }
+	s.play(lines...)
+	st := s.end()
+	s.said = nil
+	want := []string{
+		"0 failed, isError " + canonicalHash(t, small),
+		"1 failed, isError; " + raw(large) + " " + canon.Hash([]byte(large)),
+		"2 requires_approval, input_required; " + raw(wish) + " " + canon.Hash([]byte(wish)),
+		"3 failed, JSON-RPC error; " + raw(failure) + ", -5: because " + canon.Hash([]byte(failure)),
+		"4 executed, " + raw(inexact) + " " + canon.Hash([]byte(inexact)),
+		"9 unanswered, the client ended the session",
+	}
+	if got := s.tell(st); !slices.Equal(got, want) {
+		t.Errorf("the log tells\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+	if n := len(st.calls); n != 6 || st.calls[5].ParentID != st.calls[2].ID {
+		t.Errorf("the retry's parent is %q, want %q", st.calls[5].ParentID, st.calls[2].ID)
+	}
+}
+
+func canonicalHash(t *testing.T, text string) string {
+	t.Helper()
+	b, err := canon.Canonicalize([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return canon.Hash(b)
+}
