@@ -44,7 +44,7 @@ const maxBrackets = 1 << 20
 
 // A Document is a configuration that has been read.
 type Document struct {
-	Entries []*Entry // in the file's order
+	Entries []*Entry // pointer by pointer, in the file's order
 
 	data     []byte // the file
 	body     []byte // data without its byte order mark; places count from here

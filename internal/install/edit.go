@@ -65,7 +65,8 @@ func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, er
 }
 
 // Unwrap is Wrap's way back, for the wrapped entries that pick chooses. It
-// knows entries that were wrapped by hand, too.
+// knows entries that were wrapped by hand, too; of these, one in the form that
+// is made where there was no args loses its args, which means the same.
 func (d *Document) Unwrap(pick func(*Entry) bool) ([]byte, []*Entry, error) {
 	var edits []edit
 	var chosen []*Entry
@@ -208,8 +209,9 @@ func (d *Document) unwrap(e *Entry) (edits []edit, made bool) {
 	if e.args.flow {
 		return []edit{command, {first, old.end, nil}}, false
 	}
-	// By hand: a list on lines of its own cannot be empty.
-	return []edit{command, {first - len(strings.TrimLeft(e.args.dash, " ")), old.end, []byte("[]")}}, false
+	// By hand: a list on lines of its own cannot be empty. The spaces set it off
+	// from a name that is as far to the left as its list was.
+	return []edit{command, {first - len(strings.TrimLeft(e.args.dash, " ")), old.end, []byte("  []")}}, false
 }
 
 // becomeWrapped changes the entry's values, not its bytes.

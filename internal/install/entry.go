@@ -61,7 +61,7 @@ func (d *Document) walk(n *node, p Pointer, way []string, scope string, shared b
 	add := func(name string, v *node) {
 		e := read(v)
 		e.Name, e.Scope = name, scope
-		if e.Reason == "" && (shared || v.anyShared()) {
+		if !e.Remote && (shared || v.anyShared()) {
 			e.Reason = "it has YAML anchors or aliases, which other places may share"
 		}
 		d.Entries = append(d.Entries, e)

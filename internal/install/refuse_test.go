@@ -1,0 +1,130 @@
+package install
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// Files that are refused whole.
+func TestParseRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, data, why string
+		format          Format
+	}{
+		{"broken", `{"mcpServers": {`, "parsing", JSON},
+		{"two values", `{} {}`, "after top-level", JSON},
+		{"single quotes", `{'mcpServers': {}}`, "invalid", JSON},
+		{"name twice", `{"mcpServers":{"a":{"command":"x","command":"y"}}}`, `"command" stands twice`, JSON},
+		{"name twice, escaped", `{"a":1,"\u0061":2}`, `"a" stands twice`, JSON},
+		{"name twice, far away", `{"x":[{"b":{"a":1,"a":2}}]}`, `"a" stands twice`, JSON},
+		{"not UTF-8", "{\"a\":\"\xff\"}", "not UTF-8", JSON},
+		{"UTF-16", "\xff\xfe{\x00}\x00", "not UTF-8", JSON},
+		{"deep", strings.Repeat("[", maxBrackets+1), "brackets", JSON},
+		{"deep TOML", "a=" + strings.Repeat("[", maxBrackets+1), "brackets", TOML},
+		{"large", strings.Repeat(" ", MaxSize+1), "larger than 32 MiB", JSON},
+		{"broken TOML", "[mcp_servers.a\n", "expected", TOML},
+		{"table twice", "[mcp_servers.a]\n[mcp_servers.a]\n", "already", TOML},
+		{"key twice", "[mcp_servers.a]\ncommand='x'\ncommand='y'\n", "already", TOML},
+		{"dotted over inline", "[mcp_servers]\na={command='x'}\na.args=[]\n", "", TOML},
+		{"broken YAML", "a: [\n", "did not find", YAML},
+		{"key twice in YAML", "mcpServers:\n- command: x\n  command: y\n", `"command" stands twice`, YAML},
+		{"two documents", "a: 1\n---\nb: 2\n", "more than one document", YAML},
+		{"lines of its own", "a: 1\u2028b: 2\n", "line ends", YAML},
+		{"lone CR", "a: 1\rb: 2\r", "line ends", YAML},
+		{"no format", "{}", "no format", "ini"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.data), c.format, everywhere)
+			if err == nil || !strings.Contains(err.Error(), c.why) {
+				t.Errorf("%v, want %q", err, c.why)
+			}
+		})
+	}
+}
+
+// Servers that are left as they are.
+func TestLeft(t *testing.T) {
+	for _, c := range []struct{ data, why string }{
+		{`{"url":"https://x"}`, "remote"},
+		{`{"type":"http","url":"https://x","command":"x"}`, "remote"},
+		{`{"command":"","args":[]}`, "not text"},
+		{`{"command":7}`, "not text"},
+		{`{"command":null}`, "not text"},
+		{`{"command":[]}`, "empty"},
+		{`{"command":[1,"x"]}`, "empty"},
+		{`{"command":{}}`, "no command"},
+		{`{"command":"x","args":"-y"}`, "not a list"},
+		{`{"command":"x","sandboxEnabled":true}`, "sandbox"},
+		{`{"args":[]}`, "no command"},
+		{`[]`, "not a server"},
+		{`"x"`, "not a server"},
+		{`{"command":"/bin/signet-wrap"}`, "not in front of a server"},
+		{`{"command":"/bin/signet-wrap","args":["audit"]}`, "not in front of a server"},
+		{`{"command":"/bin/signet-wrap","args":["verify","--","x"]}`, "not in front of a server"},
+		{`{"command":"/bin/signet-wrap","args":["--"]}`, "not in front of a server"},
+		{`{"command":["signet-wrap.exe","--"]}`, "not in front of a server"},
+	} {
+		data := []byte(`{"mcpServers":{"a":` + c.data + `}}`)
+		d, err := Parse(data, JSON, everywhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := d.Entries[0]; e.Wrapped || !strings.Contains(e.Reason, c.why) {
+			t.Errorf("%s: left since %q, want %q", c.data, e.Reason, c.why)
+		}
+		for _, edit := range []func(func(*Entry) bool) ([]byte, []*Entry, error){
+			func(p func(*Entry) bool) ([]byte, []*Entry, error) { return d.Wrap(wrapper, p) }, d.Unwrap,
+		} {
+			if out, chosen, err := edit(all); err != nil || len(chosen) > 0 || !bytes.Equal(out, data) {
+				t.Errorf("%s became %s, %v", c.data, out, err)
+			}
+		}
+	}
+}
+
+// Where the splice cannot be proved right, nothing is handed out: a plain YAML
+// scalar reads otherwise between brackets.
+func TestWrapRefuses(t *testing.T) {
+	for _, data := range []string{
+		"extensions:\n  a:\n    cmd: x,y\n",
+		"extensions:\n  a:\n    cmd: x,y\n    args: []\n",
+		"extensions:\n  a:\n    cmd: x]y\n    args: [z]\n",
+		"extensions:\n  a:\n    cmd: \"x\n      y\"\n    args: [z]\n", // its end is not on the line
+	} {
+		d, err := Parse([]byte(data), YAML, everywhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, chosen, err := d.Wrap(wrapper, all)
+		if err == nil && len(chosen) > 0 || err != nil && out != nil {
+			t.Errorf("%q became %q, %v", data, out, err)
+		}
+	}
+}
+
+// What people write by hand is known, too, and what clients make of ours.
+func TestUnwrapByHand(t *testing.T) {
+	for _, c := range []struct {
+		old, new string
+		format   Format
+	}{
+		{`{"mcpServers":{"a":{"command":"signet-wrap","args":["--key", "bot" ,"--","npx","-y"]}}}`,
+			`{"mcpServers":{"a":{"command":"npx","args":["-y"]}}}`, JSON},
+		{`{"mcpServers":{"a":{"command":"C:\\x\\Signet-Wrap.EXE","args":["--hash-only","--", "npx"]}}}`,
+			`{"mcpServers":{"a":{"command":"npx","args":[]}}}`, JSON},
+		{"{\"mcpServers\":{\"a\":{\"command\":\"/b/signet-wrap\",\"args\":[\n\"--\",\n\"npx\",\n\"--\", \"-y\"\n]}}}",
+			"{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\n\"--\", \"-y\"\n]}}}", JSON},
+		{`{"mcp":{"a":{"command":["signet-wrap","--verbose","--","npx"]}}}`, `{"mcp":{"a":{"command":["npx"]}}}`, JSON},
+		{"mcpServers:\n- command: signet-wrap\n  args:\n  - --\n  - npx\n", "mcpServers:\n- command: npx\n  args:\n    []\n", YAML},
+	} {
+		d, err := Parse([]byte(c.old), c.format, everywhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := d.Unwrap(all)
+		if err != nil || string(out) != c.new {
+			t.Errorf("%s\nbecame %s, %v\nwant   %s", c.old, out, err, c.new)
+		}
+	}
+}
