@@ -29,6 +29,7 @@ type edit struct {
 func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, error) {
 	var edits []edit
 	var chosen []*Entry
+	var which []int // of the entries
 	want, err := d.again()
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +38,7 @@ func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, er
 		if e.Wrapped || e.Reason != "" || !pick(e) {
 			continue
 		}
-		chosen = append(chosen, e)
+		chosen, which = append(chosen, e), append(which, i)
 		edits = append(edits, d.wrap(e, w)...)
 		want.Entries[i].becomeWrapped(w)
 	}
@@ -53,11 +54,11 @@ func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, er
 	if err != nil {
 		return nil, chosen, err
 	}
-	ids := make(map[string]bool)
-	for _, e := range chosen {
-		ids[e.id()] = true
+	ours := make(map[*Entry]bool) // by place: of a list, two may have one name
+	for _, i := range which {
+		ours[wrapped.Entries[i]] = true
 	}
-	back, undone, err := wrapped.Unwrap(func(e *Entry) bool { return ids[e.id()] })
+	back, undone, err := wrapped.Unwrap(func(e *Entry) bool { return ours[e] })
 	if err != nil || len(undone) != len(chosen) || !bytes.Equal(back, d.data) {
 		return nil, chosen, errors.Join(errors.New("taking the wrapper away again would not give the same bytes"), err)
 	}

@@ -32,9 +32,6 @@ type Entry struct {
 	old      int // wrapped: index of the old command in the list of arguments
 }
 
-// id tells the entries of a file apart.
-func (e *Entry) id() string { return e.Scope + "\x00" + e.Name }
-
 // find lists the entries at the pointers.
 func (d *Document) find() {
 	for _, p := range d.pointers {

@@ -103,6 +103,52 @@ func TestWrapRefuses(t *testing.T) {
 	}
 }
 
+// The proofs, given splices that are wrong.
+func TestProof(t *testing.T) {
+	data := []byte(`{"mcpServers":{"a":{"command":"npx","args":["x"],"n":1}},"b":[true]}`)
+	for _, c := range []struct {
+		name  string
+		edits []edit
+		why   string
+	}{
+		{"another text", []edit{{45, 46, []byte("y")}}, "more than the command"},
+		{"another number", []edit{{53, 54, []byte("2")}}, "more than the command"},
+		{"another name", []edit{{50, 51, []byte("m")}}, "more than the command"},
+		{"one less", []edit{{62, 66, nil}}, "more than the command"},
+		{"one more", []edit{{54, 54, []byte(`,"m":1`)}}, "more than the command"},
+		{"not readable", []edit{{53, 54, nil}}, "not be readable"},
+		{"one over another", []edit{{10, 20, nil}, {15, 16, nil}}, "the same bytes"},
+		{"beyond the end", []edit{{10, 2000, nil}}, "the same bytes"},
+	} {
+		d, err := Parse(data, JSON, everywhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := d.splice(c.edits, d); err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %s, %v", c.name, out, err)
+		}
+	}
+	d, err := Parse(data, JSON, everywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := d.splice(nil, d); err != nil || !bytes.Equal(out, data) {
+		t.Errorf("no edit: %s, %v", out, err)
+	}
+	// A wrapper that unwrapping does not know must not be put in front.
+	if out, _, err := d.Wrap(Wrapper{Path: "/bin/other"}, all); err == nil {
+		t.Errorf("wrapped for good: %s", out)
+	}
+}
+
+// Servers of a list that have one name, one of them wrapped before.
+func TestWrapNamesakes(t *testing.T) {
+	got, err := wrapped(t, "mcpServers:\n- command: signet-wrap\n  args: [--, x]\n- command: y\n  args: [z]\n", YAML, Pointer{"mcpServers"})
+	if want := "mcpServers:\n- command: signet-wrap\n  args: [--, x]\n- command: \"/usr/local/bin/signet-wrap\"\n  args: [\"--\", y, z]\n"; err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // What people write by hand is known, too, and what clients make of ours.
 func TestUnwrapByHand(t *testing.T) {
 	for _, c := range []struct {

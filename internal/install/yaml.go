@@ -3,6 +3,7 @@ package install
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -68,11 +69,11 @@ func (y *yamlReader) value(x *yaml.Node) *node {
 		for i := 0; i+1 < len(x.Content); i += 2 {
 			k, v := x.Content[i], y.value(x.Content[i+1])
 			name := k.Value
+			if k.Kind != yaml.ScalarNode { // nobody's name, but one of its own
+				name = fmt.Sprintf("\x00%d", i)
+			}
 			if k.Kind != yaml.ScalarNode || k.Anchor != "" || k.Tag == "!!merge" {
 				v.shared = true
-			}
-			if k.Kind != yaml.ScalarNode {
-				name = string(y.body[y.offset(k.Line, k.Column):]) // nobody's name
 			}
 			n.members = append(n.members, member{name: name, key: y.offset(k.Line, k.Column), value: v})
 		}
