@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
 // node returns the command line of a script in node/, with what package.json
@@ -35,8 +37,19 @@ func node(t testing.TB, script string, args ...string) []string {
 // module is the path, for node, of a file in an installed package.
 func module(name string) string { return "node_modules/" + name }
 
-// installed runs npm ci, once for each state of the lock file.
+// installed runs npm ci, once for each state of the lock file, and not beside
+// another test run in the same folder, which would pull the packages from under
+// it.
 var installed = sync.OnceValue(func() error {
+	lock, err := os.Open(filepath.Join("node", "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := durable.Lock(lock); err != nil {
+		return err
+	}
+	defer durable.Unlock(lock)
 	stamp := filepath.Join("node", "node_modules", ".signet-wrap-stamp")
 	want, err := lockHash()
 	if err != nil {
