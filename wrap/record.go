@@ -148,7 +148,7 @@ func (r *recorder) open() error {
 		r.signer = signer
 	}
 	if r.log == nil {
-		r.log = chain.New(r.opts.Audit, chain.Options{NoSync: r.opts.NoSync, Event: r.event})
+		r.log = chain.New(r.opts.Audit, chain.Options{NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.event})
 	}
 	return nil
 }
@@ -163,7 +163,11 @@ func (r *recorder) event(kind string, at chain.At, members []chain.Member) ([]by
 	if err != nil {
 		return nil, err
 	}
-	r.say("the log needed mending: %s", kind)
+	if kind == chain.ClockStep {
+		r.say("the clock has stepped back; records bear the time of the newest one until it has caught up")
+	} else {
+		r.say("the log needed mending: %s", kind)
+	}
 	return receipt.Record, nil
 }
 
@@ -184,7 +188,7 @@ func (r *recorder) retry(after time.Duration) {
 
 // widen adds calls to the gap. It needs mu.
 func (r *recorder) widen(count int, cause error) {
-	now := time.Now()
+	now := r.opts.Now()
 	if r.gap.count == 0 {
 		r.gap.from, r.gap.reason = now, cause.Error()
 		r.say("calls are forwarded UNSIGNED, because they cannot be recorded: %v", cause)

@@ -73,6 +73,9 @@ type Options struct {
 	MaxCall int
 	// Verbose says on stderr what was recorded.
 	Verbose bool
+
+	// Now is the clock of the records. nil: time.Now.
+	Now func() time.Time
 }
 
 // Exit is how the server ended, and so how the wrapper must end.
@@ -177,6 +180,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Target == "" {
 		o.Target = targetOf(o.Command)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 }
 
