@@ -285,3 +285,17 @@ func (h home) fill(t testing.TB, n int, at time.Time) {
 		}
 	}
 }
+
+// fromEnv is a length or size of a test that can be run at length.
+func fromEnv[T any](t testing.TB, name string, byDefault T, parse func(string) (T, error)) T {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return byDefault
+	}
+	v, err := parse(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}

@@ -3,25 +3,10 @@ package integration
 import (
 	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
 )
-
-// fromEnv is a length or size of a test that can be run at length.
-func fromEnv[T any](t testing.TB, name string, byDefault T, parse func(string) (T, error)) T {
-	t.Helper()
-	s := os.Getenv(name)
-	if s == "" {
-		return byDefault
-	}
-	v, err := parse(s)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return v
-}
 
 // TestTorture kills wrappers under load, at any moment, for ten seconds or the
 // time that SIGNET_WRAP_TORTURE says: 60s. Afterwards, and at any time
