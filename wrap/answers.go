@@ -35,8 +35,9 @@ type answer struct {
 	id     string    // as idKey
 	task   string    // of a notification: the task's id
 	failed bool      // it has error, not result
-	value  []byte    // result, error or params as sent; nil if it was too large to keep
-	rawSum string    // "sha256:" and hex of the bytes of value, where value is nil
+	value  []byte    // result, error or params as sent; nil if it is not kept
+	sum    string    // its hash, "sha256:" and hex, where value is nil
+	raw    bool      // sum is not of the canonical form, but of the bytes
 	size   int       // of value, in bytes
 	said   *said     // what the result says of itself; nil: not read yet
 	ended  string    // value tells that the task ended so, "failed" or "cancelled", and is not its result

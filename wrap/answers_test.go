@@ -199,10 +199,10 @@ func TestLargeAnswers(t *testing.T) {
 	s.said = nil
 	want := []string{
 		"0 failed, isError " + canonicalHash(t, small),
-		"1 failed, isError; " + raw(large) + " " + canon.Hash([]byte(large)),
-		"2 requires_approval, input_required; " + raw(wish) + " " + canon.Hash([]byte(wish)),
-		"3 failed, JSON-RPC error; " + raw(failure) + ", -5: because " + canon.Hash([]byte(failure)),
-		"4 executed, " + raw(inexact) + " " + canon.Hash([]byte(inexact)),
+		"1 failed, isError; " + raw(large) + " " + rawHash(large),
+		"2 requires_approval, input_required; " + raw(wish) + " " + rawHash(wish),
+		"3 failed, JSON-RPC error; " + raw(failure) + ", -5: because " + rawHash(failure),
+		"4 executed, " + raw(inexact) + " " + rawHash(inexact),
 		"9 unanswered, the client ended the session",
 	}
 	if got := s.tell(st); !slices.Equal(got, want) {
@@ -212,6 +212,8 @@ func TestLargeAnswers(t *testing.T) {
 		t.Errorf("the retry's parent is %q, want %q", st.calls[5].ParentID, st.calls[2].ID)
 	}
 }
+
+func rawHash(text string) string { return canon.Hash([]byte(text)) }
 
 func canonicalHash(t *testing.T, text string) string {
 	t.Helper()

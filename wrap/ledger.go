@@ -292,9 +292,9 @@ func (l *ledger) wishOf(state, tool, paramsHash string) string {
 	return l.wishes[best].receipt
 }
 
-// left takes out the calls without an outcome, oldest first: those whose task's
-// end was told, and the others and why they have none.
-func (l *ledger) left(ended string) (told []*asked, never []unanswered) {
+// left returns the calls without an outcome, oldest first: those whose task's end
+// was told, and the others and why they have none.
+func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.order {
@@ -303,7 +303,7 @@ func (l *ledger) left(ended string) (told []*asked, never []unanswered) {
 		case c.settled:
 			continue
 		case c.told != nil:
-			told = append(told, c)
+			ends = append(ends, taskEnd{c, *c.told})
 			continue
 		case c.action.CallID == "":
 			u.reason = "it had no id"
@@ -314,7 +314,13 @@ func (l *ledger) left(ended string) (told []*asked, never []unanswered) {
 		}
 		never = append(never, u)
 	}
-	return told, never
+	return ends, never
+}
+
+// taskEnd is a call and how its task ended.
+type taskEnd struct {
+	call *asked
+	end  answer
 }
 
 // unanswered is a call whose outcome is not known when the session ends.

@@ -236,11 +236,8 @@ func (o *observer) taskResultAnswered(c *asked, a answer) {
 
 // taskAnswered looks at an answer to tasks/get or tasks/cancel, or at a
 // notification, which may tell of the end of the task, and since 2026-07-28
-// brings the result.
+// brings the result. An error is one of the request, and tells nothing.
 func (o *observer) taskAnswered(c *asked, a answer) {
-	if a.failed {
-		return // of the request about the task, not of the task
-	}
 	if a.value != nil {
 		a.said = nil // more can be read than was as it streamed
 	}
@@ -257,7 +254,7 @@ func (o *observer) taskAnswered(c *asked, a answer) {
 	case s.status == "failed":
 		// The error may be fetched yet, and often is not.
 		a.ended = "the task failed"
-		o.ledger.taskTold(c, a.reduced())
+		o.ledger.taskTold(c, a.hashed())
 	}
 }
 
@@ -294,9 +291,9 @@ func (o *observer) finish(ended string, patience time.Duration) {
 	if out == nil {
 		return
 	}
-	told, never := o.ledger.left(ended)
-	for _, c := range told {
-		o.settle(c, *c.told)
+	ends, never := o.ledger.left(ended)
+	for _, e := range ends {
+		o.settle(e.call, e.end)
 	}
 	for calls := range slices.Chunk(never, maxListed) {
 		out.add(unansweredJob(o.rec.session, calls))

@@ -118,24 +118,39 @@ func (s said) errorText(hashOnly bool) string {
 // contentHash is H(JCS(result)), or, where that cannot be had, the hash of the
 // bytes, and reason then says so (sign/FORMAT.md, "Version 2").
 func (a answer) contentHash() (sum, reason string) {
-	if a.value != nil {
-		b, err := canon.Canonicalize(a.value)
-		if err == nil {
-			return canon.Hash(b), ""
-		}
-		a.rawSum = canon.Hash(a.value)
+	a = a.hashed()
+	if a.raw {
+		reason = fmt.Sprintf("content_hash is of the %d bytes as sent", a.size)
 	}
-	return a.rawSum, fmt.Sprintf("content_hash is of the %d bytes as sent", a.size)
+	return a.sum, reason
 }
 
-// reduced is the answer without its bytes. What they say of the outcome stays.
+// hashed is the answer with its hash in place of its bytes. What they say of the
+// outcome stays.
+func (a answer) hashed() answer {
+	if a.value == nil {
+		return a
+	}
+	b, err := canon.Canonicalize(a.value)
+	if err != nil {
+		return a.reduced()
+	}
+	return a.without(canon.Hash(b))
+}
+
+// reduced is hashed in a hurry: the bytes are hashed as they were sent.
 func (a answer) reduced() answer {
 	if a.value == nil {
 		return a
 	}
+	a.raw = true
+	return a.without(canon.Hash(a.value))
+}
+
+func (a answer) without(sum string) answer {
 	s := a.says()
 	s.nested = nil
-	a.said, a.rawSum, a.value = &s, canon.Hash(a.value), nil
+	a.said, a.sum, a.value = &s, sum, nil
 	return a
 }
 

@@ -172,18 +172,14 @@ func (s *scene) tell(st story) []string {
 			messages = []json.RawMessage{json.RawMessage(line)}
 		}
 		for _, raw := range messages {
-			type content struct{ Result, Error json.RawMessage }
-			var m struct {
-				content
-				Params content
-			}
-			var inner content
+			var m, inner struct{ Result, Error, Params json.RawMessage }
 			json.Unmarshal(raw, &m)
-			json.Unmarshal(m.Result, &inner)
-			for _, c := range []content{m.content, m.Params, inner} {
-				note(c.Result)
-				note(c.Error)
+			for _, content := range []json.RawMessage{m.Result, m.Error, m.Params} {
+				note(content)
+				json.Unmarshal(content, &inner)
 			}
+			note(inner.Result)
+			note(inner.Error)
 		}
 	}
 	never := map[string]string{}
@@ -220,6 +216,15 @@ func (s *scene) tell(st story) []string {
 		lines = append(lines, strings.TrimPrefix(c.CallID, "n:")+" "+strings.Join(came, " AND "))
 	}
 	return lines
+}
+
+// parents is, for each call, which call its parent_receipt_id names, -1 if none.
+func (st story) parents() []int {
+	var all []int
+	for _, c := range st.calls {
+		all = append(all, slices.IndexFunc(st.calls, func(p *sign.Verified) bool { return p.ID == c.ParentID }))
+	}
+	return all
 }
 
 // expect plays a scene to its end and compares what is told of its calls.

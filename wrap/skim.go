@@ -311,7 +311,7 @@ func (m *skimmed) answer() (answer, bool) {
 	}
 	a := answer{id: key, failed: m.failed, value: m.content.kept, size: m.content.size, said: &said{}}
 	if m.content.sum != nil {
-		a.rawSum = formatSum(m.content.sum.Sum(nil))
+		a.sum, a.raw = formatSum(m.content.sum.Sum(nil)), true
 	}
 	text := func(raw []byte) string {
 		raw = bytes.TrimSpace(raw)

@@ -42,7 +42,7 @@ func sameAnswers(t testing.TB, message []byte, got []answer) {
 	for i, w := range want {
 		g := got[i]
 		wantSum := canon.Hash(w.value)
-		gotSum := g.rawSum
+		gotSum := g.sum
 		if g.value != nil {
 			gotSum = canon.Hash(g.value)
 		}
