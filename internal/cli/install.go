@@ -90,12 +90,15 @@ func (c *command) install(u *ucli.Context) error {
 			return d.Wrap(w, pick)
 		},
 		byHand: func(e *install.Entry) string { return e.ByHand(w) },
+		hint:   "by hand: of each server, " + (&install.Entry{Command: "the old command", Args: []string{"its args"}}).ByHand(w),
 		listed: func(e *install.Entry) string {
 			switch {
 			case !meant(u, e):
 				return ""
 			case e.Wrapped:
 				return "wrapped before"
+			case e.Manual:
+				return "left: " + e.Reason + "; by hand: " + clean(e.ByHand(w))
 			}
 			return "left: " + e.Reason
 		},
@@ -159,6 +162,7 @@ type change struct {
 	meant  func(*install.Entry) bool
 	edit   func(*install.Document, func(*install.Entry) bool) ([]byte, []*install.Entry, error)
 	byHand func(*install.Entry) string
+	hint   string                      // what to do with a file that cannot be read
 	listed func(*install.Entry) string // of one that was not changed; "" for not at all
 
 	changed []*install.Client
@@ -187,7 +191,7 @@ func (ch *change) run(configs []*install.Config, sys install.System) error {
 // one changes one file, and tells of it.
 func (ch *change) one(f *install.Config, sys install.System) error {
 	if f.Err != nil {
-		ch.refuse(f, f.Err, "")
+		ch.refuse(f, f.Err, ch.hint)
 		return nil
 	}
 	picked := make(map[*install.Entry]bool)

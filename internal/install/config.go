@@ -39,7 +39,7 @@ func (f File) Open() *Config {
 	}()
 	if c.Err == nil && f.Managed {
 		for _, e := range c.Doc.Entries {
-			e.Reason = "it is managed by an administrator"
+			e.Reason, e.Manual = "it is managed by an administrator", false
 		}
 	}
 	return c

@@ -28,7 +28,7 @@ var corpus = map[string]struct {
 	"claude-desktop-windows.json": {[]string{"files", "alone"}, nil},
 	"claude-desktop-empty.json":   {},
 	"claude-desktop-nothing.json": {},
-	"cursor.json":                 {[]string{"playwright", "figma", "envfile"}, map[string]string{"linear": "remote", "null-args": "not a list"}},
+	"cursor.json":                 {[]string{"figma", "envfile"}, map[string]string{"playwright": "holds arguments", "linear": "remote", "null-args": "not a list"}},
 	"vscode.jsonc":                {[]string{"postgres", "fetch", "free"}, map[string]string{"boxed": "sandbox", "github": "remote"}},
 	"vscode-insiders.json":        {},
 	"vscodium.json":               {[]string{"odd"}, nil},

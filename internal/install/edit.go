@@ -255,7 +255,10 @@ func (e *Entry) becomePlain(made bool) {
 func (e *Entry) ByHand(w Wrapper) string {
 	join := func(s ...string) string { return string(bytes.Join(literals(s...), []byte(", "))) }
 	args := join(append(append(w.ahead(), e.Command), e.Args...)...)
-	if e.command != nil && e.command.kind == list {
+	switch {
+	case e.command == nil:
+		return fmt.Sprintf("command: %s, args: [%s]", join(w.Path), args)
+	case e.command.kind == list:
 		return fmt.Sprintf("%s: [%s, %s]", e.cmdName, join(w.Path), args)
 	}
 	return fmt.Sprintf("%s: %s, %s: [%s]", e.cmdName, join(w.Path), e.argsName, args)

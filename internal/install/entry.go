@@ -23,6 +23,7 @@ type Entry struct {
 	Disabled bool
 	// Why it is not to be wrapped (or unwrapped), for a person; "" if it is.
 	Reason string
+	Manual bool // nothing speaks against wrapping it but how the file is written
 
 	holder   *node // the table with command and args
 	command  *node // text, or the list of opencode
@@ -59,7 +60,7 @@ func (d *Document) walk(n *node, p Pointer, way []string, scope string, shared b
 		e := read(v)
 		e.Name, e.Scope = name, scope
 		if !e.Remote && (shared || v.anyShared()) {
-			e.Reason = "it has YAML anchors or aliases, which other places may share"
+			e.Reason, e.Manual = "it has YAML anchors or aliases, which other places may share", e.Command != ""
 		}
 		d.Entries = append(d.Entries, e)
 	}
@@ -147,6 +148,10 @@ func (e *Entry) readEnv() {
 	}
 }
 
+// uncut is the reason of what reads well but is written in a way whose bytes
+// cannot be placed, or would mean something else in a list.
+const uncut = "it is written in a way that is not to be cut"
+
 // readPair reads a command with its args beside it.
 func (e *Entry) readPair() {
 	e.Command, e.args = e.command.value, e.holder.get(e.argsName)
@@ -163,11 +168,15 @@ func (e *Entry) readPair() {
 		return
 	}
 	e.Args = values(elems)
+	first, _, spaced := strings.Cut(e.Command, " ")
 	switch {
-	case e.command.end < 0:
-		e.Reason = "its command is written in a way that is not to be cut"
-	case len(elems) > 0 && !e.args.cuttable():
-		e.Reason = "its args are written in a way that is not to be cut"
+	case spaced && !strings.ContainsAny(first, `/\`):
+		// "npx -y server": some clients give it to a shell. A path may have spaces.
+		e.Reason = "its command holds arguments, which only the client takes apart"
+	case strings.HasPrefix(e.Command, "~"):
+		e.Reason = "its command begins with ~, which only the client replaces"
+	case e.command.end < 0 || len(elems) > 0 && !e.args.cuttable():
+		e.Reason, e.Manual = uncut, true
 	}
 }
 
@@ -186,7 +195,7 @@ func (e *Entry) readList() {
 	}
 	e.Args = values(elems[1:])
 	if !e.command.cuttable() {
-		e.Reason = "its command is written in a way that is not to be cut"
+		e.Reason, e.Manual = uncut, true
 	}
 }
 
@@ -204,7 +213,7 @@ func (e *Entry) readWrapped(wrapper string, elems []*node, from int) {
 	e.Wrapped, e.Wrapper, e.Flags, e.old = true, wrapper, all[from:i], i+1
 	e.Command, e.Args = all[i+1], all[i+2:]
 	if !e.args.cuttable() || elems[e.old].kind != text || elems[e.old].end < 0 || e.command.end < 0 && from == 0 {
-		e.Reason = "it is written in a way that is not to be cut"
+		e.Reason, e.Manual = uncut, true
 	}
 }
 

@@ -54,6 +54,8 @@ func TestLeft(t *testing.T) {
 		{`{"command":[]}`, "empty"},
 		{`{"command":[1,"x"]}`, "empty"},
 		{`{"command":{}}`, "no command"},
+		{`{"command":"npx -y server"}`, "holds arguments"},
+		{`{"command":"~/bin/server"}`, "begins with ~"},
 		{`{"command":"x","args":"-y"}`, "not a list"},
 		{`{"command":"x","sandboxEnabled":true}`, "sandbox"},
 		{`{"args":[]}`, "no command"},
