@@ -98,17 +98,8 @@ func (h home) gather(t *testing.T, began, at time.Time, n int, between func()) [
 		var all sync.WaitGroup
 		for _, p := range procs {
 			all.Go(func() {
-				for i := from; i < to; i++ {
-					_, _ = p.in.WriteString(numbered(i + 1)) // if it fails, answers are missing
-				}
-			})
-			all.Go(func() {
-				for i := from; i < to; i++ {
-					line, err := p.out.ReadSlice('\n')
-					if err != nil || !bytes.Contains(line, []byte(`"method"`)) {
-						t.Errorf("call %d: answered with %q, %v", i+1, line, err)
-						return
-					}
+				for i := from; i < to && !t.Failed(); i += burst {
+					p.callAll(i, min(i+burst, to))
 				}
 			})
 		}
@@ -121,6 +112,28 @@ func (h home) gather(t *testing.T, began, at time.Time, n int, between func()) [
 		p.finish()
 	}
 	return ledgers
+}
+
+// burst is how many calls a client of the crowd makes before it reads answers.
+const burst = 20
+
+// callAll makes the calls behind from up to to, and expects them back.
+func (p *proc) callAll(from, to int) {
+	var lines strings.Builder
+	for i := from; i < to; i++ {
+		lines.WriteString(numbered(i + 1))
+	}
+	if _, err := p.in.WriteString(lines.String()); err != nil {
+		p.t.Error(err)
+		return
+	}
+	for i := from; i < to; i++ {
+		line, err := p.out.ReadSlice('\n')
+		if err != nil || !bytes.Contains(line, []byte(`"method"`)) {
+			p.t.Errorf("call %d: answered with %q, %v", i+1, line, err)
+			return
+		}
+	}
 }
 
 // crowded checks a crowd's log, in which others have so many records too.
