@@ -61,7 +61,8 @@ type authority struct {
 	ring    keyring
 	signers map[string]*chainSigner // by public key
 	found   authenticity
-	gaps    []string // the first of them
+	gaps    []string         // the first of them
+	events  map[string]int64 // signed ones, by type, of the types that are counted
 }
 
 // maxListed bounds each list in a finding: a hostile log must not fill memory,
@@ -69,7 +70,7 @@ type authority struct {
 const maxListed = 100
 
 func newAuthority(ring keyring) *authority {
-	return &authority{ring: ring, signers: make(map[string]*chainSigner)}
+	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}}
 }
 
 // visit is chain.VerifyOptions.Visit.
@@ -95,6 +96,9 @@ func (a *authority) visit(e chain.Entry, result any) {
 	}
 	for _, d := range r.v.Doubts {
 		a.doubt(e, d)
+	}
+	if n, counted := a.events[r.v.Type]; counted {
+		a.events[r.v.Type] = n + 1
 	}
 	if r.gap != "" && len(a.gaps) < maxListed {
 		a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s", e.File, e.Line, r.gap))
