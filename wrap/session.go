@@ -158,7 +158,7 @@ func hashFiles(command, shown []string) []hashed {
 		add(path, maxExecuting)
 	}
 	for i, a := range command[1:] {
-		if shown[i+1] == a && !strings.HasPrefix(a, "-") && strings.ContainsAny(a, `/\.`) && len(files) < maxFiles {
+		if shown[i+1] == a && strings.ContainsAny(a, `/\.`) && len(files) < maxFiles {
 			add(a, maxArgument)
 		}
 	}

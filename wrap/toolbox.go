@@ -59,16 +59,13 @@ func (t *toolbox) listed(result []byte) {
 	t.fresh = true
 }
 
-// changed is the job that puts the listing into the log, if it is not what the
-// log has already.
+// changed is the job that puts the listing into the log, if there was one since
+// the last time and it is not what the log has already.
 func (t *toolbox) changed(rec *recorder) (job, bool) {
 	if !t.fresh {
 		return job{}, false
 	}
 	t.fresh = false
-	if maps.Equal(t.listing, t.told) {
-		return job{}, false
-	}
 	before, now := t.told, maps.Clone(t.listing)
 	t.told = now
 	return job{prepare: func() []job {
