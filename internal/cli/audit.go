@@ -37,12 +37,16 @@ FLAGS
   --tool S         tools with S in their name
   --signer S       signed under the name S, or with the key ed25519:B64
   --session S      of the session that begins with S
+  --failed         calls that failed
+  --open           calls whose outcome is not known: in flight, never answered, or
+                   answered with a task that was not fetched
   --limit N        the newest N of them only
   --json           one whole record a line, as it stands in the log
   --export FILE    the same into a new FILE, readable by you alone
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
-The newest comes last. Times are local. The list says what the log says; whether
+One line a call, with what came of it, and one for what befell the log; the
+newest comes last. Times are local. The list says what the log says; whether
 that is true, "signet-wrap verify --chain" says.
 
 EXIT STATUS
@@ -60,6 +64,7 @@ func (c *command) auditVerb() *ucli.Command {
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "since"}, &ucli.StringFlag{Name: "until"},
 			&ucli.StringFlag{Name: "tool"}, &ucli.StringFlag{Name: "signer"}, &ucli.StringFlag{Name: "session"},
+			&ucli.BoolFlag{Name: "failed"}, &ucli.BoolFlag{Name: "open"},
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "json"}, &ucli.StringFlag{Name: "export"}, homeFlag(),
 		},
 		Action:      c.audit,
@@ -118,20 +123,35 @@ func (c *command) audit(u *ucli.Context) error {
 	return nil
 }
 
-// auditSink takes the records of a list, in order.
+// auditSink takes what a list is of, in order.
 type auditSink interface {
-	put(e chain.Entry, v *sign.Verified) error // v is nil if it is no receipt
+	put(d *deed) error
 	flush() error
+	records() bool // it wants each record by itself, not calls with their answers
 }
 
-// auditList puts the records that f lets pass, and says how many there were and
-// which line could not be read last.
+// auditList puts what f lets pass, and says how much there was and which line
+// could not be read last.
 func auditList(ctx context.Context, dir string, f *auditFilter, out auditSink) (n int, bad *chain.LineError, err error) {
+	pass := func(d *deed) error {
+		if !f.match(d) {
+			return nil
+		}
+		n++
+		return out.put(d)
+	}
+	put := func(e chain.Entry, v *sign.Verified) error { return pass(&deed{e: e, v: v}) }
+	joined := newJoiner(pass)
+	if !out.records() || f.failed || f.open {
+		put = joined.put
+	}
+	back := newBackJoiner()
+	var newest []*deed // under a limit, newest first
+
 	records := chain.Scan(dir, f.since)
 	if f.limit > 0 {
 		records = chain.Backward(dir, f.since)
 	}
-	var newest []chain.Entry // under a limit, newest first
 	for e, err := range records {
 		if errors.As(err, &bad) {
 			continue
@@ -143,39 +163,47 @@ func auditList(ctx context.Context, dir string, f *auditFilter, out auditSink) (
 			return n, bad, err
 		}
 		v, _ := sign.Read(e.Receipt)
-		if !f.match(e, v) {
-			continue
-		}
-		n++
 		if f.limit == 0 {
-			if err := out.put(e, v); err != nil {
+			if err := put(e, v); err != nil {
 				return n, bad, err
 			}
 			continue
 		}
-		e.Raw, e.Receipt = slices.Clone(e.Raw), slices.Clone(e.Receipt)
-		if newest = append(newest, e); n == f.limit {
+		d := newDeed(e, v)
+		if !out.records() || f.failed || f.open {
+			d = back.take(e, v)
+		}
+		if d == nil || !f.match(d) {
+			continue
+		}
+		if newest = append(newest, d); len(newest) == f.limit {
 			break
 		}
 	}
-	for _, e := range slices.Backward(newest) {
-		v, _ := sign.Read(e.Receipt)
-		if err := out.put(e, v); err != nil {
+	for _, d := range slices.Backward(newest) {
+		if err := pass(d); err != nil {
 			return n, bad, err
 		}
 	}
-	return n, bad, nil
+	return n, bad, joined.end()
 }
 
 // jsonSink writes records as they stand in the log.
 type jsonSink struct{ *bufio.Writer }
 
-func (s jsonSink) put(e chain.Entry, _ *sign.Verified) error {
-	s.Write(e.Raw)
-	return s.WriteByte('\n')
+func (s jsonSink) put(d *deed) error {
+	s.Write(d.e.Raw)
+	err := s.WriteByte('\n')
+	if d.answerRaw != nil {
+		s.Write(d.answerRaw)
+		err = s.WriteByte('\n')
+	}
+	return err
 }
 
 func (s jsonSink) flush() error { return s.Flush() }
+
+func (s jsonSink) records() bool { return true }
 
 // exportTo has list write a new file, which it takes away again if that fails.
 func exportTo(path string, list func(auditSink) error) (err error) {
@@ -201,11 +229,13 @@ func exportTo(path string, list func(auditSink) error) (err error) {
 type auditFilter struct {
 	since, until          time.Time // zero: open
 	tool, signer, session string
+	failed, open          bool
 	limit                 int
 }
 
 func newAuditFilter(u *ucli.Context, now time.Time) (f *auditFilter, err error) {
-	f = &auditFilter{tool: u.String("tool"), signer: u.String("signer"), session: u.String("session")}
+	f = &auditFilter{tool: u.String("tool"), signer: u.String("signer"), session: u.String("session"),
+		failed: u.Bool("failed"), open: u.Bool("open")}
 	if f.since, err = parseWhen("since", u.String("since"), now, false); err != nil {
 		return nil, err
 	}
@@ -248,8 +278,12 @@ func parseWhen(flag, s string, now time.Time, end bool) (time.Time, error) {
 	return time.Time{}, misuse("24h, 7d, 2026-05-01 or 2026-05-01T10:00", "--%s %q is not a time", flag, s)
 }
 
-// match says whether a record is asked for; v is nil if it is no receipt.
-func (f *auditFilter) match(e chain.Entry, v *sign.Verified) bool {
+// match says whether a deed is asked for.
+func (f *auditFilter) match(d *deed) bool {
+	e, v := d.e, d.v
+	if (f.failed || f.open) && !(f.failed && d.failed() || f.open && d.open()) {
+		return false
+	}
 	if v == nil {
 		return *f == auditFilter{limit: f.limit}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -30,13 +29,13 @@ type auditTable struct {
 // auditRow is a row without its last column; "arguments" takes what is left of
 // the screen.
 type auditRow struct {
-	cells     [6]string
+	cells     [8]string
 	arguments string
 }
 
 var (
-	auditHead = auditRow{[6]string{"TIME", "TOOL", "SERVER", "SIGNER", "SESSION", "ID"}, "ARGUMENTS"}
-	auditMost = [6]int{19, 28, 24, 16, 8, 8} // the widest that columns get
+	auditHead = auditRow{[8]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "SIGNER", "SESSION", "ID"}, "ARGUMENTS"}
+	auditMost = [8]int{19, 28, 24, 12, 8, 16, 8, 8} // the widest that columns get
 )
 
 const (
@@ -59,8 +58,10 @@ func (c *command) width() int {
 	return w
 }
 
-func (t *auditTable) put(e chain.Entry, v *sign.Verified) error {
-	r := newAuditRow(e, v)
+func (t *auditTable) records() bool { return false }
+
+func (t *auditTable) put(d *deed) error {
+	r := newAuditRow(d)
 	if t.cols != nil {
 		t.print(r)
 		return t.err
@@ -123,25 +124,26 @@ func glance(b []byte) string {
 	return clean(string(b[:min(len(b), most)]))
 }
 
-func newAuditRow(e chain.Entry, v *sign.Verified) auditRow {
+func newAuditRow(d *deed) auditRow {
+	v := d.v
 	if v == nil {
-		return auditRow{[6]string{"", "(not a receipt)", "", "", "", ""}, glance(e.Receipt)}
+		return auditRow{[8]string{1: "(not a receipt)"}, glance(d.e.Receipt)}
 	}
-	r := auditRow{cells: [6]string{
-		"", clean(v.Tool), clean(strings.TrimPrefix(v.Target, "mcp://")), "", shortID(v.Session), shortID(v.ID),
+	r := auditRow{cells: [8]string{
+		"", clean(v.Tool), clean(strings.TrimPrefix(v.Target, "mcp://")), clean(d.outcome()), d.took(), "", shortID(v.Session), shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {
 		r.cells[0] = v.Time.Local().Format(time.DateTime)
 	}
 	if len(v.Signers) > 0 {
-		r.cells[3] = clean(v.Signers[0].Name)
+		r.cells[5] = clean(v.Signers[0].Name)
 	}
 	switch {
 	case v.Type != "":
-		members, session := eventMembers(e.Receipt)
-		r.cells[1], r.cells[4], r.arguments = "("+clean(v.Type)+")", shortID(session), members
-	case v.ParentID != "" && v.Version == 2:
-		r.arguments = "answer to " + shortID(v.ParentID) + ": " + clean(outcomeText(v))
+		members, session := eventMembers(d.e.Receipt)
+		r.cells[1], r.cells[6], r.arguments = "("+clean(v.Type)+")", shortID(session), members
+	case isAnswer(v):
+		r.arguments = "answer to " + shortID(v.ParentID) + ", which is not in this list"
 	case v.HashOnly:
 		r.arguments = "(hash only)"
 	default:

@@ -16,6 +16,8 @@ type checked struct {
 	v   *sign.Verified
 	err error
 	gap string // what a gap event says
+
+	unanswered map[string]string // what an unanswered event says
 }
 
 // checkReceipt is chain.VerifyOptions.Check: bad only for what is false, not for
@@ -33,13 +35,21 @@ func checkReceipt(receipt []byte, prev string) (result any, bad error) {
 		bad = chain.ErrDisplaced
 	}
 	// The receipt's bytes do not last, and what is not needed is not kept.
-	k := &sign.Verified{Type: strings.Clone(v.Type), Doubts: v.Doubts}
+	k := &sign.Verified{
+		Version: v.Version, Type: strings.Clone(v.Type), Doubts: v.Doubts,
+		ID: strings.Clone(v.ID), ParentID: strings.Clone(v.ParentID), Session: strings.Clone(v.Session),
+	}
 	for _, s := range v.Signers {
 		k.Signers = append(k.Signers, sign.Party{Role: s.Role, Name: strings.Clone(s.Name), Key: slices.Clone(s.Key)})
 	}
 	out := checked{v: k}
-	if v.Type == "gap" {
+	switch v.Type {
+	case "gap":
 		out.gap = gapText(receipt)
+	case "session":
+		_, k.Session = eventMembers(receipt)
+	case "unanswered":
+		out.unanswered = unansweredCalls(receipt)
 	}
 	return out, bad
 }
@@ -63,6 +73,7 @@ type authority struct {
 	found   authenticity
 	gaps    []string         // the first of them
 	events  map[string]int64 // signed ones, by type, of the types that are counted
+	calls   calls
 }
 
 // maxListed bounds each list in a finding: a hostile log must not fill memory,
@@ -70,7 +81,7 @@ type authority struct {
 const maxListed = 100
 
 func newAuthority(ring keyring) *authority {
-	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}}
+	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}, calls: newCalls()}
 }
 
 // visit is chain.VerifyOptions.Visit.
@@ -97,6 +108,7 @@ func (a *authority) visit(e chain.Entry, result any) {
 	for _, d := range r.v.Doubts {
 		a.doubt(e, d)
 	}
+	a.calls.see(r)
 	if n, counted := a.events[r.v.Type]; counted {
 		a.events[r.v.Type] = n + 1
 	}

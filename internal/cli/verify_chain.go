@@ -186,6 +186,8 @@ func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 			break
 		}
 	}
+	gaps, notes := a.calls.findings()
+	whole.Gaps, whole.Notes = append(whole.Gaps, gaps...), append(whole.Notes, notes...)
 	if len(whole.Gaps) > 0 {
 		whole.Verdict = "gaps"
 	}
