@@ -51,6 +51,9 @@ func FuzzWrap(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if _, err := d.Diff(out); err != nil {
+			t.Fatal(err)
+		}
 		first := d
 		d, err = Parse(out, format, everywhere)
 		if err != nil {
