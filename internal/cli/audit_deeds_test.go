@@ -112,6 +112,13 @@ func TestAuditDeeds(t *testing.T) {
 		t.Errorf("all records as JSON: %s", out)
 	}
 
+	_, out, _ := run(t, "audit", "--home", home, "--tool", "gamma")
+	id := strings.Fields(out)[len(strings.Fields(out))-2]
+	if _, out, _ := run(t, "audit", "show", id, "--home", home, "--pubkey", key); !strings.Contains(out, "unanswered the server ended (valid") ||
+		!strings.Contains(out, "\n  session    ses_") || strings.Count(out, "\n  session ") != 2 {
+		t.Errorf("show: %s", out)
+	}
+
 	status, out, _ := run(t, "verify", "--chain", "--home", home, "--pubkey", key)
 	for _, say := range []string{"1 call never answered", "1 call without an outcome"} {
 		if status != exitOK || !strings.Contains(out, say) {

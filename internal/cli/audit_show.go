@@ -85,10 +85,14 @@ func (c *command) auditShow(u *ucli.Context) error {
 		}
 	}
 	answers = slices.DeleteFunc(answers, func(a logged) bool { return a.v.ParentID != story.v.ID && a.v.EmbeddedID != story.v.ID })
-	if u.Bool("json") {
-		return c.showJSON(story, found[1:], answers, ring)
+	events, err := sessionEvents(h.audit(), story.v)
+	if err != nil {
+		return fmt.Errorf("searching the log: %w", err)
 	}
-	c.tell(story, found[1:], answers, ring)
+	if u.Bool("json") {
+		return c.showJSON(story, found[1:], answers, events, ring)
+	}
+	c.tell(story, found[1:], answers, events, ring)
 	return nil
 }
 
@@ -144,6 +148,34 @@ func findRecords(dir string, want wantedID) (found, answers []logged, err error)
 	return found, answers, nil
 }
 
+// sessionEvents finds what the log tells of the session of a call: who was
+// asked, the tools as they were listed, and what became of this call.
+func sessionEvents(dir string, v *sign.Verified) (events []logged, err error) {
+	if v.Session == "" {
+		return nil, nil
+	}
+	session := []byte(`"` + v.Session + `"`)
+	for e, err := range chain.Scan(dir, v.Time) {
+		var bad *chain.LineError
+		if errors.As(err, &bad) || err == nil && (!bytes.Contains(e.Receipt, session) || !bytes.Contains(e.Receipt, []byte(`"type"`))) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		e.Raw, e.Receipt = slices.Clone(e.Raw), slices.Clone(e.Receipt)
+		event, err := sign.Read(e.Receipt)
+		if err != nil || event.Type == "" || event.Type == "unanswered" && !bytes.Contains(e.Receipt, []byte(v.ID)) ||
+			event.Type == "task" && !bytes.Contains(e.Receipt, []byte(v.ID)) {
+			continue
+		}
+		if events = append(events, logged{e, event}); len(events) == maxFound {
+			break
+		}
+	}
+	return events, nil
+}
+
 // examine verifies a record by itself.
 func (l logged) examine(ring keyring) (f finding, fits error) {
 	v, err := sign.Verify(l.e.Receipt)
@@ -164,7 +196,7 @@ func (l logged) examine(ring keyring) (f finding, fits error) {
 func (l logged) place() string { return fmt.Sprintf("%s:%d", l.e.File, l.e.Line) }
 
 // tell tells a person the whole story of a record.
-func (c *command) tell(l logged, twins, answers []logged, ring keyring) {
+func (c *command) tell(l logged, twins, answers, events []logged, ring keyring) {
 	v := l.v
 	row := func(name, format string, a ...any) {
 		fmt.Fprintf(c.Stdout, "  %-10s %s\n", name, clean(fmt.Sprintf(format, a...)))
@@ -195,7 +227,19 @@ func (c *command) tell(l logged, twins, answers []logged, ring keyring) {
 		if d := a.v.Responded.Sub(v.Time); !a.v.Responded.IsZero() && d >= 0 {
 			after = fmt.Sprintf(" after %v", d)
 		}
+		if a.v.Version == 1 {
+			row("retried", "as %s (%s, at %s)", a.v.ID, af.Verdict, a.place())
+			continue
+		}
 		row("answered", "%s%s (%s, %s, at %s)", outcomeText(a.v), after, a.v.ID, af.Verdict, a.place())
+	}
+	for _, e := range events {
+		ef, _ := e.examine(ring)
+		text, _ := eventMembers(e.e.Receipt)
+		if e.v.Type == "unanswered" {
+			text = unansweredCalls(e.e.Receipt)[v.ID]
+		}
+		row(e.v.Type, "%s (%s, at %s)", shorten(text, mostOfEvent), ef.Verdict, e.place())
 	}
 	if fits == nil {
 		row("log", "%s, and its hash fits: %s", l.place(), l.e.RecordHash)
@@ -211,6 +255,9 @@ func (c *command) tell(l logged, twins, answers []logged, ring keyring) {
 	}
 	c.printArguments(v.Arguments())
 }
+
+// mostOfEvent is how much of an event is told beside a call, in characters.
+const mostOfEvent = 300
 
 // printArguments prints JSON so that a person can read it, but not a megabyte of
 // it.
@@ -246,17 +293,21 @@ func (l logged) shown(ring keyring) shownRecord {
 	return shownRecord{l.e.File, l.e.Line, fits == nil, f, l.e.Raw}
 }
 
-func (c *command) showJSON(l logged, twins, answers []logged, ring keyring) error {
+func (c *command) showJSON(l logged, twins, answers, events []logged, ring keyring) error {
 	out := struct {
 		shownRecord
 		Twins   []shownRecord `json:"twins,omitempty"` // with the same id
 		Answers []shownRecord `json:"answers,omitempty"`
+		Events  []shownRecord `json:"events,omitempty"` // of its session
 	}{shownRecord: l.shown(ring)}
 	for _, t := range twins {
 		out.Twins = append(out.Twins, t.shown(ring))
 	}
 	for _, a := range answers {
 		out.Answers = append(out.Answers, a.shown(ring))
+	}
+	for _, e := range events {
+		out.Events = append(out.Events, e.shown(ring))
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
