@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -131,7 +132,7 @@ func TestAuditShow(t *testing.T) {
 	}
 }
 
-// An answer in the log is shown with its call.
+// An answer in the log is shown with its call, and so is a retry.
 func TestAuditShowAnswered(t *testing.T) {
 	bot, key := testSigner(t, "bot")
 	var asked string
@@ -153,14 +154,22 @@ func TestAuditShowAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		return r.Record
+	}, func(at chain.At) []byte {
+		hash := canon.Hash([]byte("{}"))
+		r, err := bot.Respond(sign.Answer{Action: sign.Action{Tool: "read"}, ParamsHash: hash, RequestID: asked,
+			Requested: at.Time, Responded: at.Time, ContentHash: hash, Outcome: sign.Outcome{Status: "executed"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Record
 	})
 	status, out, errs := run(t, "audit", "show", asked, "--home", dir, "--pubkey", key)
-	if status != 0 || strings.Count(out, "  answered ") != 1 {
+	if status != 0 || strings.Count(out, "  answered   executed after 0s (") != 1 || strings.Count(out, "  retried    as rec_") != 1 {
 		t.Errorf("exit status %d: %s%s", status, out, errs)
 	}
 	var shown struct{ Answers []shownRecord }
 	_, out, _ = run(t, "audit", "show", asked, "--home", dir, "--json")
-	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.Answers) != 1 || !shown.Answers[0].Fits {
+	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.Answers) != 2 || !shown.Answers[0].Fits {
 		t.Errorf("%v: %s", err, out)
 	}
 }
