@@ -1,0 +1,191 @@
+package wrap
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// stderr is what was said to a person.
+func (s *scene) stderr() string {
+	s.t.Helper()
+	b, err := os.ReadFile(s.rec.opts.Stderr.Name())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// hold keeps the log's lock, as a disk does that hangs, until the returned
+// function is called.
+func (s *scene) hold() (release func()) {
+	s.t.Helper()
+	f, err := os.OpenFile(filepath.Join(s.dir, ".lock"), os.O_RDWR, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := durable.Lock(f); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() { f.Close() }
+}
+
+// written waits until the queue is empty.
+func (s *scene) written() {
+	s.t.Helper()
+	out := s.rec.observer.outcomes
+	for range 3000 {
+		out.mu.Lock()
+		n := len(out.queue)
+		out.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatal("outcomes are not written")
+}
+
+func TestOutcomesOff(t *testing.T) {
+	s := newScene(t, func(o *Options) { o.NoOutcomes = true })
+	s.play(`> {"id":0,"method":"initialize","params":{}}`, `< {"id":0,"result":{}}`, "> "+toolCall("1", "t"), `< {"id":1,"result":{}}`, "> "+toolCall("2", "t", `"requestState":"x"`))
+	st := s.end()
+	if len(st.calls) != 2 || len(st.outcomes) > 0 || len(st.events) > 0 {
+		t.Errorf("%d calls, %d outcomes, %d events", len(st.calls), len(st.outcomes), len(st.events))
+	}
+}
+
+// TestHashOnlyOutcomes: what the server wrote stays out of the log.
+func TestHashOnlyOutcomes(t *testing.T) {
+	s := newScene(t, func(o *Options) { o.HashOnly = true })
+	s.expect([]string{"> " + toolCall("1", "t"), `< {"id":1,"error":{"code":-5,"message":"hush"}}`},
+		`1 failed, JSON-RPC error, -5 {"code":-5,"message":"hush"}`)
+}
+
+// TestErrorText is bounded, and whole characters.
+func TestErrorText(t *testing.T) {
+	message := strings.Repeat("é", 500)
+	s := newScene(t)
+	s.play("> "+toolCall("1", "t"), `< {"id":1,"error":{"code":1,"message":"`+message+`"}}`)
+	st := s.end()
+	got := st.outcomes[st.calls[0].ID][0].Outcome.Error
+	if want := "1: " + message[:196] + "..."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestOutcomesDoNotWait: a disk that hangs keeps neither the server's output nor,
+// for long, the end of the session; what could not be written is said.
+func TestOutcomesDoNotWait(t *testing.T) {
+	s := newScene(t)
+	s.client(toolCall("1", "t"), toolCall("2", "t"))
+	s.written() // the session's event
+	release := s.hold()
+	s.server(`{"id":1,"result":{}}`)
+	s.rec.observer.finish("x", 50*time.Millisecond)
+	defer func() {
+		release()
+		<-s.rec.observer.outcomes.idle
+	}()
+	if said := s.stderr(); !strings.Contains(said, "2 outcomes are not in the log") { // the second is that 2 has none
+		t.Errorf("it said %q", said)
+	}
+}
+
+// TestOutcomesComeLater: when the log cannot be written, outcomes wait until it
+// can, and are then there once.
+func TestOutcomesComeLater(t *testing.T) {
+	s := newScene(t)
+	s.client(toolCall("1", "t"), toolCall("2", "t"))
+	s.written()
+	if runtime.GOOS == "windows" {
+		t.Skip("a folder with open files cannot be renamed on Windows")
+	}
+	away := s.dir + ".away"
+	if err := os.Rename(s.dir, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.server(`{"id":1,"result":"a"}`)
+	for i := 0; !strings.Contains(s.stderr(), "outcomes cannot be recorded"); i++ {
+		if i > 3000 {
+			t.Fatalf("it said %q", s.stderr())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.server(`{"id":2,"result":"b"}`)
+	if err := os.Remove(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(away, s.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(nil, `1 executed "a"`, `2 executed "b"`)
+}
+
+// TestOutcomesAreBounded: while the disk hangs, what waits for it takes bounded
+// memory. Large answers are reduced to their hash, and then some are lost, which
+// is said.
+func TestOutcomesAreBounded(t *testing.T) {
+	s := newScene(t)
+	const large, small = 40, maxJobs
+	var calls []string
+	for i := range large {
+		calls = append(calls, toolCall(strconv.Itoa(i), "t"))
+	}
+	s.client(calls...)
+	s.written()
+	release := s.hold()
+	text := `{"id":N,"result":{ "isError":true,"s":"` + strings.Repeat("x", maxKept-100) + `"}}` + "\n"
+	for i := range large {
+		s.write(strings.Replace(text, "N", strconv.Itoa(i), 1))
+	}
+	out := s.rec.observer.outcomes
+	out.mu.Lock()
+	held := 0
+	for _, j := range out.queue {
+		held += len(j.answer.value)
+	}
+	if held > maxQueued || held < maxQueued/2 || held != out.kept {
+		t.Errorf("%d bytes are held, %d counted", held, out.kept)
+	}
+	out.mu.Unlock()
+	c := s.rec.observer.ledger.order[0]
+	for range small {
+		out.add(job{call: c, answer: answer{sum: rawHash("x")}})
+	}
+	if n := len(out.queue); n != maxJobs || out.lost != large {
+		t.Errorf("%d wait and %d are lost", n, out.lost)
+	}
+	release()
+	s.written()
+	s.rec.finish(&ending{}, true)
+	if said := s.stderr(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
+		t.Errorf("it said %q", said)
+	}
+	st := s.read()
+	raw := 0
+	for _, c := range st.calls[1:] {
+		o := st.outcomes[c.ID][0].Outcome
+		if o.Status != "failed" || !strings.HasPrefix(o.Reason, "isError") {
+			t.Errorf("%+v", o)
+		}
+		if strings.Contains(o.Reason, "bytes as sent") {
+			raw++
+		}
+	}
+	if want := large - maxQueued/maxKept; raw < want-1 || raw > want+1 {
+		t.Errorf("%d answers were reduced to the hash of their bytes, want %d", raw, want)
+	}
+	if out.kept != 0 {
+		t.Errorf("%d bytes are counted and none are held", out.kept)
+	}
+}
