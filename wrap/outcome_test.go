@@ -89,6 +89,11 @@ func TestOutcomesDoNotWait(t *testing.T) {
 	release := s.hold()
 	s.server(`{"id":1,"result":{}}`)
 	s.rec.observer.finish("x", 50*time.Millisecond)
+	select {
+	case <-s.rec.observer.outcomes.idle:
+		t.Error("the end waited for the disk")
+	default:
+	}
 	defer func() {
 		release()
 		<-s.rec.observer.outcomes.idle
