@@ -70,7 +70,7 @@ func (c *command) app() *ucli.App {
 		Flags:                 append(wrapFlags(), homeFlag(), passphraseFileFlag()),
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(),
-			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.demoVerb(), c.versionVerb(),
+			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
 		},
 		Before: wrapFlagsOfVerb,
 		Action: c.wrapOrHelp,

@@ -42,6 +42,7 @@ VERBS
   install    put it in front of the servers of your clients
   uninstall  take it away again
   status     which servers it stands in front of
+  doctor     is the home in order, and what to do if not
   demo       a session from end to end, with nothing else installed
   audit      what was called, as a table
   verify     a receipt, or with --chain the whole log

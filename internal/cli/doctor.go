@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/internal/front"
+)
+
+const doctorHelp = `signet-wrap doctor: is this home in order, and what to do if not
+
+USAGE
+  signet-wrap doctor [--key NAME] [--passphrase-file FILE] [--json]
+
+EXAMPLE
+  signet-wrap doctor
+  signet-wrap doctor --json | jq -r 'select(.state == "mend") | .do'
+
+FLAGS
+  --key NAME             the identity that signs (default: default)
+  --passphrase-file FILE what opens it, if it is encrypted (or $SIGNET_PASSPHRASE)
+  --json                 one object a line: check, state, says, do
+  --home DIR             keys and log (default: $SIGNET_HOME or ~/.signet)
+
+Looks at who can read the home folder, whether the key opens, whether the log can
+be written (in a file of its own, which it takes away again), locked and gone on
+with, at the room on the disk and at the clock. It mends nothing. Whether the log
+is true, "signet-wrap verify --chain" says, and whether your clients' servers are
+wrapped, "signet-wrap status".
+
+EXIT STATUS
+  0 in order, 1 something is to be mended, 2 it could not look, or bad usage
+`
+
+func (c *command) doctorVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "doctor",
+		Usage:              "is this home in order",
+		CustomHelpTemplate: doctorHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags: []ucli.Flag{
+			&ucli.StringFlag{Name: "key", Value: front.DefaultKey}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
+		},
+		Action: c.doctor,
+	}
+}
+
+// remark is what the doctor says of one thing. Its JSON is a line of --json.
+type remark struct {
+	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk" or "clock"
+	State string `json:"state"` // "ok", "note" or "mend"
+	Says  string `json:"says"`
+	Do    string `json:"do,omitempty"` // what mends it
+}
+
+func (c *command) doctor(u *ucli.Context) error {
+	if err := c.noArgs(u); err != nil {
+		return err
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return &failure{exitUsage, err, front.HomeHint}
+	}
+	// What cannot be looked at is not in order, but not to be mended from here.
+	for _, dir := range []string{string(h), h.audit(), h.keys().Dir} {
+		if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
+			return &failure{exitUsage, fmt.Errorf("looking at the home folder: %w", err), "run it as the user whose folder it is"}
+		}
+	}
+	x := examination{home: h, key: u.String("key"), passphrase: func() ([]byte, error) { return c.storedPassphrase(u) }}
+	x.all()
+
+	mend := 0
+	for _, r := range x.remarks {
+		if r.State == "mend" {
+			mend++
+		}
+		if !u.Bool("json") {
+			c.printRemark(r)
+			continue
+		}
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Stdout, "%s\n", line)
+	}
+	if !u.Bool("json") && mend == 0 {
+		fmt.Fprintf(c.Stdout, "\n%s: %s\n", c.paint(green, "in order"), clean(string(h)))
+	} else if !u.Bool("json") {
+		fmt.Fprintf(c.Stdout, "\n%s in %s\n", c.paint(red, count(int64(mend), "thing")+" to mend"), clean(string(h)))
+	}
+	if mend > 0 {
+		return status(exitFailed)
+	}
+	return nil
+}
+
+func (c *command) printRemark(r remark) {
+	word := map[string]string{"ok": c.paint(green, "ok  "), "note": c.paint(yellow, "note"), "mend": c.paint(red, "MEND")}[r.State]
+	fmt.Fprintf(c.Stdout, "%-6s %s  %s\n", r.Check, word, clean(r.Says))
+	if r.Do != "" {
+		fmt.Fprintf(c.Stdout, "       do    %s\n", clean(r.Do))
+	}
+}

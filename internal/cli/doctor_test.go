@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+// remarks runs the doctor and returns what is not in order: "check state".
+func remarks(t *testing.T, home string) (found []string, all string, status int) {
+	t.Helper()
+	status, out, errs := run(t, "doctor", "--json", "--home", home)
+	if errs != "" {
+		t.Errorf("on stderr: %s", errs)
+	}
+	for line := range strings.Lines(out) {
+		var r remark
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if r.Says == "" || r.State == "mend" && r.Do == "" && r.Check != "key" {
+			t.Errorf("says too little: %s", line)
+		}
+		if r.State != "ok" {
+			found = append(found, r.Check+" "+r.State)
+		}
+	}
+	return found, out, status
+}
+
+// Each ailment is found, by itself, and said in words.
+func TestDoctor(t *testing.T) {
+	path := func(home string, parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
+	newest := func(t *testing.T, home string) string {
+		t.Helper()
+		files, err := filepath.Glob(path(home, "audit", "*.jsonl"))
+		if err != nil || len(files) == 0 {
+			t.Fatal("no log", err)
+		}
+		return slices.Max(files)
+	}
+	must := func(t *testing.T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	appendTo := func(t *testing.T, file, text string) {
+		t.Helper()
+		b, err := os.ReadFile(file)
+		must(t, err)
+		must(t, os.WriteFile(file, append(b, text...), 0o600))
+	}
+	for _, tt := range []struct {
+		name  string
+		ail   func(t *testing.T, home string)
+		want  string // "check state"; "" in order
+		says  string
+		modes bool // of files, which Windows has not
+	}{
+		{"nothing", func(*testing.T, string) {}, "", "it goes on from the newest record", false},
+		{"home open", func(t *testing.T, h string) { must(t, os.Chmod(h, 0o755)) }, "home mend", "chmod 700 ", true},
+		{"log open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "audit"), 0o750)) }, "log mend", "chmod 700 ", true},
+		{"key open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "keys", "default.key"), 0o644)) }, "key mend", "chmod 600 ", true},
+		{"day open", func(t *testing.T, h string) { must(t, os.Chmod(newest(t, h), 0o604)) }, "log mend", "others may read 1 file of the log", true},
+		{"keys gone", func(t *testing.T, h string) { must(t, os.RemoveAll(path(h, "keys"))) }, "key note", "the first call makes it", false},
+		{"log gone", func(t *testing.T, h string) { must(t, os.RemoveAll(path(h, "audit"))) }, "log note", "the first call makes it", false},
+		{"log is a file", func(t *testing.T, h string) {
+			must(t, os.RemoveAll(path(h, "audit")))
+			must(t, os.WriteFile(path(h, "audit"), nil, 0o600))
+		}, "log mend", "is not a folder", false},
+		{"day is a folder", func(t *testing.T, h string) { must(t, os.Mkdir(path(h, "audit", "2020-01-01.jsonl"), 0o700)) }, "log mend", "2020-01-01.jsonl is not a regular file", false},
+		{"strange file", func(t *testing.T, h string) { must(t, os.WriteFile(path(h, "audit", "backup.jsonl"), nil, 0o600)) }, "log note", "backup.jsonl", false},
+		{"torn line set aside", func(t *testing.T, h string) {
+			must(t, os.WriteFile(path(h, "audit", "2020-01-01.jsonl.torn-9"), nil, 0o600))
+		}, "log note", "1 torn line set aside", false},
+		{"lock is a folder", func(t *testing.T, h string) {
+			must(t, os.Remove(path(h, "audit", ".lock")))
+			must(t, os.Mkdir(path(h, "audit", ".lock"), 0o700))
+		}, "lock mend", "not a regular file", false},
+		{"lock held", func(t *testing.T, h string) {
+			f, err := os.OpenFile(path(h, "audit", ".lock"), os.O_RDWR, 0)
+			must(t, err)
+			t.Cleanup(func() { f.Close() })
+			must(t, durable.Lock(f))
+		}, "lock mend", "has been held for 2s", false},
+		{"a day's lock held", func(t *testing.T, h string) {
+			f, err := os.OpenFile(newest(t, h)+".lock", os.O_RDWR, 0)
+			must(t, err)
+			t.Cleanup(func() { f.Close() })
+			must(t, durable.Lock(f))
+		}, "lock mend", ".jsonl.lock has been held for 2s", false},
+		{"half a line", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`) }, "end note", "half a line", false},
+		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end mend", "verify --chain", false},
+		{"half a line with an end", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end mend", "verify --chain", false},
+		{"clock behind", func(t *testing.T, h string) { record(t, h, time.Now().Add(time.Minute)) }, "clock mend", "the next ones will bear that time", false},
+		{"a day to come", func(t *testing.T, h string) {
+			// Its last record is of now, as after a clock that was mended.
+			record(t, h, time.Now())
+			must(t, os.Rename(newest(t, h), path(h, "audit", "2999-01-01.jsonl")))
+		}, "clock mend", "2999-01-01, a day to come", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.modes && runtime.GOOS == "windows" {
+				t.Skip("no modes")
+			}
+			t.Parallel()
+			home := filepath.Join(t.TempDir(), "home")
+			if _, err := (keys.Store{Dir: path(home, "keys")}).Generate("default", "", nil); err != nil {
+				t.Fatal(err)
+			}
+			record(t, home, time.Now())
+			tt.ail(t, home)
+			var want []string
+			wantStatus := exitOK
+			if tt.want != "" {
+				want = []string{tt.want}
+			}
+			if strings.HasSuffix(tt.want, "mend") {
+				wantStatus = exitFailed
+			}
+			found, out, status := remarks(t, home)
+			if !slices.Equal(found, want) || status != wantStatus || !strings.Contains(out, tt.says) {
+				t.Errorf("exit status %d, found %q, want %d, %q, saying %q:\n%s", status, found, wantStatus, want, tt.says, out)
+			}
+		})
+	}
+}
+
+// record appends a record of some time to the home's log.
+func record(t *testing.T, home string, at time.Time) {
+	t.Helper()
+	s, _ := testSigner(t, "bot")
+	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return at }})
+	defer l.Close()
+	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, s, "t")(at), nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFreeSpace(t *testing.T) {
+	if free, err := freeSpace(t.TempDir()); err != nil || free == 0 {
+		t.Errorf("%d bytes free, %v", free, err)
+	}
+	if _, err := freeSpace(filepath.Join(t.TempDir(), "nowhere")); err == nil {
+		t.Error("no error where there is no disk")
+	}
+}

@@ -1,0 +1,324 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// examination looks at a home folder and at the log in it, and changes neither.
+type examination struct {
+	home       home
+	key        string
+	passphrase func() ([]byte, error)
+
+	names   []string // of what is in the log's folder
+	blocked bool     // there is something there that no writer passes
+	remarks []remark
+}
+
+func (x *examination) ok(check, format string, a ...any) {
+	x.remarks = append(x.remarks, remark{check, "ok", fmt.Sprintf(format, a...), ""})
+}
+
+func (x *examination) note(check, do, format string, a ...any) {
+	x.remarks = append(x.remarks, remark{check, "note", fmt.Sprintf(format, a...), do})
+}
+
+func (x *examination) mend(check, do, format string, a ...any) {
+	x.remarks = append(x.remarks, remark{check, "mend", fmt.Sprintf(format, a...), do})
+}
+
+func (x *examination) all() {
+	if !x.folder("home", string(x.home)) {
+		x.room()
+		return
+	}
+	x.keys()
+	if x.folder("log", x.home.audit()) {
+		x.log()
+		x.locks()
+		if !x.blocked {
+			x.end()
+		}
+	}
+	x.room()
+}
+
+// folder looks at a folder and says whether there is one.
+func (x *examination) folder(check, dir string) bool {
+	st, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := install.Writable(dir); err != nil {
+			x.mend(check, "make it possible to make "+dir, "there is no %s, and it cannot be made: %v", dir, err)
+		} else {
+			x.note(check, "", "there is no %s yet: the first call makes it", dir)
+		}
+		return false
+	case err != nil:
+		x.mend(check, "", "%v", err)
+		return false
+	case !st.IsDir():
+		x.mend(check, "move it away", "%s is not a folder: nothing can be recorded", dir)
+		return false
+	case lax(st):
+		x.mend(check, "chmod 700 "+dir, "others may look into %s (mode %03o)", dir, st.Mode().Perm())
+	default:
+		x.ok(check, "%s is there%s", dir, yoursAlone)
+	}
+	return true
+}
+
+// lax says whether others than the owner have rights to a file.
+func lax(st fs.FileInfo) bool { return runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 }
+
+var yoursAlone = map[bool]string{false: ", for you alone"}[runtime.GOOS == "windows"]
+
+// keys looks at the key files, and opens the key that signs.
+func (x *examination) keys() {
+	store := x.home.keys()
+	files, _ := filepath.Glob(filepath.Join(store.Dir, "*.key")) // fails for bad patterns only
+	var open []string
+	for _, f := range files {
+		if st, err := os.Stat(f); err == nil && lax(st) {
+			open = append(open, f)
+		}
+	}
+	if len(open) > 0 {
+		x.mend("key", "chmod 600 "+strings.Join(open, " "), "others may read %s: who has read one can sign as you", count(int64(len(open)), "private key"))
+	}
+	generate := "signet-wrap identity generate --name " + x.key
+	key, err := store.Load(x.key, x.passphrase)
+	switch {
+	case errors.Is(err, keys.ErrNoKey) && x.key == front.DefaultKey:
+		x.note("key", generate, "there is no key %q yet: the first call makes it, not encrypted", x.key)
+	case errors.Is(err, keys.ErrNoKey):
+		x.mend("key", generate, "there is no key %q: calls that it should sign are refused", x.key)
+	case errors.Is(err, keys.ErrPassphraseNeeded):
+		x.note("key", passphraseHint+", as the client's configuration does", "the key %q is encrypted, and was not opened for want of the passphrase", x.key)
+	case errors.Is(err, keys.ErrWrongPassphrase):
+		x.mend("key", passphraseHint+" that is right", "the passphrase does not open the key %q", x.key)
+	case err != nil:
+		x.mend("key", "", "the key %q cannot be used: %v", x.key, err)
+	default:
+		for _, w := range key.Warnings {
+			if !strings.Contains(w, "chmod 600") { // that is said above, of all keys
+				x.mend("key", "", "%s", w)
+			}
+		}
+		x.ok("key", "the key %q opens", x.key)
+	}
+}
+
+// log looks at the log's files and tries to write beside them.
+func (x *examination) log() {
+	dir := x.home.audit()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		x.mend("log", "", "%v", err)
+		return
+	}
+	var open, others, aside []string
+	for _, e := range entries {
+		name := e.Name()
+		x.names = append(x.names, name)
+		day, rest, found := strings.Cut(name, ".jsonl")
+		_, notDay := time.Parse(time.DateOnly, day)
+		switch {
+		case !found:
+		case notDay != nil && rest == "":
+			others = append(others, name)
+		case notDay != nil:
+		case strings.HasPrefix(rest, ".torn-"):
+			aside = append(aside, name)
+		case rest == "" && !e.Type().IsRegular():
+			x.blocked = true
+			x.mend("log", "move it away", "%s is not a regular file: nothing can be recorded", filepath.Join(dir, name))
+		case rest == "":
+			if st, err := e.Info(); err == nil && lax(st) {
+				open = append(open, filepath.Join(dir, name))
+			}
+		}
+	}
+	if len(open) > 0 {
+		x.mend("log", "chmod 600 "+strings.Join(open, " "), "others may read %s of the log", count(int64(len(open)), "file"))
+	}
+	if len(others) > 0 {
+		x.note("log", "move them away", "not of the log, though the reference implementation would read them: %s", strings.Join(others, ", "))
+	}
+	if len(aside) > 0 {
+		x.note("log", "", "%s set aside: what crashes left, kept as it was", count(int64(len(aside)), "torn line"))
+	}
+	if x.blocked {
+		return
+	}
+	if err := tryWriting(dir); err != nil {
+		x.mend("log", "until then calls are refused, or not recorded if --fail-open is given", "the log cannot be written: %v", err)
+	} else {
+		x.ok("log", "it can be written")
+	}
+}
+
+// tryWriting makes a file as a record would, and takes it away again. The log's
+// newest file is opened too, and left alone.
+func tryWriting(dir string) (err error) {
+	f, err := os.CreateTemp(dir, ".doctor-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close()
+		if rerr := os.Remove(f.Name()); err == nil {
+			err = rerr
+		}
+	}()
+	if _, err := f.Write(make([]byte, 4096)); err != nil {
+		return err
+	}
+	if err := durable.Sync(f); err != nil {
+		return err
+	}
+	days, _ := filepath.Glob(filepath.Join(dir, "????-??-??.jsonl"))
+	if len(days) == 0 {
+		return nil
+	}
+	newest, err := os.OpenFile(days[len(days)-1], os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	return newest.Close()
+}
+
+// lockPatience is how long a lock may be held before it counts as stuck: a
+// thousand times as long as writers hold it.
+const lockPatience = 2 * time.Second
+
+// locks looks whether some process sits on a lock of the log.
+func (x *examination) locks() {
+	for _, name := range x.names {
+		if !strings.HasSuffix(name, ".lock") {
+			continue
+		}
+		path := filepath.Join(x.home.audit(), name)
+		switch free, err := isFree(path); {
+		case err != nil:
+			x.mend("lock", "move it away: it is made anew", "%v", err)
+			return
+		case !free:
+			x.mend("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
+				"%s has been held for %v: calls wait for it and are then refused", path, lockPatience)
+			return
+		}
+	}
+	x.ok("lock", "no process sits on it")
+}
+
+func isFree(path string) (bool, error) {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return false, err
+	}
+	if !st.Mode().IsRegular() {
+		return false, fmt.Errorf("%s is not a regular file: nothing can be recorded", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // and the lock goes with it
+	for end := time.Now().Add(lockPatience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if free, err := durable.TryLock(f); free || err != nil {
+			return free, err
+		}
+	}
+	return false, nil
+}
+
+// clockSlack is how far a clock may be behind the newest record: as package
+// chain has it.
+const clockSlack = 2 * time.Second
+
+// end looks at the log's last record, and from it at the clock.
+func (x *examination) end() {
+	for e, err := range chain.Backward(x.home.audit(), time.Time{}) {
+		var bad *chain.LineError
+		switch {
+		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.audit(), bad.File)):
+			x.note("end", "", "%s ends in half a line, such as a crash leaves; the next call sets it aside", bad.File)
+			return
+		case errors.As(err, &bad):
+			x.mend("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on behind it", "%v", bad)
+			return
+		case err != nil:
+			x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+			return
+		}
+		v, err := sign.Read(e.Receipt)
+		if err != nil {
+			x.mend("end", "signet-wrap verify --chain", "the last record is not known here: %v", err)
+			return
+		}
+		x.clock(v.Time, strings.TrimSuffix(e.File, ".jsonl"))
+		return
+	}
+}
+
+func endsInNewline(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	last := make([]byte, 1)
+	end, err := f.Seek(-1, io.SeekEnd)
+	if err == nil {
+		_, err = f.ReadAt(last, end)
+	}
+	return err == nil && last[0] == '\n'
+}
+
+// clock compares it with the newest record, of the time last in the file of day.
+func (x *examination) clock(last time.Time, day string) {
+	now := time.Now()
+	switch set := "set the clock, if it is wrong"; {
+	case now.Before(last.Add(-clockSlack)):
+		x.mend("clock", set, "the clock says %s, and the newest record is of %s: the next ones will bear that time", formatTime(now), formatTime(last))
+	case day > now.UTC().Format(time.DateOnly):
+		x.mend("clock", set, "the newest file of the log is that of %s, a day to come: all records go there until then", day)
+	default:
+		x.ok("clock", "it goes on from the newest record, of %s", formatTime(last))
+	}
+}
+
+// leastRoom is how much of a disk must be free, in bytes: some 100,000 records.
+const leastRoom = 64 << 20
+
+// room looks at the disk that the home is on, or would be on.
+func (x *examination) room() {
+	dir := x.home.audit()
+	for _, err := os.Stat(dir); err != nil && filepath.Dir(dir) != dir; _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir)
+	}
+	switch free, err := freeSpace(dir); {
+	case err != nil:
+		x.note("disk", "", "how much room there is cannot be found out: %v", err)
+	case free < leastRoom:
+		x.mend("disk", "make room", "there are only %d MiB free where the log is", free>>20)
+	default:
+		x.ok("disk", "%.1f GiB are free", float64(free)/(1<<30))
+	}
+}
