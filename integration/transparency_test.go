@@ -31,6 +31,28 @@ The clients, and what they do until the server is gone:
 
 `
 
+var transparencyFile = filepath.Join("..", "docs", "TRANSPARENCY.md")
+
+// reported is the table as it stands in the docs, a row for each server; empty
+// if it is about to be written.
+func reported(t *testing.T) map[string][]string {
+	t.Helper()
+	if os.Getenv("UPDATE_DOCS") != "" {
+		return nil
+	}
+	text, err := os.ReadFile(transparencyFile)
+	if err != nil {
+		t.Fatalf("%v: make it with UPDATE_DOCS=1", err)
+	}
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(strings.Trim(line, "| \n"), " | "); len(cells) > 1 {
+			rows[cells[0]] = cells[1:]
+		}
+	}
+	return rows
+}
+
 // report writes the table, or holds the one that is there to be true.
 func report(t *testing.T, servers []subject, verdicts [][]string) {
 	t.Helper()
@@ -56,21 +78,20 @@ func report(t *testing.T, servers []subject, verdicts [][]string) {
 		b.WriteString("| " + s.name + " | " + strings.Join(verdicts[i], " | ") + " |\n")
 	}
 
-	file := filepath.Join("..", "docs", "TRANSPARENCY.md")
 	if os.Getenv("UPDATE_DOCS") != "" && !t.Failed() {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(transparencyFile), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(transparencyFile, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	have, err := os.ReadFile(file)
+	have, err := os.ReadFile(transparencyFile)
 	if err != nil {
 		t.Fatalf("%v: make it with UPDATE_DOCS=1", err)
 	}
 	if d := difference(have, b.Bytes()); d != "" {
-		t.Errorf("%s is not what was seen: %s", file, d)
+		t.Errorf("%s is not what was seen: %s", transparencyFile, d)
 	}
 }
