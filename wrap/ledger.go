@@ -293,7 +293,7 @@ func (l *ledger) wishOf(state, tool, paramsHash string) string {
 }
 
 // left returns the calls without an outcome, oldest first: those whose task's end
-// was told, and the others and why they have none.
+// was told, and the others and why they have none. These get none any more.
 func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -313,6 +313,7 @@ func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
 			u.reason = "the result of its task was never fetched"
 		}
 		never = append(never, u)
+		l.settle(c)
 	}
 	return ends, never
 }

@@ -220,6 +220,17 @@ func TestLedgerIsBounded(t *testing.T) {
 	}
 }
 
+// TestTooLate: a call that was listed as unanswered has no outcome after that.
+func TestTooLate(t *testing.T) {
+	s := newScene(t)
+	s.client(toolCall("1", "t"))
+	_, never := s.rec.observer.ledger.left("x")
+	s.server(`{"id":1,"result":{}}`)
+	if st := s.end(); len(never) != 1 || len(st.outcomes) > 0 {
+		t.Errorf("%d unanswered, and %d outcomes", len(never), len(st.outcomes))
+	}
+}
+
 // TestLedgerForgets: a session that goes on for long holds no more than one that
 // is short.
 func TestLedgerForgets(t *testing.T) {
