@@ -58,6 +58,10 @@ var installed = sync.OnceValue(func() error {
 	if have, err := os.ReadFile(stamp); err == nil && string(have) == want {
 		return nil
 	}
+	if st, err := os.Lstat(filepath.Dir(stamp)); err == nil && st.Mode()&os.ModeSymlink != 0 {
+		// npm would empty the folder of another checkout and put one here.
+		return errors.New("integration/node/node_modules is a link to packages that are not those of the lock file: run a test there first")
+	}
 	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = "node"
 	if out, err := cmd.CombinedOutput(); err != nil {
