@@ -150,11 +150,24 @@ func Run(o Options) (Exit, error) {
 	// Replies in flight come first, then records, then the exit status.
 	replies.drain(drainSilence, end.deadline)
 	srv.finish(end)
-	p.finish()
-	rec.finish(end, p.left.Load())
+	recorded := make(chan struct{})
+	go func() {
+		defer close(recorded)
+		p.finish()
+		rec.finish(end, p.left.Load())
+	}()
+	select {
+	case <-recorded:
+	case <-time.After(lastWait):
+		rec.say("the disk does not answer; what was being recorded may not be in the log")
+	}
 	out.finish()
 	return srv.exit(), nil
 }
+
+// lastWait is how long the end waits for the records. A disk that hangs must
+// not keep a client waiting for what it has ended.
+const lastWait = 3 * time.Second
 
 // endOfOutput is how long a server that has ended its output may take to end.
 const endOfOutput = 100 * time.Millisecond
