@@ -1,0 +1,126 @@
+package wrap
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// TestFormatOfEvents: the examples of events in chain/FORMAT.md are true, and
+// have the members that we write, of the same types, and no others.
+func TestFormatOfEvents(t *testing.T) {
+	page, err := os.ReadFile("../chain/FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)### Events by example\n.*?```jsonl\n(.*?)```").FindSubmatch(page)
+	if block == nil {
+		t.Fatal("no examples")
+	}
+	shown := map[string]any{}
+	for line := range bytes.Lines(block[1]) {
+		v, err := sign.Verify(bytes.TrimSpace(line))
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		shown[v.Type] = shape(t, line)
+	}
+	made := map[string]any{}
+	for _, receipt := range everyEvent(t) {
+		v, err := sign.Read(receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[v.Type] = shape(t, receipt)
+	}
+	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(made)); !slices.Equal(got, want) {
+		t.Fatalf("examples of %q, and we write %q", got, want)
+	}
+	for kind := range made {
+		got, _ := json.Marshal(shown[kind])
+		want, _ := json.Marshal(made[kind])
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the example has\n%s\nand we write\n%s", kind, got, want)
+		}
+	}
+}
+
+// shape is the names of members and the types of their values. Of the members
+// of tools, whose names are anything, it takes one.
+func shape(t *testing.T, raw []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	var of func(v any) any
+	of = func(v any) any {
+		switch v := v.(type) {
+		case map[string]any:
+			all := map[string]any{}
+			for name, x := range v {
+				all[name] = of(x)
+			}
+			if tools, ok := v["tools"].(map[string]any); ok {
+				for _, x := range tools {
+					all["tools"] = map[string]any{"": of(x)}
+				}
+			}
+			return all
+		case []any:
+			return []any{of(v[0])}
+		case string:
+			return "string"
+		case float64:
+			return "number"
+		}
+		return v
+	}
+	return of(v)
+}
+
+// everyEvent is the events of a session in which all happens that we tell of.
+func everyEvent(t *testing.T) (receipts [][]byte) {
+	t.Helper()
+	locked := true
+	s := newScene(t, func(o *Options) {
+		o.FailOpen = true
+		o.Command = []string{os.Args[0], "--token", "hush"}
+		unlocked := o.Signer
+		o.Signer = func() (*sign.Signer, error) {
+			if locked {
+				return nil, errors.New("the key is encrypted")
+			}
+			return unlocked()
+		}
+	})
+	s.play(slices.Concat([]string{
+		`> {"id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","clientInfo":{"name":"agent","version":"1"}}}`,
+		`< {"id":0,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"files","version":"2"}}}`},
+		listing("1", `{"name":"read_file"}`))...)
+	s.client(toolCall("1", "read_file"))
+	locked = false
+	s.client(toolCall("2", "read_file"))
+	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`)
+	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
+	s.client(toolCall("3", "read_file"))
+	s.rec.finish(&ending{}, true)
+	for e, err := range chain.Scan(s.dir, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(e.Receipt, []byte(`"type":`)) {
+			receipts = append(receipts, slices.Clone(e.Receipt))
+		}
+	}
+	return receipts
+}
