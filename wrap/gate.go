@@ -122,22 +122,28 @@ func (g *gate) judgeFrame(header, body []byte) verdict {
 
 // pass lets a line through that speaks of no call, unless it goes on with one
 // that lines before have begun: some servers lay lines together, without their
-// ends, until they can be read.
+// ends and the space there, until they can be read. A CR may end a line too.
 func (g *gate) pass(line []byte) verdict {
-	line = bytes.TrimSpace(line)
-	whole := bytes.HasSuffix(line, []byte("}")) || bytes.HasSuffix(line, []byte("]"))
-	if whole && len(g.tail) == 0 {
+	if l := bytes.TrimSpace(line); isWhole(l) && len(g.tail) == 0 && bytes.IndexByte(l, '\r') < 0 && bytes.IndexByte(l, '\n') < 0 {
 		return verdict{} // nearly always
 	}
-	joined := append(g.tail[:len(g.tail):len(g.tail)], line...)
-	if mentionsCall(joined) {
-		return unreadable(line, codeInvalid, "a message must stand on one line")
-	}
-	g.tail = nil
-	if !whole {
-		g.tail = bytes.Clone(joined[max(0, len(joined)-maxTail):])
+	for l := range bytes.FieldsFuncSeq(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
+		l = bytes.TrimSpace(l)
+		joined := append(g.tail[:len(g.tail):len(g.tail)], l...)
+		if mentionsCall(joined) {
+			return unreadable(line, codeInvalid, "a message must stand on one line")
+		}
+		g.tail = nil
+		if !isWhole(l) {
+			g.tail = bytes.Clone(joined[max(0, len(joined)-maxTail):])
+		}
 	}
 	return verdict{}
+}
+
+// isWhole says whether nothing can go on with line: it ends as messages do.
+func isWhole(line []byte) bool {
+	return bytes.HasSuffix(line, []byte("}")) || bytes.HasSuffix(line, []byte("]"))
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

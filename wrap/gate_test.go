@@ -295,6 +295,8 @@ var gateCases = []struct{ name, line, want string }{
 	{"CR between tokens", `{"id":1,` + "\r" + `"method":"tools/call"}`, `-32600 1`},
 	{"CR between calls", `{"id":1,"method":"ping"}` + "\r" + `{"id":2,"method":"tools/call"}`, `-32600 2`},
 	{"CR in front", "\r" + `{"id":1,"method":"tools/call"}`, `-32600 1`},
+	{"CR in the words", `{"id":1,"method":"tools` + "\r" + `/call"}`, `-32600 1`},
+	{"CR and spaces in the words", `{"id":1,"method":"tools` + " \r\r " + `/call"}`, `-32600 1`},
 	{"the words alone", `"tools/call"`, `-32600 null`},
 	{"the words alone, spaces", "  \"tools/call\" \r\n", `-32600 null`},
 	{"the words alone, escaped", `"\u0074ools\/call"`, `-32600 null`},

@@ -17,6 +17,17 @@ func byRules(line string) string {
 	// 2. Not readable as JSON: if no decoding of it could hold tools/call it
 	// passes; else it is refused, -32700.
 	if !speaks(line) {
+		// Nor may one stand on several lines.
+		whole := ""
+		for _, piece := range strings.FieldsFunc(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			piece = strings.TrimSpace(piece)
+			if whole += piece; speaks(whole) {
+				return "-32600 …"
+			}
+			if strings.HasSuffix(piece, "}") || strings.HasSuffix(piece, "]") {
+				whole = ""
+			}
+		}
 		return "pass"
 	}
 	body := strings.TrimRight(line, "\r\n")
