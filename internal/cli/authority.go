@@ -74,6 +74,7 @@ type authority struct {
 	gaps    []string         // the first of them
 	events  map[string]int64 // signed ones, by type, of the types that are counted
 	calls   calls
+	seen    map[string]struct{} // ids of receipts that are not bound to a place
 }
 
 // maxListed bounds each list in a finding: a hostile log must not fill memory,
@@ -81,7 +82,7 @@ type authority struct {
 const maxListed = 100
 
 func newAuthority(ring keyring) *authority {
-	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}, calls: newCalls()}
+	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}, calls: newCalls(), seen: map[string]struct{}{}}
 }
 
 // visit is chain.VerifyOptions.Visit.
@@ -108,6 +109,9 @@ func (a *authority) visit(e chain.Entry, result any) {
 	for _, d := range r.v.Doubts {
 		a.doubt(e, d)
 	}
+	if a.isCopy(r.v) {
+		a.doubt(e, "the same receipt stands in the log before: a copy, for which no key is needed")
+	}
 	a.calls.see(r)
 	if n, counted := a.events[r.v.Type]; counted {
 		a.events[r.v.Type] = n + 1
@@ -115,6 +119,18 @@ func (a *authority) visit(e chain.Entry, result any) {
 	if r.gap != "" && len(a.gaps) < maxListed {
 		a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s", e.File, e.Line, r.gap))
 	}
+}
+
+// isCopy says whether a receipt has been in the log before. Of those that are
+// bound to their place a copy is displaced, and of an answer one too many; of
+// others, such as were signed by hand, it would pass for a second call.
+func (a *authority) isCopy(v *sign.Verified) bool {
+	if v.Type != "" || isAnswer(v) || strings.HasPrefix(v.Session, "ses_") || len(a.seen) > maxCounted {
+		return false
+	}
+	_, copied := a.seen[v.ID]
+	a.seen[v.ID] = struct{}{}
+	return copied
 }
 
 func (a *authority) doubt(e chain.Entry, what string) {

@@ -159,6 +159,8 @@ func TestVerifyChainFindings(t *testing.T) {
 	edited := func(at chain.At) []byte {
 		return bytes.Replace(call(t, bot, "read")(at), []byte("read"), []byte("kill"), 1)
 	}
+	receipt := call(t, bot, "pay")(chain.At{Time: time.Now()})
+	once := func(chain.At) []byte { return receipt }
 	const violation = `{"action":{"tool":"x"},"ts":"2026-01-01T00:00:00.000Z","type":"policy_violation","v":1}`
 	for _, tt := range []struct {
 		name    string
@@ -178,6 +180,8 @@ func TestVerifyChainFindings(t *testing.T) {
 			[3]string{"unbroken", "false", "no gap"}, ":2 forged: "},
 		{"a record taken out and the hashes made anew", withoutSecond(t, logOf(t, wrapped(t, bot, "a"), wrapped(t, bot, "b"), wrapped(t, bot, "c"), wrapped(t, bot, "d"))), []string{botKey}, exitFailed,
 			[3]string{"broken", "known", "no gap"}, ":2 displaced: "},
+		{"a receipt by hand, copied", logOf(t, call(t, bot, "a"), call(t, bot, "b"), once, once), []string{botKey}, exitUnconfirmed,
+			[3]string{"unbroken", "unknown", "no gap"}, ":4: the same receipt stands in the log before"},
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
 		{"a signed event", logOf(t, event(t, bot, "torn_line", sign.Member{Name: "kept", Value: []byte(`"x"`)})), []string{botKey}, exitUnconfirmed,
