@@ -129,6 +129,7 @@ func (h home) check(t *testing.T, client, server []tapped) {
 			t.Errorf("record %d is of %s, the one before it of %s", i, logged[i].TS, logged[i-1].TS)
 		}
 	}
+	h.checkOutcomes(t, client)
 	for _, r := range []receipt{logged[0], logged[len(logged)-1]} {
 		h.signet(t, 0, r.travelling(t), "verify", "-")
 	}

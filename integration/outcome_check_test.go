@@ -1,0 +1,297 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// An answered is what the log has of a call's end: the receipt of its answer,
+// or why there is none.
+type answered struct {
+	call    receipt
+	answers []receipt // of version 2: one, or none
+	never   string    // the reason in an unanswered event
+}
+
+// answered are the calls in the log with what came of them.
+func (h home) answered(t testing.TB) []answered {
+	t.Helper()
+	all := h.log(t)
+	byCall := map[string][]receipt{}
+	never := map[string]string{}
+	for _, r := range all {
+		switch {
+		case r.V == 2:
+			byCall[r.Action.Parent] = append(byCall[r.Action.Parent], r)
+		case r.Type == "unanswered":
+			var e struct {
+				Calls []struct{ Call, Reason string }
+			}
+			if err := json.Unmarshal(r.raw, &e); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range e.Calls {
+				if never[c.Call] != "" {
+					t.Errorf("%s is unanswered twice", c.Call)
+				}
+				never[c.Call] = c.Reason
+			}
+		}
+	}
+	var calls []answered
+	for _, r := range all {
+		if r.V == 1 && r.Type == "" {
+			calls = append(calls, answered{r, byCall[r.ID], never[r.ID]})
+			delete(byCall, r.ID)
+			delete(never, r.ID)
+		}
+	}
+	if len(byCall)+len(never) > 0 {
+		t.Errorf("outcomes of calls that are not in the log: %v, %v", byCall, never)
+	}
+	return calls
+}
+
+// A response is the part of a version 2 receipt that the others do not have.
+type response struct {
+	TSRequest  string `json:"ts_request"`
+	TSResponse string `json:"ts_response"`
+	Response   struct {
+		ContentHash string `json:"content_hash"`
+		Outcome     struct{ Status, Reason, Error string }
+	}
+}
+
+// text is the outcome as the tests write it.
+func (a answered) text(t testing.TB) string {
+	t.Helper()
+	var all []string
+	for _, r := range a.answers {
+		o := r.response(t).Response.Outcome
+		all = append(all, strings.TrimSuffix(o.Status+", "+o.Reason, ", "))
+	}
+	if a.never != "" {
+		all = append(all, "unanswered, "+a.never)
+	}
+	if len(all) == 0 {
+		return "nothing"
+	}
+	return strings.Join(all, " AND ")
+}
+
+func (r receipt) response(t testing.TB) response {
+	t.Helper()
+	var o response
+	if err := json.Unmarshal(r.raw, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// verifyAnswer checks a version 2 receipt by the reference's rules, read anew
+// from sign/FORMAT.md, and with package sign.
+func (r receipt) verifyAnswer(t testing.TB, key ed25519.PublicKey, call receipt) {
+	t.Helper()
+	sig, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Sig, "ed25519:"))
+	if err != nil || !ed25519.Verify(key, without(t, r.raw, "id", "sig"), sig) {
+		t.Errorf("the signature does not hold: %v: %s", err, head(r.raw))
+	}
+	if sum := sha256.Sum256(sig); r.ID != "rec_"+hex.EncodeToString(sum[:16]) {
+		t.Errorf("id %s is not that of the signature", r.ID)
+	}
+	if want := "ed25519:" + base64.StdEncoding.EncodeToString(key); r.Signer.Pubkey != want {
+		t.Errorf("signed with %s, want %s", r.Signer.Pubkey, want)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(r.raw, &members); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{}
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if want := []string{"action", "id", "nonce", "response", "sig", "signer", "ts_request", "ts_response", "v"}; !slices.Equal(names, want) {
+		t.Errorf("its members are %q", names)
+	}
+	want := call.Action
+	want.Params, want.Parent = json.RawMessage("null"), call.ID
+	if fmt.Sprint(r.Action) != fmt.Sprint(want) {
+		t.Errorf("the answer's action is %+v, want %+v", r.Action, want)
+	}
+	o := r.response(t)
+	from, err1 := time.Parse(time.RFC3339, o.TSRequest)
+	to, err2 := time.Parse(time.RFC3339, o.TSResponse)
+	if err1 != nil || err2 != nil || o.TSRequest != call.TS || to.Before(from) {
+		t.Errorf("asked at %q, which is %q, and answered at %q", call.TS, o.TSRequest, o.TSResponse)
+	}
+	if v, err := sign.Verify(r.raw); err != nil || v.Version != 2 || v.ResponseHash != o.Response.ContentHash || len(v.Doubts) > 0 {
+		t.Errorf("package sign: %v, %+v", err, v)
+	}
+}
+
+// message is a JSON-RPC message, read with encoding/json.
+type message struct {
+	ID, Result, Error, Params json.RawMessage
+	Method                    string
+}
+
+func messages(stream []byte) (all []message) {
+	for line := range bytes.Lines(stream) {
+		var batch []message
+		if json.Unmarshal(line, &batch) != nil {
+			batch = make([]message, 1)
+			if json.Unmarshal(line, &batch[0]) != nil {
+				continue
+			}
+		}
+		all = append(all, batch...)
+	}
+	return all
+}
+
+// A wire is what a client sent and got on one connection. Ids are used once.
+type wire struct {
+	sent    []message
+	answers map[string]message
+}
+
+func newWire(w tapped) wire {
+	answers := map[string]message{}
+	for _, m := range messages(w.out) {
+		if _, twice := answers[string(m.ID)]; m.Method == "" && !twice {
+			answers[string(m.ID)] = m
+		}
+	}
+	return wire{messages(w.in), answers}
+}
+
+// came is what came of a request as its client saw it, and what of the answer
+// content_hash is the hash of.
+func (w wire) came(id json.RawMessage) (text string, content []byte) {
+	m, ok := w.answers[string(id)]
+	switch {
+	case !ok && slices.ContainsFunc(w.sent, func(m message) bool {
+		var params struct{ RequestID json.RawMessage }
+		return m.Method == "notifications/cancelled" && json.Unmarshal(m.Params, &params) == nil && bytes.Equal(params.RequestID, id)
+	}):
+		return "unanswered, cancelled by the client", nil
+	case !ok:
+		return "unanswered, the client ended the session", nil
+	case m.Error != nil:
+		return "failed, JSON-RPC error", m.Error
+	}
+	var result struct {
+		ResultType, TaskID string
+		IsError            bool
+		Task               struct{ TaskID string }
+	}
+	json.Unmarshal(m.Result, &result)
+	switch {
+	case result.ResultType == "input_required":
+		return "requires_approval, input_required", m.Result
+	case result.Task.TaskID != "":
+		return w.cameOfTask(result.Task.TaskID)
+	case result.ResultType == "task":
+		return w.cameOfTask(result.TaskID)
+	case result.IsError:
+		return "failed, isError", m.Result
+	}
+	return "executed", m.Result
+}
+
+func (w wire) cameOfTask(id string) (text string, content []byte) {
+	cancelled := false
+	for _, m := range w.sent {
+		var params struct{ TaskID string }
+		if json.Unmarshal(m.Params, &params); params.TaskID != id {
+			continue
+		}
+		a := w.answers[string(m.ID)]
+		var task struct {
+			Status        string
+			Result, Error json.RawMessage
+		}
+		json.Unmarshal(a.Result, &task)
+		switch {
+		case m.Method == "tasks/result":
+			return w.came(m.ID)
+		case task.Error != nil:
+			return "failed, JSON-RPC error", task.Error
+		case task.Result != nil:
+			nested := wire{answers: map[string]message{"": {Result: task.Result}}}
+			return nested.came(nil)
+		case task.Status == "cancelled":
+			return "failed, the task was cancelled", a.Result
+		}
+		cancelled = cancelled || m.Method == "tasks/cancel"
+	}
+	if cancelled {
+		return "unanswered, cancelled by the client", nil
+	}
+	return "unanswered, the result of its task was never fetched", nil
+}
+
+// checkOutcomes holds that each call has exactly one outcome, which is true, or
+// is listed as unanswered: as the client saw it on the wire.
+func (h home) checkOutcomes(t *testing.T, client []tapped) {
+	t.Helper()
+	logged, key := h.answered(t), h.key(t)
+	for _, c := range client {
+		w := newWire(c)
+		parents := map[string]string{} // by requestState, the receipt that has to be the parent of the retry
+		for _, m := range w.sent {
+			if m.Method != "tools/call" {
+				continue
+			}
+			if len(logged) == 0 {
+				t.Fatal("the log has fewer calls than were sent")
+			}
+			a := logged[0]
+			logged = logged[1:]
+			want, content := w.came(m.ID)
+			got := a.text(t)
+			canonical, inexact := canon.Canonicalize(content)
+			hash := canon.Hash(canonical)
+			if content != nil && (inexact != nil || len(content) > 1<<20) {
+				hash = canon.Hash(content)
+				want = strings.Join([]string{want, fmt.Sprintf("content_hash is of the %d bytes as sent", len(content))},
+					map[bool]string{true: ", ", false: "; "}[want == "executed"])
+			}
+			if got != want {
+				t.Errorf("call %s of %q came to %q, want %q: %s", m.ID, a.call.Action.Tool, got, want, head(m.Params))
+				continue
+			}
+			for _, r := range a.answers {
+				r.verifyAnswer(t, key, a.call)
+				if got := r.response(t).Response.ContentHash; got != hash {
+					t.Errorf("content_hash is %s, want %s of %s", got, hash, head(content))
+				}
+			}
+			var params struct{ RequestState string }
+			json.Unmarshal(m.Params, &params)
+			if params.RequestState != "" && a.call.Action.Parent != parents[params.RequestState] {
+				t.Errorf("the retry's parent is %q, want %q", a.call.Action.Parent, parents[params.RequestState])
+			}
+			params.RequestState = ""
+			if json.Unmarshal(w.answers[string(m.ID)].Result, &params); params.RequestState != "" {
+				parents[params.RequestState] = a.call.ID
+			}
+		}
+	}
+	if len(logged) > 0 {
+		t.Errorf("the log has %d calls more than were sent", len(logged))
+	}
+}
