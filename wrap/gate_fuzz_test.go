@@ -1,10 +1,13 @@
 package wrap
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // checkGate holds the gate's verdict on a line against a plain reading of the
@@ -21,6 +24,12 @@ func checkGate(line []byte) error {
 	if v.refusal != nil {
 		return nil
 	}
+	for _, c := range v.calls {
+		// One call that cannot be signed would keep those beside it from the log.
+		if _, err := fuzzSigner.Prepare(sign.Action{Tool: c.tool, Arguments: c.arguments, CallID: c.id}); err != nil {
+			return fmt.Errorf("%q\nis a call, and yet cannot be signed: %v", line, err)
+		}
+	}
 	for _, r := range readers {
 		calls := v.calls
 		for _, run := range r.run(r.decode(line)) {
@@ -35,6 +44,8 @@ func checkGate(line []byte) error {
 	}
 	return nil
 }
+
+var fuzzSigner, _ = sign.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "fuzz", "")
 
 func FuzzGate(f *testing.F) {
 	for _, c := range gateCases {

@@ -614,7 +614,7 @@ func TestFrames(t *testing.T) {
 func TestReceiptSaysWhatWasSent(t *testing.T) {
 	for _, args := range []string{
 		``, `null`, `{}`, `{"b":1.50,"a":"\u00e9"}`, `[1]`, `"x"`, `9007199254740993`, `{"n":1e400}`, `{"a":1,"a":2}`,
-		`{"s":"\ud800"}`, "{\"s\":\"\xff\"}", `{"deep":` + nested(500) + `}`, `{"long":"` + strings.Repeat("x", 2<<20) + `"}`,
+		`{"s":"\ud800"}`, "{\"s\":\"\xff\"}", `{"deep":` + nested(500) + `}`, nested(9_990), `1e99999999999`, `{"long":"` + strings.Repeat("x", 2<<20) + `"}`,
 	} {
 		p := startPump(t, nil)
 		member := ""

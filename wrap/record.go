@@ -132,7 +132,7 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 	r.observer.called(calls, noted)
 	if r.opts.Verbose {
 		for _, c := range calls {
-			r.say("recorded %q (%s)", c.tool, c.id)
+			r.say("recorded %q (%q)", c.tool, c.id)
 		}
 	}
 	return receipts, nil
