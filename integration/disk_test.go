@@ -312,3 +312,41 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestGapLost: a gap that cannot be recorded while the session lasts is not in
+// the log. It is said on stderr, at its beginning and, if the wrapper is not
+// killed, at its end; and the log does not look damaged.
+func TestGapLost(t *testing.T) {
+	t.Parallel()
+	for _, kill := range []bool{false, true} {
+		h, l := newHome(t), newLedger(t)
+		p := start(t, h.dir, wrapped.argv(t, []string{"--fail-open"}, l.server()...))
+		p.ask(numbered(1))
+		away := h.audit() + ".away"
+		must(t, os.Rename(h.audit(), away))
+		must(t, os.WriteFile(h.audit(), nil, 0o600))
+		for n := 2; n <= 3; n++ {
+			if got := p.ask(numbered(n)); got != sentBack {
+				t.Errorf("the answer was %v", got)
+			}
+		}
+		if !strings.Contains(p.stderr(), "forwarded UNSIGNED, because they cannot be recorded") {
+			t.Errorf("no word of it on stderr: %s", p.stderr())
+		}
+		if kill {
+			must(t, p.cmd.Process.Kill())
+			p.settled()
+		} else {
+			p.finish()
+			if !strings.Contains(p.stderr(), "2 calls were forwarded unsigned, and the log does not know of them") {
+				t.Errorf("no last word of it on stderr: %s", p.stderr())
+			}
+		}
+		must(t, os.Remove(h.audit()))
+		must(t, os.Rename(away, h.audit()))
+		if len(h.events(t, "gap")) > 0 {
+			t.Error("how did it get there?")
+		}
+		h.holds(t)
+	}
+}
