@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -14,7 +15,8 @@ import (
 // fakeMCPGo is a server of mcp-go with a tool for each kind of answer.
 func fakeMCPGo([]string) int {
 	s := server.NewMCPServer("mcpgo", "1.0.0",
-		server.WithToolCapabilities(false), server.WithPromptCapabilities(false), server.WithResourceCapabilities(false, false))
+		server.WithToolCapabilities(false), server.WithPromptCapabilities(false), server.WithResourceCapabilities(false, false),
+		server.WithTaskCapabilities(true, true, true))
 
 	s.AddTool(mcp.NewTool("echo", mcp.WithString("text")),
 		func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -52,6 +54,39 @@ func fakeMCPGo([]string) int {
 		func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
+		})
+
+	// Tools that ask back before they answer, with a state for each call, with
+	// one for all, and with none.
+	for name, state := range map[string]func(text string) string{
+		"confirm":      func(text string) string { return "state of " + text },
+		"confirm-same": func(string) string { return "state" },
+		"confirm-bare": func(string) string { return "" },
+	} {
+		s.AddTool(mcp.NewTool(name, mcp.WithString("text")),
+			func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				if _, ok := server.InputResponse(r.Params.InputResponses, "sure"); ok {
+					return mcp.NewToolResultText("confirmed"), nil
+				}
+				text := r.GetString("text", "")
+				return server.NewInputRequestBuilder(state(text)).Elicit("sure", mcp.ElicitationParams{
+					Message: text + "?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}},
+				}).ToolResult(), nil
+			})
+	}
+
+	// A task that does what it is told.
+	s.AddTaskTool(mcp.NewTool("task", mcp.WithString("do"), mcp.WithTaskSupport(mcp.TaskSupportRequired)),
+		func(_ context.Context, r mcp.CallToolRequest) (*mcp.CreateTaskResult, error) {
+			switch r.GetString("do", "") {
+			case "fail":
+				return nil, errors.New("the task says no")
+			case "wait":
+				time.Sleep(time.Hour)
+			case "report an error":
+				return &mcp.CreateTaskResult{IsError: true, Content: []mcp.Content{mcp.NewTextContent("no")}}, nil
+			}
+			return &mcp.CreateTaskResult{Content: []mcp.Content{mcp.NewTextContent("done")}}, nil
 		})
 
 	s.AddResource(mcp.NewResource("note://one", "one"),

@@ -36,11 +36,9 @@ func TestMCPGo(t *testing.T) {
 	}
 }
 
-// talkMCPGo uses every kind of call and returns the answers, a line each.
-func talkMCPGo(t *testing.T, home home, version string, argv []string) []byte {
+// dialMCPGo is an mcp-go client of the server that argv starts.
+func dialMCPGo(t *testing.T, home home, version string, argv []string, options ...client.ClientOption) *client.Client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
 	m := newMark()
 	t.Cleanup(m.kill)
 	stdio := transport.NewStdioWithOptions(argv[0], nil, argv[1:], transport.WithCommandFunc(
@@ -49,7 +47,15 @@ func talkMCPGo(t *testing.T, home home, version string, argv []string) []byte {
 			cmd.Env = append(scrubbed(home.dir), string(m))
 			return cmd, nil
 		}))
-	c := client.NewClient(stdio, client.WithProtocolVersion(version))
+	return client.NewClient(stdio, append(options, client.WithProtocolVersion(version))...)
+}
+
+// talkMCPGo uses every kind of call and returns the answers, a line each.
+func talkMCPGo(t *testing.T, home home, version string, argv []string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c := dialMCPGo(t, home, version, argv)
 	progress := make(chan mcp.JSONRPCNotification, 100)
 	c.OnNotification(func(n mcp.JSONRPCNotification) { progress <- n })
 	if err := c.Start(ctx); err != nil {

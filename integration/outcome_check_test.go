@@ -164,18 +164,18 @@ func messages(stream []byte) (all []message) {
 
 // A wire is what a client sent and got on one connection. Ids are used once.
 type wire struct {
-	sent    []message
-	answers map[string]message
+	sent, got []message
+	answers   map[string]message
 }
 
 func newWire(w tapped) wire {
-	answers := map[string]message{}
-	for _, m := range messages(w.out) {
+	got, answers := messages(w.out), map[string]message{}
+	for _, m := range got {
 		if _, twice := answers[string(m.ID)]; m.Method == "" && !twice {
 			answers[string(m.ID)] = m
 		}
 	}
-	return wire{messages(w.in), answers}
+	return wire{messages(w.in), got, answers}
 }
 
 // came is what came of a request as its client saw it, and what of the answer
@@ -220,25 +220,43 @@ func (w wire) cameOfTask(id string) (text string, content []byte) {
 			continue
 		}
 		a := w.answers[string(m.ID)]
-		var task struct {
-			Status        string
+		var told struct {
 			Result, Error json.RawMessage
+			Code          int
 		}
-		json.Unmarshal(a.Result, &task)
+		json.Unmarshal(a.Result, &told)
+		json.Unmarshal(a.Error, &told)
 		switch {
-		case m.Method == "tasks/result":
+		case m.Method == "tasks/result" && told.Code != -32602 && told.Code != -32601: // no such task or method
 			return w.came(m.ID)
-		case task.Error != nil:
-			return "failed, JSON-RPC error", task.Error
-		case task.Result != nil:
-			nested := wire{answers: map[string]message{"": {Result: task.Result}}}
+		case told.Error != nil:
+			return "failed, JSON-RPC error", told.Error
+		case told.Result != nil:
+			nested := wire{answers: map[string]message{"": {Result: told.Result}}}
 			return nested.came(nil)
-		case task.Status == "cancelled":
-			return "failed, the task was cancelled", a.Result
 		}
 		cancelled = cancelled || m.Method == "tasks/cancel"
 	}
-	if cancelled {
+	// What was said of it: the first time that it is cancelled, or the last
+	// time that it failed.
+	for _, m := range w.got {
+		said := m.Result
+		if m.Method == "notifications/tasks/status" {
+			said = m.Params
+		}
+		var told struct{ TaskID, Status string }
+		switch json.Unmarshal(said, &told); {
+		case told.TaskID != id:
+		case told.Status == "cancelled":
+			return "failed, the task was cancelled", said
+		case told.Status == "failed":
+			text, content = "failed, the task failed", said
+		}
+	}
+	switch {
+	case text != "":
+		return text, content
+	case cancelled:
 		return "unanswered, cancelled by the client", nil
 	}
 	return "unanswered, the result of its task was never fetched", nil
@@ -251,7 +269,7 @@ func (h home) checkOutcomes(t *testing.T, client []tapped) {
 	logged, key := h.answered(t), h.key(t)
 	for _, c := range client {
 		w := newWire(c)
-		parents := map[string]string{} // by requestState, the receipt that has to be the parent of the retry
+		parents := map[string]string{} // by requestState and arguments, the receipt that must be the parent of the retry
 		for _, m := range w.sent {
 			if m.Method != "tools/call" {
 				continue
@@ -280,14 +298,17 @@ func (h home) checkOutcomes(t *testing.T, client []tapped) {
 					t.Errorf("content_hash is %s, want %s of %s", got, hash, head(content))
 				}
 			}
-			var params struct{ RequestState string }
-			json.Unmarshal(m.Params, &params)
-			if params.RequestState != "" && a.call.Action.Parent != parents[params.RequestState] {
-				t.Errorf("the retry's parent is %q, want %q", a.call.Action.Parent, parents[params.RequestState])
+			var params, result struct {
+				RequestState string
+				Arguments    json.RawMessage
 			}
-			params.RequestState = ""
-			if json.Unmarshal(w.answers[string(m.ID)].Result, &params); params.RequestState != "" {
-				parents[params.RequestState] = a.call.ID
+			json.Unmarshal(m.Params, &params)
+			json.Unmarshal(w.answers[string(m.ID)].Result, &result)
+			if want := parents[params.RequestState+string(params.Arguments)]; params.RequestState != "" && a.call.Action.Parent != want {
+				t.Errorf("the retry's parent is %q, want %q", a.call.Action.Parent, want)
+			}
+			if result.RequestState != "" {
+				parents[result.RequestState+string(params.Arguments)] = a.call.ID
 			}
 		}
 	}
