@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func init() {
@@ -40,5 +41,6 @@ func fakeNameSignals([]string) int {
 func fakeStay(args []string) int {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	io.WriteString(os.Stdout, args[0])
-	select {}
+	time.Sleep(time.Hour)
+	return 0
 }
