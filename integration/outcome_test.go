@@ -1,10 +1,14 @@
 package integration
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +18,30 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 )
+
+func init() {
+	fakes["some"] = fakeSome // answers calls, but not of the tool "hold", and ends at one of the tool "die"
+}
+
+func fakeSome([]string) int {
+	in := bufio.NewReaderSize(os.Stdin, 1<<20)
+	for {
+		line, err := in.ReadSlice('\n')
+		switch id := idOf(line); {
+		case err != nil:
+			return 0
+		case bytes.Contains(line, []byte(`"name":"die"`)):
+			return 3
+		case id != nil && !bytes.Contains(line, []byte(`"name":"hold"`)):
+			fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":{}}`+"\n", id)
+		}
+	}
+}
+
+// called is a line that calls a tool.
+func called(id int, tool string) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s"}}`+"\n", id, tool)
+}
 
 // yes is a user who agrees to all.
 type yes struct{}
@@ -152,5 +180,166 @@ func (h home) checkRetries(t *testing.T) {
 	}
 	if len(asked) != 15 {
 		t.Errorf("%v asked", slices.Sorted(maps.Keys(asked)))
+	}
+}
+
+// TestOutcomesOfTasks: server-everything's task, as the TypeScript SDK drives it.
+func TestOutcomesOfTasks(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	inner, server := tap(t, node(t, module("@modelcontextprotocol/server-everything/dist/index.js")))
+	outer, wire := tap(t, wrapped.argv(t, nil, inner...))
+	play(t, home, "tasks", t.TempDir(), outer)
+	home.check(t, wire(), server())
+	var got []string
+	for _, a := range home.answered(t) {
+		got = append(got, a.text(t))
+	}
+	want := []string{"executed", "executed", "failed, the task was cancelled", "unanswered, the result of its task was never fetched"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log tells of %q, want %q", got, want)
+	}
+}
+
+// TestOutcomesAtTheEnd: calls that are in flight when a session ends are listed,
+// with why, and the log is no worse for it.
+func TestOutcomesAtTheEnd(t *testing.T) {
+	const cancel = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}` + "\n"
+	const noID = `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"hold"}}` + "\n"
+	for _, c := range []struct {
+		name, last, how string
+		flags           []string
+		want            []string
+	}{
+		{"the client leaves", "", "exit status 0", nil,
+			[]string{"executed", "unanswered, the client ended the session", "unanswered, cancelled by the client", "unanswered, it had no id"}},
+		{"the server dies", called(5, "die"), "exit status 3", nil,
+			[]string{"executed", "unanswered, the server ended", "unanswered, cancelled by the client", "unanswered, it had no id", "unanswered, the server ended"}},
+		{"without sync", called(5, "die"), "exit status 3", []string{"--sync", "off"},
+			[]string{"executed", "unanswered, the server ended", "unanswered, cancelled by the client", "unanswered, it had no id", "unanswered, the server ended"}},
+		{"off", called(5, "die"), "exit status 3", []string{"--outcomes", "off"},
+			[]string{"nothing", "nothing", "nothing", "nothing", "nothing"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			home := newHome(t)
+			p := start(t, home.dir, wrapped.argv(t, c.flags, fake(t, "some")...))
+			p.send(called(1, "t") + called(2, "hold") + called(3, "hold") + cancel + noID)
+			p.line()
+			if c.last != "" {
+				p.send(c.last)
+			} else {
+				p.end()
+			}
+			p.rest()
+			if how := p.how(); how != c.how {
+				t.Errorf("it ended with %s, want %s", how, c.how)
+			}
+			var got []string
+			for _, a := range home.answered(t) {
+				got = append(got, a.text(t))
+				for _, r := range a.answers {
+					r.verifyAnswer(t, home.key(t), a.call)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("the log tells of %q, want %q", got, c.want)
+			}
+			home.signet(t, 0, nil, "verify", "--chain")
+			if c.name != "off" {
+				open := home.signet(t, 0, nil, "audit", "--open", "--json")
+				if n := strings.Count(open, "\n"); n != len(c.want)-1 {
+					t.Errorf("audit --open lists %d calls, want %d:\n%s", n, len(c.want)-1, open)
+				}
+			} else if all := home.log(t); len(all) != len(c.want) {
+				t.Errorf("%d records for %d calls", len(all), len(c.want))
+			}
+		})
+	}
+}
+
+// TestOutcomesOfTheKilled: kill -9 loses outcomes and makes none that are false;
+// the calls without one can be found, and the next session goes on.
+func TestOutcomesOfTheKilled(t *testing.T) {
+	t.Parallel()
+	home := newHome(t)
+	for round := range 3 {
+		p := start(t, home.dir, wrapped.argv(t, nil, fake(t, "some")...))
+		for i := range 50 {
+			p.send(called(i, "t"))
+			p.line()
+		}
+		p.send(called(100, "hold"))
+		for len(home.answered(t)) < 51*(round+1) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		p.settled()
+	}
+	open := 0
+	for _, a := range home.answered(t) {
+		switch text := a.text(t); text {
+		case "executed":
+			a.answers[0].verifyAnswer(t, home.key(t), a.call)
+		case "nothing":
+			open++
+		default:
+			t.Errorf("call %s came to %q", a.call.Action.CallID, text)
+		}
+	}
+	if open < 3 {
+		t.Errorf("%d calls are open, of which 3 were never answered", open)
+	}
+	said := home.signet(t, 0, nil, "verify", "--chain")
+	if want := fmt.Sprintf("%d calls without an outcome", open); !strings.Contains(said, want) {
+		t.Errorf("verify does not say %q:\n%s", want, said)
+	}
+	if n := strings.Count(home.signet(t, 0, nil, "audit", "--open", "--json"), "\n"); n != open {
+		t.Errorf("audit --open lists %d calls, want %d", n, open)
+	}
+}
+
+// TestSessionsOfRealServers: the log says who asked whom, and hashes what ran.
+func TestSessionsOfRealServers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ scenario, server, protocol, name string }{
+		{"memory", module("@modelcontextprotocol/server-memory/dist/index.js"), "2025-11-25", "memory-server"},
+		{"modern", "modern-server.mjs", "2026-07-28", "modern"},
+	} {
+		home := newHome(t)
+		argv := node(t, c.server)
+		play(t, home, c.scenario, t.TempDir(), wrapped.argv(t, nil, append(argv, "--token", "hush")...))
+		sessions := home.events(t, "session")
+		if len(sessions) != 1 {
+			t.Fatalf("%d sessions", len(sessions))
+		}
+		s := sessions[0]
+		if s["protocol"] != c.protocol || s["client"].(map[string]any)["name"] != "signet-wrap-integration" || s["server"].(map[string]any)["name"] != c.name {
+			t.Errorf("%v", s)
+		}
+		if got, want := fmt.Sprint(s["command"]), fmt.Sprint(append(slices.Clone(argv), "--token", "***")); got != want {
+			t.Errorf("the command is %s, want %s", got, want)
+		}
+		var hashes []string
+		for _, path := range argv {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hashes = append(hashes, fmt.Sprintf("sha256:%x", sha256.Sum256(b)))
+		}
+		for i, f := range s["files"].([]any) {
+			if got := f.(map[string]any)["sha256"]; got != hashes[i] {
+				t.Errorf("the hash of %s is %v, want %s", argv[i], got, hashes[i])
+			}
+		}
+		if n := len(s["files"].([]any)); n != 2 {
+			t.Errorf("%d files are hashed", n)
+		}
+		if n := len(home.events(t, "tools")); n != 1 {
+			t.Errorf("%d listings", n)
+		}
 	}
 }
