@@ -73,6 +73,67 @@ func afterCrash(t *testing.T, s Store, call string, n int) bool {
 	return before != nil
 }
 
+// The process is killed at its every system call on files in turn, while a key
+// is protected, protected anew and made plain. Whatever is left, the key opens:
+// plain, or by a passphrase of which the source is on the disk already.
+func TestProtectCrash(t *testing.T) {
+	strace := needStrace(t)
+	states := map[string]int{}
+	for _, call := range []string{"openat", "flock", "write", "fsync", "renameat2", "renameat", "unlinkat", "close"} {
+		for n := 1; ; n++ {
+			s := protectable(t)
+			before, err := s.Load("bot", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := exec.Command(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call,
+				"-e", "inject="+call+":signal=KILL:when="+strconv.Itoa(n), os.Args[0])
+			c.Env = append(os.Environ(), "KEYS_TEST_PROTECT="+s.Dir)
+			out, err := c.CombinedOutput()
+			if err == nil {
+				break // fewer than n such calls
+			}
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+				t.Fatalf("%s %d: %v: %s", call, n, err, out)
+			}
+			source := "none"
+			if src, err := s.Source("bot"); err == nil {
+				source = src.Entry
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				t.Fatalf("%s %d: %v", call, n, err)
+			}
+			opened := ""
+			for _, passphrase := range []string{"", "one", "two"} {
+				var pass func() ([]byte, error)
+				if passphrase != "" {
+					pass = given(passphrase)
+				}
+				if k, err := s.Load("bot", pass); err == nil {
+					opened = "by " + passphrase
+					if !k.private().Equal(before.private()) {
+						t.Fatalf("%s %d: the key became another", call, n)
+					}
+					break
+				}
+			}
+			// Beside a plain key the source means nothing. "two" before its key
+			// file: the caller has the passphrase "one", and gives it again.
+			state := source + ", opened " + opened
+			switch state {
+			case "none, opened by ", "one, opened by ", "two, opened by ", "one, opened by one", "two, opened by one", "two, opened by two":
+			default:
+				t.Fatalf("%s %d: source %s", call, n, state)
+			}
+			states[state]++
+		}
+	}
+	t.Log(states)
+	if len(states) != 6 {
+		t.Errorf("the crashes do not reach every state: %v", states)
+	}
+}
+
 func needStrace(t *testing.T) string {
 	t.Helper()
 	strace, err := exec.LookPath("strace")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -18,8 +19,13 @@ func TestFormatExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```(?:json)?\n(.*?)```").FindAllSubmatch(doc, -1)
-	if len(blocks) != 4 {
-		t.Fatalf("%d examples, want 4", len(blocks))
+	if len(blocks) != 5 {
+		t.Fatalf("%d examples, want 5", len(blocks))
+	}
+	for line := range bytes.Lines(blocks[4][1]) {
+		if _, reason := parseSource(line, "bot"); reason != "" && runtime.GOOS != "windows" { // where its paths are not absolute
+			t.Errorf("%s: %s", line, reason)
+		}
 	}
 	pub, plain, encrypted, aad := blocks[0][1], blocks[1][1], blocks[2][1], bytes.TrimSpace(blocks[3][1])
 

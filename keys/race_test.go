@@ -31,6 +31,15 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv("KEYS_TEST_PROTECT"); dir != "" { // for TestProtectCrash
+		runtime.LockOSThread()
+		defaultKDF = kdfParams{t: 1, m: 8, p: 1}
+		if err := protectAndBack(Store{dir}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	defaultKDF = kdfParams{t: 1, m: 8, p: 1} // most tests are not about the cost
 	os.Exit(m.Run())
 }

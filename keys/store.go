@@ -55,6 +55,8 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 		return s.finish(name, owner, passphrase)
 	case haveKey || havePub:
 		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
+	case exists(s.sourcePath(name)):
+		return nil, &FileError{s.sourcePath(name), "left of a key that is no longer here: delete it first"}
 	}
 
 	pub, private, err := ed25519.GenerateKey(nil)

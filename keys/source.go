@@ -1,0 +1,329 @@
+package keys
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// The kinds of Source, as FORMAT.md, "The source", spells them.
+const (
+	Keychain          = "keychain"
+	PassphraseFile    = "passphrase-file"
+	PassphraseCommand = "passphrase-command"
+)
+
+// Source says where the passphrase of an encrypted key comes from when nobody
+// can be asked. It never holds the passphrase.
+type Source struct {
+	Kind    string   // Keychain, PassphraseFile or PassphraseCommand
+	Entry   string   // Keychain: the account under which it is kept there
+	File    string   // PassphraseFile: an absolute path; its first line counts
+	Command []string // PassphraseCommand: an absolute path and its arguments; its first line counts
+}
+
+// String names the source for a person.
+func (s *Source) String() string {
+	switch s.Kind {
+	case PassphraseFile:
+		return fmt.Sprintf("the file %q", s.File)
+	case PassphraseCommand:
+		return fmt.Sprintf("the command %q", s.Command[0]) // its arguments may be nobody's business
+	}
+	return "the keychain"
+}
+
+// maxArguments bounds a passphrase command's words.
+const maxArguments = 64
+
+// bad says what is wrong with s, or "".
+func (s *Source) bad() string {
+	var want Source
+	switch s.Kind {
+	case Keychain:
+		want = Source{Entry: s.Entry}
+		if s.Entry == "" || len(s.Entry) > 256 {
+			return `"entry" is not 1 to 256 bytes`
+		}
+	case PassphraseFile:
+		want = Source{File: s.File}
+		if !filepath.IsAbs(s.File) || strings.ContainsRune(s.File, 0) {
+			return `"file" is not an absolute path`
+		}
+	case PassphraseCommand:
+		want = Source{Command: s.Command}
+		if len(s.Command) == 0 || len(s.Command) > maxArguments || !filepath.IsAbs(s.Command[0]) {
+			return `"command" is not an absolute path and up to 63 arguments`
+		}
+		if strings.ContainsRune(strings.Join(s.Command, ""), 0) {
+			return `"command" holds a NUL`
+		}
+	default:
+		return `"source" is not one known: keychain, passphrase-file, passphrase-command`
+	}
+	if s.Entry != want.Entry || s.File != want.File || !slices.Equal(s.Command, want.Command) {
+		return "it has a member of another source"
+	}
+	return ""
+}
+
+func (s Store) sourcePath(name string) string { return filepath.Join(s.Dir, name+".unlock.json") }
+
+// Source reads where the passphrase of the key name comes from. The error wraps
+// fs.ErrNotExist if nobody has said; it is a *FileError for a file that is not
+// as FORMAT.md has it, or that others can change: it may name a command.
+func (s Store) Source(name string) (*Source, error) {
+	src, _, err := s.readSource(name)
+	return src, err
+}
+
+func (s Store) readSource(name string) (*Source, []byte, error) {
+	if err := checkName(name); err != nil {
+		return nil, nil, err
+	}
+	path := s.sourcePath(name)
+	b, mode, err := readFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if runtime.GOOS != "windows" { // which has no such bits
+		if mode&0o022 != 0 {
+			return nil, nil, &FileError{path, fmt.Sprintf("others can change it (mode %04o): chmod 600 it", mode)}
+		}
+		if st, err := os.Stat(s.Dir); err == nil && st.Mode()&0o022 != 0 {
+			return nil, nil, &FileError{path, fmt.Sprintf("others can change its folder (mode %04o): chmod 700 that", st.Mode().Perm())}
+		}
+	}
+	src, reason := parseSource(b, name)
+	if reason != "" {
+		return nil, nil, &FileError{path, reason}
+	}
+	return src, b, nil
+}
+
+// parseSource reads the .unlock.json of name.
+func parseSource(b []byte, name string) (*Source, string) {
+	known := []string{"v", "name", "source", "entry", "file", "command"}
+	o := parseObject(b, known...)
+	for member := range o.member {
+		if !slices.Contains(known, member) {
+			o.fail("it has an unknown member")
+		}
+	}
+	if o.uint("v") != 1 {
+		o.fail(`"v" is not 1, the only version known`)
+	}
+	if o.str("name") != name {
+		o.fail(`"name" is not the file's`)
+	}
+	s := &Source{Kind: o.str("source")}
+	if o.has("entry") {
+		s.Entry = o.str("entry")
+	}
+	if o.has("file") {
+		s.File = o.str("file")
+	}
+	if o.has("command") {
+		s.Command = o.strs("command")
+	}
+	if o.reason == "" {
+		o.fail(s.bad())
+	}
+	return s, o.reason
+}
+
+// strs is the member name, an array of strings.
+func (o *object) strs(name string) (list []string) {
+	d := jsontext.NewDecoder(bytes.NewReader(o.member[name]))
+	if d.PeekKind() != '[' {
+		o.fail(fmt.Sprintf("%q is not an array", name))
+		return nil
+	}
+	d.ReadToken()
+	for d.PeekKind() == '"' {
+		tok, _ := d.ReadToken() // no error: parseObject has read it all
+		list = append(list, tok.String())
+	}
+	if d.PeekKind() != ']' {
+		o.fail(fmt.Sprintf("%q holds what is not a string", name))
+	}
+	return list
+}
+
+func formatSource(name string, s *Source) []byte {
+	b := fmt.Appendf(nil, `{"v":1,"name":%q,"source":%q`, name, s.Kind)
+	switch s.Kind {
+	case Keychain:
+		b = canon.AppendString(append(b, `,"entry":`...), s.Entry)
+	case PassphraseFile:
+		b = canon.AppendString(append(b, `,"file":`...), s.File)
+	case PassphraseCommand:
+		b = append(b, `,"command":`...)
+		for i, word := range s.Command {
+			b = canon.AppendString(append(b, "[,"[min(i, 1)]), word)
+		}
+		b = append(b, ']')
+	}
+	return indent(append(b, '}'))
+}
+
+// Protect has the key name opened by the passphrase that src gives. A plain key
+// is encrypted with it; an encrypted one that it does not open is encrypted
+// anew, for which old gives the passphrase until now.
+//
+// At every moment one of the files that are there opens the key: the source is
+// on the disk before the key is encrypted with what it gives, and what replaces
+// the key file has been opened. A key file is never changed in place.
+//
+// Errors: those of Load; a *FileError for a key file that others have access to.
+// After an error the key is as it was, and so is its source, unless the disk
+// cannot say whether it is: then both are the new ones.
+func (s Store) Protect(name string, src *Source, passphrase []byte, old func() ([]byte, error)) error {
+	if len(passphrase) == 0 {
+		return errors.New("an empty passphrase protects nothing")
+	}
+	if reason := src.bad(); reason != "" {
+		return fmt.Errorf("the source of the passphrase: %s", reason)
+	}
+	return s.rewrite(name, func(sec *secret, before []byte) error {
+		opens := false
+		if sec.encrypted() {
+			_, err := sec.open(passphrase)
+			opens = err == nil
+		}
+		var after []byte
+		if !opens {
+			seed, err := s.seed(sec, old)
+			if err != nil {
+				return err
+			}
+			if after, err = sealed(name, seed, passphrase); err != nil {
+				return err
+			}
+		}
+		undo, err := s.setSource(name, src)
+		if err != nil || opens {
+			return err
+		}
+		err = durable.Replace(s.keyPath(name), before, after)
+		if err == nil {
+			return nil
+		}
+		// Only if the old key is certainly there may the old source be.
+		if now, _, rerr := readFile(s.keyPath(name)); rerr == nil && bytes.Equal(now, before) {
+			err = errors.Join(err, undo())
+		}
+		return err
+	})
+}
+
+// Unprotect makes the key name a plain file again and forgets its source. old
+// gives the passphrase of an encrypted one. What a keychain holds is left to
+// the caller. A crash leaves the key plain or as it was.
+func (s Store) Unprotect(name string, old func() ([]byte, error)) error {
+	return s.rewrite(name, func(sec *secret, before []byte) error {
+		if sec.encrypted() {
+			seed, err := s.seed(sec, old)
+			if err != nil {
+				return err
+			}
+			if err := durable.Replace(s.keyPath(name), before, formatSecret(name, seed)); err != nil {
+				return err
+			}
+		}
+		err := os.Remove(s.sourcePath(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return errors.Join(err, durable.SyncDir(s.Dir))
+	})
+}
+
+// rewrite calls change, in turn with all that make and change keys, with the
+// .key of name.
+func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if _, _, err := s.secret(name); err != nil { // before a lock file is made
+		return err
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	path := s.keyPath(name)
+	b, mode, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	defer clear(b)
+	if runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return &FileError{path, fmt.Sprintf("others have access to it (mode %04o): chmod 600 it", mode)}
+	}
+	sec, reason := parseSecret(b, name)
+	if reason != "" {
+		return &FileError{path, reason}
+	}
+	return change(sec, b)
+}
+
+// seed is sec's, checked against the public half.
+func (s Store) seed(sec *secret, passphrase func() ([]byte, error)) (seed []byte, err error) {
+	seed = sec.seed
+	if sec.encrypted() {
+		if seed, err = unlockSeed(sec, passphrase); err != nil {
+			return nil, fmt.Errorf("key %q: %w", sec.name, err)
+		}
+	}
+	pub, err := s.readPublic(sec.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return seed, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(pub.Key, publicOf(seed)) {
+		return nil, s.foreign(sec.name)
+	}
+	return seed, nil
+}
+
+// sealed is seal, and has opened what it gives.
+func sealed(name string, seed, passphrase []byte) ([]byte, error) {
+	b := seal(name, seed, passphrase, defaultKDF)
+	sec, reason := parseSecret(b, name)
+	if reason != "" {
+		return nil, fmt.Errorf("the key would not be readable: %s", reason)
+	}
+	again, err := sec.open(passphrase)
+	if err != nil || !bytes.Equal(seed, again) {
+		return nil, errors.New("the key would not open again; it is as it was")
+	}
+	return b, nil
+}
+
+// setSource writes name's source; undo puts back what was there.
+func (s Store) setSource(name string, src *Source) (undo func() error, err error) {
+	path, b := s.sourcePath(name), formatSource(name, src)
+	_, former, err := s.readSource(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return func() error { return os.Remove(path) }, durable.WriteNew(path, b, 0o600)
+	case err != nil:
+		return nil, err
+	}
+	return func() error { return durable.Replace(path, b, former) }, durable.Replace(path, former, b)
+}
