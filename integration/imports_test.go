@@ -17,29 +17,32 @@ const modulePath = "github.com/signet-wrap/signet-wrap"
 // floors are those of DESIGN.md. A package may import what is on a lower floor
 // only, so those on one floor do not know each other.
 var floors = map[string]int{
-	"":                  5,
-	"/internal/cli":     4,
-	"/internal/demo":    4, // handed to cli by main, so that cli does not link mcp-go
-	"/internal/early":   4,
-	"/internal/front":   3, // wrapping without a flag parser, for cli and early
-	"/internal/install": 3,
-	"/wrap":             2,
-	"/sign":             1,
-	"/chain":            1,
-	"/keys":             1,
-	"/internal/canon":   0,
-	"/internal/durable": 0,
+	"":                   5,
+	"/internal/cli":      4,
+	"/internal/demo":     4, // handed to cli by main, so that cli does not link mcp-go
+	"/internal/early":    4,
+	"/internal/front":    3, // wrapping without a flag parser, for cli and early
+	"/internal/install":  3,
+	"/internal/keychain": 0,
+	"/wrap":              2,
+	"/sign":              1,
+	"/chain":             1,
+	"/keys":              1,
+	"/internal/canon":    0,
+	"/internal/durable":  0,
 }
 
 // owners are the only packages that may import a module, in their tests too.
 // mcp-go encodes messages anew, so it must not come near the pipe.
 var owners = map[string]string{
-	"github.com/gowebpki/jcs":      "/internal/canon",
-	"github.com/urfave/cli":        "/internal/cli",
-	"github.com/mark3labs/mcp-go":  "/internal/demo",
-	"github.com/tailscale/hujson":  "/internal/install",
-	"github.com/pelletier/go-toml": "/internal/install",
-	"go.yaml.in/yaml":              "/internal/install",
+	"github.com/gowebpki/jcs":       "/internal/canon",
+	"github.com/urfave/cli":         "/internal/cli",
+	"github.com/mark3labs/mcp-go":   "/internal/demo",
+	"github.com/tailscale/hujson":   "/internal/install",
+	"github.com/pelletier/go-toml":  "/internal/install",
+	"go.yaml.in/yaml":               "/internal/install",
+	"github.com/zalando/go-keyring": "/internal/keychain",
+	"github.com/godbus/dbus":        "/internal/keychain",
 }
 
 // A listed is what `go list` says of a package.
