@@ -13,7 +13,7 @@ import (
 // else ~/.signet, as the reference has it.
 type home string
 
-func (h home) keys() keys.Store { return keys.Store{Dir: filepath.Join(string(h), "keys")} }
+func (h home) keys() keys.Store { return front.Store(string(h)) }
 func (h home) audit() string    { return filepath.Join(string(h), "audit") }
 
 func homeFlag() ucli.Flag {

@@ -27,7 +27,7 @@ const DefaultKey = "default"
 type Flags struct {
 	Home           string // "": $SIGNET_HOME or ~/.signet
 	Key            string // "": DefaultKey
-	PassphraseFile string // "": $SIGNET_PASSPHRASE
+	PassphraseFile string // "": the key's source or $SIGNET_PASSPHRASE, see Unlock
 	Target         string
 	MetaKey        string
 	MaxCall        int // bytes
@@ -56,7 +56,7 @@ func Main(f Flags, command []string) int {
 	exit, err := wrap.Run(wrap.Options{
 		Command:    command,
 		Audit:      filepath.Join(home, "audit"),
-		Signer:     func() (*sign.Signer, error) { return f.signer(keys.Store{Dir: filepath.Join(home, "keys")}) },
+		Signer:     func() (*sign.Signer, error) { return f.signer(home) },
 		Target:     f.Target,
 		HashOnly:   f.HashOnly,
 		FailOpen:   f.FailOpen,
@@ -79,8 +79,9 @@ func Main(f Flags, command []string) int {
 
 // signer opens the key that signs, at the first call. It never asks: the
 // terminal, if there is one, is not ours while wrapping.
-func (f Flags) signer(store keys.Store) (*sign.Signer, error) {
-	passphrase := func() ([]byte, error) { return Passphrase(f.PassphraseFile, os.Getenv) }
+func (f Flags) signer(home string) (*sign.Signer, error) {
+	store := Store(home)
+	passphrase := Unlock{Home: home, Key: f.Key, File: f.PassphraseFile, Getenv: os.Getenv}.Passphrase
 	key, err := store.Load(f.Key, passphrase)
 	if errors.Is(err, fs.ErrNotExist) && f.Key == DefaultKey {
 		if _, err := store.Generate(DefaultKey, "", nil); err == nil {
@@ -94,7 +95,7 @@ func (f Flags) signer(store keys.Store) (*sign.Signer, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no key %q: make it with `signet-wrap identity generate --name %s`", f.Key, f.Key)
 	case errors.Is(err, keys.ErrPassphraseNeeded):
-		return nil, fmt.Errorf("the key %q is encrypted: give --passphrase-file, or set SIGNET_PASSPHRASE in the client's configuration", f.Key)
+		return nil, fmt.Errorf("the key %q is encrypted: see `signet-wrap identity protect --help`, give --passphrase-file, or set SIGNET_PASSPHRASE in the client's configuration", f.Key)
 	case err != nil:
 		return nil, err
 	}
@@ -122,7 +123,10 @@ func Home(flag string, getenv func(string) string) (string, error) {
 	return filepath.Join(dir, ".signet"), nil
 }
 
-// maxPassphrase bounds a passphrase file, in bytes.
+// Store is where the keys of home are.
+func Store(home string) keys.Store { return keys.Store{Dir: filepath.Join(home, "keys")} }
+
+// maxPassphrase bounds a passphrase file, and what a command prints, in bytes.
 const maxPassphrase = 4096
 
 // Passphrase is the first line of the file, or $SIGNET_PASSPHRASE if file is
