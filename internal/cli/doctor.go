@@ -73,7 +73,7 @@ func (c *command) doctor(u *ucli.Context) error {
 			return &failure{exitUsage, fmt.Errorf("looking at the home folder: %w", err), "run it as the user whose folder it is"}
 		}
 	}
-	x := examination{home: h, key: u.String("key"), passphrase: func() ([]byte, error) { return c.storedPassphrase(u) }}
+	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}
 	x.all()
 
 	mend := 0

@@ -13,12 +13,14 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-const identityHelp = `signet-wrap identity: make, list and export keys
+const identityHelp = `signet-wrap identity: make, list, export and protect keys
 
 USAGE
   signet-wrap identity generate --name N [--owner O] [--unencrypted]
   signet-wrap identity list [--json]
   signet-wrap identity export --name N
+  signet-wrap identity protect --name N --with SOURCE [flags]
+  signet-wrap identity unprotect --name N
 
 EXAMPLE
   signet-wrap identity generate --name ci-bot --owner "Build team"
@@ -93,12 +95,12 @@ func (c *command) identityVerb() *ucli.Command {
 		Flags:              []ucli.Flag{homeFlag()},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
-				return misuse("generate, list or export", "there is no %q of identities", a[0])
+				return misuse("generate, list or export, protect or unprotect", "there is no %q of identities", a[0])
 			}
 			fmt.Fprint(c.Stdout, identityHelp)
 			return nil
 		},
-		Subcommands: []*ucli.Command{{
+		Subcommands: append([]*ucli.Command{{
 			Name: "generate", CustomHelpTemplate: generateHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "owner"}, &ucli.BoolFlag{Name: "unencrypted"}, homeFlag(), passphraseFileFlag()},
 			Action: c.generate,
@@ -110,7 +112,7 @@ func (c *command) identityVerb() *ucli.Command {
 			Name: "export", CustomHelpTemplate: exportHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, homeFlag()},
 			Action: c.export,
-		}},
+		}}, c.protectVerbs()...),
 	}
 }
 
@@ -119,6 +121,11 @@ func (c *command) keyName(u *ucli.Context, flag string) (string, error) {
 	if err := c.noArgs(u); err != nil {
 		return "", err
 	}
+	return c.validName(u, flag)
+}
+
+// validName is keyName where arguments have a place.
+func (c *command) validName(u *ucli.Context, flag string) (string, error) {
 	name := u.String(flag)
 	if name == "" {
 		return "", misuse(fmt.Sprintf("see %q", helpCommand(u)), "--%s is missing", flag)

@@ -136,12 +136,16 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home) (install.
 	case err != nil:
 		return w, err
 	}
-	file := flagUp(u, "passphrase-file")
 	if !p.Encrypted {
 		return w, nil
 	}
+	file := flagUp(u, "passphrase-file")
+	if _, err := h.keys().Source(key); err == nil && file == "" {
+		_, err := h.keys().Load(key, c.unlock(u, h, key).Passphrase)
+		return w, err
+	}
 	if file == "" {
-		return w, fail("give --passphrase-file F, or --key of one that is not encrypted",
+		return w, fail("see `signet-wrap identity protect --help`, or give --passphrase-file F, or --key of one that is not encrypted",
 			fmt.Errorf("the key %q is encrypted, and nobody can be asked while wrapping", key))
 	}
 	if file, err = filepath.Abs(file); err != nil {

@@ -15,20 +15,30 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-// Where a passphrase comes from: --passphrase-file, else $SIGNET_PASSPHRASE,
-// else, but never while wrapping, the person at the terminal.
+// Where a passphrase comes from: --passphrase-file, else the key's own source
+// and nowhere else, else $SIGNET_PASSPHRASE, else, but never while wrapping, the
+// person at the terminal.
 
 // passphraseHint is the way out where nobody can be asked.
 const passphraseHint = "give --passphrase-file FILE, or set SIGNET_PASSPHRASE"
 
-// storedPassphrase is the passphrase that can be had without asking. The error
-// is keys.ErrPassphraseNeeded if there is none.
+// storedPassphrase is the passphrase that can be had without asking, whatever
+// a key's source. The error is keys.ErrPassphraseNeeded if there is none.
 func (c *command) storedPassphrase(u *ucli.Context) ([]byte, error) {
 	return front.Passphrase(flagUp(u, "passphrase-file"), c.Getenv)
 }
 
 // oldPassphrase is the one that opens the key name.
-func (c *command) oldPassphrase(u *ucli.Context, name string) ([]byte, error) {
+func (c *command) oldPassphrase(u *ucli.Context, h home, name string) ([]byte, error) {
+	p, err := c.unlock(u, h, name).Passphrase()
+	if errors.Is(err, keys.ErrPassphraseNeeded) {
+		return c.ask(fmt.Sprintf("passphrase of the key %q: ", name))
+	}
+	return p, err
+}
+
+// explicitPassphrase is oldPassphrase whatever the key's source.
+func (c *command) explicitPassphrase(u *ucli.Context, name string) ([]byte, error) {
 	p, err := c.storedPassphrase(u)
 	if errors.Is(err, keys.ErrPassphraseNeeded) {
 		return c.ask(fmt.Sprintf("passphrase of the key %q: ", name))

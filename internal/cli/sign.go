@@ -149,7 +149,7 @@ func (c *command) params(u *ucli.Context) ([]byte, error) {
 
 // signer opens the key name, asking for its passphrase if need be.
 func (c *command) signer(u *ucli.Context, h home, name string) (*sign.Signer, error) {
-	key, err := h.keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, name) })
+	key, err := h.keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
 	if errors.Is(err, keys.ErrNoKey) {
 		return nil, fail("signet-wrap identity generate --name "+name, err)
 	}

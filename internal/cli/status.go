@@ -201,28 +201,31 @@ func (b bare) check(e *install.Entry) error {
 		key = front.DefaultKey
 	}
 	file, secret := flagValue(e.Flags, "passphrase-file"), e.Env["SIGNET_PASSPHRASE"]
-	id := strings.Join([]string{dir, key, file, secret}, "\x00")
+	id := strings.Join([]string{dir, key, file, secret, fmt.Sprint(e.Env)}, "\x00")
 	err, known := b.opened[id]
 	if !known {
-		err = openKey(home(dir).keys(), key, file, secret)
+		env := []string{"HOME=" + b.home, "PATH=" + os.Getenv("PATH"), "USER=" + os.Getenv("USER")}
+		for name, value := range e.Env {
+			env = append(env, name+"="+value)
+		}
+		err = openKey(front.Unlock{Home: dir, Key: key, File: file, Getenv: func(string) string { return secret }, Env: env})
 		b.opened[id] = err
 	}
 	return err
 }
 
 // openKey says why the key could not be opened, or made.
-func openKey(store keys.Store, name, file, secret string) error {
-	if strings.Contains(secret, "${") {
+func openKey(unlock front.Unlock) error {
+	if strings.Contains(unlock.Getenv("SIGNET_PASSPHRASE"), "${") {
 		return nil // the client puts it in: nobody knows before
 	}
-	_, err := store.Load(name, func() ([]byte, error) {
-		return front.Passphrase(file, func(string) string { return secret })
-	})
+	store, name := front.Store(unlock.Home), unlock.Key
+	_, err := store.Load(name, unlock.Passphrase)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && name == front.DefaultKey:
+	case errors.Is(err, keys.ErrNoKey) && name == front.DefaultKey:
 		return install.Writable(store.Dir) // the first call makes it
 	case errors.Is(err, keys.ErrPassphraseNeeded):
-		return fmt.Errorf("the key %q is encrypted, and neither --passphrase-file nor SIGNET_PASSPHRASE is given", name)
+		return fmt.Errorf("the key %q is encrypted, has no source of its own, and neither --passphrase-file nor SIGNET_PASSPHRASE is given", name)
 	}
 	return err
 }

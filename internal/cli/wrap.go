@@ -35,7 +35,8 @@ FLAGS FOR WRAPPING
   --meta-key KEY      where in params._meta the receipt goes (default: _signet)
   --max-call BYTES    the longest line taken from the client (default: 64MiB)
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
-  --passphrase-file F the passphrase of an encrypted key (or $SIGNET_PASSPHRASE)
+  --passphrase-file F the passphrase of an encrypted key (or $SIGNET_PASSPHRASE; or
+                      see "identity protect")
   --verbose           say on stderr what is recorded
 
 VERBS
@@ -46,7 +47,7 @@ VERBS
   demo       a session from end to end, with nothing else installed
   audit      what was called, as a table
   verify     a receipt, or with --chain the whole log
-  identity   make, list and export keys
+  identity   make, list, export and protect keys
   sign       a receipt by hand
   version    what this is
   "signet-wrap VERB --help" tells more.
