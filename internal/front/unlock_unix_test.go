@@ -19,6 +19,17 @@ func fromShell(script string) ([]byte, error) {
 }
 
 func TestPassphraseCommand(t *testing.T) {
+	// While wrapping, our stdin is the client's.
+	client, ours, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours.WriteString("a call\n")
+	ours.Close()
+	before := os.Stdin
+	os.Stdin = client
+	defer func() { os.Stdin = before }()
+
 	for _, c := range []struct{ script, want, err string }{
 		{`printf 'correct horse\nmore\n'`, "correct horse", ""},
 		{`printf 'correct horse\r\n'`, "correct horse", ""},
