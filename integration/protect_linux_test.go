@@ -95,6 +95,9 @@ func TestKeychain(t *testing.T) {
 		records[0].verify(t, key, searched)
 	}
 
+	// Of another home than the environment's, too.
+	newHome(t).signetEnv(t, 0, service.env, "sign", "--tool", "t", "--no-log", "--home", filepath.Join(home.dir, ".signet"))
+
 	// Without the bus the call is refused, with the reason; the environment's
 	// passphrase is not tried.
 	reply := home.call(t, "SIGNET_PASSPHRASE="+secret, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere/bus")
