@@ -234,6 +234,8 @@ var gateCases = []struct{ name, line, want string }{
 
 	// Twins of the others.
 	{"id twice", `{"id":1,"method":"tools/call","id":2}`, `-32600 2`},
+	{"an id as long as may be", `{"id":"` + strings.Repeat("x", maxEchoedID-2) + `","Method":"tools/call"}`, `-32600 "` + strings.Repeat("x", maxEchoedID-2) + `"`},
+	{"an id too long to repeat", `{"id":"` + strings.Repeat("x", maxEchoedID-1) + `","Method":"tools/call"}`, `-32600 null`},
 	{"ID", `{"ID":1,"method":"tools/call"}`, `-32600 1`},
 	{"jsonrpc twice", `{"jsonrpc":"2.0","JSONRPC":"1","id":1,"method":"tools/call"}`, `-32600 1`},
 	{"params twice", `{"id":1,"method":"tools/call","params":{},"params":{}}`, `-32600 1`},

@@ -165,6 +165,36 @@ func TestOutletClientDoesNotRead(t *testing.T) {
 	}
 }
 
+// TestOutletReplyComes: a reply is not left waiting for what the server may say
+// next, only for the end of what it is saying.
+func TestOutletReplyComes(t *testing.T) {
+	r, w := io.Pipe()
+	o := newOutlet(w)
+	read := func(want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		hung(t, "reading "+want, async(func() { io.ReadFull(r, got) }))
+		if string(got) != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	o.reply([]byte("idle\n"))
+	read("idle\n")
+
+	server := async(func() { o.Write([]byte("{1}\n")) })
+	read("{")
+	o.reply([]byte("while it writes\n"))
+	time.Sleep(50 * time.Millisecond) // until nobody but the server's goroutine is left to write it
+	read("1}\nwhile it writes\n")
+	hung(t, "the server", server)
+
+	go o.Write([]byte("{2"))
+	read("{2")
+	o.reply([]byte("inside\n"))
+	go o.Write([]byte("}\n{3}\n"))
+	read("}\ninside\n{3}\n")
+}
+
 // TestOutletBound: replies that nobody reads are not kept without end, and yet
 // none is lost.
 func TestOutletBound(t *testing.T) {
