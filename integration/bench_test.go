@@ -42,6 +42,7 @@ func pipelines(b *testing.B) []pipeline {
 		{"cats", benchCall, cats},
 		{"other", benchOther, wrapped.argv(b, nil, server...)},
 		{"call", benchCall, wrapped.argv(b, []string{"--sync", "off"}, server...)},
+		{"call-without-outcome", benchCall, wrapped.argv(b, []string{"--sync", "off", "--outcomes", "off"}, server...)},
 		{"synced-call", benchCall, wrapped.argv(b, []string{"--sync", "always"}, server...)},
 	}
 }
@@ -50,8 +51,8 @@ func pipelines(b *testing.B) []pipeline {
 func quoted(argv []string) string { return "'" + strings.Join(argv, "' '") + "'" }
 
 // BenchmarkCall measures one message there and one back: a call direct and
-// between two cats; through the wrapper another message, a call without fsync
-// and a call with. "fsync" is what the disk takes for the log's share alone.
+// between two cats; through the wrapper another message, a call without fsync,
+// the same with no record of its outcome, and a call with fsync. "fsync" is what the disk takes for the log's share alone.
 func BenchmarkCall(b *testing.B) {
 	all := pipelines(b)
 	procs := make([]*proc, len(all))

@@ -118,25 +118,37 @@ func (s *skim) Write(p []byte) (int, error) {
 
 // skipString is the offset in p behind the string in which p[i] is, or len(p).
 func (s *skim) skipString(p []byte, i int) int {
-	quote := -1
+	quote := -1 // where the next one is, once that was looked for
 	for i < len(p) {
 		if s.escaped {
 			s.escaped = false
 			i++
 			continue
 		}
-		if quote < i {
-			if quote = i + bytes.IndexByte(p[i:], '"'); quote < i {
-				quote = len(p)
+		// Text in which few bytes are escaped is leapt over, other is walked.
+		for end := min(i+16, len(p)); i < end && p[i] != '"' && p[i] != '\\'; i++ {
+		}
+		if i == len(p) {
+			break
+		}
+		if p[i] != '"' && p[i] != '\\' {
+			if quote < i {
+				if quote = i + bytes.IndexByte(p[i:], '"'); quote < i {
+					quote = len(p)
+				}
+			}
+			if escape := bytes.IndexByte(p[i:quote], '\\'); escape >= 0 {
+				i += escape
+			} else if i = quote; i == len(p) {
+				break
 			}
 		}
-		escape := bytes.IndexByte(p[i:quote], '\\')
-		if escape < 0 {
-			s.str = quote == len(p)
-			return min(quote+1, len(p))
+		if p[i] == '"' {
+			s.str = false
+			return i + 1
 		}
 		s.escaped = true
-		i += escape + 1
+		i++
 	}
 	return i
 }
