@@ -12,6 +12,11 @@
 //	splice.go     the receipt into the line
 //	record.go     calls to receipts in the log
 //	outlet.go     server to client, and our replies between its lines
+//	observer.go   beside both: binds answers to calls, learns who is asked
+//	answers.go    the answers in what the server wrote; skim.go: in large messages
+//	ledger.go     which calls wait for an answer, a task's end, a retry
+//	outcome.go    what an answer says of its call; outcomes.go: into the log
+//	session.go    who asked whom; toolbox.go: with which tools
 //
 // The promises are those of the README: evidence before action, no call
 // unseen, not a byte changed, nothing added to fail.
