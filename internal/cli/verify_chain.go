@@ -187,6 +187,9 @@ func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 		}
 	}
 	gaps, notes := a.calls.findings()
+	if r.Damaged > 0 {
+		gaps = nil // a call whose record is damaged is not missing
+	}
 	whole.Gaps, whole.Notes = append(whole.Gaps, gaps...), append(whole.Notes, notes...)
 	if len(whole.Gaps) > 0 {
 		whole.Verdict = "gaps"
