@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"/internal/front":    3, // wrapping without a flag parser, for cli and early
 	"/internal/install":  3,
 	"/internal/keychain": 0,
+	"/internal/testlog":  2, // for tests and benchmarks only
 	"/wrap":              2,
 	"/sign":              1,
 	"/chain":             1,

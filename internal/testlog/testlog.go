@@ -1,0 +1,178 @@
+// Package testlog makes logs of any size for tests and benchmarks, as wrappers
+// would have left them: sessions of calls and their answers, signed, chained,
+// bound to their places, spread evenly over their time. But for the nonces of
+// answers, the same options make the same log.
+package testlog
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// Options are those of [Write].
+type Options struct {
+	Records int       // in all: two for each call, and one for each session
+	Start   time.Time // of the first call. Zero: [Day]
+	Span    time.Duration
+	// Progress is told now and then how many records are done. nil: nobody.
+	Progress func(records int)
+}
+
+// Day is when logs begin, unless they are told otherwise, and what they last.
+var Day = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+
+// PerSession is how many calls a session has.
+const PerSession = 1000
+
+// RareTool is asked for by the call RareEvery/2, counted from 0, and by each
+// RareEvery-th from there on.
+const (
+	RareTool  = "delete_database"
+	RareEvery = 100_000
+)
+
+// Tools are asked for in turn.
+var Tools = []string{"read_text_file", "search_files", "write_file", "list_directory"}
+
+// batch is how many records are appended under one hold of the log's lock.
+const batch = 1000
+
+// Key signs the logs. It proves nothing: anyone can have it.
+func Key() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed([]byte("signet-wrap testlog, no secret!!"))
+}
+
+// Write makes the log in the folder audit of home, which must not have one, and
+// the public half of its key in the folder keys, so that home verifies as valid.
+// Records are not synced. A record takes some 20 µs, most of it Ed25519, and
+// some 850 bytes.
+func Write(home string, o Options) error {
+	if o.Start.IsZero() {
+		o.Start = Day
+	}
+	if o.Span == 0 {
+		o.Span = 24*time.Hour - time.Second
+	}
+	if err := writePublic(home); err != nil {
+		return err
+	}
+	signer, err := sign.NewSigner(Key(), "testlog", "nobody")
+	if err != nil {
+		return err
+	}
+	w := &writer{signer: signer, o: o}
+	log := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: w.now})
+	defer log.Close()
+	for w.n < o.Records {
+		if err := log.AppendLater(min(batch, o.Records-w.n), w.build); err != nil {
+			return err
+		}
+		if o.Progress != nil {
+			o.Progress(w.n)
+		}
+	}
+	return nil
+}
+
+// writePublic writes what a verifier needs to know the key.
+func writePublic(home string) error {
+	dir := filepath.Join(home, "keys")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	pub := keys.FormatPublic(&keys.Public{Name: "testlog", Owner: "nobody", Key: Key().Public().(ed25519.PublicKey), Created: Day})
+	return os.WriteFile(filepath.Join(dir, "testlog.pub"), pub, 0o644)
+}
+
+// writer makes the records one by one.
+type writer struct {
+	signer *sign.Signer
+	o      Options
+	n      int // records made
+
+	calls   int          // made
+	session string       // of the last call
+	told    bool         // the session's event is made
+	last    *sign.Answer // what is to be answered next; nil: nothing
+}
+
+// now is when the next record is made: records are spread over the span.
+func (w *writer) now() time.Time {
+	return w.o.Start.Add(time.Duration(float64(w.o.Span) * float64(w.n) / float64(w.o.Records)))
+}
+
+func (w *writer) build(_ int, at chain.At) ([]byte, error) {
+	w.n++
+	switch {
+	case w.last == nil:
+		return w.call(at)
+	case !w.told:
+		return w.event(at)
+	}
+	return w.answer(at)
+}
+
+func (w *writer) call(at chain.At) ([]byte, error) {
+	if w.calls%PerSession == 0 {
+		w.session, w.told = fmt.Sprintf("ses_%032x", w.calls/PerSession+1), false
+	}
+	tool := Tools[w.calls%len(Tools)]
+	if w.calls%RareEvery == RareEvery/2 {
+		tool = RareTool
+	}
+	action := sign.Action{
+		Tool:      tool,
+		Arguments: fmt.Appendf(nil, `{"head":100,"path":"/home/alice/project/internal/wrap/file-%d.go"}`, w.calls),
+		Target:    "mcp://files", Session: w.session, CallID: fmt.Sprintf("n:%d", w.calls%PerSession),
+	}
+	draft, err := w.signer.Prepare(action)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := draft.SignAt(at.Time, at.Prev)
+	if err != nil {
+		return nil, err
+	}
+	w.last = &sign.Answer{Action: action, ParamsHash: draft.ParamsHash(), RequestID: receipt.ID, Requested: at.Time}
+	w.calls++
+	return receipt.Record, nil
+}
+
+func (w *writer) event(at chain.At) ([]byte, error) {
+	w.told = true
+	receipt, err := w.signer.Event("session", at.Time, at.Prev, []sign.Member{
+		{Name: "client", Value: []byte(`{"name":"testlog","version":"1"}`)},
+		{Name: "session", Value: canon.AppendString(nil, w.session)},
+		{Name: "target", Value: []byte(`"mcp://files"`)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Record, nil
+}
+
+// contentHash stands for every answer's content.
+var contentHash = canon.Hash([]byte(`{"content":[]}`))
+
+// answer says that a call was executed, and of every seventh that it failed.
+func (w *writer) answer(at chain.At) ([]byte, error) {
+	a := *w.last
+	w.last = nil
+	a.Responded, a.ContentHash, a.Outcome.Status = at.Time, contentHash, "executed"
+	if w.calls%7 == 0 {
+		a.Outcome = sign.Outcome{Status: "failed", Reason: "isError"}
+	}
+	receipt, err := w.signer.Respond(a)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Record, nil
+}

@@ -1,0 +1,32 @@
+package testlog_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// A log that is made verifies, record by record.
+func TestWrite(t *testing.T) {
+	const n = 2*testlog.PerSession + 700 // into a second session
+	home := t.TempDir()
+	if err := testlog.Write(home, testlog.Options{Records: n}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := chain.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions{
+		Check: func(receipt []byte, prev string) (any, error) {
+			v, err := sign.Verify(receipt)
+			if err == nil && !v.Follows(prev) {
+				err = chain.ErrDisplaced
+			}
+			return nil, err
+		},
+	})
+	if err != nil || r.Damaged != 0 || r.Records != n || r.Events != 2 || len(r.Files) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
