@@ -40,8 +40,12 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 	// looks like (`signet-wrap -- verify`), so it is cut off before the flag
 	// parser sees it.
 	if i := slices.Index(args, "--"); i >= 0 {
-		c.dashed, c.after = true, args[i+1:]
-		args = args[:i:i]
+		c.after, args = args[i+1:], args[:i:i]
+		if len(args) > 0 {
+			if exit, ok := c.wrap(args[1:]); ok {
+				return exit
+			}
+		}
 	}
 	app := c.app()
 	err := app.RunContext(ctx, flagsFirst(app, args))
@@ -51,9 +55,8 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 // command is one run of the program.
 type command struct {
 	System
-	ctx    context.Context
-	dashed bool     // there was a "--"
-	after  []string // what stood behind it
+	ctx   context.Context
+	after []string // what stood behind "--"
 }
 
 // args are the positional arguments of a verb: a "--" before them only ends
@@ -67,19 +70,19 @@ func (c *command) app() *ucli.App {
 		Name:                  "signet-wrap",
 		Usage:                 "sign and log every MCP tool call, change nothing else",
 		CustomAppHelpTemplate: rootHelp,
-		Flags:                 append(wrapFlags(), homeFlag(), passphraseFileFlag()),
+		Flags:                 wrapFlags(),
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
 		},
 		Before: wrapFlagsOfVerb,
-		Action: c.wrapOrHelp,
+		Action: c.help,
 		// urfave/cli prints usage errors to stdout and exits by itself; stdout
 		// belongs to results and, when wrapping, to the server.
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,
 		ExitErrHandler:  func(*ucli.Context, error) {},
-		OnUsageError:    c.rootUsageError,
+		OnUsageError:    usageError,
 		HideHelpCommand: true,
 		HideVersion:     true,
 		// A comma in a value is a comma.
@@ -87,33 +90,10 @@ func (c *command) app() *ucli.App {
 	}
 }
 
-// wrapFlagsOfVerb refuses the flags of wrapping in front of a verb, where they
-// would be without effect: who writes "--hash-only sign" means it.
-func wrapFlagsOfVerb(u *ucli.Context) error {
-	verb := u.Args().First()
-	if u.App.Command(verb) == nil {
-		return nil
-	}
-	for _, f := range wrapFlags() {
-		if name := f.Names()[0]; u.IsSet(name) {
-			return misuse("flags of a verb stand behind it", "--%s in front of %q would have no effect", name, verb)
-		}
-	}
-	return nil
-}
-
 // usageError is every command's OnUsageError: the flag parser's complaint
 // without the page of help that urfave/cli would print around it.
 func usageError(u *ucli.Context, err error, _ bool) error {
 	return &failure{status: exitUsage, err: err, hint: fmt.Sprintf("see %q", helpCommand(u))}
-}
-
-// rootUsageError is usageError where a server may be waiting to be wrapped.
-func (c *command) rootUsageError(u *ucli.Context, err error, sub bool) error {
-	if c.dashed {
-		return &failure{status: 125, err: err, hint: `see "signet-wrap --help"`}
-	}
-	return usageError(u, err, sub)
 }
 
 func helpCommand(u *ucli.Context) string {

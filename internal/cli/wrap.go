@@ -2,15 +2,12 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/front"
-	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -56,76 +53,54 @@ EXIT STATUS
   the server's own; 127 COMMAND not found, 126 not executable, 125 own failure
 `
 
-func wrapFlags() []ucli.Flag {
-	return []ucli.Flag{
-		&ucli.StringFlag{Name: "key", Value: front.DefaultKey},
-		&ucli.StringFlag{Name: "target"},
-		&ucli.BoolFlag{Name: "hash-only"},
-		&ucli.BoolFlag{Name: "fail-open"},
-		&ucli.StringFlag{Name: "sync", Value: "always"},
-		&ucli.StringFlag{Name: "outcomes", Value: "on"},
-		&ucli.StringFlag{Name: "meta-key", Value: wrap.DefaultMetaKey},
-		&ucli.StringFlag{Name: "max-call", Value: strconv.Itoa(wrap.DefaultMaxCall)},
-		&ucli.BoolFlag{Name: "verbose"},
-	}
+// wrapFlags are the flags of wrapping, for urfave/cli: package front reads them.
+func wrapFlags() (flags []ucli.Flag) {
+	set, _, _ := front.FlagSet()
+	set.VisitAll(func(f *flag.Flag) {
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+			flags = append(flags, &ucli.BoolFlag{Name: f.Name})
+		} else {
+			flags = append(flags, &ucli.StringFlag{Name: f.Name})
+		}
+	})
+	return flags
 }
 
-// wrapOrHelp is the program without a verb.
-func (c *command) wrapOrHelp(u *ucli.Context) error {
+// wrapFlagsOfVerb refuses the flags of wrapping in front of a verb, where they
+// would be without effect: who writes "--hash-only sign" means it.
+func wrapFlagsOfVerb(u *ucli.Context) error {
+	verb := u.Args().First()
+	if u.App.Command(verb) == nil {
+		return nil
+	}
+	for _, f := range wrapFlags() {
+		name := f.Names()[0]
+		if general := name == "home" || name == "passphrase-file"; !general && u.IsSet(name) {
+			return misuse("flags of a verb stand behind it", "--%s in front of %q would have no effect", name, verb)
+		}
+	}
+	return nil
+}
+
+// wrap wraps the command behind "--", if that is what the command line args
+// asks for; ok is false if it is for urfave/cli.
+func (c *command) wrap(args []string) (exit int, ok bool) {
+	flags, err := front.ParseFlags(args)
+	if errors.Is(err, front.ErrNotWrapping) {
+		return 0, false
+	}
+	if bad := (*wrap.StartError)(nil); errors.As(err, &bad) {
+		c.complain(bad.Error(), bad.Hint)
+		return bad.Status, true
+	}
+	return front.Main(flags, c.after), true
+}
+
+// help is the program without a verb.
+func (c *command) help(u *ucli.Context) error {
 	if name := u.Args().First(); name != "" {
 		return misuse(`to wrap a server, put "--" before its command: signet-wrap -- `+name, "there is no verb %q", name)
 	}
-	if !c.dashed {
-		fmt.Fprint(c.Stdout, rootHelp)
-		return nil
-	}
-	flags, err := frontFlags(u)
-	if f := (*failure)(nil); errors.As(err, &f) {
-		f.status = 125 // ours, before the server's start
-		return f
-	}
-	return status(front.Main(flags, c.after))
-}
-
-func frontFlags(u *ucli.Context) (front.Flags, error) {
-	f := front.Flags{
-		Home:           u.String("home"),
-		Key:            u.String("key"),
-		PassphraseFile: u.String("passphrase-file"),
-		Target:         u.String("target"),
-		MetaKey:        u.String("meta-key"),
-		HashOnly:       u.Bool("hash-only"),
-		FailOpen:       u.Bool("fail-open"),
-		NoOutcomes:     u.String("outcomes") == "off",
-		NoSync:         u.String("sync") == "off",
-		Verbose:        u.Bool("verbose"),
-	}
-	if !keys.ValidName(f.Key) {
-		return f, misuse("names are letters, digits, - and _", "--key %q is not a name", f.Key)
-	}
-	if sync := u.String("sync"); sync != "always" && sync != "off" {
-		return f, misuse("always waits for the disk before each call is forwarded, off does not", "--sync takes always or off, not %q", sync)
-	}
-	if outcomes := u.String("outcomes"); outcomes != "on" && outcomes != "off" {
-		return f, misuse("on records the answer to each call, off only the calls", "--outcomes takes on or off, not %q", outcomes)
-	}
-	if f.MetaKey == "" {
-		return f, misuse("leave it out for _signet", "--meta-key must not be empty")
-	}
-	var err error
-	if f.MaxCall, err = parseBytes(u.String("max-call")); err != nil {
-		return f, misuse("for example --max-call 64MiB", "--max-call: %w", err)
-	}
-	return f, nil
-}
-
-// parseBytes reads a size: a number of bytes, or with a unit, "64MiB", "64M".
-func parseBytes(s string) (int, error) {
-	digits := strings.TrimRight(s, "KMGiBkb ")
-	n, err := strconv.Atoi(digits)
-	shift, ok := map[string]int{"": 0, "b": 0, "k": 10, "kib": 10, "kb": 10, "m": 20, "mib": 20, "mb": 20, "g": 30, "gib": 30, "gb": 30}[strings.ToLower(strings.TrimSpace(s[len(digits):]))]
-	if err != nil || !ok || n <= 0 || n > math.MaxInt32<<4>>shift {
-		return 0, fmt.Errorf("%q is not a size in bytes", s)
-	}
-	return n << shift, nil
+	fmt.Fprint(c.Stdout, rootHelp)
+	return nil
 }

@@ -6,19 +6,24 @@
 // add to a server's start, and thirty of them may run on a laptop. But Go
 // initialises a package as soon as its own imports are (the Go specification,
 // "Program initialization"), and front needs nothing of mcp-go's. So a command
-// line without flags, which is what stands in most configurations, is run from
-// an init function, before mcp-go's turn. Nothing depends on that order for
-// being right; a test watches that it holds (integration, TestEarly).
+// line that wraps is run from an init function, before mcp-go's turn. Nothing
+// depends on that order for being right: whatever is wrong with a command line
+// is left to package cli. A test watches that it holds (integration, TestEarly).
 package early
 
 import (
 	"os"
+	"slices"
 
 	"github.com/signet-wrap/signet-wrap/internal/front"
 )
 
 func init() {
-	if len(os.Args) > 2 && os.Args[1] == "--" {
-		os.Exit(front.Main(front.Flags{}, os.Args[2:]))
+	dashes := slices.Index(os.Args, "--")
+	if dashes < 1 {
+		return
+	}
+	if flags, err := front.ParseFlags(os.Args[1:dashes]); err == nil {
+		os.Exit(front.Main(flags, os.Args[dashes+1:]))
 	}
 }

@@ -1,8 +1,8 @@
-// Package front is `signet-wrap -- COMMAND` once its flags are known: it finds
+// Package front is `signet-wrap [flags] -- COMMAND`: it reads the flags, finds
 // the home folder, opens the key when it is needed, and wraps.
 //
-// It is apart from package cli so that the commonest of all command lines, the
-// one without flags, need not wait for a flag parser: see package early.
+// It is apart from package cli so that the command lines that stand in clients'
+// configurations need not wait for what the verbs want: see package early.
 package front
 
 import (
@@ -22,21 +22,6 @@ import (
 // DefaultKey is the identity that signs if none is named, and that the first
 // call makes if there is none.
 const DefaultKey = "default"
-
-// Flags are those of wrapping. The zero value is a command line without any.
-type Flags struct {
-	Home           string // "": $SIGNET_HOME or ~/.signet
-	Key            string // "": DefaultKey
-	PassphraseFile string // "": the key's source or $SIGNET_PASSPHRASE, see Unlock
-	Target         string
-	MetaKey        string
-	MaxCall        int // bytes
-	HashOnly       bool
-	FailOpen       bool
-	NoOutcomes     bool
-	NoSync         bool
-	Verbose        bool
-}
 
 // Main wraps command and returns the exit status: the server's own (and by
 // its signal, if one killed it), or 125 to 127 with a line on stderr.

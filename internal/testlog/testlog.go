@@ -122,7 +122,7 @@ func (w *writer) build(_ int, at chain.At) ([]byte, error) {
 
 func (w *writer) call(at chain.At) ([]byte, error) {
 	if w.calls%PerSession == 0 {
-		w.session, w.told = "ses_" + canon.Hash(fmt.Append(nil, w.calls))[len("sha256:"):][:32], false
+		w.session, w.told = "ses_"+canon.Hash(fmt.Append(nil, w.calls))[len("sha256:"):][:32], false
 	}
 	tool := Tools[w.calls%len(Tools)]
 	if w.calls%RareEvery == RareEvery/2 {
