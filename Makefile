@@ -4,7 +4,8 @@
 export CGO_ENABLED = 0
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOFLAGS_RELEASE = -trimpath -ldflags='-s -w'
+# Without its docs generator, urfave/cli brings no Markdown renderer.
+GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
