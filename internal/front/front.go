@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -38,6 +40,7 @@ func Main(f Flags, command []string) int {
 	if f.Key == "" {
 		f.Key = DefaultKey
 	}
+	staySmall()
 	exit, err := wrap.Run(wrap.Options{
 		Command:    command,
 		Audit:      filepath.Join(home, "audit"),
@@ -60,6 +63,17 @@ func Main(f Flags, command []string) int {
 		return 125
 	}
 	return exit.Mirror()
+}
+
+// staySmall trades a few microseconds a call for memory: thirty wrappers may run
+// on a laptop, each beside a server that is idle most of the time.
+func staySmall() {
+	// What a wrapper keeps is less than 1 MB, so collecting at 2 MB and not at
+	// 4 saves most of the difference. It also halves what a call of many
+	// megabytes leaves to be collected.
+	debug.SetGCPercent(50)
+	// Nobody reads the profile, whose table alone takes 1.4 MB.
+	runtime.MemProfileRate = 0
 }
 
 // signer opens the key that signs, at the first call. It never asks: the
