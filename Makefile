@@ -9,9 +9,10 @@ GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
+SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint bench demo dist
+.PHONY: help build test race fuzz lint bench soak micro demo dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +42,19 @@ lint: ## gofmt, vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-bench: ## every benchmark; BENCHTIME (1s) for each
+# BENCH_PEER names other wrappers, BRIEF=1 takes seconds, SCALE=1000000 measures
+# logs of up to so many records instead, DIR is where scratch files go; more by
+# BENCHFLAGS, see `go run ./internal/bench -help`.
+BENCH = go run ./internal/bench $(if $(DIR),-dir '$(DIR)') $(BENCHFLAGS)
+export BENCH_PEER
+
+bench: ## the built binary against direct, two cats and BENCH_PEER, as a table; minutes
+	@$(BENCH) $(if $(BRIEF),-brief) $(if $(SCALE),-scale $(SCALE))
+
+soak: ## one wrapper under load for SOAK (1h), and whether it grows
+	@$(BENCH) -soak $(SOAK)
+
+micro: ## the packages' Go benchmarks; BENCHTIME (1s) for each
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
 
 demo: ## a signed session from end to end, with nothing else installed

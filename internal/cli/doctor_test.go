@@ -146,12 +146,3 @@ func record(t *testing.T, home string, at time.Time) {
 		t.Fatal(err)
 	}
 }
-
-func TestFreeSpace(t *testing.T) {
-	if free, err := freeSpace(t.TempDir()); err != nil || free == 0 {
-		t.Errorf("%d bytes free, %v", free, err)
-	}
-	if _, err := freeSpace(filepath.Join(t.TempDir(), "nowhere")); err == nil {
-		t.Error("no error where there is no disk")
-	}
-}

@@ -313,7 +313,7 @@ func (x *examination) room() {
 	for _, err := os.Stat(dir); err != nil && filepath.Dir(dir) != dir; _, err = os.Stat(dir) {
 		dir = filepath.Dir(dir)
 	}
-	switch free, err := freeSpace(dir); {
+	switch free, err := durable.Free(dir); {
 	case err != nil:
 		x.note("disk", "", "how much room there is cannot be found out: %v", err)
 	case free < leastRoom:

@@ -1,11 +1,11 @@
 //go:build unix
 
-package cli
+package durable
 
 import "golang.org/x/sys/unix"
 
-// freeSpace is how many bytes may be written to the disk that dir is on.
-func freeSpace(dir string) (uint64, error) {
+// Free is how many bytes may be written to the disk that the folder dir is on.
+func Free(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err

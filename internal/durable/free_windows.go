@@ -1,9 +1,9 @@
-package cli
+package durable
 
 import "golang.org/x/sys/windows"
 
-// freeSpace is how many bytes may be written to the disk that dir is on.
-func freeSpace(dir string) (free uint64, err error) {
+// Free is how many bytes may be written to the disk that the folder dir is on.
+func Free(dir string) (free uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, err
