@@ -54,7 +54,7 @@ bench: ## the built binary against direct, two cats and BENCH_PEER, as a table; 
 soak: ## one wrapper under load for SOAK (1h), and whether it grows
 	@$(BENCH) -soak $(SOAK)
 
-micro: ## the packages' Go benchmarks; BENCHTIME (1s) for each
+micro: ## the packages' Go benchmarks, BENCHTIME (1s) for each
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
 
 demo: ## a signed session from end to end, with nothing else installed

@@ -32,15 +32,17 @@ type client struct {
 	pipe   *os.File      // its stdout
 	out    *bufio.Reader // of pipe
 	stderr string        // a file
-	limit  *time.Timer
-	hung   atomic.Bool
 	ended  chan struct{}
+
+	patience time.Duration
+	limit    *time.Timer // runs while something waits
+	hung     atomic.Bool
 }
 
 // dial starts argv with home as its home folder, in which nothing of the user's
 // is.
 func dial(argv []string, home string) (*client, error) {
-	c := &client{stderr: filepath.Join(home, "stderr"), ended: make(chan struct{})}
+	c := &client{stderr: filepath.Join(home, "stderr"), ended: make(chan struct{}), patience: patience}
 	c.cmd = exec.Command(argv[0], argv[1:]...)
 	c.cmd.Env = environ(home)
 	ownGroup(c.cmd)
@@ -70,7 +72,7 @@ func dial(argv []string, home string) (*client, error) {
 		outR.Close()
 		return nil, err
 	}
-	c.limit = time.AfterFunc(patience, func() {
+	c.limit = time.AfterFunc(c.patience, func() {
 		c.hung.Store(true)
 		killGroup(c.cmd)
 	})
@@ -96,6 +98,7 @@ func environ(home string) []string {
 
 // hello begins the conversation, up to the first answer.
 func (c *client) hello() error {
+	defer c.limit.Stop()
 	if err := c.write([]byte(initialize)); err != nil {
 		return err
 	}
@@ -108,6 +111,7 @@ func (c *client) hello() error {
 // turn sends a line and waits for its answer, which is at least least bytes
 // long.
 func (c *client) turn(line []byte, least int) error {
+	defer c.limit.Stop()
 	var sent chan error
 	if len(line) <= 16<<10 {
 		if err := c.write(line); err != nil {
@@ -130,6 +134,7 @@ func (c *client) turn(line []byte, least int) error {
 
 // burst sends n lines and reads their answers meanwhile.
 func (c *client) burst(lines []byte, n, least int) error {
+	defer c.limit.Stop()
 	sent := c.send(lines)
 	for range n {
 		got, err := c.answer()
@@ -151,7 +156,7 @@ func (c *client) send(b []byte) chan error {
 }
 
 func (c *client) write(b []byte) error {
-	c.limit.Reset(patience)
+	c.limit.Reset(c.patience)
 	if _, err := c.in.Write(b); err != nil {
 		return c.because(err)
 	}
@@ -161,7 +166,7 @@ func (c *client) write(b []byte) error {
 // answer receives the next answer and returns its length. What is no answer is
 // passed over, as a client does; an answer that is an error is an error.
 func (c *client) answer() (int, error) {
-	c.limit.Reset(patience)
+	c.limit.Reset(c.patience)
 	for {
 		n := 0
 		isAnswer := false
@@ -193,7 +198,7 @@ func (c *client) answer() (int, error) {
 // because finds a better reason than that a pipe has broken.
 func (c *client) because(err error) error {
 	if c.hung.Load() {
-		return fmt.Errorf("no answer within %v", patience)
+		return fmt.Errorf("no answer within %v", c.patience)
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) && !isBroken(err) {
 		return err
@@ -215,7 +220,7 @@ func (c *client) because(err error) error {
 // not.
 func (c *client) close() {
 	c.in.Close()
-	c.limit.Reset(patience)
+	c.limit.Reset(c.patience)
 	go io.Copy(io.Discard, c.pipe) // it may have something left to say
 	<-c.ended
 	c.limit.Stop()

@@ -39,7 +39,7 @@ func loads() []*load {
 func briefLoads() []*load {
 	all := loads()
 	for i, l := range all {
-		l.rounds, l.block, l.warm, l.bursts, l.starts = 2, []int{10, 5, 2, 1}[i], 0, 1, 1
+		l.rounds, l.block, l.warm, l.bursts, l.starts = 1, []int{20, 10, 3, 1}[i], 0, 1, 1
 		l.burst = []int{100, 50, 3, 1}[i]
 	}
 	return all
@@ -52,7 +52,7 @@ func (l *load) fill() {
 	}
 	// As of a source file: a line feed and a pair of quotes every 60 bytes.
 	const passage = `\tif err != nil { return fmt.Errorf(\"wrapping %s\", name) }\n`
-	const room = len(callHead) + len(messageTail) + 5 // %07d is two longer
+	const room = len(callHead) + len(messageTail) + len("1000000") - len("%07d")
 	n := max(l.size-room, 1)
 	l.text = strings.Repeat(passage, n/len(passage)) + strings.Repeat("x", n%len(passage))
 	l.calls = newMessages(callHead, l.text, max(l.burst, l.block))
