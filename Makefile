@@ -46,7 +46,6 @@ lint: ## gofmt, vet and staticcheck
 # logs of up to so many records instead, DIR is where scratch files go; more by
 # BENCHFLAGS, see `go run ./internal/bench -help`.
 BENCH = go run ./internal/bench $(if $(DIR),-dir '$(DIR)') $(BENCHFLAGS)
-export BENCH_PEER
 
 bench: ## the built binary against direct, two cats and BENCH_PEER, as a table; minutes
 	@$(BENCH) $(if $(BRIEF),-brief) $(if $(SCALE),-scale $(SCALE))

@@ -131,6 +131,9 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		}
 		return b.table(ctx, chosen)
 	})
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
@@ -174,6 +177,9 @@ func (b *bench) in(scratch string, do func() error) (err error) {
 	return do()
 }
 
+// releaseFlags are those of the Makefile.
+var releaseFlags = []string{"-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w"}
+
 // build builds signet-wrap as it is released.
 func (b *bench) build() error {
 	b.say("building signet-wrap")
@@ -181,7 +187,7 @@ func (b *bench) build() error {
 	if runtime.GOOS == "windows" {
 		b.binary += ".exe"
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.binary, "github.com/signet-wrap/signet-wrap")
+	cmd := exec.Command("go", slices.Concat([]string{"build"}, releaseFlags, []string{"-o", b.binary, "github.com/signet-wrap/signet-wrap"})...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)

@@ -83,8 +83,14 @@ func in(unit, d time.Duration) *float64 {
 	return &v
 }
 
-// columns head the table; the first is the way.
-var columns = []string{"p50", "p95", "p99", "max", "over cats", "x cats", "calls/s", "1st answer", "1st message", "RSS MB", "peak MB"}
+// columns head the table, behind the way.
+var columns = []struct {
+	name  string
+	width int
+}{
+	{"p50", 8}, {"p95", 8}, {"p99", 8}, {"max", 8}, {"over cats", 10}, {"x cats", 7}, {"calls/s", 8},
+	{"1st answer", 11}, {"1st message", 12}, {"RSS MB", 7}, {"peak MB", 8},
+}
 
 const nameWidth = 46
 
@@ -92,7 +98,7 @@ const nameWidth = 46
 func writeRows(w io.Writer, l *load, all []row) {
 	fmt.Fprintf(w, "\n%-*s", nameWidth, fmt.Sprintf("%s, %s turns", l.name, thousands(float64(l.rounds*(l.block-l.warm)))))
 	for _, c := range columns {
-		fmt.Fprintf(w, " %11s", c)
+		fmt.Fprintf(w, " %*s", c.width, c.name)
 	}
 	fmt.Fprintln(w)
 	for _, r := range all {
@@ -105,8 +111,8 @@ func writeRows(w io.Writer, l *load, all []row) {
 			fmt.Fprintf(w, " failed: %s\n", r.Failed)
 			continue
 		}
-		for _, c := range r.cells() {
-			fmt.Fprintf(w, " %11s", c)
+		for i, c := range r.cells() {
+			fmt.Fprintf(w, " %*s", columns[i].width, c)
 		}
 		if r.Turns < l.rounds*(l.block-l.warm) {
 			fmt.Fprintf(w, "  (%d turns)", r.Turns)

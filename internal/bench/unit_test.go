@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -196,5 +197,19 @@ func TestUsage(t *testing.T) {
 	status, _, errs := runBench(t, "", "-soak", "1000000h")
 	if status != 1 || !strings.Contains(errs, "GB of disk") {
 		t.Errorf("a soak for which there is no room: status %d, %q", status, errs)
+	}
+}
+
+// TestReleaseFlags: what is measured is built as what is released.
+func TestReleaseFlags(t *testing.T) {
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(text), "\nGOFLAGS_RELEASE = ")
+	line, _, _ = strings.Cut(line, "\n")
+	words, err := split(line)
+	if err != nil || !slices.Equal(words, releaseFlags) {
+		t.Errorf("the Makefile has %q, %v; here are %q", words, err, releaseFlags)
 	}
 }
