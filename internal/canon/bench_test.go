@@ -2,7 +2,11 @@ package canon
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/gowebpki/jcs"
 )
 
 // typical is a receipt of 600 bytes, more or less.
@@ -35,6 +39,30 @@ func BenchmarkCanonicalize(b *testing.B) {
 	for b.Loop() {
 		if _, err := Canonicalize(spaced); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRewrite: what clients send, of some sizes, by our own hands and by jcs.
+func BenchmarkRewrite(b *testing.B) {
+	text := map[string]string{
+		"order":   `\tif err != nil {\n\t\treturn fmt.Errorf(\"%q\", err)\n\t}\n`,    // JSON.stringify
+		"escapes": `\tif n \u003c 3 \u0026\u0026 ok {\n\t\tgr\u00fc\u00dfe()\n\t}\n`, // json.dumps, encoding/json
+	}
+	for name, unit := range text {
+		for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000} {
+			raw := []byte(`{"path": "/home/alice/x.go", "content": "` + strings.Repeat(unit, n/len(unit)) + `", "dryRun": false}`)
+			for by, f := range map[string]func([]byte) ([]byte, error){"own": Canonicalize, "jcs": jcs.Transform} {
+				b.Run(fmt.Sprintf("%s/%d/%s", name, n, by), func(b *testing.B) {
+					b.SetBytes(int64(len(raw)))
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := f(raw); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
 		}
 	}
 }

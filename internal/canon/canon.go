@@ -2,12 +2,15 @@
 // everything is signed and hashed, and the only package that imports a
 // canonicaliser.
 //
-// Two things set it apart from calling one directly. [Canonicalize] never
+// Three things set it apart from calling one directly. [Canonicalize] never
 // changes what a text says: where RFC 8785 would silently round a number or
 // cannot represent the text at all, it reports an [InexactError] and the caller
-// signs bytes instead. And [IsCanonical] answers in one pass, without
-// allocating, whether a text already is its own canonical form, which receipts
-// and log records nearly always are; that is what makes verification cheap.
+// signs bytes instead. [IsCanonical] answers in one pass, without allocating,
+// whether a text already is its own canonical form, which receipts and log
+// records nearly always are; that is what makes verification cheap. And what
+// clients send as arguments, members in their own order and escapes that nothing
+// needs, is rewritten here; the canonicaliser is left with numbers in other
+// digits, such as 1.0, and is the judge of the rest in the tests.
 package canon
 
 import (
@@ -62,6 +65,11 @@ func (e *InexactError) Error() string { return "no exact canonical form: " + e.R
 func Canonicalize(raw []byte) ([]byte, error) {
 	if IsCanonical(raw) {
 		return raw, nil
+	}
+	if len(raw) <= MaxRewrite {
+		if out, ok := rewrite(raw); ok {
+			return out, nil
+		}
 	}
 	if err := check(raw); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ func TestRandomValues(t *testing.T) {
 	kinds := make(map[string]int)
 	for i := range 10_000 {
 		raw := appendRandomValue(nil, random, 0)
+		agree(t, raw)
 		want, err := byJSONText(raw)
 		if err != nil {
 			t.Fatalf("value %d: %v: %s", i, err, raw)
@@ -54,12 +55,14 @@ func TestRandomValues(t *testing.T) {
 		}
 		if bytes.Equal(raw, want) {
 			kinds["canonical"]++
-		} else {
+		} else if _, ok := rewrite(raw); ok {
 			kinds["rewritten"]++
+		} else {
+			kinds["rewritten by jcs"]++
 		}
 	}
-	// All three must have been tried in earnest.
-	for _, kind := range []string{"inexact", "canonical", "rewritten"} {
+	// All must have been tried in earnest.
+	for _, kind := range []string{"inexact", "canonical", "rewritten", "rewritten by jcs"} {
 		if kinds[kind] < 150 {
 			t.Errorf("only %d values were %s: %v", kinds[kind], kind, kinds)
 		}
@@ -97,15 +100,22 @@ func TestRandomMutations(t *testing.T) {
 	}
 }
 
-// agree checks the equation that IsCanonical stands for, against the way that
-// does without it, and against jsontext.
+// agree checks the equations that IsCanonical and rewrite stand for, against the
+// way that does without them, and against jsontext.
 func agree(t *testing.T, b []byte) {
 	t.Helper()
 	slow := false
 	err := check(b)
+	rewritten, ok := rewrite(b)
+	if ok && err != nil {
+		t.Fatalf("%q is rewritten, and check says %v", b, err)
+	}
 	if err == nil {
 		c, jcsErr := jcs.Transform(b)
 		slow = jcsErr == nil && bytes.Equal(c, b)
+		if ok && (jcsErr != nil || !bytes.Equal(rewritten, c)) {
+			t.Fatalf("%q is rewritten as\n%q, and jcs has\n%q, %v", b, rewritten, c, jcsErr)
+		}
 		if jcsErr != nil && !strings.HasPrefix(jcsErr.Error(), "Duplicate key") {
 			t.Fatalf("%q passes check, and then %v", b, jcsErr)
 		}
@@ -340,9 +350,10 @@ func TestAppendString(t *testing.T) {
 }
 
 // FuzzCanonical: IsCanonical(b) if and only if b has an exact canonical form and
-// that is b.
+// that is b; and what rewrite makes of b is that form.
 func FuzzCanonical(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5,-3e+21,"\n\u0000é😀"],"b":{}}`, `{"b":1,"a":2}`, `[9007199254740993]`, `"\ud800"`, "\"\xff\"", `{"\\":1,"a":1,"a":1}`, "{\"\ufb33\":1,\"😀\":2}"} {
+	for _, s := range []string{`{"a":[1,2.5,-3e+21,"\n\u0000é😀"],"b":{}}`, `{"b":1,"a":2}`, `[9007199254740993]`, `"\ud800"`, "\"\xff\"", `{"\\":1,"a":1,"a":1}`, "{\"\ufb33\":1,\"😀\":2}",
+		`{ "b" : [ "\/\u003c\u20ac\ud83d\ude00\u001F\u005c" , { "z":{}, "\u0061":1 } ], "a\n" : -1.5 , "a": true } `} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { agree(t, b) })

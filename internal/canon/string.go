@@ -161,27 +161,33 @@ func AppendString(dst []byte, s string) []byte {
 		dst = append(dst, s[done:i]...)
 		i++
 		done = i
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			if c >= utf8.RuneSelf {
-				dst = append(dst, "\uFFFD"...)
-			} else {
-				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
+		if c >= utf8.RuneSelf {
+			dst = append(dst, "\uFFFD"...)
+		} else {
+			dst = appendChar(dst, c)
 		}
 	}
 	dst = append(dst, s[done:]...)
 	return append(dst, '"')
+}
+
+// appendChar appends a character of ASCII as it stands in a canonical string.
+func appendChar(dst []byte, c byte) []byte {
+	switch {
+	case plain[c]:
+		return append(dst, c)
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c == '\b':
+		return append(dst, '\\', 'b')
+	case c == '\t':
+		return append(dst, '\\', 't')
+	case c == '\n':
+		return append(dst, '\\', 'n')
+	case c == '\f':
+		return append(dst, '\\', 'f')
+	case c == '\r':
+		return append(dst, '\\', 'r')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
