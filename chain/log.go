@@ -62,7 +62,7 @@ type Log struct {
 	dirNew   bool // name itself may not be
 	behind   bool // the clock was behind the newest record
 
-	buf []byte
+	batch batch // empty between appends
 }
 
 // place is where a record stands and what its hash is. With no file it is the
@@ -88,8 +88,9 @@ func New(dir string, o Options) *Log {
 // Append adds n records, in order. It calls build n times, under the log's lock,
 // with i from 0 on and the time of the records, which is one for all of them,
 // UTC in whole milliseconds, and never before that of the newest record in the
-// log; build returns the i-th receipt as canonical JSON (RFC 8785). It must be
-// quick, for all writers of the log wait, and must not use the Log.
+// log; build returns the i-th receipt as canonical JSON (RFC 8785), which must
+// not change before Append returns. It must be quick, for all writers of the log
+// wait, and must not use the Log.
 //
 // On return nil all n records are in the log and, unless Options.NoSync says
 // otherwise, on the disk. On an error, build's own or any other, none is in the

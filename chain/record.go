@@ -71,9 +71,14 @@ const (
 func appendRecord(dst, receipt []byte, prev digest) ([]byte, digest) {
 	sum := recordSum(sha256.New(), receipt, prev)
 	dst = append(append(dst, recordHead...), receipt...)
+	return appendTail(dst, prev, sum), sum
+}
+
+// appendTail appends what stands behind the receipt.
+func appendTail(dst []byte, prev, sum digest) []byte {
 	dst = prev.append(append(dst, recordPrev...))
 	dst = sum.append(append(dst, recordHash...))
-	return append(append(dst, recordEnd...), '\n'), sum
+	return append(append(dst, recordEnd...), '\n')
 }
 
 // recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). With the two names

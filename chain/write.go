@@ -16,9 +16,7 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (before undo, er
 		return before, nil
 	}
 	before, err = l.writeLocked(n, build)
-	if cap(l.buf) > keepBuffer {
-		l.buf = nil
-	}
+	l.batch.reset()
 	if err != nil {
 		l.forget() // so that the next append looks for itself
 		return before, fmt.Errorf("append to the log: %w", err)
@@ -65,13 +63,13 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 		}
 	}
 	before = undo{l.size, l.place, len(l.told)}
-	if _, err := l.file.Write(l.buf); err != nil {
+	if err := l.batch.write(l.file); err != nil {
 		if terr := truncate(l.file, before.size); terr != nil {
 			err = fmt.Errorf("%w; and what was written could not be taken back: %v", err, terr)
 		}
 		return before, err
 	}
-	l.size += int64(len(l.buf))
+	l.size += l.batch.size
 	l.place = place{l.name, l.size, hash}
 	l.floor = now
 	l.told, l.owed = append(l.told, l.owed...), nil
@@ -85,17 +83,16 @@ type undo struct {
 	told  int // number of events
 }
 
-// compose fills l.buf with the owed events and the n records, and returns the
+// compose fills l.batch with the owed events and the n records, and returns the
 // last one's hash.
 func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (hash digest, err error) {
 	hash = l.place.hash
-	l.buf = l.buf[:0]
 	for _, e := range l.owed {
 		receipt, err := e.make(&l.o, At{now, hash.String()})
 		if err != nil {
 			return hash, fmt.Errorf("make a %s event: %w", e.kind, err)
 		}
-		if l.buf, hash, err = l.add(receipt, hash); err != nil {
+		if hash, err = l.add(receipt, hash); err != nil {
 			return hash, err
 		}
 	}
@@ -104,28 +101,24 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 		if err != nil {
 			return hash, err
 		}
-		if l.buf, hash, err = l.add(receipt, hash); err != nil {
+		if hash, err = l.add(receipt, hash); err != nil {
 			return hash, err
 		}
 	}
 	return hash, nil
 }
 
-// keepBuffer is the largest buffer kept between appends, in bytes.
-const keepBuffer = 1 << 20
-
 // errNotReceipt is for a build that returns what would break the log's lines.
 var errNotReceipt = errors.New("a receipt must be a canonical JSON object on one line")
 
-func (l *Log) add(receipt []byte, prev digest) ([]byte, digest, error) {
+func (l *Log) add(receipt []byte, prev digest) (digest, error) {
 	if len(receipt) < 2 || receipt[0] != '{' || receipt[len(receipt)-1] != '}' || bytes.IndexByte(receipt, '\n') >= 0 {
-		return l.buf, prev, errNotReceipt
+		return prev, errNotReceipt
 	}
 	if len(receipt) > maxLine-recordTail-len(recordHead) {
-		return l.buf, prev, fmt.Errorf("a receipt of %d MiB is too long for the log", len(receipt)>>20)
+		return prev, fmt.Errorf("a receipt of %d MiB is too long for the log", len(receipt)>>20)
 	}
-	buf, hash := appendRecord(l.buf, receipt, prev)
-	return buf, hash, nil
+	return l.batch.add(receipt, prev), nil
 }
 
 // begin makes the file of a new day and goes on there. The records before it

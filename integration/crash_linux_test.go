@@ -28,6 +28,9 @@ type scene struct {
 	ago     time.Duration // their age
 	cut     int64         // bytes missing at the end of the last one
 	room    int64         // bytes by which a file may grow beyond the log; 0: any
+	// size is that of the calls, in bytes. What is more than short is tried with
+	// faults of writing alone: the rest is as for a short one.
+	size int
 	// Outcomes are recorded beside the calls, so their system calls are not
 	// the same each time and not all the faults come about.
 	outcomes bool
@@ -39,6 +42,7 @@ var scenes = []scene{
 	{name: "another day", calls: 1, records: 3, ago: 24 * time.Hour},
 	{name: "torn line", calls: 1, records: 3, cut: 100},
 	{name: "no room for a record", calls: 1, records: 3, room: 300},
+	{name: "long call", calls: 1, records: 3, size: 2_500_000},
 	{name: "outcomes", calls: 1, records: 3, outcomes: true},
 }
 
@@ -84,7 +88,7 @@ func TestCrash(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			for _, x := range s.sites(t, strace) {
-				if s.outcomes && x.n > 1 {
+				if s.outcomes && x.n > 1 || s.size > 0 && x.call != "write" {
 					continue
 				}
 				for _, fault := range faultsOf(x.call) {
@@ -138,7 +142,7 @@ func (s scene) sites(t *testing.T, strace string) []site {
 	trace := filepath.Join(t.TempDir(), "trace")
 	p := start(t, h.dir, s.argv(t, newLedger(t), limit, strace, "-y", "-o", trace, "-e", "trace="+strings.Join(crashCalls, ",")), asTracer)
 	for n := range s.calls {
-		if got := p.ask(numbered(n + 1)); (got == sentBack) != (limit == 0) {
+		if got := p.ask(long(n+1, s.size)); (got == sentBack) != (limit == 0) {
 			t.Fatalf("answered with %v", got)
 		}
 	}
@@ -211,7 +215,7 @@ func (s scene) crash(t *testing.T, strace string, x site, fault string) bool {
 	answers := make([]answer, s.calls+1)
 	refusals := 0
 	for n := range answers {
-		if answers[n] = p.ask(numbered(n + 1)); answers[n] == refusal {
+		if answers[n] = p.ask(long(n+1, s.size)); answers[n] == refusal {
 			refusals++
 		}
 	}

@@ -1,0 +1,83 @@
+package chain
+
+import (
+	"crypto/sha256"
+	"io"
+)
+
+// batch is the lines of one append. Short receipts are copied into their lines,
+// so that one write takes them all; long ones stay where they are, for another
+// copy costs more than writes do, and it is the largest thing in memory.
+type batch struct {
+	buf  []byte
+	long []long // in order
+	size int64  // of all, in bytes
+}
+
+// long is a receipt that goes into buf at an offset.
+type long struct {
+	at      int
+	receipt []byte
+}
+
+const (
+	// maxCopied is the longest receipt, in bytes, that is copied.
+	maxCopied = 128 << 10
+	// maxWrite is the most that is written at once, in bytes. Linux 6.18 took
+	// 28 ms on ext4 for 13 MB in one write, and 3 ms in pieces.
+	maxWrite = 1 << 20
+	// keepBuffer is the largest buffer kept between appends, in bytes.
+	keepBuffer = 256 << 10
+)
+
+// reset makes the batch empty. It lets the receipts go, and a large buffer.
+func (b *batch) reset() {
+	clear(b.long)
+	b.buf, b.long, b.size = b.buf[:0], b.long[:0], 0
+	if cap(b.buf) > keepBuffer {
+		b.buf = nil
+	}
+}
+
+// add adds the record of a receipt, which must be canonical and must stay as it
+// is until the batch is written, and returns its record_hash.
+func (b *batch) add(receipt []byte, prev digest) (sum digest) {
+	before := len(b.buf)
+	if len(receipt) <= maxCopied {
+		b.buf, sum = appendRecord(b.buf, receipt, prev)
+	} else {
+		b.buf = append(b.buf, recordHead...)
+		b.long = append(b.long, long{len(b.buf), receipt})
+		sum = recordSum(sha256.New(), receipt, prev)
+		b.buf = appendTail(b.buf, prev, sum)
+		b.size += int64(len(receipt))
+	}
+	b.size += int64(len(b.buf) - before)
+	return sum
+}
+
+// write writes the lines to w, which is at the log's end.
+func (b *batch) write(w io.Writer) error {
+	done := 0
+	for _, x := range b.long {
+		if err := writeAll(w, b.buf[done:x.at]); err != nil {
+			return err
+		}
+		if err := writeAll(w, x.receipt); err != nil {
+			return err
+		}
+		done = x.at
+	}
+	return writeAll(w, b.buf[done:])
+}
+
+func writeAll(w io.Writer, p []byte) error {
+	for len(p) > 0 {
+		n, err := w.Write(p[:min(len(p), maxWrite)])
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
