@@ -3,6 +3,8 @@ package wrap
 import (
 	"bytes"
 	"io"
+	"runtime/debug"
+	"time"
 )
 
 // lineReader cuts a stream into messages of up to max bytes, a line each or a
@@ -17,7 +19,11 @@ type lineReader struct {
 	start   int
 	end     int
 	scanned int // buf[start:scanned] holds no newline
+	most    int // the largest end since buf had its first size
+	hint    int // what most was before buf had its first size again
 	err     error
+
+	release *time.Timer // gives the memory of long lines back; nil: there were none
 
 	// What stands at start: if a frame, the sizes of its parts in bytes.
 	next         framing
@@ -52,7 +58,11 @@ func (l *lineReader) more(into []line) ([]line, error) {
 		l.start = 0
 	}
 	if l.end < readSize && len(l.buf) > 4*readSize {
-		// One long line should not keep its memory for good.
+		// One long line should not keep its memory for good, but the next
+		// may be as long, and need not grow to it step by step.
+		l.hint, l.most = l.most, 0
+		clear(into[:cap(into)])
+		l.releaseLater()
 		l.buf = append(make([]byte, 0, readSize), l.buf[:l.end]...)[:readSize]
 	}
 	for {
@@ -71,6 +81,20 @@ func (l *lineReader) more(into []line) ([]line, error) {
 			return into, l.err
 		}
 		l.fill()
+	}
+}
+
+// releaseAfter is how long the memory of long lines is kept for the next ones.
+const releaseAfter = 5 * time.Second
+
+// releaseLater has the system get it, which would take minutes by itself: a
+// server that was once sent a file should not look large for the rest of the
+// day.
+func (l *lineReader) releaseLater() {
+	if l.release == nil {
+		l.release = time.AfterFunc(releaseAfter, debug.FreeOSMemory)
+	} else {
+		l.release.Reset(releaseAfter)
 	}
 }
 
@@ -105,14 +129,16 @@ func (l *lineReader) cut(into []line) []line {
 }
 
 // fill reads once, with room made for it. It is called only while buf[0:] is
-// not lent out, so the buffer may move.
+// not lent out, so the buffer may move. It grows in few steps, for each copies
+// what there is; what is not used of it takes no memory.
 func (l *lineReader) fill() {
 	if l.end == len(l.buf) {
-		size := min(2*len(l.buf), l.max+2*readSize)
+		size := min(max(4*len(l.buf), l.hint+readSize), l.max+2*readSize)
 		l.buf = append(make([]byte, 0, size), l.buf[:l.end]...)[:size]
 	}
 	n, err := l.r.Read(l.buf[l.end:])
 	l.end += n
+	l.most = max(l.most, l.end)
 	l.err = err
 }
 
