@@ -291,7 +291,10 @@ func TestBothFull(t *testing.T) {
 
 // peak is the most that a process held in memory so far, in bytes. The test
 // ends here where that is not known.
-func peak(t *testing.T, pid int) int {
+func peak(t *testing.T, pid int) int { return held(t, pid, "VmHWM") }
+
+// held is a size that /proc tells of a process, in bytes.
+func held(t *testing.T, pid int, what string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -299,10 +302,10 @@ func peak(t *testing.T, pid int) int {
 	}
 	for line := range strings.Lines(string(text)) {
 		var kB int
-		if n, _ := fmt.Sscanf(line, "VmHWM: %d", &kB); n == 1 {
+		if n, _ := fmt.Sscanf(line, what+": %d", &kB); n == 1 {
 			return kB << 10
 		}
 	}
-	t.Fatalf("no VmHWM in %s", text)
+	t.Fatalf("no %s in %s", what, text)
 	return 0
 }
