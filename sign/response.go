@@ -42,7 +42,7 @@ func (s *Signer) Respond(a Answer) (*Receipt, error) {
 		return nil, err
 	}
 	a.Action.ParentID = a.RequestID
-	action := a.Action.appendTo([]byte(`{"action":`), []byte("null"), a.ParamsHash)
+	action, _ := a.Action.appendTo([]byte(`{"action":`), []byte("null"), a.ParamsHash)
 
 	response := append([]byte(`,"response":{"content_hash":"`), a.ContentHash...)
 	response = append(response, '"')

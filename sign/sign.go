@@ -85,6 +85,7 @@ type Draft struct {
 	signer *Signer
 	// action is `{"action":{…}`, with room behind it for what Sign appends.
 	action     []byte
+	parentAt   int // where in action a parent can be put in; 0: it has one
 	paramsHash string
 	record     []byte // what Record begins with (layRecord), nil if Record is JSON
 	used       bool   // the room behind action belongs to a receipt
@@ -110,10 +111,11 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 		embedded = []byte("null")
 	}
 
-	size := 256 + len(embedded) + len(a.Tool) + len(a.Target) + len(a.Session) +
+	size := 320 + len(embedded) + len(a.Tool) + len(a.Target) + len(a.Session) +
 		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(s.signer)
 	b := append(make([]byte, 0, size), `{"action":`...)
-	d := &Draft{signer: s, action: a.appendTo(b, embedded, hash), paramsHash: hash}
+	d := &Draft{signer: s, paramsHash: hash}
+	d.action, d.parentAt = a.appendTo(b, embedded, hash)
 	if exact && !a.HashOnly {
 		d.layRecord(params)
 	}
@@ -121,8 +123,9 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 }
 
 // appendTo appends the value of the member "action", in the order of RFC 8785,
-// section 3.2.3. params is canonical.
-func (a *Action) appendTo(b, params []byte, paramsHash string) []byte {
+// section 3.2.3. params is canonical. parentAt is where a parent can be put in, 0
+// if there is one.
+func (a *Action) appendTo(b, params []byte, paramsHash string) (_ []byte, parentAt int) {
 	transport := a.Transport
 	if transport == "" {
 		transport = "stdio"
@@ -130,6 +133,9 @@ func (a *Action) appendTo(b, params []byte, paramsHash string) []byte {
 	b = appendOptional(append(b, '{'), "call_id", a.CallID)
 	b = append(append(b, `"params":`...), params...)
 	b = append(append(append(b, `,"params_hash":"`...), paramsHash...), '"', ',')
+	if a.ParentID == "" {
+		parentAt = len(b)
+	}
 	b = appendOptional(b, "parent_receipt_id", a.ParentID)
 	b = appendOptional(b, "session", a.Session)
 	b = canon.AppendString(append(b, `"target":`...), a.Target)
@@ -137,7 +143,22 @@ func (a *Action) appendTo(b, params []byte, paramsHash string) []byte {
 	b = append(b, ',')
 	b = appendOptional(b, "trace_id", a.TraceID)
 	b = canon.AppendString(append(b, `"transport":`...), transport)
-	return append(b, '}')
+	return append(b, '}'), parentAt
+}
+
+// SetParent gives the draft a ParentID that was not known when it was prepared,
+// since it takes the hash of the arguments to find it. It has no effect if there
+// is one already, or once the draft is signed.
+func (d *Draft) SetParent(id string) {
+	if id == "" || d.parentAt == 0 || d.used {
+		return
+	}
+	member := appendOptional(nil, "parent_receipt_id", id)
+	d.action = slices.Insert(d.action, d.parentAt, member...)
+	if d.record != nil { // it begins with action
+		d.record = slices.Insert(d.record, d.parentAt, member...)
+	}
+	d.parentAt = 0
 }
 
 func appendOptional(b []byte, name, value string) []byte {

@@ -98,11 +98,8 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 			return nil, err
 		}
 		if action.ParentID == "" {
-			if action.ParentID = r.observer.parentOf(&c, drafts[i].ParamsHash()); action.ParentID != "" {
-				if drafts[i], err = r.signer.Prepare(action); err != nil {
-					return nil, err
-				}
-			}
+			action.ParentID = r.observer.parentOf(&c, drafts[i].ParamsHash())
+			drafts[i].SetParent(action.ParentID)
 		}
 		action.Arguments = nil
 		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash(), key: c.key}
