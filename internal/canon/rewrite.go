@@ -10,7 +10,7 @@ import (
 // clients do to it: the order of members, white space, and escapes that nothing
 // needs. For all else, numbers in other digits and every error among it, ok is
 // false and nothing more is said. It takes nothing on trust, and what it writes
-// is what jcs would (agree, in the tests), in a tenth of the time and without a
+// is what jcs would (agree, in the tests), in a fifth of the time and without a
 // tree.
 func rewrite(raw []byte) (out []byte, ok bool) {
 	var few [16]span
@@ -165,50 +165,52 @@ func (r *rewriter) sort(members []span) bool {
 
 // text writes the string that begins with the quote at i.
 func (r *rewriter) text(i int) int {
-	if end := scanString(r.b, i); end >= 0 {
-		r.out = append(r.out, r.b[i:end]...)
-		return end
+	done := i // b[:done] is written
+	for i++; ; {
+		if i = skipPlain(r.b, i); i >= len(r.b) {
+			return -1
+		}
+		switch c := r.b[i]; {
+		case c == '"':
+			i++
+			r.out = append(r.out, r.b[done:i]...)
+			return i
+		case c >= utf8.RuneSelf:
+			c, n := utf8.DecodeRune(r.b[i:])
+			if c == utf8.RuneError && n <= 1 {
+				return -1
+			}
+			i += n
+		case c == '\\':
+			if _, n := unescape(r.b[i:]); n > 0 {
+				i += n
+				continue
+			}
+			n, lone := checkEscape(r.b[i:])
+			if n == 0 || lone {
+				return -1
+			}
+			r.out = respell(append(r.out, r.b[done:i]...), r.b[i:i+n])
+			i += n
+			done = i
+		default:
+			return -1 // a control character
+		}
 	}
-	end, inexact := checkString(r.b, i)
-	if end < 0 || inexact != "" {
-		return -1
-	}
-	r.out = respell(r.out, r.b[i:end])
-	return end
 }
 
-// respell appends s, a string that checkString has nothing against, in canonical
-// form.
-func respell(dst, s []byte) []byte {
-	done := 0 // s[:done] is written
-	for i := 1; ; {
-		i = skipPlain(s, i)
-		if s[i] == '"' {
-			return append(dst, s[done:]...)
-		}
-		if s[i] != '\\' { // part of a character
-			i++
-			continue
-		}
-		if _, n := unescape(s[i:]); n > 0 {
-			i += n
-			continue
-		}
-		dst = append(dst, s[done:i]...)
-		n := 2 // \/ stands for itself
-		c := rune('/')
-		if s[i+1] == 'u' {
-			n, _ = checkEscape(s[i:])
-			c = rune(hex4(s[i+2:]))
-			if n == 12 {
-				c = utf16.DecodeRune(c, rune(hex4(s[i+8:])))
-			}
-		}
-		if i += n; c < utf8.RuneSelf {
-			dst = appendChar(dst, byte(c))
-		} else {
-			dst = utf8.AppendRune(dst, c)
-		}
-		done = i
+// respell appends the character that the escape e stands for, which is not in
+// canonical form and which checkEscape has nothing against.
+func respell(dst, e []byte) []byte {
+	c := rune('/') // the only other escape of two letters
+	if e[1] == 'u' {
+		c = rune(hex4(e[2:]))
 	}
+	if len(e) == 12 {
+		c = utf16.DecodeRune(c, rune(hex4(e[8:])))
+	}
+	if c < utf8.RuneSelf {
+		return appendChar(dst, byte(c))
+	}
+	return utf8.AppendRune(dst, c)
 }
