@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -38,6 +40,18 @@ func BenchmarkSignSmallCanonical(b *testing.B) {
 func BenchmarkSign100kB(b *testing.B)     { benchmarkSign(b, longString(100_000)) }
 func BenchmarkSignExact(b *testing.B)     { benchmarkSign(b, []byte(`{"id":9007199254740993}`)) }
 func BenchmarkSignExact10MB(b *testing.B) { benchmarkSign(b, longString(10_000_000)) }
+
+// BenchmarkSignSizes: arguments as clients send them, their members not in order.
+// Up to MaxParams all of them is in the signed message, and beyond none.
+func BenchmarkSignSizes(b *testing.B) {
+	text := []byte(`\tif err != nil {\n\t\treturn fmt.Errorf(\"%q\", err)\n\t}\n`)
+	for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000} {
+		content := bytes.Repeat(text, n/len(text)+1)
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			benchmarkSign(b, slices.Concat([]byte(`{"path":"/srv/notes.txt","content":"`), content, []byte(`"}`)))
+		})
+	}
+}
 
 // BenchmarkEd25519 is what the others cannot go below.
 func BenchmarkEd25519(b *testing.B) {
