@@ -187,11 +187,13 @@ func checkString(b []byte, i int) (end int, inexact string) {
 		case c == '"':
 			return i + 1, inexact
 		case c >= utf8.RuneSelf:
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError && n <= 1 {
-				inexact = "a string is not valid UTF-8"
+			for i < len(b) && b[i] >= utf8.RuneSelf { // seldom one alone
+				r, n := utf8.DecodeRune(b[i:])
+				if r == utf8.RuneError && n <= 1 {
+					inexact = "a string is not valid UTF-8"
+				}
+				i += n
 			}
-			i += n
 		case c == '\\':
 			n, lone := checkEscape(b[i:])
 			if n == 0 {

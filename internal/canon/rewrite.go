@@ -176,11 +176,13 @@ func (r *rewriter) text(i int) int {
 			r.out = append(r.out, r.b[done:i]...)
 			return i
 		case c >= utf8.RuneSelf:
-			c, n := utf8.DecodeRune(r.b[i:])
-			if c == utf8.RuneError && n <= 1 {
-				return -1
+			for i < len(r.b) && r.b[i] >= utf8.RuneSelf {
+				c, n := utf8.DecodeRune(r.b[i:])
+				if c == utf8.RuneError && n <= 1 {
+					return -1
+				}
+				i += n
 			}
-			i += n
 		case c == '\\':
 			if _, n := unescape(r.b[i:]); n > 0 {
 				i += n

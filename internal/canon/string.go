@@ -59,11 +59,13 @@ func scanString(b []byte, i int) int {
 			}
 			i += n
 		case c >= utf8.RuneSelf:
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError && n <= 1 {
-				return -1
+			for i < len(b) && b[i] >= utf8.RuneSelf { // seldom one alone
+				r, n := utf8.DecodeRune(b[i:])
+				if r == utf8.RuneError && n <= 1 {
+					return -1
+				}
+				i += n
 			}
-			i += n
 		default:
 			return -1 // a control character
 		}
