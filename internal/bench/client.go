@@ -25,7 +25,8 @@ const (
 
 // A client talks over pipes to a server that it started, or to what stands
 // before one. If an answer takes longer than patience, the server is killed and
-// everything that waits for it fails.
+// everything that waits for it fails; unless a process that has left its group
+// holds the pipe, which holds us up, too.
 type client struct {
 	cmd    *exec.Cmd
 	in     *os.File      // its stdin
@@ -66,6 +67,11 @@ func dial(argv []string, home string) (*client, error) {
 	}
 	defer errs.Close()
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = inR, outW, errs
+	// Fd makes the pipes blocking ones, as most clients' are. With Go's poller,
+	// this program would now and then see an answer only milliseconds after it
+	// has come, and take that for the way's.
+	inW.Fd()
+	outR.Fd()
 	c.in, c.pipe, c.out = inW, outR, bufio.NewReaderSize(outR, 64<<10)
 	if err := c.cmd.Start(); err != nil {
 		inW.Close()

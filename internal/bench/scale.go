@@ -147,9 +147,24 @@ func (b *bench) generate(ctx context.Context, s *scaled) error {
 	now := time.Now().UTC()
 	day := now.Truncate(24 * time.Hour)
 	signet := filepath.Join(s.home, ".signet")
-	err := testlog.Write(signet, testlog.Options{Records: s.records, Start: day, Span: max(now.Sub(day)-time.Second, time.Millisecond)})
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		return err
+	made := make(chan error, 1)
+	go func() {
+		made <- testlog.Write(signet, testlog.Options{
+			Records: s.records, Start: day, Span: max(now.Sub(day)-time.Second, time.Millisecond),
+			Progress: func(n int) {
+				if n%1_000_000 == 0 && n < s.records {
+					b.say("%s records", thousands(float64(n)))
+				}
+			},
+		})
+	}()
+	select {
+	case err := <-made:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	// Its way to the disk is not to be measured.
 	file, err := os.OpenFile(filepath.Join(signet, "audit", day.Format(time.DateOnly)+".jsonl"), os.O_WRONLY, 0)
@@ -162,8 +177,7 @@ func (b *bench) generate(ctx context.Context, s *scaled) error {
 	dir := filepath.Join(signet, "audit")
 	s.log, s.other = chain.New(dir, chain.Options{NoSync: true}), chain.New(dir, chain.Options{NoSync: true})
 	s.synced = chain.New(dir, chain.Options{})
-	_, err = timedAppend(s.log) // makes lock files
-	if err != nil {
+	if _, err := timedAppend(s.log); err != nil { // makes lock files
 		return err
 	}
 	// For two seconds after a change of the folder, writers read it anew each
