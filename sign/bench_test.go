@@ -89,7 +89,10 @@ func typicalAction() Action {
 }
 
 func BenchmarkVerify(b *testing.B) { benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, Verify) }
-func BenchmarkRead(b *testing.B)   { benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, Read) }
+func BenchmarkVerifier(b *testing.B) {
+	benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, practised().Verify)
+}
+func BenchmarkRead(b *testing.B) { benchmarkVerify(b, makeReceipt(b, typicalAction()).JSON, Read) }
 func BenchmarkVerifyRewritten(b *testing.B) {
 	benchmarkVerify(b, append(makeReceipt(b, typicalAction()).JSON, ' '), Verify)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-func (d *document) readAction(v *Verified, check bool) error {
+func (d *document) readAction(v *Verified, check verify) error {
 	if !isObject(d.action) {
 		return invalid("it has no action")
 	}
@@ -58,7 +58,7 @@ func (d *document) readAction(v *Verified, check bool) error {
 	return d.readParams(v, params, check)
 }
 
-func (d *document) readParams(v *Verified, params []byte, check bool) error {
+func (d *document) readParams(v *Verified, params []byte, check verify) error {
 	null := string(params) == "null"
 	switch {
 	case d.paramsRaw != nil && !null:
@@ -69,7 +69,7 @@ func (d *document) readParams(v *Verified, params []byte, check bool) error {
 			return invalid("params_raw is not base64")
 		}
 		v.Exact, v.paramsRaw = true, raw
-		if !check {
+		if check == nil {
 			return nil
 		}
 		switch hash, ok := hashBase64(raw); {
@@ -80,7 +80,7 @@ func (d *document) readParams(v *Verified, params []byte, check bool) error {
 		}
 	case !null:
 		v.Params = params
-		if check && canon.Hash(params) != v.ParamsHash {
+		if check != nil && canon.Hash(params) != v.ParamsHash {
 			return invalid("params_hash is not the hash of params")
 		}
 	default:

@@ -18,7 +18,7 @@ const maxLinks = 16
 
 // FORMAT.md, "Version 4": as version 1, signed with authority that the signer
 // had from the holder of another key.
-func (d *document) readVersion4(v *Verified, check bool) error {
+func (d *document) readVersion4(v *Verified, check verify) error {
 	v.Version = 4
 	// Only what is named here is signed, or checked against what is.
 	if name := otherMember(d.b, "action", "authorization", "id", "nonce", "params_raw", "sig", "signer", "ts", "v"); name != nil {
@@ -41,7 +41,7 @@ func (d *document) readVersion4(v *Verified, check bool) error {
 	if !ok || len(links) == 0 {
 		return invalid("its authorization has no chain of 1 to %d delegations", maxLinks)
 	}
-	if hash, ok := text(chainHash); !ok || check && hash != canon.Hash(chain) {
+	if hash, ok := text(chainHash); !ok || check != nil && hash != canon.Hash(chain) {
 		return invalid("authorization.chain_hash is not the hash of the chain")
 	}
 	// The root goes first: checkSignature takes the last for the signer.
@@ -52,7 +52,7 @@ func (d *document) readVersion4(v *Verified, check bool) error {
 		return invalid("authorization.root_pubkey is not the key that the chain begins with")
 	}
 	v.Signers = append(v.Signers, Party{Role: "root", Name: rootName, Key: rootKey})
-	if err := d.readSigner(v); err != nil || !check {
+	if err := d.readSigner(v); err != nil || check == nil {
 		return err
 	}
 
@@ -63,14 +63,14 @@ func (d *document) readVersion4(v *Verified, check bool) error {
 	message = append(append(message, d.nonce...), `,"signer":`...)
 	message = append(append(message, d.signer...), `,"ts":`...)
 	message = append(append(message, d.ts...), `,"v":4}`...)
-	err := d.checkSignature(v, message)
+	err := d.checkSignature(v, check, message)
 	if err != nil {
 		return err
 	}
 
 	holder := root
 	for i, link := range links {
-		if holder, err = checkLink(v, link, holder, len(links)-1-i); err != nil {
+		if holder, err = checkLink(v, check, link, holder, len(links)-1-i); err != nil {
 			return invalid("delegation %d of %d: %s", i+1, len(links), err)
 		}
 	}
@@ -84,7 +84,7 @@ func (d *document) readVersion4(v *Verified, check bool) error {
 // the receipt used, and returns the key to which. further is how many links
 // follow. Since every link must allow this call itself, it is of no moment here
 // whether one grants more than the link before it had.
-func checkLink(v *Verified, link, holder []byte, further int) (delegate []byte, err error) {
+func checkLink(v *Verified, check verify, link, holder []byte, further int) (delegate []byte, err error) {
 	if !isObject(link) || otherMember(link, "correlation_id", "delegate", "delegator", "id", "issued_at", "nonce", "scope", "sig", "v") != nil {
 		return nil, errors.New("it is not a delegation")
 	}
@@ -114,7 +114,7 @@ func checkLink(v *Verified, link, holder []byte, further int) (delegate []byte, 
 	message = append(append(message, member(link, "issued_at")...), `,"nonce":`...)
 	message = append(append(message, member(link, "nonce")...), `,"scope":`...)
 	message = append(append(message, signedScope.cut("budget")...), `,"v":1}`...)
-	if !ed25519.Verify(readKey(holder), message, sig[:]) {
+	if !check(readKey(holder), message, sig[:]) {
 		return nil, errors.New("it is not what was signed, or not signed with this key")
 	}
 

@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,9 +118,33 @@ func (o object) sign1(t testing.TB) []byte {
 	return o.signed(t, key(7), "rec_", without("params_raw")).canonical(t)
 }
 
-func wantInvalid(t *testing.T, receipt []byte, reason string) {
+// practised is a Verifier that has met the keys of these tests often.
+var practised = sync.OnceValue(func() *Verifier {
+	v := new(Verifier)
+	for n := range byte(10) {
+		sig := ed25519.Sign(key(n), nil)
+		for range 1000 {
+			v.keys.Verify(public(n), nil, sig)
+		}
+	}
+	return v
+})
+
+// verified is Verify, once it is seen that a Verifier has the same to say.
+func verified(t testing.TB, receipt []byte) (*Verified, error) {
 	t.Helper()
 	v, err := Verify(receipt)
+	for name, verifier := range map[string]*Verifier{"new": new(Verifier), "practised": practised()} {
+		if w, other := verifier.Verify(receipt); !reflect.DeepEqual(v, w) || !reflect.DeepEqual(err, other) {
+			t.Fatalf("a %s Verifier: %+v, %v; Verify: %+v, %v: %.2000s", name, w, other, v, err, receipt)
+		}
+	}
+	return v, err
+}
+
+func wantInvalid(t *testing.T, receipt []byte, reason string) {
+	t.Helper()
+	v, err := verified(t, receipt)
 	var bad *InvalidError
 	if !errors.As(err, &bad) || v != nil {
 		t.Fatalf("Verify: %+v, %v; want an InvalidError: %.2000s", v, err, receipt)
@@ -130,7 +156,7 @@ func wantInvalid(t *testing.T, receipt []byte, reason string) {
 
 func wantValid(t *testing.T, receipt []byte) *Verified {
 	t.Helper()
-	v, err := Verify(receipt)
+	v, err := verified(t, receipt)
 	if err != nil {
 		t.Fatalf("Verify: %v: %.2000s", err, receipt)
 	}

@@ -35,7 +35,7 @@ func (d *document) readSeal(v *Verified) error {
 }
 
 // checkSignature checks sig and id: that the last of v.Signers signed message.
-func (d *document) checkSignature(v *Verified, message []byte) error {
+func (d *document) checkSignature(v *Verified, check verify, message []byte) error {
 	var sig [ed25519.SignatureSize]byte
 	if !decodePrefixed(sig[:], d.sig) {
 		return invalid("sig is not \"ed25519:\" and the base64 of 64 bytes")
@@ -47,7 +47,7 @@ func (d *document) checkSignature(v *Verified, message []byte) error {
 	if v.ID != prefix+idOf(sig[:]) {
 		return invalid("id is not that of the signature")
 	}
-	if !ed25519.Verify(v.Signers[len(v.Signers)-1].Key, message, sig[:]) {
+	if !check(v.Signers[len(v.Signers)-1].Key, message, sig[:]) {
 		return invalid("it is not what was signed, or not signed with this key")
 	}
 	return nil

@@ -140,7 +140,7 @@ func TestEveryBitCounts(t *testing.T) {
 			wantValid(t, receipt)
 			m := bytes.Clone(receipt)
 			try := func(b []byte) {
-				v, err := Verify(b)
+				v, err := verified(t, b)
 				var bad *InvalidError
 				if v != nil || !errors.As(err, &bad) && !errors.Is(err, ErrNotReceipt) && !errors.Is(err, ErrUnsigned) {
 					t.Fatalf("%s\nmade from\n%s\ngives %+v, %v", b, receipt, v, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// checked is what checkReceipt passes to authority.visit.
+// checked is what authority.check passes to authority.visit.
 type checked struct {
 	v   *sign.Verified
 	err error
@@ -20,10 +20,10 @@ type checked struct {
 	unanswered map[string]string // what an unanswered event says
 }
 
-// checkReceipt is chain.VerifyOptions.Check: bad only for what is false, not for
-// what merely cannot be verified.
-func checkReceipt(receipt []byte, prev string) (result any, bad error) {
-	v, err := sign.Verify(receipt)
+// check is chain.VerifyOptions.Check: bad only for what is false, not for what
+// merely cannot be verified. It is called from several goroutines at once.
+func (a *authority) check(receipt []byte, prev string) (result any, bad error) {
+	v, err := a.verifier.Verify(receipt)
 	var invalid *sign.InvalidError
 	if errors.As(err, &invalid) {
 		return checked{err: err}, errors.New(invalid.Reason)
@@ -68,6 +68,8 @@ func gapText(receipt []byte) string {
 
 // authority tallies who signed what.
 type authority struct {
+	verifier sign.Verifier // the only field that check touches
+
 	ring    keyring
 	signers map[string]*chainSigner // by public key
 	found   authenticity

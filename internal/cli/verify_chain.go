@@ -82,7 +82,7 @@ func (c *command) verifyChain(u *ucli.Context) error {
 
 	a := newAuthority(ring)
 	bar := c.progress("verifying")
-	r, err := chain.Verify(ctx, h.audit(), chain.VerifyOptions{Check: checkReceipt, Visit: a.visit, Progress: bar.show})
+	r, err := chain.Verify(ctx, h.audit(), chain.VerifyOptions{Check: a.check, Visit: a.visit, Progress: bar.show})
 	bar.clear()
 	if r == nil {
 		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
