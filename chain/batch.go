@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"crypto/sha256"
 	"io"
 )
 
@@ -49,7 +48,7 @@ func (b *batch) add(receipt []byte, prev digest) (sum digest) {
 	} else {
 		b.buf = append(b.buf, recordHead...)
 		b.long = append(b.long, long{len(b.buf), receipt})
-		sum = recordSum(sha256.New(), receipt, prev)
+		sum = recordSum(receipt, prev)
 		b.buf = appendTail(b.buf, prev, sum)
 		b.size += int64(len(receipt))
 	}

@@ -53,6 +53,7 @@ func (v *verifier) take(j *job) {
 			off++
 		}
 	}
+	v.newest = bytes.Clone(v.newest) // the job's memory is used again
 }
 
 // follow is take for one line at the offset off.
@@ -68,7 +69,7 @@ func (v *verifier) follow(l *line, off int64) {
 	if here.n == 0 {
 		v.report.First = moment(r.receipt)
 	}
-	v.newest = append(v.newest[:0], r.receipt...)
+	v.newest = r.receipt
 	if r.extra {
 		v.report.Unprotected++
 	}
@@ -101,7 +102,7 @@ func (v *verifier) follow(l *line, off int64) {
 	if v.o.Visit != nil && l.sumErr == nil {
 		v.o.Visit(Entry{
 			File: v.s.days[v.file], Line: v.line, Offset: off, Raw: l.raw,
-			Receipt: r.receipt, PrevHash: r.prev.String(), RecordHash: r.hash.String(),
+			Receipt: r.receipt, PrevHash: l.prev, RecordHash: r.hash.String(),
 		}, l.result)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,7 +24,7 @@ const (
 	hashLen    = len(hashPrefix) + 2*sha256.Size
 )
 
-func (d digest) String() string { return string(d.append(nil)) }
+func (d digest) String() string { return string(d.append(make([]byte, 0, hashLen))) }
 
 func (d digest) append(b []byte) []byte {
 	return hex.AppendEncode(append(b, hashPrefix...), d[:])
@@ -69,7 +68,7 @@ const (
 // appendRecord appends the line of a record, newline included, and returns its
 // record_hash. receipt must be canonical. FORMAT.md, "Records".
 func appendRecord(dst, receipt []byte, prev digest) ([]byte, digest) {
-	sum := recordSum(sha256.New(), receipt, prev)
+	sum := recordSum(receipt, prev)
 	dst = append(append(dst, recordHead...), receipt...)
 	return appendTail(dst, prev, sum), sum
 }
@@ -83,9 +82,9 @@ func appendTail(dst []byte, prev, sum digest) []byte {
 
 // recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). With the two names
 // in order and the receipt canonical, JCS is the members side by side.
-func recordSum(h hash.Hash, receipt []byte, prev digest) (sum digest) {
+func recordSum(receipt []byte, prev digest) (sum digest) {
 	var head [len(`{"prev_hash":"`) + hashLen + len(`","receipt":`)]byte
-	h.Reset()
+	h := sha256.New() // in this place it takes no memory
 	h.Write(append(prev.append(append(head[:0], `{"prev_hash":"`...)), `","receipt":`...))
 	h.Write(receipt)
 	h.Write([]byte{'}'})
@@ -104,7 +103,7 @@ type record struct {
 
 // sum is the record_hash that the record should have. The error says why the
 // receipt has no canonical form: FORMAT.md, "Refused as damage".
-func (r *record) sum(h hash.Hash) (digest, error) {
+func (r *record) sum() (digest, error) {
 	receipt := r.receipt
 	if !r.canonical {
 		var err error
@@ -112,12 +111,12 @@ func (r *record) sum(h hash.Hash) (digest, error) {
 			return digest{}, err
 		}
 	}
-	return recordSum(h, receipt, r.prev), nil
+	return recordSum(receipt, r.prev), nil
 }
 
 // intact says whether the record has the record_hash that it should have.
 func (r *record) intact() bool {
-	sum, err := r.sum(sha256.New())
+	sum, err := r.sum()
 	return err == nil && sum == r.hash
 }
 

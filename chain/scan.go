@@ -2,7 +2,6 @@ package chain
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +29,7 @@ func (e *Entry) Check() error {
 	if err != nil {
 		return err
 	}
-	sum, err := r.sum(sha256.New())
+	sum, err := r.sum()
 	if err == nil && sum != r.hash {
 		err = fmt.Errorf("the record's hash is %v and should be %v", r.hash, sum)
 	}

@@ -3,9 +3,7 @@ package chain
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"io"
 	"runtime"
 	"sync"
@@ -17,8 +15,8 @@ type VerifyOptions struct {
 	// receipt could be read, in no order, from several goroutines at once.
 	// prev is the hash of the record that it follows. The result goes to
 	// Visit; bad, if not nil, says why the receipt is not what somebody
-	// signed, which makes a break of kind [Forged], or is [ErrDisplaced].
-	// Neither may keep the receipt's bytes.
+	// signed, which makes a break of kind [Forged], or is [ErrDisplaced]. The
+	// receipt's bytes are good until Visit returns.
 	Check func(receipt []byte, prev string) (result any, bad error)
 
 	// Visit gets each record that Check got, in order, from the goroutine that
@@ -66,18 +64,18 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 	})
 	for range o.Workers {
 		workers.Go(func() {
-			h := sha256.New()
 			for j := range todo {
-				j.check(h, o.Check)
-				close(j.done)
+				j.check(o.Check)
+				j.done <- struct{}{}
 			}
 		})
 	}
 	for j := range inOrder {
 		<-j.done
 		v.take(j)
-		v.budget.give(int64(len(j.block)))
-		blockPool.Put(j.buf)
+		v.budget.give(j.cost)
+		clear(j.lines) // of what it points to
+		jobPool.Put(j)
 		if o.Progress != nil {
 			o.Progress(v.report.Records, v.report.Bytes, total)
 		}
@@ -93,14 +91,23 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 // job is a block of lines on its way from the reader through a worker to the
 // collector.
 type job struct {
-	file  int     // index of the day file
-	buf   *[]byte // of blockPool
-	block []byte  // in buf, but for a line that does not fit
+	file  int    // index of the day file
+	buf   []byte // of blockSize
+	block []byte // in buf, but for a line that does not fit
 	off   int64
-	long  *tooLong // instead of a block
-	lines []line   // by the worker, one for each line of block
-	done  chan struct{}
+	long  *tooLong      // instead of a block
+	cost  int64         // to the budget
+	lines []line        // by the worker, one for each line of block
+	done  chan struct{} // one send when lines are there
 }
+
+// lineCost is about what a line takes in bytes besides its own: a block of short
+// lines takes much more than a block.
+const lineCost = 512
+
+var jobPool = sync.Pool{New: func() any {
+	return &job{buf: make([]byte, blockSize), done: make(chan struct{}, 1)}
+}}
 
 // line is what a worker found out about one line.
 type line struct {
@@ -108,6 +115,7 @@ type line struct {
 	ended  bool   // by a newline
 	blank  bool
 	record record
+	prev   string // record.prev
 	err    error  // it is not readable as a record
 	sum    digest // what record.hash should be
 	sumErr error  // the receipt has no canonical form
@@ -115,8 +123,6 @@ type line struct {
 	result any // of Check
 	bad    error
 }
-
-var blockPool = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
 
 // read cuts the files into jobs. It stops with ctx's error when ctx is done.
 func (v *verifier) read(ctx context.Context, todo, inOrder chan<- *job) error {
@@ -136,15 +142,15 @@ func (v *verifier) readFile(ctx context.Context, i int, todo, inOrder chan<- *jo
 	defer f.Close()
 	b := blocks{f: f, size: size}
 	for {
-		buf := blockPool.Get().(*[]byte)
-		block, off, err := b.next(*buf)
-		j := &job{file: i, buf: buf, block: block, off: off, done: make(chan struct{})}
-		if err == io.EOF {
+		j := jobPool.Get().(*job)
+		j.file, j.long = i, nil
+		if j.block, j.off, err = b.next(j.buf); err == io.EOF {
 			return nil
 		} else if err != nil && !errors.As(err, &j.long) {
 			return err
 		}
-		v.budget.take(int64(len(block)))
+		j.cost = int64(len(j.block)) + lineCost*int64(bytes.Count(j.block, []byte{'\n'}))
+		v.budget.take(j.cost)
 		select {
 		case inOrder <- j:
 		case <-ctx.Done():
@@ -156,26 +162,28 @@ func (v *verifier) readFile(ctx context.Context, i int, todo, inOrder chan<- *jo
 }
 
 // check is a worker's part.
-func (j *job) check(h hash.Hash, check func([]byte, string) (any, error)) {
+func (j *job) check(check func([]byte, string) (any, error)) {
+	j.lines = j.lines[:0]
 	for raw := range bytes.Lines(j.block) {
 		var l line
 		l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'})
 		if l.blank = blank(l.raw); !l.blank {
-			l.check(h, check)
+			l.check(check)
 		}
 		j.lines = append(j.lines, l)
 	}
 }
 
-func (l *line) check(h hash.Hash, check func([]byte, string) (any, error)) {
+func (l *line) check(check func([]byte, string) (any, error)) {
 	if l.record, l.err = parseRecord(l.raw); l.err != nil {
 		return
 	}
-	if l.sum, l.sumErr = l.record.sum(h); l.sumErr != nil {
+	if l.sum, l.sumErr = l.record.sum(); l.sumErr != nil {
 		return
 	}
 	l.event = isEvent(l.record.receipt)
+	l.prev = l.record.prev.String()
 	if check != nil {
-		l.result, l.bad = check(l.record.receipt, l.record.prev.String())
+		l.result, l.bad = check(l.record.receipt, l.prev)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
+	"strings"
 )
 
 // readSigner reads signer and the members that go with its signature.
@@ -44,7 +45,7 @@ func (d *document) checkSignature(v *Verified, check verify, message []byte) err
 	if d.typ != nil {
 		prefix = "evt_"
 	}
-	if v.ID != prefix+idOf(sig[:]) {
+	if id, ok := strings.CutPrefix(v.ID, prefix); !ok || id != idOf(sig[:]) {
 		return invalid("id is not that of the signature")
 	}
 	if !check(v.Signers[len(v.Signers)-1].Key, message, sig[:]) {

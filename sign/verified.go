@@ -89,7 +89,8 @@ func (v *Verified) Follows(prev string) bool {
 		return true
 	}
 	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(v.Signers[len(v.Signers)-1].Key)
-	return v.nonce == "rnd_"+placedNonce(prev, pubkey, v.ts)
+	nonce, ok := strings.CutPrefix(v.nonce, "rnd_")
+	return ok && nonce == placedNonce(prev, pubkey, v.ts)
 }
 
 // isSession knows the session of a wrapper: "ses_" and 128 bits in hex.

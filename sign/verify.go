@@ -75,10 +75,10 @@ func read(receipt []byte, check verify) (*Verified, error) {
 		return nil, fmt.Errorf("%w: longer than %d bytes", ErrNotReceipt, MaxReceipt)
 	}
 	c, err := canon.Canonicalize(receipt)
-	var inexact *canon.InexactError
-	switch {
-	case errors.As(err, &inexact):
+	if inexact, ok := errors.AsType[*canon.InexactError](err); ok {
 		return nil, &InvalidError{inexact.Reason}
+	}
+	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNotReceipt, err)
 	case c[0] != '{':

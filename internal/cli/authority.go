@@ -24,8 +24,7 @@ type checked struct {
 // merely cannot be verified. It is called from several goroutines at once.
 func (a *authority) check(receipt []byte, prev string) (result any, bad error) {
 	v, err := a.verifier.Verify(receipt)
-	var invalid *sign.InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
 		return checked{err: err}, errors.New(invalid.Reason)
 	}
 	if err != nil {
@@ -34,20 +33,12 @@ func (a *authority) check(receipt []byte, prev string) (result any, bad error) {
 	if !v.Follows(prev) {
 		bad = chain.ErrDisplaced
 	}
-	// The receipt's bytes do not last, and what is not needed is not kept.
-	k := &sign.Verified{
-		Version: v.Version, Type: strings.Clone(v.Type), Doubts: v.Doubts,
-		ID: strings.Clone(v.ID), ParentID: strings.Clone(v.ParentID), Session: strings.Clone(v.Session),
-	}
-	for _, s := range v.Signers {
-		k.Signers = append(k.Signers, sign.Party{Role: s.Role, Name: strings.Clone(s.Name), Key: slices.Clone(s.Key)})
-	}
-	out := checked{v: k}
+	out := checked{v: v}
 	switch v.Type {
 	case "gap":
 		out.gap = gapText(receipt)
 	case "session":
-		_, k.Session = eventMembers(receipt)
+		_, v.Session = eventMembers(receipt)
 	case "unanswered":
 		out.unanswered = unansweredCalls(receipt)
 	}
@@ -90,17 +81,8 @@ func newAuthority(ring keyring) *authority {
 // visit is chain.VerifyOptions.Visit.
 func (a *authority) visit(e chain.Entry, result any) {
 	r := result.(checked)
-	var invalid *sign.InvalidError
-	switch {
-	case errors.As(r.err, &invalid):
-		a.found.False++
-		return
-	case errors.Is(r.err, sign.ErrUnsigned):
-		a.found.Unsigned++
-		return
-	case r.err != nil:
-		a.found.Unreadable++
-		a.doubt(e, r.err.Error())
+	if r.err != nil {
+		a.failed(e, r.err)
 		return
 	}
 	vouched := false // by a root that is known; sign.Verify has checked its delegations
@@ -120,6 +102,20 @@ func (a *authority) visit(e chain.Entry, result any) {
 	}
 	if r.gap != "" && len(a.gaps) < maxListed {
 		a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s", e.File, e.Line, r.gap))
+	}
+}
+
+// failed counts a receipt that sign.Verify refuses.
+func (a *authority) failed(e chain.Entry, err error) {
+	var invalid *sign.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		a.found.False++
+	case errors.Is(err, sign.ErrUnsigned):
+		a.found.Unsigned++
+	default:
+		a.found.Unreadable++
+		a.doubt(e, err.Error())
 	}
 }
 
