@@ -16,10 +16,13 @@
 // reduced (below the group's order), and the point must encode to R, byte for
 // byte, exactly as there; a table that were wrong would give another point, and
 // R is hashed into k, so that it cannot be chosen to suit. So what remains to be
-// shown is that the tables are right. They are made of the points that
-// filippo.io/edwards25519, which Go's own implementation is a copy of, adds up;
-// and the tests compare the two verdicts, without the second question, on keys
-// and signatures of every kind that is treated differently somewhere.
+// shown is that the tables and their addition are right. Numbers, scalars and the
+// decoding and encoding of points are those of filippo.io/edwards25519, which
+// Go's own implementation is made from. The addition is the one of RFC 8032, and
+// the tests compare it with the library's for each entry of a table, and for
+// each digit and carry of a scalar. And they compare the verdicts, without the
+// second question, on keys and signatures of every kind that is treated
+// differently somewhere.
 package keytable
 
 import (

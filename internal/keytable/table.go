@@ -11,18 +11,20 @@ import (
 
 // A table has multiples of a point P such that any other is a sum of 32 of them
 // or their negatives: table[i][j] is (j+1)·256^i·P.
-type table [32][128]edwards25519.Point
+type table [32][128]addend
 
 func newTable(p *edwards25519.Point) *table {
 	t := new(table)
 	unit := new(edwards25519.Point).Set(p)
 	for i := range t {
-		row := &t[i]
-		row[0].Set(unit)
-		for j := 1; j < len(row); j++ {
-			row[j].Add(&row[j-1], unit)
+		multiple := new(edwards25519.Point).Set(unit)
+		for j := range t[i] {
+			t[i][j].set(multiple)
+			multiple.Add(multiple, unit)
 		}
-		unit.Double(&row[len(row)-1])
+		for range 8 {
+			unit.Double(unit)
+		}
 	}
 	return t
 }
@@ -41,13 +43,13 @@ func newKeyTable(key ed25519.PublicKey) *table {
 // baseTable is that of B, which all keys share.
 var baseTable = sync.OnceValue(func() *table { return newTable(edwards25519.NewGeneratorPoint()) })
 
-// addTo adds s·P to sum. The time it takes depends on s, which must not be a
+// addTo adds n·P to s. The time it takes depends on n, which must not be a
 // secret.
-func (t *table) addTo(sum *edwards25519.Point, s *edwards25519.Scalar) {
+func (t *table) addTo(s *sum, n *edwards25519.Scalar) {
 	carry := 0
-	// With digits from -127 to 128 half a table will do. As s is below 2^253,
+	// With digits from -127 to 128 half a table will do. As n is below 2^253,
 	// nothing is carried out of the last.
-	for i, b := range s.Bytes() {
+	for i, b := range n.Bytes() {
 		digit := int(b) + carry
 		carry = 0
 		if digit > 128 {
@@ -56,9 +58,9 @@ func (t *table) addTo(sum *edwards25519.Point, s *edwards25519.Scalar) {
 		}
 		switch {
 		case digit > 0:
-			sum.Add(sum, &t[i][digit-1])
+			s.add(&t[i][digit-1], false)
 		case digit < 0:
-			sum.Subtract(sum, &t[i][-digit-1])
+			s.add(&t[i][-digit-1], true)
 		}
 	}
 }
@@ -79,12 +81,13 @@ func (t *table) accepts(key ed25519.PublicKey, message, sig []byte) bool {
 	if err != nil {
 		return false
 	}
-	s, err := new(edwards25519.Scalar).SetCanonicalBytes(sig[32:])
+	n, err := new(edwards25519.Scalar).SetCanonicalBytes(sig[32:])
 	if err != nil {
 		return false
 	}
-	sum := edwards25519.NewIdentityPoint()
-	baseTable().addTo(sum, s)
-	t.addTo(sum, k)
-	return bytes.Equal(sum.Bytes(), sig[:32])
+	r := newSum()
+	baseTable().addTo(r, n)
+	t.addTo(r, k)
+	p, err := r.point()
+	return err == nil && bytes.Equal(p.Bytes(), sig[:32])
 }

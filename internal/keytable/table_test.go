@@ -40,9 +40,10 @@ func TestTableMultiplies(t *testing.T) {
 	for i, p := range points {
 		table := newTable(p)
 		for _, s := range scalars {
-			sum := edwards25519.NewIdentityPoint()
-			if table.addTo(sum, s); sum.Equal(new(edwards25519.Point).ScalarMult(s, p)) != 1 {
-				t.Fatalf("point %d: %x times %x is not %x", i, s.Bytes(), p.Bytes(), sum.Bytes())
+			sum := newSum()
+			table.addTo(sum, s)
+			if got, err := sum.point(); err != nil || got.Equal(new(edwards25519.Point).ScalarMult(s, p)) != 1 {
+				t.Fatalf("point %d: %x times %x is %+v, %v", i, s.Bytes(), p.Bytes(), sum, err)
 			}
 		}
 	}
@@ -58,8 +59,15 @@ func TestTableEntries(t *testing.T) {
 		table, want, row := newTable(p), edwards25519.NewIdentityPoint(), new(edwards25519.Point).Set(p)
 		for i := range table {
 			for j := range table[i] {
-				if want.Add(want, row); table[i][j].Equal(want) != 1 {
-					t.Fatalf("row %d, entry %d", i, j)
+				want.Add(want, row)
+				sum := newSum()
+				sum.add(&table[i][j], false)
+				if got, err := sum.point(); err != nil || got.Equal(want) != 1 {
+					t.Fatalf("row %d, entry %d: %+v, %v", i, j, table[i][j], err)
+				}
+				sum.add(&table[i][j], true)
+				if got, err := sum.point(); err != nil || got.Equal(edwards25519.NewIdentityPoint()) != 1 {
+					t.Fatalf("row %d, entry %d, taken away again: %v", i, j, err)
 				}
 			}
 			for range 8 {
