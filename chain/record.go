@@ -101,22 +101,22 @@ type record struct {
 	extra     bool   // there are other members, which no hash covers
 }
 
-// sum is the record_hash that the record should have. The error says why the
-// receipt has no canonical form: FORMAT.md, "Refused as damage".
-func (r *record) sum() (digest, error) {
-	receipt := r.receipt
+// sum is the record_hash that the record should have, and the receipt in
+// canonical form, for which it is. The error says why there is no such form:
+// FORMAT.md, "Refused as damage".
+func (r *record) sum() (sum digest, canonical []byte, err error) {
+	canonical = r.receipt
 	if !r.canonical {
-		var err error
-		if receipt, err = canon.Canonicalize(receipt); err != nil {
-			return digest{}, err
+		if canonical, err = canon.Canonicalize(canonical); err != nil {
+			return sum, nil, err
 		}
 	}
-	return recordSum(receipt, r.prev), nil
+	return recordSum(canonical, r.prev), canonical, nil
 }
 
 // intact says whether the record has the record_hash that it should have.
 func (r *record) intact() bool {
-	sum, err := r.sum()
+	sum, _, err := r.sum()
 	return err == nil && sum == r.hash
 }
 

@@ -77,7 +77,7 @@ func FuzzRecord(f *testing.F) {
 		if !bytes.Equal(bytes.TrimSpace(m["receipt"]), bytes.TrimSpace(r.receipt)) {
 			t.Fatalf("%s: receipt %s", line, r.receipt)
 		}
-		sum, err := r.sum()
+		sum, _, err := r.sum()
 		if err != nil {
 			var inexact *canon.InexactError
 			if !errors.As(err, &inexact) {

@@ -29,7 +29,7 @@ func (e *Entry) Check() error {
 	if err != nil {
 		return err
 	}
-	sum, err := r.sum()
+	sum, _, err := r.sum()
 	if err == nil && sum != r.hash {
 		err = fmt.Errorf("the record's hash is %v and should be %v", r.hash, sum)
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Both directions give the same records, at their places.
@@ -362,6 +364,25 @@ func TestVisit(t *testing.T) {
 	}
 	if next != n || records != n || bytes != total || r.Records != n || r.Bytes != total {
 		t.Errorf("%d visited, %d records, %d of %d bytes; %+v", next, records, bytes, total, r)
+	}
+}
+
+// Check gets receipts in canonical form, and Visit as they are stored: the
+// reference writes their members in another order.
+func TestVisitAsStored(t *testing.T) {
+	n := 0
+	_, err := Verify(context.Background(), "testdata/log/audit", VerifyOptions{
+		Check: func(receipt []byte, _ string) (any, error) { return bytes.Clone(receipt), nil },
+		Visit: func(e Entry, result any) {
+			canonical := jsontext.Value(bytes.Clone(e.Receipt))
+			if err := canonical.Canonicalize(); err != nil || bytes.Equal(canonical, e.Receipt) || !bytes.Equal(canonical, result.([]byte)) {
+				t.Fatalf("%s:%d: %s, and stored %s; %v", e.File, e.Line, result, e.Receipt, err)
+			}
+			n++
+		},
+	})
+	if err != nil || n == 0 {
+		t.Errorf("%d visited, %v", n, err)
 	}
 }
 

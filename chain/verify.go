@@ -11,9 +11,9 @@ import (
 
 // VerifyOptions are those of [Verify]. The zero value checks the chain alone.
 type VerifyOptions struct {
-	// Check looks at a receipt by itself. It is called for each record whose
-	// receipt could be read, in no order, from several goroutines at once.
-	// prev is the hash of the record that it follows. The result goes to
+	// Check looks at a receipt by itself, which it gets in canonical form. It is
+	// called for each record whose receipt could be read, in no order, from
+	// several goroutines at once. prev is the hash of the record that it follows. The result goes to
 	// Visit; bad, if not nil, says why the receipt is not what somebody
 	// signed, which makes a break of kind [Forged], or is [ErrDisplaced]. The
 	// receipt's bytes are good until Visit returns.
@@ -178,12 +178,13 @@ func (l *line) check(check func([]byte, string) (any, error)) {
 	if l.record, l.err = parseRecord(l.raw); l.err != nil {
 		return
 	}
-	if l.sum, l.sumErr = l.record.sum(); l.sumErr != nil {
+	var receipt []byte
+	if l.sum, receipt, l.sumErr = l.record.sum(); l.sumErr != nil {
 		return
 	}
-	l.event = isEvent(l.record.receipt)
+	l.event = isEvent(receipt)
 	l.prev = l.record.prev.String()
 	if check != nil {
-		l.result, l.bad = check(l.record.receipt, l.prev)
+		l.result, l.bad = check(receipt, l.prev)
 	}
 }
