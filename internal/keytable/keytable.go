@@ -34,7 +34,7 @@ import (
 
 const (
 	// oftenEnough is how many signatures by a key are verified before it gets
-	// a table. A table costs what some 20 verifications do, so that even keys
+	// a table. A table costs what some 30 verifications do, so that even keys
 	// that are not met again make little difference.
 	oftenEnough = 200
 	// maxTables bounds memory, with some 660 kB a table, and maxSeen the keys
