@@ -43,6 +43,13 @@ func startServer(o Options) (*server, error) {
 		return nil, startError(o, err)
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, o.Stderr
+	// Fd puts our ends into blocking mode, too. The client's end is in it, and
+	// not ours to change, and a goroutine that waits in a read there and at the
+	// poller for the server's pipe is at times left waiting, until the runtime's
+	// watchdog looks: 10 to 15 ms for a message that does not fit into a pipe
+	// (Go 1.26, Linux).
+	ourIn.Fd()
+	ourOut.Fd()
 
 	s := &server{stdin: ourOut, stdout: ourIn, done: make(chan struct{})}
 	started := make(chan error)
