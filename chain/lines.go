@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -77,16 +78,75 @@ func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended b
 	return size, false, nil
 }
 
+// backBlocks reads a file from its end in blocks of whole lines, within the same
+// bounds as blocks.
+type backBlocks struct {
+	f   io.ReaderAt
+	end int64 // offset behind the next block
+}
+
+// prev returns the block before the one returned last and its offset; io.EOF
+// before the first. Each line in it ends in a newline but, maybe, the file's
+// last. The block is in buf, or in memory of its own. A *tooLong says that a
+// line was passed over.
+func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
+	end := b.end
+	if end == 0 {
+		return nil, 0, io.EOF
+	}
+	buf = buf[:min(int64(len(buf)), end)]
+	off = end - int64(len(buf))
+	if err := readFull(b.f, buf, off); err != nil {
+		return nil, off, err
+	}
+	if off == 0 {
+		b.end = 0
+		return buf, 0, nil
+	}
+	// What stands before the first newline is the end of a line, or all of it:
+	// it is read again with the block before.
+	if i := bytes.IndexByte(buf, '\n') + 1; 0 < i && i < len(buf) {
+		b.end = off + int64(i)
+		return buf[i:], b.end, nil
+	}
+	ended := buf[len(buf)-1] == '\n'
+	if off, err = lineStart(b.f, off, buf); err != nil {
+		return nil, off, err
+	}
+	b.end = off
+	if end-off > maxLine {
+		return nil, off, &tooLong{off, end, ended}
+	}
+	block = make([]byte, end-off)
+	return block, off, readFull(b.f, block, off)
+}
+
+// lineStart finds the beginning of the line to which the byte before off
+// belongs, unless that is a newline. scratch is overwritten.
+func lineStart(f io.ReaderAt, off int64, scratch []byte) (int64, error) {
+	for off > 0 {
+		part := scratch[:min(int64(len(scratch)), off)]
+		if err := readFull(f, part, off-int64(len(part))); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
+			return off - int64(len(part)-(i+1)), nil
+		}
+		off -= int64(len(part))
+	}
+	return 0, nil
+}
+
 // backLines reads a file's lines from its end. buf bounds what is read at once.
 type backLines struct {
-	f    io.ReaderAt
-	end  int64 // offset behind the next line to return
-	buf  []byte
-	held []byte // the bytes of the file before end, as far as they are in buf
+	blocks backBlocks
+	buf    []byte
+	held   []byte // lines of a block that are still to be returned
+	off    int64  // of held
 }
 
 func newBackLines(f io.ReaderAt, size int64, chunk int) *backLines {
-	return &backLines{f: f, end: size, buf: make([]byte, chunk)}
+	return &backLines{blocks: backBlocks{f, size}, buf: make([]byte, chunk)}
 }
 
 // prev returns the line before the one returned last, without its newline, and
@@ -94,56 +154,17 @@ func newBackLines(f io.ReaderAt, size int64, chunk int) *backLines {
 // newline behind it. The line is good until the next call. A *tooLong says that
 // a line was passed over.
 func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
-	if b.end == 0 {
-		return nil, 0, false, io.EOF
-	}
-	for {
-		body := b.held
-		ended = bytes.HasSuffix(body, []byte{'\n'})
-		if ended {
-			body = body[:len(body)-1]
-		}
-		i := bytes.LastIndexByte(body, '\n')
-		if len(b.held) > 0 && (i >= 0 || int64(len(b.held)) == b.end) {
-			line = body[i+1:]
-			off = b.end - int64(len(b.held)-(i+1))
-			b.held, b.end = b.held[:i+1], off
-			return line, off, ended, nil
-		}
-		if len(b.held) == len(b.buf) {
-			return b.long(ended)
-		}
-		// Nothing complete is held: read again so that the buffer ends at end.
-		b.held = b.buf[:min(int64(len(b.buf)), b.end)]
-		if err := readFull(b.f, b.held, b.end-int64(len(b.held))); err != nil {
-			return nil, 0, false, err
+	if len(b.held) == 0 {
+		if b.held, b.off, err = b.blocks.prev(b.buf); err != nil {
+			var long *tooLong
+			ended = errors.As(err, &long) && long.ended
+			return nil, b.off, ended, err
 		}
 	}
-}
-
-// long is prev for a line that does not fit into the buffer, which it fills.
-func (b *backLines) long(ended bool) (line []byte, off int64, _ bool, err error) {
-	end := b.end
-	for off = end - int64(len(b.buf)); off > 0; {
-		part := b.buf[:min(int64(len(b.buf)), off)]
-		if err := readFull(b.f, part, off-int64(len(part))); err != nil {
-			return nil, 0, false, err
-		}
-		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
-			off -= int64(len(part) - (i + 1))
-			break
-		}
-		off -= int64(len(part))
-	}
-	b.held, b.end = nil, off
-	if end-off > maxLine {
-		return nil, off, ended, &tooLong{off, end, ended}
-	}
-	line = make([]byte, end-off)
-	if err := readFull(b.f, line, off); err != nil {
-		return nil, 0, false, err
-	}
-	return bytes.TrimSuffix(line, []byte{'\n'}), off, ended, nil
+	body, ended := bytes.CutSuffix(b.held, []byte{'\n'})
+	i := bytes.LastIndexByte(body, '\n') + 1
+	b.held = b.held[:i]
+	return body[i:], b.off + int64(i), ended, nil
 }
 
 // readFull fills p from offset off.
