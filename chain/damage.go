@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // What was done to a log is read off its hashes. A link that does not hold means
@@ -69,26 +68,21 @@ func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
 	}
 	where[genesis] = []spot{{n: -1}}
 	var n int64
-	var failed error
-	v.s.scan(time.Time{}, func(e Entry, err error) bool {
+	for e, err := range (&Snapshot{*v.s}).entries(ctx, ReadOptions{}) {
 		var bad *LineError
 		if errors.As(err, &bad) {
-			return true
+			continue
 		}
-		if failed = err; err == nil && n%1024 == 0 {
-			failed = ctx.Err()
-		}
-		if failed != nil {
-			return false
+		if err != nil {
+			return nil, err
 		}
 		hash, _ := parseDigest([]byte(e.RecordHash))
 		if spots, wanted := where[hash]; wanted && len(spots) < 4 {
 			where[hash] = append(spots, spot{n, e.File, e.Line})
 		}
 		n++
-		return true
-	})
-	return where, failed
+	}
+	return where, nil
 }
 
 // explainer goes through the loose links in order.

@@ -173,12 +173,20 @@ func (s *snapshot) open(i int) (*os.File, int64, error) {
 
 // size is how many bytes belong to the snapshot, as far as it can be known.
 func (s *snapshot) size() (total int64) {
-	for i, name := range s.days {
-		if i == len(s.days)-1 {
-			total += s.newest
-		} else if st, err := os.Lstat(filepath.Join(s.dir, name)); err == nil {
-			total += st.Size()
-		}
+	for i := range s.days {
+		total += s.sizeOf(i)
 	}
 	return total
+}
+
+// sizeOf is size for the i-th day file.
+func (s *snapshot) sizeOf(i int) int64 {
+	if i == len(s.days)-1 {
+		return s.newest
+	}
+	st, err := os.Lstat(filepath.Join(s.dir, s.days[i]))
+	if err != nil {
+		return 0
+	}
+	return st.Size()
 }

@@ -2,9 +2,8 @@ package chain
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"iter"
 	"time"
 )
@@ -36,6 +35,21 @@ func (e *Entry) Check() error {
 	return err
 }
 
+// Place is where the record stands.
+func (e *Entry) Place() Place { return Place{e.File, e.Offset} }
+
+// Keep returns e with slices that last.
+func (e *Entry) Keep() Entry {
+	k := *e
+	k.Raw = bytes.Clone(e.Raw)
+	if r, ok := frame(k.Raw); ok && len(r.receipt) == len(e.Receipt) {
+		k.Receipt = r.receipt // once in memory is enough
+	} else {
+		k.Receipt = bytes.Clone(e.Receipt)
+	}
+	return k
+}
+
 // Scan reads the log in the folder dir, oldest record first. The log is as it
 // was when Scan began; no folder is an empty log. Day files from before the day
 // of since, if that is not zero, are not opened. (A record's day is never after
@@ -43,120 +57,46 @@ func (e *Entry) Check() error {
 //
 // A line that is no record comes as a *[LineError] beside an Entry that has its
 // place and, unless it is too long, Raw; the loop may go on. Any other error
-// ends it.
+// ends it. [Read] does more, faster.
 func Scan(dir string, since time.Time) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		s, err := takeSnapshot(dir)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		s.scan(since, yield)
-	}
-}
-
-// before says whether the i-th day file is from before the day of since.
-func (s *snapshot) before(i int, since time.Time) bool {
-	return !since.IsZero() && s.days[i] < dayFile(since)
-}
-
-func (s *snapshot) scan(since time.Time, yield func(Entry, error) bool) {
-	buf := make([]byte, blockSize)
-	for i := range s.days {
-		if !s.before(i, since) && !s.scanFile(i, buf, yield) {
-			return
-		}
-	}
-}
-
-func (s *snapshot) scanFile(i int, buf []byte, yield func(Entry, error) bool) bool {
-	f, size, err := s.open(i)
-	if err != nil {
-		return yield(Entry{}, err) && false
-	}
-	defer f.Close()
-	b := blocks{f: f, size: size}
-	for n := 1; ; {
-		block, off, err := b.next(buf)
-		var long *tooLong
-		switch {
-		case err == io.EOF:
-			return true
-		case errors.As(err, &long):
-			e := Entry{File: s.days[i], Line: n, Offset: off}
-			if !yield(e, &LineError{e.File, e.Line, e.Offset, err.Error()}) {
-				return false
-			}
-			n++
-		case err != nil:
-			return yield(Entry{}, err) && false
-		}
-		for line := range bytes.Lines(block) {
-			if !yieldLine(Entry{File: s.days[i], Line: n, Offset: off}, line, yield) {
-				return false
-			}
-			n++
-			off += int64(len(line))
-		}
-	}
-}
-
-// yieldLine takes a line apart, if it is not blank, and yields it.
-func yieldLine(e Entry, line []byte, yield func(Entry, error) bool) bool {
-	line = bytes.TrimSuffix(line, []byte{'\n'})
-	if blank(line) {
-		return true
-	}
-	e.Raw = line
-	r, err := parseRecord(line)
-	if err != nil {
-		return yield(e, &LineError{e.File, e.Line, e.Offset, err.Error()})
-	}
-	e.Receipt, e.PrevHash, e.RecordHash = r.receipt, r.prev.String(), r.hash.String()
-	return yield(e, nil)
+	return plain(dir, ReadOptions{Since: since, Workers: 1})
 }
 
 // Backward is [Scan] from the newest record to the oldest. It reads the files
-// from their ends, and of them only as much as is asked for. Lines are not
+// from their ends, and of them little more than is asked for. Lines are not
 // numbered.
 func Backward(dir string, since time.Time) iter.Seq2[Entry, error] {
+	return plain(dir, ReadOptions{Since: since, Workers: 1, Backward: true})
+}
+
+func plain(dir string, o ReadOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		s, err := takeSnapshot(dir)
+		s, err := TakeSnapshot(dir)
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		for i := len(s.days) - 1; i >= 0; i-- {
-			if s.before(i, since) || !s.backFile(i, yield) {
+		for e, err := range s.entries(context.Background(), o) {
+			if !yield(e, err) {
 				return
 			}
 		}
 	}
 }
 
-func (s *snapshot) backFile(i int, yield func(Entry, error) bool) bool {
-	f, size, err := s.open(i)
-	if err != nil {
-		return yield(Entry{}, err) && false
+// entries yields a snapshot's records as [Scan] does.
+func (s *Snapshot) entries(ctx context.Context, o ReadOptions) iter.Seq2[Entry, error] {
+	type line struct {
+		e   Entry
+		bad *LineError
 	}
-	defer f.Close()
-	lines := newBackLines(f, size, blockSize)
-	for {
-		line, off, _, err := lines.prev()
-		e := Entry{File: s.days[i], Offset: off}
-		var long *tooLong
-		switch {
-		case err == io.EOF:
-			return true
-		case errors.As(err, &long):
-			if !yield(e, &LineError{e.File, 0, e.Offset, err.Error()}) {
-				return false
+	return func(yield func(Entry, error) bool) {
+		for l, err := range Read(ctx, s, o, func(e Entry, bad *LineError) (line, bool) { return line{e, bad}, true }) {
+			if err == nil && l.bad != nil {
+				err = l.bad
 			}
-		case err != nil:
-			return yield(Entry{}, err) && false
-		default:
-			if !yieldLine(e, line, yield) {
-				return false
+			if !yield(l.e, err) {
+				return
 			}
 		}
 	}

@@ -131,20 +131,19 @@ func TestScanUnreadable(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	dir := makeLog(t, 2)
 	l := newLog(t, dir, &clock{day0})
-	s, err := takeSnapshot(dir)
+	s, err := TakeSnapshot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add(t, l, "late")
 	n := 0
-	s.scan(time.Time{}, func(_ Entry, err error) bool {
+	for _, err := range s.entries(t.Context(), ReadOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		n++
 		add(t, l, "later")
-		return true
-	})
+	}
 	if n != 2 {
 		t.Errorf("%d records, want 2", n)
 	}
