@@ -60,7 +60,8 @@ type ReadOptions struct {
 // their order. look is called from several goroutines at once, in no order, with
 // a record, or for a line that is none with an Entry that has its place and,
 // unless it is too long, Raw, and bad. Its slices are good until the loop asks
-// for the next one. Lines are numbered where reading begins with a file's first.
+// for the next one, and to save time it lacks its hashes: [Entry.Keep] gives
+// both. Lines are numbered where reading begins with a file's first.
 //
 // An error ends the loop: the log could not be read, or ctx was done. Memory
 // stays within some blocks of the log, as that of [Verify].
@@ -283,7 +284,7 @@ func (r *reading[T]) workLine(p *part[T], e Entry) {
 	if r.o.Sift != nil && rec.canonical && !r.o.Sift(rec.receipt) {
 		return
 	}
-	e.Receipt, e.PrevHash, e.RecordHash = rec.receipt, rec.prev.String(), rec.hash.String()
+	e.Receipt, e.Canonical = rec.receipt, rec.canonical
 	r.found(p, e, nil)
 }
 

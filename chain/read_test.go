@@ -19,7 +19,8 @@ func spoken(e Entry, bad *LineError) (string, bool) {
 	if bad != nil {
 		return fmt.Sprintf("%s %d bad %s", e.File, e.Offset, e.Raw), true
 	}
-	return fmt.Sprintf("%s %d %s", e.File, e.Offset, e.RecordHash), true
+	k := e.Keep()
+	return fmt.Sprintf("%s %d %s", e.File, e.Offset, k.RecordHash), true
 }
 
 // readAll collects what Read yields.
@@ -188,10 +189,10 @@ func TestEntryKeep(t *testing.T) {
 			t.Fatal(err)
 		}
 		k := e.Keep()
-		raw, receipt := string(e.Raw), string(e.Receipt)
+		raw, receipt, hash := string(e.Raw), string(e.Receipt), e.RecordHash
 		clear(e.Raw)
 		clear(e.Receipt)
-		if string(k.Raw) != raw || string(k.Receipt) != receipt {
+		if string(k.Raw) != raw || string(k.Receipt) != receipt || k.RecordHash != hash || !strings.HasSuffix(raw, hash+`"}`) {
 			t.Errorf("kept %s %s, was %s %s", k.Raw, k.Receipt, raw, receipt)
 		}
 	}

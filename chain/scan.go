@@ -16,9 +16,11 @@ type Entry struct {
 	Offset int64  // of the line's first byte in the file
 
 	Receipt    []byte // as stored, one JSON value
-	PrevHash   string // as stored, "sha256:" and 64 hex digits
+	PrevHash   string // as stored, "sha256:" and 64 hex digits; empty in what Read shows
 	RecordHash string // likewise; Verify checks both, reading does not
 	Raw        []byte // the whole line, without its newline
+
+	Canonical bool // from [Read]: Receipt is in canonical form (RFC 8785)
 }
 
 // Check says whether the record's hash is that of its receipt and of PrevHash. It
@@ -38,7 +40,7 @@ func (e *Entry) Check() error {
 // Place is where the record stands.
 func (e *Entry) Place() Place { return Place{e.File, e.Offset} }
 
-// Keep returns e with slices that last.
+// Keep returns e with slices that last, and with its hashes.
 func (e *Entry) Keep() Entry {
 	k := *e
 	k.Raw = bytes.Clone(e.Raw)
@@ -47,7 +49,19 @@ func (e *Entry) Keep() Entry {
 	} else {
 		k.Receipt = bytes.Clone(e.Receipt)
 	}
+	k.setHashes()
 	return k
+}
+
+// setHashes takes the hashes from Raw, which is a record.
+func (e *Entry) setHashes() {
+	if _, ok := frame(e.Raw); ok {
+		tail := string(e.Raw[len(e.Raw)-recordTail:])
+		e.PrevHash = tail[len(recordPrev):][:hashLen]
+		e.RecordHash = tail[len(recordPrev)+hashLen+len(recordHash):][:hashLen]
+	} else if r, err := parseAny(e.Raw); err == nil {
+		e.PrevHash, e.RecordHash = r.prev.String(), r.hash.String()
+	}
 }
 
 // Scan reads the log in the folder dir, oldest record first. The log is as it
@@ -91,7 +105,13 @@ func (s *Snapshot) entries(ctx context.Context, o ReadOptions) iter.Seq2[Entry, 
 		bad *LineError
 	}
 	return func(yield func(Entry, error) bool) {
-		for l, err := range Read(ctx, s, o, func(e Entry, bad *LineError) (line, bool) { return line{e, bad}, true }) {
+		look := func(e Entry, bad *LineError) (line, bool) {
+			if bad == nil {
+				e.setHashes()
+			}
+			return line{e, bad}, true
+		}
+		for l, err := range Read(ctx, s, o, look) {
 			if err == nil && l.bad != nil {
 				err = l.bad
 			}

@@ -18,7 +18,12 @@ type deed struct {
 	answer     *sign.Verified // of version 2, or v itself if that tells both; nil: none is known
 	answerRaw  []byte         // its record
 	unanswered string         // why the log says that there is no answer
+
+	dropped bool // it is nothing: see joiner
 }
+
+// size is how many bytes of the log it holds.
+func (d *deed) size() int { return len(d.e.Raw) + len(d.answerRaw) }
 
 // open says whether the outcome of a call is not known. Of what no wrapper has
 // logged, none is expected.
@@ -70,14 +75,25 @@ var quiet = []string{"session", "task", "tools", "unanswered"}
 // isQuiet says whether a record is no deed of its own.
 func isQuiet(v *sign.Verified) bool { return v != nil && slices.Contains(quiet, v.Type) }
 
+// newDeed is a deed of a record that lasts.
+func newDeed(e chain.Entry, v *sign.Verified) *deed {
+	d := &deed{e: e, v: v}
+	if v != nil && v.Version > 1 && v.Version < 4 { // one record for both
+		d.answer = v
+	}
+	return d
+}
+
 // joiner brings calls and answers together as they are read, oldest first: a
-// deed is passed on when its outcome is known, in the order of the calls, and
-// at the latest when too many wait behind it.
+// deed that is asked for is put when its outcome is known, in the order of the
+// calls, and at the latest when too many wait behind it.
 type joiner struct {
-	pass    func(*deed) error
+	f       *auditFilter
+	put     func(*deed) error
 	waiting []*deed
-	byID    map[string]*deed
-	held    int // bytes of records that wait
+	byID    map[string]*deed // of those waiting, the calls whose outcome is not known yet
+	dropped int              // of those waiting, the ones that turned out not to be asked for
+	held    int              // bytes of records that wait
 }
 
 // Bounds of what waits for an answer.
@@ -86,67 +102,89 @@ const (
 	maxHeld  = 64 << 20
 )
 
-func newJoiner(pass func(*deed) error) *joiner {
-	return &joiner{pass: pass, byID: map[string]*deed{}}
+func newJoiner(f *auditFilter, put func(*deed) error) *joiner {
+	return &joiner{f: f, put: put, byID: map[string]*deed{}}
 }
 
-func (j *joiner) put(e chain.Entry, v *sign.Verified) error {
-	switch {
+// take takes the next record.
+func (j *joiner) take(s seen) error {
+	if s.parent != nil {
+		if j.byID[string(s.parent)] == nil {
+			return nil
+		}
+		s.readIt()
+	}
+	switch v := s.v; {
 	case v != nil && v.Type == "unanswered":
-		for id, reason := range unansweredCalls(e.Receipt) {
+		for id, reason := range unansweredCalls(s.e.Receipt) {
 			if d := j.byID[id]; d != nil {
 				d.unanswered = reason
-				delete(j.byID, id)
+				j.settle(d)
 			}
 		}
 	case isQuiet(v):
 	case isAnswer(v) && j.byID[v.ParentID] != nil:
 		d := j.byID[v.ParentID]
-		d.answer, d.answerRaw = v, slices.Clone(e.Raw)
-		delete(j.byID, v.ParentID)
-	default:
-		d := newDeed(e, v)
+		d.answer, d.answerRaw = v, s.e.Raw
+		j.held += len(d.answerRaw)
+		j.settle(d)
+	case j.f.about(&s.e, v):
+		d := newDeed(s.e, v)
 		j.waiting = append(j.waiting, d)
-		j.held += len(d.e.Raw)
+		j.held += d.size()
 		if d.open() {
 			j.byID[v.ID] = d
+		} else if !j.f.ended(d) {
+			j.drop(d)
 		}
 	}
 	return j.advance(maxDeeds, maxHeld)
 }
 
-// end passes on all that still waits.
+// settle is called when the outcome of a deed is known.
+func (j *joiner) settle(d *deed) {
+	delete(j.byID, d.v.ID)
+	if !j.f.ended(d) {
+		j.drop(d)
+	}
+}
+
+// drop frees what a deed holds that is not asked for.
+func (j *joiner) drop(d *deed) {
+	j.held -= d.size()
+	*d = deed{dropped: true}
+	if j.dropped++; j.dropped > maxDeeds+len(j.waiting)/2 {
+		j.waiting, j.dropped = slices.DeleteFunc(j.waiting, func(d *deed) bool { return d.dropped }), 0
+	}
+}
+
+// end puts all that still waits.
 func (j *joiner) end() error { return j.advance(-1, -1) }
 
 func (j *joiner) advance(most, bytes int) error {
 	for len(j.waiting) > 0 {
 		d := j.waiting[0]
-		if d.isCall() && j.byID[d.v.ID] == d {
-			if len(j.waiting) <= most && j.held <= bytes {
+		if !d.dropped && d.isCall() && j.byID[d.v.ID] == d {
+			if len(j.waiting)-j.dropped <= most && j.held <= bytes {
 				return nil
 			}
 			delete(j.byID, d.v.ID)
 		}
+		j.waiting[0] = nil
 		j.waiting = j.waiting[1:]
-		j.held -= len(d.e.Raw)
-		if err := j.pass(d); err != nil {
+		if d.dropped {
+			j.dropped--
+			continue
+		}
+		j.held -= d.size()
+		if !j.f.ended(d) {
+			continue
+		}
+		if err := j.put(d); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// newDeed keeps a record, whose bytes do not last.
-func newDeed(e chain.Entry, v *sign.Verified) *deed {
-	e.Raw, e.Receipt = slices.Clone(e.Raw), slices.Clone(e.Receipt)
-	d := &deed{e: e}
-	if v != nil {
-		d.v, _ = sign.Read(e.Receipt)
-	}
-	if v != nil && v.Version > 1 && v.Version < 4 { // one record for both
-		d.answer = d.v
-	}
-	return d
 }
 
 // isAnswer says whether v answers a call that has a receipt of its own.
@@ -166,41 +204,4 @@ func unansweredCalls(receipt []byte) map[string]string {
 		}
 	}
 	return calls
-}
-
-// backJoiner is joiner for records that are read newest first, where answers
-// come before their calls.
-type backJoiner struct {
-	answers    map[string]*deed // by the id of the call
-	unanswered map[string]string
-}
-
-func newBackJoiner() *backJoiner {
-	return &backJoiner{answers: map[string]*deed{}, unanswered: map[string]string{}}
-}
-
-// take returns the deed that the record completes, nil if there is none yet.
-func (j *backJoiner) take(e chain.Entry, v *sign.Verified) *deed {
-	switch {
-	case v != nil && v.Type == "unanswered":
-		for id, reason := range unansweredCalls(e.Receipt) {
-			j.unanswered[id] = reason
-		}
-		return nil
-	case isQuiet(v):
-		return nil
-	case isAnswer(v) && len(j.answers) < maxDeeds:
-		j.answers[strings.Clone(v.ParentID)] = newDeed(e, v)
-		return nil
-	}
-	d := newDeed(e, v)
-	if !d.isCall() {
-		return d
-	}
-	if a := j.answers[d.v.ID]; a != nil {
-		d.answer, d.answerRaw = a.v, a.e.Raw
-		delete(j.answers, d.v.ID)
-	}
-	d.unanswered = j.unanswered[d.v.ID]
-	return d
 }

@@ -131,7 +131,7 @@ func TestAuditDeeds(t *testing.T) {
 // comes behind it.
 func TestAuditWindow(t *testing.T) {
 	var got []string
-	j := newJoiner(func(d *deed) error {
+	j := newJoiner(&auditFilter{}, func(d *deed) error {
 		got = append(got, d.v.ID)
 		return nil
 	})
@@ -141,7 +141,7 @@ func TestAuditWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		v, _ := sign.Read(e.Receipt)
-		if err := j.put(e, v); err != nil {
+		if err := j.take(seen{e: e.Keep(), v: v}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,10 +69,18 @@ func (c *command) auditShow(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	found, answers, err := findRecords(h.audit(), want)
+	ctx, stop := c.interruptible()
+	defer stop()
+	log, err := chain.TakeSnapshot(h.audit())
+	if err != nil {
+		return fmt.Errorf("searching the log: %w", err)
+	}
+	search := finder{ctx, log, c.progress("searching")}
+	defer search.bar.clear()
+	found, answers, err := search.records(want)
 	switch {
 	case err != nil:
-		return fmt.Errorf("searching the log: %w", err)
+		return searchFailed(ctx, err)
 	case len(found) == 0:
 		return fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", h.audit(), args[0]))
 	}
@@ -85,15 +95,23 @@ func (c *command) auditShow(u *ucli.Context) error {
 		}
 	}
 	answers = slices.DeleteFunc(answers, func(a logged) bool { return a.v.ParentID != story.v.ID && a.v.EmbeddedID != story.v.ID })
-	events, err := sessionEvents(h.audit(), story.v)
+	events, err := search.sessionEvents(story.v)
 	if err != nil {
-		return fmt.Errorf("searching the log: %w", err)
+		return searchFailed(ctx, err)
 	}
+	search.bar.clear()
 	if u.Bool("json") {
 		return c.showJSON(story, found[1:], answers, events, ring)
 	}
 	c.tell(story, found[1:], answers, events, ring)
 	return nil
+}
+
+func searchFailed(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errors.New("interrupted: the log was not searched to its end")
+	}
+	return fmt.Errorf("searching the log: %w", err)
 }
 
 // wantedID is the beginning of an id.
@@ -114,6 +132,23 @@ func (w wantedID) begins(id string) bool {
 	return (w.kind == "" || w.kind == kind) && strings.HasPrefix(hex, w.hex)
 }
 
+// in says whether such an id, or something that looks like it, stands in a
+// receipt.
+func (w wantedID) in(receipt []byte) bool {
+	part := []byte("_" + w.hex)
+	for {
+		before, rest, found := bytes.Cut(receipt, part)
+		if !found {
+			return false
+		}
+		// Sessions and nonces are many, and look alike.
+		if !bytes.HasSuffix(before, []byte(`"ses`)) && !bytes.HasSuffix(before, []byte(`"rnd`)) {
+			return true
+		}
+		receipt = rest
+	}
+}
+
 // logged is a record, read but not verified.
 type logged struct {
 	e chain.Entry
@@ -123,26 +158,37 @@ type logged struct {
 // maxFound bounds what a short beginning of an id may find.
 const maxFound = 10
 
-// findRecords finds the records with such an id, and those that answer one.
-func findRecords(dir string, want wantedID) (found, answers []logged, err error) {
-	part := []byte("_" + want.hex)
-	for e, err := range chain.Scan(dir, time.Time{}) {
-		var bad *chain.LineError
-		if errors.As(err, &bad) || err == nil && !bytes.Contains(e.Receipt, part) {
-			continue
+// finder looks through one snapshot of the log.
+type finder struct {
+	ctx context.Context
+	log *chain.Snapshot
+	bar *bar
+}
+
+// find yields the records from the day of since on whose receipts pass and can be
+// read.
+func (f *finder) find(since time.Time, pass func(receipt []byte) bool) iter.Seq2[logged, error] {
+	o := chain.ReadOptions{Since: since, Sift: pass, Progress: f.bar.show}
+	return chain.Read(f.ctx, f.log, o, func(e chain.Entry, bad *chain.LineError) (logged, bool) {
+		if bad != nil || !e.Canonical && !pass(e.Receipt) {
+			return logged{}, false
 		}
+		e = e.Keep()
+		v, err := sign.Read(e.Receipt)
+		return logged{e, v}, err == nil
+	})
+}
+
+// records finds the records with such an id, and those that answer one.
+func (f *finder) records(want wantedID) (found, answers []logged, err error) {
+	for l, err := range f.find(time.Time{}, want.in) {
 		if err != nil {
 			return nil, nil, err
 		}
-		e.Raw, e.Receipt = slices.Clone(e.Raw), slices.Clone(e.Receipt)
-		v, err := sign.Read(e.Receipt)
-		if err != nil {
-			continue
-		}
-		if want.begins(v.ID) && len(found) < maxFound {
-			found = append(found, logged{e, v})
-		} else if (want.begins(v.ParentID) || want.begins(v.EmbeddedID)) && len(answers) < 2*maxFound {
-			answers = append(answers, logged{e, v})
+		if want.begins(l.v.ID) && len(found) < maxFound {
+			found = append(found, l)
+		} else if (want.begins(l.v.ParentID) || want.begins(l.v.EmbeddedID)) && len(answers) < 2*maxFound {
+			answers = append(answers, l)
 		}
 	}
 	return found, answers, nil
@@ -150,26 +196,22 @@ func findRecords(dir string, want wantedID) (found, answers []logged, err error)
 
 // sessionEvents finds what the log tells of the session of a call: who was
 // asked, the tools as they were listed, and what became of this call.
-func sessionEvents(dir string, v *sign.Verified) (events []logged, err error) {
+func (f *finder) sessionEvents(v *sign.Verified) (events []logged, err error) {
 	if v.Session == "" {
 		return nil, nil
 	}
 	session := []byte(`"` + v.Session + `"`)
-	for e, err := range chain.Scan(dir, v.Time) {
-		var bad *chain.LineError
-		if errors.As(err, &bad) || err == nil && (!bytes.Contains(e.Receipt, session) || !bytes.Contains(e.Receipt, []byte(`"type"`))) {
-			continue
-		}
+	inSession := func(receipt []byte) bool {
+		return bytes.Contains(receipt, session) && bytes.Contains(receipt, []byte(`"type"`))
+	}
+	for l, err := range f.find(v.Time, inSession) {
 		if err != nil {
 			return nil, err
 		}
-		e.Raw, e.Receipt = slices.Clone(e.Raw), slices.Clone(e.Receipt)
-		event, err := sign.Read(e.Receipt)
-		if err != nil || event.Type == "" || event.Type == "unanswered" && !bytes.Contains(e.Receipt, []byte(v.ID)) ||
-			event.Type == "task" && !bytes.Contains(e.Receipt, []byte(v.ID)) {
+		if kind := l.v.Type; kind == "" || (kind == "unanswered" || kind == "task") && !bytes.Contains(l.e.Receipt, []byte(v.ID)) {
 			continue
 		}
-		if events = append(events, logged{e, event}); len(events) == maxFound {
+		if events = append(events, l); len(events) == maxFound {
 			break
 		}
 	}

@@ -74,7 +74,11 @@ func TestAuditTable(t *testing.T) {
 
 func listTable(out *strings.Builder, dir string, width int) error {
 	table := newAuditTable(out, width)
-	if _, _, err := auditList(context.Background(), home(dir).audit(), &auditFilter{}, table); err != nil {
+	l, err := newLister(context.Background(), home(dir).audit(), &auditFilter{}, table, &bar{})
+	if err != nil {
+		return err
+	}
+	if err := l.list(); err != nil {
 		return err
 	}
 	return table.flush()
@@ -90,15 +94,24 @@ func TestAuditLong(t *testing.T) {
 		makers = append(makers, call(t, bot, fmt.Sprintf("tool%05d", i)))
 	}
 	dir := logOf(t, makers...)
-	for _, args := range [][]string{{}, {"--limit", "700"}, {"--limit", "99999"}} {
-		status, out, _ := run(t, append([]string{"audit", "--home", dir}, args...)...)
+	const more = "signet-wrap: only the newest 100 are shown: --limit N or --limit all\n"
+	for _, tt := range []struct {
+		args []string
+		want int
+		says string
+	}{
+		{nil, 100, more}, {[]string{"--tool", "tool0"}, 100, more}, {[]string{"--tool", "tool000"}, 100, ""},
+		{[]string{"--limit", "all"}, n, ""}, {[]string{"--limit", "700"}, 700, ""}, {[]string{"--limit", "99999"}, n, ""},
+		{[]string{"--since", "1h"}, n, ""}, {[]string{"--until", "0s"}, n, ""},
+	} {
+		args, want := tt.args, tt.want
+		status, out, errs := run(t, append([]string{"audit", "--home", dir}, args...)...)
 		lines := strings.Split(strings.TrimSpace(out), "\n")[1:]
-		want := n
-		if len(args) > 0 && args[1] == "700" {
-			want = 700
+		if status != 0 || len(lines) != want || errs != tt.says {
+			t.Fatalf("%q: %d rows, want %d: %s", args, len(lines), want, errs)
 		}
-		if status != 0 || len(lines) != want {
-			t.Fatalf("%q: %d rows, want %d", args, len(lines), want)
+		if len(args) > 0 && args[0] == "--tool" && tt.says == "" {
+			continue // these are not the last ones
 		}
 		for i, line := range lines {
 			if !strings.Contains(line, fmt.Sprintf(" tool%05d ", n-want+i)) {

@@ -14,6 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 
 	ucli "github.com/urfave/cli/v2"
@@ -57,6 +59,14 @@ type command struct {
 	System
 	ctx   context.Context
 	after []string // what stood behind "--"
+}
+
+// interruptible is a context for long work: the first Ctrl-C ends it, and a
+// second one the program, should that be waiting for something.
+func (c *command) interruptible() (ctx context.Context, stop func()) {
+	ctx, stop = signal.NotifyContext(c.ctx, os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // args are the positional arguments of a verb: a "--" before them only ends

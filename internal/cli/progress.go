@@ -13,6 +13,7 @@ type bar struct {
 	what        string
 	start, last time.Time
 	shown       bool
+	beside      bool // results go where they do not meet it
 }
 
 const (
@@ -55,9 +56,19 @@ func barLine(what string, records, bytes, total int64, took time.Duration) strin
 	return fmt.Sprintf("%s [%.*s%.*s] %d %%, %v left", line, done, "####################", width-done, "....................", 100*bytes/max(total, 1), left)
 }
 
+// giveWay is called when results are written: a bar would stand between them, or
+// in a pager that shows them.
+func (b *bar) giveWay() {
+	if b.w != nil && !b.beside {
+		b.clear()
+		b.w = nil
+	}
+}
+
 // clear takes the bar off the screen.
 func (b *bar) clear() {
-	if b.shown {
+	if b.shown && b.w != nil {
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
+	b.shown = false
 }

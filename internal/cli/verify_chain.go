@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 
 	ucli "github.com/urfave/cli/v2"
@@ -77,7 +75,7 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	if err != nil {
 		return &failure{exitUsage, err, ""}
 	}
-	ctx, stop := signal.NotifyContext(c.ctx, os.Interrupt)
+	ctx, stop := c.interruptible()
 	defer stop()
 
 	a := newAuthority(ring)
