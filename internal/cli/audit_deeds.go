@@ -96,11 +96,10 @@ type joiner struct {
 	held    int              // bytes of records that wait
 }
 
-// Bounds of what waits for an answer.
-const (
-	maxDeeds = 10_000
-	maxHeld  = 64 << 20
-)
+// Bounds of what is held, in records and in bytes of them. Tests lower the first.
+var maxDeeds = 10_000
+
+const maxHeld = 64 << 20
 
 func newJoiner(f *auditFilter, put func(*deed) error) *joiner {
 	return &joiner{f: f, put: put, byID: map[string]*deed{}}

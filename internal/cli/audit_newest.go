@@ -36,7 +36,7 @@ func (b *backJoiner) put(s seen) error {
 	case !b.l.joined:
 		b.count(&deed{e: s.e, v: v})
 	case s.parent != nil:
-		b.answer(string(s.parent), answer{at: s.e.Place()}, 0)
+		return b.answer(string(s.parent), answer{at: s.e.Place()}, 0)
 	case v != nil && v.Type == "unanswered":
 		for id, reason := range unansweredCalls(s.e.Receipt) {
 			if other, ok := b.answers.take(id); ok {
@@ -46,7 +46,7 @@ func (b *backJoiner) put(s seen) error {
 		}
 	case isQuiet(v):
 	case isAnswer(v):
-		b.answer(v.ParentID, answer{s.e.Place(), newDeed(s.e, v)}, len(s.e.Raw))
+		return b.answer(v.ParentID, answer{s.e.Place(), newDeed(s.e, v)}, len(s.e.Raw))
 	default:
 		return b.call(newDeed(s.e, v))
 	}
@@ -56,13 +56,31 @@ func (b *backJoiner) put(s seen) error {
 // answer remembers an answer until its call comes. One that was taken for the
 // answer to the same call, and any that have been waiting for too long, stand
 // for themselves.
-func (b *backJoiner) answer(id string, a answer, size int) {
+func (b *backJoiner) answer(id string, a answer, size int) error {
 	if other, ok := b.answers.take(id); ok {
+		if read, err := b.read(id, a); err != nil {
+			return err
+		} else if a = read; a.d == nil {
+			a, other = other, a
+		}
 		b.alone(other)
 	}
 	for _, old := range b.answers.put(id, a, size) {
 		b.alone(old)
 	}
+	return nil
+}
+
+// read reads an answer that was not read. What turns out to be none has no deed.
+func (b *backJoiner) read(id string, a answer) (answer, error) {
+	if a.d != nil {
+		return a, nil
+	}
+	s, err := b.l.at(a.at)
+	if err == nil && isAnswer(s.v) && s.v.ParentID == id {
+		a.d = newDeed(s.e, s.v)
+	}
+	return a, err
 }
 
 // alone counts an answer that stands for itself. One that was not read is not
@@ -75,21 +93,24 @@ func (b *backJoiner) alone(a answer) {
 
 // call is put for anything but an answer.
 func (b *backJoiner) call(d *deed) error {
-	if d.isCall() {
-		a, ok := b.answers.take(d.v.ID)
-		if ok && a.d == nil && b.l.f.about(&d.e, d.v) {
-			s, err := b.l.at(a.at)
-			if err != nil {
-				return err
-			}
-			a.d = newDeed(s.e, s.v)
+	if !d.isCall() || !b.l.f.about(&d.e, d.v) {
+		b.count(d)
+		return nil
+	}
+	a, answered := b.answers.take(d.v.ID)
+	if answered {
+		var err error
+		if a, err = b.read(d.v.ID, a); err != nil {
+			return err
 		}
-		if a.d != nil {
+		if answered = a.d != nil; answered {
 			d.answer, d.answerRaw = a.d.v, a.d.e.Raw
 		}
-		d.unanswered, _ = b.unanswered.take(d.v.ID)
 	}
-	b.count(d)
+	d.unanswered, _ = b.unanswered.take(d.v.ID)
+	if b.count(d); answered && b.n > b.l.f.limit {
+		b.answers.put(d.v.ID, a, 0) // the list ends before its call
+	}
 	return nil
 }
 

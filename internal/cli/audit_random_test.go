@@ -1,0 +1,339 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// randomLog makes logs of all that may stand in one: calls and answers of two
+// signers, events, over three days. An odd one has clocks that jump, answers
+// that do not fit their calls or come before them, copies, damage, and other
+// spellings.
+type randomLog struct {
+	t       *testing.T
+	r       *rand.Rand
+	odd     bool
+	signers []*sign.Signer
+	now     time.Time
+	calls   []sign.Answer // to give, and given
+	left    int           // of calls, those not answered are from here on
+	early   [][]byte      // calls whose answers are in the log already
+}
+
+var (
+	randomTools    = []string{"read_file", "delete", "delete_all", `de"lete`, `back\slash`, "tööl", "esc\x1b[31m", "a/b<c>"}
+	randomSessions = []string{"ses_0123456789abcdef0123456789abcdef", "ses_0123ffff89abcdef0123456789abcdef", "by-hand", `ses_q"uoted`, ""}
+	randomStatus   = []string{"executed", "executed", "failed", "rejected", "requires_approval", "verified"}
+	randomArgs     = []string{`{"a":1}`, `{"text":"delete \\ \" \u001b"}`, `{"ts":"2020-01-01T00:00:00.000Z","v":1}`,
+		`{"parent_receipt_id":"rec_00","v":2}`, `{"type":"unanswered","status":"failed"}`, `"\"v\":2}"`}
+)
+
+func one[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
+
+// one in n, of odd logs.
+func (l *randomLog) oddly(n int) bool { return l.odd && l.r.IntN(n) == 0 }
+
+func (l *randomLog) make(dir string, n int) {
+	log := chain.New(dir, chain.Options{NoSync: true, Now: func() time.Time { return l.now }})
+	defer log.Close()
+	for range n {
+		l.now = l.now.Add(time.Duration(l.r.IntN(500_000)) * time.Millisecond)
+		if err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return l.record(at), nil }); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	if l.odd {
+		l.damage(dir)
+	}
+}
+
+func (l *randomLog) record(at chain.At) []byte {
+	if l.oddly(10) {
+		at.Time = at.Time.Add(time.Duration(l.r.IntN(100_000_000)-50_000_000) * time.Millisecond)
+	}
+	signer := one(l.r, l.signers)
+	switch i := l.r.IntN(20); {
+	case i == 0:
+		return event(l.t, signer, one(l.r, []string{"session", "gap", "tools", "task"}), sign.Member{Name: "session", Value: canon.AppendString(nil, one(l.r, randomSessions))})(at)
+	case i == 1 && len(l.calls) > 0:
+		which := one(l.r, l.calls)
+		if !l.odd {
+			if l.left >= len(l.calls)-1 {
+				break
+			}
+			which = l.calls[l.left]
+			l.left++
+		}
+		list := fmt.Sprintf(`[{"call":%q,"reason":"the server ended"}]`, which.RequestID)
+		return event(l.t, signer, "unanswered", sign.Member{Name: "calls", Value: []byte(list)})(at)
+	case l.oddly(30):
+		return []byte(one(l.r, []string{`{"v":9}`, `{"action":{"tool":"delete"},"ts":"2026-05-01T00:00:00.000Z","type":"policy_violation","v":1}`,
+			`{"ts":"2026-05-02T00:00:00.000Z","v":1}`, `{"calls":[],"type":"unanswered"}`}))
+	case len(l.early) > 0 && l.oddly(4):
+		call := l.early[0]
+		l.early = l.early[1:]
+		return call
+	case i < 10 && l.left < len(l.calls) || !l.odd && len(l.calls)-l.left > 10:
+		k := l.left // answered in order, or nearly so
+		if l.left++; l.left < len(l.calls) && l.r.IntN(3) == 0 {
+			l.calls[k], l.calls[l.left] = l.calls[l.left], l.calls[k]
+		}
+		a := l.calls[k]
+		if l.oddly(8) {
+			a = one(l.r, l.calls)
+		}
+		a.Responded, a.ContentHash, a.Outcome.Status = at.Time, canon.Hash([]byte("{}")), one(l.r, randomStatus)
+		if l.oddly(6) {
+			a.Action.Tool, a.Action.Session = one(l.r, randomTools), one(l.r, randomSessions)
+		}
+		if l.oddly(10) {
+			a.Requested = at.Time
+		}
+		by := l.signers[0]
+		if l.oddly(6) {
+			by = signer
+		}
+		r, err := by.Respond(a)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return r.Record
+	}
+	a := sign.Action{Tool: one(l.r, randomTools), Session: randomSessions[0], Arguments: []byte(one(l.r, randomArgs)), Target: "mcp://x"}
+	if l.oddly(3) {
+		a.Session = one(l.r, randomSessions)
+	}
+	d, err := signer.Prepare(a)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r, err := d.SignAt(at.Time, at.Prev)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.calls = append(l.calls, sign.Answer{Action: a, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time})
+	if l.oddly(15) {
+		l.early = append(l.early, r.Record)
+		return event(l.t, signer, "gap")(at)
+	}
+	return r.Record
+}
+
+// damage spells some records otherwise, copies some and spoils some.
+func (l *randomLog) damage(dir string) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		var out bytes.Buffer
+		for line := range bytes.Lines(text) {
+			s := strings.TrimSuffix(string(line), "\n")
+			switch l.r.IntN(25) {
+			case 0:
+				var b bytes.Buffer
+				if err := json.Indent(&b, line, "", " "); err != nil {
+					l.t.Fatal(err)
+				}
+				s = strings.ReplaceAll(b.String(), "\n", "")
+			case 1:
+				s = strings.ReplaceAll(s, "delete", `\u0064elete`)
+			case 2:
+				s = strings.Replace(s, `"parent_receipt_id":"r`, `"parent_receipt_id":"\u0072`, 1)
+			case 3:
+				s = strings.Replace(s, `,"prev_hash"`, `,"meta":{"ts":"2020-01-01T00:00:00.000Z","v":1},"prev_hash"`, 1)
+			case 4:
+				s = strings.Replace(s, `"v":1}`, `"v":1,"w":{"ts":"2020-01-01T00:00:00.000Z","v":1}}`, 1)
+			case 5:
+				s = strings.Replace(s, `"v":2}`, `"v":2,"x":0}`, 1)
+			case 6:
+				s += "\n" + s
+			case 7:
+				s = s[:l.r.IntN(len(s))] + s
+			case 8:
+				i := l.r.IntN(len(s))
+				s = s[:i] + string(rune('!'+l.r.IntN(90))) + s[i+1:]
+			case 9:
+				s = "\n \n" + s + "\r"
+			case 10:
+				s = strings.Replace(s, "-05-0", "-13-0", 1)
+			}
+			out.WriteString(s + "\n")
+		}
+		if l.r.IntN(3) == 0 {
+			out.WriteString(`{"receipt":{"action`)
+		}
+		if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+// randomFilter asks for some of what may be in such a log.
+func (l *randomLog) filter() *auditFilter {
+	f := &auditFilter{}
+	moment := func() time.Time { // near that of a call, to the nanosecond
+		off := one(l.r, []time.Duration{0, 0, 1, -1, 1e6, -1e6, 999_999, 1_000_001, 2e6, -2e6, time.Hour})
+		return one(l.r, l.calls).Requested.Add(off)
+	}
+	if l.r.IntN(3) == 0 {
+		f.since = moment()
+	}
+	if l.r.IntN(4) == 0 {
+		f.until = moment()
+	}
+	if l.r.IntN(2) == 0 {
+		f.tool = one(l.r, append([]string{"del", `"`, `e"l`, `\s`, "ö", "\x1b", "b<", "none", "/"}, randomTools...))
+	}
+	if l.r.IntN(4) == 0 {
+		_, key := testSigner(l.t, "bot")
+		f.signer = one(l.r, []string{"bot", `o"ther`, key, "none"})
+	}
+	if l.r.IntN(4) == 0 {
+		f.session = one(l.r, append([]string{"ses_0123", "0123f", "ses_", "4", `q"`}, randomSessions...))
+	}
+	switch l.r.IntN(4) {
+	case 0:
+		f.failed = true
+	case 1:
+		f.open = true
+	case 2:
+		f.failed = l.r.IntN(4) == 0
+		f.open = f.failed
+	}
+	return f
+}
+
+// told is a list in words, and what was said besides.
+type told struct {
+	asRecords bool
+	deeds     []string
+}
+
+func (s *told) records() bool { return s.asRecords }
+func (s *told) flush() error  { return nil }
+func (s *told) put(d *deed) error {
+	s.deeds = append(s.deeds, fmt.Sprintf("%v %s %s %q", d.e.Place(), d.outcome(), canon.Hash(d.answerRaw)[:15], d.unanswered))
+	return nil
+}
+
+func tell(t *testing.T, dir string, f *auditFilter, asRecords, sieved bool) (deeds []string, l *lister) {
+	t.Helper()
+	testOnlyNoSieve = !sieved
+	defer func() { testOnlyNoSieve = false }()
+	out := &told{asRecords: asRecords}
+	l, err := newLister(t.Context(), dir, f, out, &bar{})
+	if err == nil {
+		err = l.list()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.deeds, l
+}
+
+// randomLogs is how many logs are tried. More were, when this was written.
+var randomLogs = 4
+
+func newRandomLog(t *testing.T, seed uint64, odd bool, n int) (l *randomLog, dir string) {
+	t.Helper()
+	bot, _ := testSigner(t, "bot")
+	other, _ := testSigner(t, `o"ther`)
+	l = &randomLog{t: t, r: rand.New(rand.NewPCG(seed, 7)), odd: odd, signers: []*sign.Signer{bot, other},
+		now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)}
+	if !odd {
+		l.signers = l.signers[:1]
+	}
+	dir = filepath.Join(t.TempDir(), "audit")
+	l.make(dir, n)
+	return l, dir
+}
+
+func difference(got, want []string) string {
+	i := 0
+	for i < min(len(got), len(want)) && got[i] == want[i] {
+		i++
+	}
+	next := func(s []string) string { return strings.Join(s[i:min(i+3, len(s))], "\n") }
+	return fmt.Sprintf("%d deeds, want %d; from the %dth on:\n%s\nwant:\n%s", len(got), len(want), i, next(got), next(want))
+}
+
+// The sieve changes no list, whatever is in the log.
+func TestAuditSieve(t *testing.T) {
+	listed, bad := 0, 0
+	for seed := range uint64(randomLogs) {
+		l, dir := newRandomLog(t, seed, true, 500)
+		for range 60 {
+			f := l.filter()
+			if l.r.IntN(3) == 0 {
+				f.limit, f.byDefault = 1+l.r.IntN(80), l.r.IntN(2) == 0
+			}
+			asRecords := l.r.IntN(3) == 0
+			want, plain := tell(t, dir, f, asRecords, false)
+			got, sieved := tell(t, dir, f, asRecords, true)
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d, %+v: %s", seed, f, difference(got, want))
+			}
+			if sieved.more != plain.more || sieved.n != plain.n || fmt.Sprint(sieved.bad) != fmt.Sprint(plain.bad) {
+				t.Fatalf("seed %d, %+v: %v, %d, %v with the sieve, %v, %d, %v without", seed, f, sieved.more, sieved.n, sieved.bad, plain.more, plain.n, plain.bad)
+			}
+			listed += len(got)
+			if sieved.bad != nil {
+				bad++
+			}
+		}
+	}
+	if listed < 1000 || bad < 100 {
+		t.Errorf("only %d deeds were listed, and %d bad lines", listed, bad)
+	}
+}
+
+// A list with a limit is the end of the list without, and so it is where more
+// are listed than are held.
+func TestAuditLimitIsTail(t *testing.T) {
+	defer func(n int) { maxDeeds = n }(maxDeeds)
+	reread := 0
+	for seed := range uint64(randomLogs) {
+		l, dir := newRandomLog(t, 100+seed, false, 600)
+		for range 40 {
+			f := l.filter()
+			asRecords := l.r.IntN(2) == 0
+			maxDeeds = 10_000
+			all, _ := tell(t, dir, f, asRecords, true)
+			for _, maxDeeds = range []int{10_000, 50} {
+				f.limit = 1 + l.r.IntN(300)
+				f.byDefault = l.r.IntN(2) == 0
+				got, lister := tell(t, dir, f, asRecords, true)
+				want := all[max(len(all)-f.limit, 0):]
+				if !slices.Equal(got, want) {
+					t.Fatalf("seed %d, %+v, %d held: %s", seed, f, maxDeeds, difference(got, want))
+				}
+				if f.byDefault && lister.more != (len(all) > f.limit) {
+					t.Fatalf("seed %d, %+v: more is %v of %d", seed, f, lister.more, len(all))
+				}
+				if len(got) > maxDeeds {
+					reread++
+				}
+			}
+		}
+	}
+	if reread < 20 {
+		t.Errorf("only %d lists were read again", reread)
+	}
+}
