@@ -96,10 +96,18 @@ type joiner struct {
 	held    int              // bytes of records that wait
 }
 
-// Bounds of what is held, in records and in bytes of them. Tests lower the first.
-var maxDeeds = 10_000
+// Bounds of what is held, in deeds and in bytes of their records: while they wait
+// for an answer, and of what a limit asks for before it is read twice. Tests
+// lower some.
+var (
+	maxDeeds = 10_000
+	maxKept  = 1_000
+)
 
-const maxHeld = 64 << 20
+const (
+	maxHeld     = 64 << 20
+	maxKeptSize = 16 << 20
+)
 
 func newJoiner(f *auditFilter, put func(*deed) error) *joiner {
 	return &joiner{f: f, put: put, byID: map[string]*deed{}}

@@ -129,7 +129,7 @@ func (b *backJoiner) count(d *deed) {
 	}
 	b.kept = append(b.kept, d)
 	b.held += d.size()
-	if len(b.kept) > maxDeeds || b.held > maxHeld {
+	if len(b.kept) > maxKept || b.held > maxKeptSize {
 		b.kept = nil
 	}
 }

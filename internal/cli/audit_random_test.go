@@ -307,27 +307,28 @@ func TestAuditSieve(t *testing.T) {
 // A list with a limit is the end of the list without, and so it is where more
 // are listed than are held.
 func TestAuditLimitIsTail(t *testing.T) {
-	defer func(n int) { maxDeeds = n }(maxDeeds)
+	defer func(deeds, kept int) { maxDeeds, maxKept = deeds, kept }(maxDeeds, maxKept)
 	reread := 0
 	for seed := range uint64(randomLogs) {
 		l, dir := newRandomLog(t, 100+seed, false, 600)
 		for range 40 {
 			f := l.filter()
 			asRecords := l.r.IntN(2) == 0
-			maxDeeds = 10_000
+			maxDeeds, maxKept = 10_000, 1000
 			all, _ := tell(t, dir, f, asRecords, true)
-			for _, maxDeeds = range []int{10_000, 50} {
+			for _, maxKept = range []int{1000, 50} {
+				maxDeeds = maxKept
 				f.limit = 1 + l.r.IntN(300)
 				f.byDefault = l.r.IntN(2) == 0
 				got, lister := tell(t, dir, f, asRecords, true)
 				want := all[max(len(all)-f.limit, 0):]
 				if !slices.Equal(got, want) {
-					t.Fatalf("seed %d, %+v, %d held: %s", seed, f, maxDeeds, difference(got, want))
+					t.Fatalf("seed %d, %+v, %d held: %s", seed, f, maxKept, difference(got, want))
 				}
 				if f.byDefault && lister.more != (len(all) > f.limit) {
 					t.Fatalf("seed %d, %+v: more is %v of %d", seed, f, lister.more, len(all))
 				}
-				if len(got) > maxDeeds {
+				if len(got) > maxKept {
 					reread++
 				}
 			}

@@ -65,9 +65,15 @@ type command struct {
 // second one the program, should that be waiting for something.
 func (c *command) interruptible() (ctx context.Context, stop func()) {
 	ctx, stop = signal.NotifyContext(c.ctx, os.Interrupt)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop()
+		testOnlyInterrupted()
+	})
 	return ctx, stop
 }
+
+// testOnlyInterrupted is called when that has happened, or the work is over.
+var testOnlyInterrupted = func() {}
 
 // args are the positional arguments of a verb: a "--" before them only ends
 // the flags.

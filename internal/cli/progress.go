@@ -16,7 +16,8 @@ type bar struct {
 	beside      bool // results go where they do not meet it
 }
 
-const (
+// Tests make them 0.
+var (
 	barAfter = 500 * time.Millisecond
 	barEvery = 100 * time.Millisecond
 )
@@ -41,7 +42,11 @@ func (b *bar) show(records, bytes, total int64) {
 	}
 	b.last, b.shown = now, true
 	fmt.Fprintf(b.w, "\r\x1b[K%s", barLine(b.what, records, bytes, total, took))
+	testOnlyShown()
 }
+
+// testOnlyShown is called when a bar was shown.
+var testOnlyShown = func() {}
 
 // barLine is what a bar says after this time.
 func barLine(what string, records, bytes, total int64, took time.Duration) string {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,8 +16,41 @@ import (
 // TestMain lets the test binary be signet-wrap, for the scripts in testdata.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"signet-wrap": func() { os.Exit(Main(os.Args, OSSystem())) },
+		"signet-wrap": func() {
+			if os.Getenv(eagerBar) != "" {
+				barAfter, barEvery = 0, 0
+			}
+			if os.Getenv(awaitInterrupt) != "" {
+				interrupted := make(chan struct{})
+				testOnlyInterrupted = sync.OnceFunc(func() { close(interrupted) })
+				testOnlyShown = func() { <-interrupted }
+			}
+			status := Main(os.Args, OSSystem())
+			if path := os.Getenv(peakFile); path != "" {
+				leavePeak(path)
+			}
+			os.Exit(status)
+		},
 	})
+}
+
+// Variables that have signet-wrap, as tests run it, show its progress at once
+// and always; when it has shown it, go on only when it is interrupted; and leave
+// what /proc/self/status has in the end in a file.
+const (
+	eagerBar       = "SIGNET_TEST_EAGER_BAR"
+	awaitInterrupt = "SIGNET_TEST_AWAIT_INTERRUPT"
+	peakFile       = "SIGNET_TEST_PEAK_FILE"
+)
+
+func leavePeak(path string) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err == nil {
+		err = os.WriteFile(path, status, 0o600)
+	}
+	if err != nil {
+		panic(err)
+	}
 }
 
 // TestScripts runs the commands as commands. Beside what testscript has there

@@ -21,7 +21,7 @@ type chainFinding struct {
 	Files   int    `json:"files"`
 	First   string `json:"first,omitempty"` // time of the first record
 	Last    string `json:"last,omitempty"`
-	Head    string `json:"head"` // hash of the newest record: keep a copy elsewhere
+	Head    string `json:"head"` // hash of the newest record: keep a copy elsewhere; "" if the log was not read to its end
 
 	Integrity    integrity    `json:"integrity"`
 	Authenticity authenticity `json:"authenticity"`
@@ -60,7 +60,7 @@ type chainSigner struct {
 
 // completeness: is anything missing, as far as the log can tell by itself?
 type completeness struct {
-	Verdict  string   `json:"verdict"`         // "no gap" or "gaps"
+	Verdict  string   `json:"verdict"`         // "no gap", "gaps" or, if the log was not read to its end, "unchecked"
 	Gaps     []string `json:"gaps,omitempty"`  // one phrase each
 	Notes    []string `json:"notes,omitempty"` // what is accounted for
 	Anchored bool     `json:"anchored"`        // false: a clean cut of the newest records cannot show
@@ -89,8 +89,8 @@ func (c *command) verifyChain(u *ucli.Context) error {
 		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.audit()), "--home DIR, if the log is elsewhere"}
 	}
 	f := judgeChain(r, a, h.audit())
-	if err != nil && f.Verdict != "tampered" {
-		f.Verdict = "unchecked"
+	if err != nil {
+		f.cutShort()
 	}
 	if u.Bool("json") {
 		line, jerr := json.Marshal(f)
@@ -110,6 +110,21 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	return map[string]error{
 		"valid": nil, "tampered": status(exitFailed), "unchecked": status(exitUsage), "unconfirmed": status(exitUnconfirmed),
 	}[f.Verdict]
+}
+
+// cutShort takes out what only the whole log could tell: its head, and which
+// calls have no outcome.
+func (f *chainFinding) cutShort() {
+	if f.Verdict != "tampered" {
+		f.Verdict = "unchecked"
+	}
+	f.Head = ""
+	f.Completeness = completeness{Verdict: "unchecked"}
+	for i := range f.Breaks {
+		if b := &f.Breaks[i]; b.Detail == "" {
+			b.Detail = "this record does not follow the one before it; why, was not looked into"
+		}
+	}
 }
 
 // judgeChain puts the three verdicts together.

@@ -15,7 +15,13 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 		fmt.Fprintf(w, "%-13s %s: %s\n", name, c.paint(colour, word), clean(fmt.Sprintf(format, a...)))
 	}
 	row("log", "%s", f.Log)
-	row("", "%s in %s%s", count(f.Records, "record"), count(int64(f.Files), "file"), span(f.First, f.Last))
+	whole := f.Completeness
+	cut := whole.Verdict == "unchecked"
+	if cut {
+		row("", "%s were read, and what follows is of them alone", count(f.Records, "record"))
+	} else {
+		row("", "%s in %s%s", count(f.Records, "record"), count(int64(f.Files), "file"), span(f.First, f.Last))
+	}
 
 	i := f.Integrity
 	if i.Verdict == "broken" {
@@ -49,17 +55,21 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	}
 	few(row, a.Doubts)
 
-	whole := f.Completeness
-	if whole.Verdict == "gaps" {
+	switch whole.Verdict {
+	case "unchecked":
+		verdict("completeness", yellow, "unchecked", "the log was not read to its end")
+	case "gaps":
 		verdict("completeness", yellow, "gaps", "something is missing")
-	} else {
+	default:
 		verdict("completeness", green, "no gap", "as far as the log itself can tell")
 	}
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
-	row("", "no anchor: that the newest records were cut off, or that who holds the keys made")
-	row("", "the log anew, only a copy of the head kept elsewhere can show")
-	row("head", "%s", f.Head)
+	if !cut {
+		row("", "no anchor: that the newest records were cut off, or that who holds the keys made")
+		row("", "the log anew, only a copy of the head kept elsewhere can show")
+		row("head", "%s", f.Head)
+	}
 
 	shown := f.Breaks[:min(len(f.Breaks), maxShown)]
 	for _, b := range shown {
