@@ -113,12 +113,11 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[seen, error] {
 
 // sift is chain.ReadOptions.Sift.
 func (l *lister) sift(receipt []byte) bool {
-	if l.joined {
-		if kind, _ := ending(receipt); kind != callKind {
-			return true // it may belong to a call
-		}
+	kind, at := ending(receipt)
+	if l.joined && kind != callKind {
+		return true // it may belong to a call
 	}
-	return l.sieve.wants(receipt)
+	return l.sieve.wants(receipt, at)
 }
 
 // look reads a record, unless it is an answer that only matters if its call does.
@@ -127,7 +126,7 @@ func (l *lister) look(e chain.Entry, bad *chain.LineError) (s seen, ok bool) {
 		return seen{bad: bad}, true
 	}
 	if l.joined && l.sieve != nil && e.Canonical {
-		if kind, _ := ending(e.Receipt); kind == answerKind && !l.sieve.wants(e.Receipt) {
+		if kind, at := ending(e.Receipt); kind == answerKind && !l.sieve.wants(e.Receipt, at) {
 			if parent := parentOf(e.Receipt); parent != nil {
 				return seen{e: e, parent: parent}, true
 			}

@@ -70,13 +70,11 @@ func isReceiptTime(b []byte) bool {
 	return true
 }
 
-// wants says whether the filter can want a receipt in canonical form.
-func (s *sieve) wants(receipt []byte) bool {
-	if s.since != nil || s.until != nil {
-		_, at := ending(receipt)
-		if at != nil && (s.since != nil && bytes.Compare(at, s.since) < 0 || s.until != nil && bytes.Compare(at, s.until) > 0) {
-			return false
-		}
+// wants says whether the filter can want a receipt in canonical form, with the
+// time that ending found.
+func (s *sieve) wants(receipt, at []byte) bool {
+	if at != nil && (s.since != nil && bytes.Compare(at, s.since) < 0 || s.until != nil && bytes.Compare(at, s.until) > 0) {
+		return false
 	}
 	for _, n := range s.needles {
 		if !bytes.Contains(receipt, n) {
@@ -128,10 +126,28 @@ func cutTime(b []byte) (at, rest []byte) {
 // if that takes reading it. (One with an escape in it is nobody's.)
 func parentOf(receipt []byte) []byte {
 	name := []byte(`"parent_receipt_id":"`)
-	_, rest, _ := bytes.Cut(receipt, name)
-	id, rest, ok := bytes.Cut(rest, []byte{'"'})
-	if !ok || bytes.Contains(rest, name) {
+	i := bytes.Index(receipt, name)
+	if i < 0 {
+		return nil
+	}
+	id, rest, ok := bytes.Cut(receipt[i+len(name):], []byte{'"'})
+	if !ok || !isAnswerHead(receipt[:i]) && bytes.Contains(rest, name) {
 		return nil
 	}
 	return id
+}
+
+// isAnswerHead says whether b is all that stands before parent_receipt_id in an
+// answer by a wrapper, so that no other member of that name was taken for it.
+func isAnswerHead(b []byte) bool {
+	b, ok := bytes.CutPrefix(b, []byte(`{"action":{`))
+	if rest, has := bytes.CutPrefix(b, []byte(`"call_id":"`)); ok && has {
+		id, rest, _ := bytes.Cut(rest, []byte(`",`))
+		if bytes.ContainsAny(id, `"\`) {
+			return false
+		}
+		b = rest
+	}
+	hash, null := bytes.CutPrefix(b, []byte(`"params":null,"params_hash":"`))
+	return ok && null && len(hash) >= 2 && bytes.IndexByte(hash, '"') == len(hash)-2
 }
