@@ -16,8 +16,9 @@
 //	})
 //
 // [Verify] reads a whole log on all cores and says what is wrong with it and
-// where; [Scan] and [Backward] read records in either order. None of the three
-// holds more than a few blocks of the log in memory, and none writes.
+// where; [Scan] and [Backward] read records in either order, and [Read] does so
+// on all cores, from any place, without parsing what nobody asks for. None of
+// them holds more than a few blocks of the log in memory, and none writes.
 //
 // What a chain cannot show: records cut cleanly from its end, for nothing that
 // is left knows of them, and a log rebuilt from some place on by someone who

@@ -19,7 +19,7 @@ USAGE
 
 EXAMPLE
   signet-wrap audit --since 24h --tool write
-  signet-wrap audit --limit 20
+  signet-wrap audit --tool delete --limit all
   signet-wrap audit --json | jq .receipt.action.tool
 
 FLAGS
@@ -40,11 +40,12 @@ FLAGS
 
 One line a call, with what came of it, and one for what befell the log; the
 newest comes last. Times are local. The list says what the log says; whether
-that is true, "signet-wrap verify --chain" says.
+that is true, "signet-wrap verify --chain" says. Ctrl-C ends it; an export that
+is not whole is taken away again.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or not all of
-  it; 2 bad usage
+  it, or Ctrl-C; 2 bad usage
 `
 
 func (c *command) auditVerb() *ucli.Command {

@@ -1,52 +1,101 @@
 package cli
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // calls counts, over a log, the calls that have no outcome and the outcomes
 // that have no call. Only sessions that record outcomes count, which is those
 // with a session event; it stands behind their first call.
 type calls struct {
-	waiting    map[string]string   // session by id, of calls without an outcome so far
-	sessions   map[string]struct{} // that record outcomes
-	unanswered int64               // calls that an event lists as never answered
-	orphans    int64               // outcomes of calls that are not in the log
-	tooMany    bool                // waiting or sessions is full: nothing is counted
+	waiting    map[callID]uint32 // calls without an outcome so far, and the numbers of their sessions
+	sessions   map[string]uint32 // numbers, from 0 on
+	records    []bool            // by number: the session records outcomes
+	unanswered int64             // calls that an event lists as never answered
+	orphans    int64             // outcomes of calls that are not in the log
+	tooMany    bool              // waiting or sessions is full: nothing is counted
+}
+
+// callID is the id of a receipt without "rec_", which makes a map of a million
+// a quarter as large.
+type callID [16]byte
+
+// parseCallID is false for what is no receipt's id; sign.Verify accepts none of
+// the kind.
+func parseCallID(s string) (id callID, ok bool) {
+	digits, ok := strings.CutPrefix(s, "rec_")
+	if !ok || len(digits) != 2*len(id) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(digits))
+	return id, err == nil && digits == strings.ToLower(digits)
 }
 
 // maxCounted bounds what is remembered: a million calls without outcomes take
-// some hundred megabytes.
+// some 50 MB, and a million sessions 150.
 const maxCounted = 1_000_000
 
 func newCalls() calls {
-	return calls{waiting: map[string]string{}, sessions: map[string]struct{}{}}
+	return calls{waiting: map[callID]uint32{}, sessions: map[string]uint32{}}
+}
+
+// session is the number of a session.
+func (c *calls) session(name string) uint32 {
+	n, ok := c.sessions[name]
+	if !ok {
+		n = uint32(len(c.sessions))
+		c.sessions[name] = n
+		c.records = append(c.records, false)
+	}
+	return n
 }
 
 // see takes the records in their order.
 func (c *calls) see(r checked) {
-	if c.tooMany = c.tooMany || len(c.waiting) > maxCounted || len(c.sessions) > maxCounted; c.tooMany {
+	if c.tooMany {
+		return
+	}
+	if len(c.waiting) > maxCounted || len(c.sessions) > maxCounted {
+		*c = calls{tooMany: true}
 		return
 	}
 	switch v := r.v; {
 	case v.Type == "session":
-		c.sessions[v.Session] = struct{}{}
+		c.records[c.session(v.Session)] = true
 	case v.Type == "unanswered":
 		for id := range r.unanswered {
-			if _, ok := c.waiting[id]; ok {
-				delete(c.waiting, id)
+			if c.answered(id) {
 				c.unanswered++
 			}
 		}
 	case isAnswer(v):
-		if _, ok := c.waiting[v.ParentID]; !ok {
+		if !c.answered(v.ParentID) {
 			c.orphans++
 		}
-		delete(c.waiting, v.ParentID)
-	case v.Type == "" && v.Version == 1 && strings.HasPrefix(v.Session, "ses_"):
-		c.waiting[v.ID] = v.Session
+	case isWrapped(v):
+		if id, ok := parseCallID(v.ID); ok {
+			c.waiting[id] = c.session(v.Session)
+		}
 	}
+}
+
+// isWrapped says whether v is a call that went through a wrapper.
+func isWrapped(v *sign.Verified) bool {
+	return v.Type == "" && v.Version == 1 && strings.HasPrefix(v.Session, "ses_")
+}
+
+// answered takes a call off those that wait, if it is one of them.
+func (c *calls) answered(id string) bool {
+	key, ok := parseCallID(id)
+	if ok {
+		_, ok = c.waiting[key]
+		delete(c.waiting, key)
+	}
+	return ok
 }
 
 // findings are what is to be said under completeness: what is missing, and
@@ -57,7 +106,7 @@ func (c *calls) findings() (gaps, notes []string) {
 	}
 	var open int64
 	for _, session := range c.waiting {
-		if _, ok := c.sessions[session]; ok {
+		if c.records[session] {
 			open++
 		}
 	}

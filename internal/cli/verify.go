@@ -33,12 +33,13 @@ FLAGS
 
 Anybody can make a receipt that agrees with itself. It is valid if one of the
 keys that you know signed it. What a receipt says was asked for then was asked
-for by the holder of that key; its time is by their clock.
+for by the holder of that key; its time is by their clock. Ctrl-C ends --chain,
+which says what was found so far.
 
 EXIT STATUS
   0 valid: all is established
   1 tampered: what was signed is not what is there, or the log is damaged
-  2 unchecked: no such file, not a receipt, no records, bad usage
+  2 unchecked: no such file, not a receipt, no records, Ctrl-C, bad usage
   3 unconfirmed: nothing is wrong, but not all is established (a signer is not
     known, the receipt has expired, ...)
 `
