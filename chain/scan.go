@@ -9,7 +9,7 @@ import (
 )
 
 // Entry is a record as it stands in the log. Its slices are good until the next
-// one is asked for.
+// one is asked for, or the loop ends.
 type Entry struct {
 	File   string // name of the day file
 	Line   int    // 1-based, 0 if it is not known (reading backward)
