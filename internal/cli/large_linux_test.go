@@ -17,9 +17,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 )
 
-// What is promised of large logs, with real processes on one of 100 MB.
+// What is promised of large logs, with real processes on one of 85 MB.
 
-const largeRecords = 120_000
+const largeRecords = 100_000
 
 func TestLarge(t *testing.T) {
 	home := t.TempDir()
@@ -46,7 +46,6 @@ func testMemory(t *testing.T, home string) {
 		{"audit --json", largeRecords},
 		{"audit --json --limit 90000", 90000},
 		{"audit --limit 50000", 50001},
-		{"audit --limit all", 0},
 		{"audit --since 2026-05-01T00:00Z --tool e", 0},
 		{"audit --failed --json", 0},
 		{"audit --failed --limit 8000", 8001},
