@@ -45,10 +45,10 @@ func testMemory(t *testing.T, home string) {
 		{"verify --chain", 0},
 		{"audit --json", largeRecords},
 		{"audit --json --limit 90000", 90000},
-		{"audit --limit 50000", 50001},
+		{"audit --limit 40000", 40001},
 		{"audit --since 2026-05-01T00:00Z --tool e", 0},
 		{"audit --failed --json", 0},
-		{"audit --failed --limit 8000", 8001},
+		{"audit --failed --limit 6000", 6001},
 		{"audit --export " + filepath.Join(t.TempDir(), "out"), 1},
 	} {
 		peak := filepath.Join(t.TempDir(), "status")
