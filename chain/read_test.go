@@ -134,6 +134,15 @@ func TestReadStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	longDir := t.TempDir()
+	l := newLog(t, longDir, &clock{day0})
+	for range 60 {
+		add(t, l, strings.Repeat("x", blockSize))
+	}
+	long, err := TakeSnapshot(longDir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := runtime.NumGoroutine()
 	for _, backward := range []bool{false, true} {
 		for _, n := range []int{1, 2, 300, 920} {
@@ -152,12 +161,13 @@ func TestReadStopped(t *testing.T) {
 	defer cancel()
 	var last error
 	n := 0
-	for _, err := range Read(ctx, s, ReadOptions{Workers: 1}, spoken) {
+	for _, err := range Read(ctx, long, ReadOptions{Workers: 1}, spoken) {
 		cancel()
 		last = err
 		n++
 	}
-	if !errors.Is(last, context.Canceled) || n >= len(readAll(t, s, ReadOptions{})) {
+	// Some blocks are read ahead, and a reader may pass a cancelled context by.
+	if !errors.Is(last, context.Canceled) || n >= 60 {
 		t.Errorf("%d lines, %v", n, last)
 	}
 	for late := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
