@@ -14,11 +14,10 @@ import (
 type verifier struct {
 	o      VerifyOptions
 	s      *snapshot
-	budget *budget
 	report Report
 
 	file  int    // index of the current day file
-	line  int    // number of the last line in it
+	line  int    // number of the current line in it
 	n     int64  // number of readable records so far
 	last  digest // the last record's hash as stored, what the next one must follow
 	alt   digest // what that hash should be, where it is another
@@ -30,30 +29,26 @@ type verifier struct {
 	newest []byte            // the last receipt
 }
 
-// take follows the chain through one job.
-func (v *verifier) take(j *job) {
-	if j.file != v.file {
-		v.file, v.line = j.file, 0
+// take follows the chain through one part.
+func (v *verifier) take(p *part[line]) {
+	v.file, v.line = p.file, p.line
+	v.report.Bytes += p.size()
+	if p.long != nil {
+		v.unreadable(p.long, p.long.ended, p.off, p.size())
 	}
-	v.report.Bytes += int64(len(j.block))
-	if j.long != nil {
-		v.line++
-		v.report.Bytes += j.long.end - j.long.off
-		v.unreadable(j.long, j.long.ended, j.off, j.long.end-j.long.off)
-	}
-	off := j.off
-	for i := range j.lines {
-		l := &j.lines[i]
-		v.line++
+	off := p.off
+	for i := range p.found {
+		l := &p.found[i]
 		if !l.blank {
 			v.follow(l, off)
 		}
+		v.line++
 		off += int64(len(l.raw))
 		if l.ended {
 			off++
 		}
 	}
-	v.newest = bytes.Clone(v.newest) // the job's memory is used again
+	v.newest = bytes.Clone(v.newest) // the part's memory is used again
 }
 
 // follow is take for one line at the offset off.

@@ -3,20 +3,17 @@ package chain
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"runtime"
-	"sync"
 )
 
 // VerifyOptions are those of [Verify]. The zero value checks the chain alone.
 type VerifyOptions struct {
 	// Check looks at a receipt by itself, which it gets in canonical form. It is
 	// called for each record whose receipt could be read, in no order, from
-	// several goroutines at once. prev is the hash of the record that it follows. The result goes to
-	// Visit; bad, if not nil, says why the receipt is not what somebody
-	// signed, which makes a break of kind [Forged], or is [ErrDisplaced]. The
-	// receipt's bytes are good until Visit returns.
+	// several goroutines at once. prev is the hash of the record that it
+	// follows. The result goes to Visit; bad, if not nil, says why the receipt
+	// is not what somebody signed, which makes a break of kind [Forged], or is
+	// [ErrDisplaced]. The receipt's bytes are good until Visit returns.
 	Check func(receipt []byte, prev string) (result any, bad error)
 
 	// Visit gets each record that Check got, in order, from the goroutine that
@@ -46,68 +43,17 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{o: o, s: &s, budget: newBudget(), told: map[string]string{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
-	var total int64
-	if o.Progress != nil {
-		total = s.size()
-	}
-
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	todo, inOrder := make(chan *job), make(chan *job, 2*o.Workers)
-	var readErr error
-	var reader, workers sync.WaitGroup
-	reader.Go(func() {
-		readErr = v.read(ctx, todo, inOrder)
-		close(todo)
-		close(inOrder)
+	v := &verifier{o: o, s: &s, told: map[string]string{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
+	all := &stream[line]{s: &s, workers: o.Workers, progress: o.Progress, work: func(p *part[line]) { checkLines(p, o.Check) }}
+	err = all.run(ctx, func(p *part[line]) bool {
+		v.take(p)
+		return true
 	})
-	for range o.Workers {
-		workers.Go(func() {
-			for j := range todo {
-				j.check(o.Check)
-				j.done <- struct{}{}
-			}
-		})
-	}
-	for j := range inOrder {
-		<-j.done
-		v.take(j)
-		v.budget.give(j.cost)
-		clear(j.lines) // of what it points to
-		jobPool.Put(j)
-		if o.Progress != nil {
-			o.Progress(v.report.Records, v.report.Bytes, total)
-		}
-	}
-	reader.Wait()
-	workers.Wait()
-	if readErr != nil {
-		return &v.report, readErr
+	if err != nil {
+		return &v.report, err
 	}
 	return &v.report, v.finish(ctx)
 }
-
-// job is a block of lines on its way from the reader through a worker to the
-// collector.
-type job struct {
-	file  int    // index of the day file
-	buf   []byte // of blockSize
-	block []byte // in buf, but for a line that does not fit
-	off   int64
-	long  *tooLong      // instead of a block
-	cost  int64         // to the budget
-	lines []line        // by the worker, one for each line of block
-	done  chan struct{} // one send when lines are there
-}
-
-// lineCost is about what a line takes in bytes besides its own: a block of short
-// lines takes much more than a block.
-const lineCost = 512
-
-var jobPool = sync.Pool{New: func() any {
-	return &job{buf: make([]byte, blockSize), done: make(chan struct{}, 1)}
-}}
 
 // line is what a worker found out about one line.
 type line struct {
@@ -124,53 +70,18 @@ type line struct {
 	bad    error
 }
 
-// read cuts the files into jobs. It stops with ctx's error when ctx is done.
-func (v *verifier) read(ctx context.Context, todo, inOrder chan<- *job) error {
-	for i := range v.s.days {
-		if err := v.readFile(ctx, i, todo, inOrder); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *verifier) readFile(ctx context.Context, i int, todo, inOrder chan<- *job) error {
-	f, size, err := v.s.open(i)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	b := blocks{f: f, size: size}
-	for {
-		j := jobPool.Get().(*job)
-		j.file, j.long = i, nil
-		if j.block, j.off, err = b.next(j.buf); err == io.EOF {
-			return nil
-		} else if err != nil && !errors.As(err, &j.long) {
-			return err
-		}
-		j.cost = int64(len(j.block)) + lineCost*int64(bytes.Count(j.block, []byte{'\n'}))
-		v.budget.take(j.cost)
-		select {
-		case inOrder <- j:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		// The collector waits for j now: it must be done in any case.
-		todo <- j
-	}
-}
-
-// check is a worker's part.
-func (j *job) check(check func([]byte, string) (any, error)) {
-	j.lines = j.lines[:0]
-	for raw := range bytes.Lines(j.block) {
+// checkLines is the workers' share of [Verify].
+func checkLines(p *part[line], check func([]byte, string) (any, error)) {
+	for raw := range bytes.Lines(p.block) {
 		var l line
 		l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'})
 		if l.blank = blank(l.raw); !l.blank {
 			l.check(check)
+			if l.err == nil {
+				p.records++
+			}
 		}
-		j.lines = append(j.lines, l)
+		p.found = append(p.found, l)
 	}
 }
 

@@ -1,0 +1,195 @@
+package chain
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A stream is one reading of a snapshot on all cores: a reader cuts the files
+// into parts, workers make something of the lines of each, and who runs it takes
+// the parts in the order of the log. It is what [Read] and [Verify] stand on.
+type stream[T any] struct {
+	s        *snapshot
+	since    time.Time // as in ReadOptions
+	from     Place     // as in ReadOptions
+	backward bool
+
+	workers  int
+	work     func(*part[T]) // fills found and records; by several goroutines at once
+	progress func(records, bytes, total int64)
+
+	budget *budget
+	spare  sync.Pool // of *part[T]
+}
+
+// part is a block of lines on its way.
+type part[T any] struct {
+	file  int           // index of the day file
+	buf   []byte        // of blockSize
+	block []byte        // in buf, but for a line that does not fit
+	off   int64         // of block
+	line  int           // number of the first line; 0: not known
+	long  *tooLong      // instead of a block
+	cost  int64         // to the budget
+	done  chan struct{} // one send when the worker has done its share
+
+	found   []T   // by the worker
+	records int64 // likewise
+}
+
+// lineCost is about what a line takes in bytes besides its own: a block of short
+// lines takes much more than a block.
+const lineCost = 512
+
+// size is how many bytes of the log the part is.
+func (p *part[T]) size() int64 {
+	if p.long != nil {
+		return p.long.end - p.long.off
+	}
+	return int64(len(p.block))
+}
+
+// run calls take for each part, until that says that no more is wanted; then the
+// error is nil. Parts are used again: nothing of one lasts longer than the call.
+func (r *stream[T]) run(ctx context.Context, take func(*part[T]) (more bool)) error {
+	r.budget = newBudget()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	todo, inOrder := make(chan *part[T]), make(chan *part[T], 2*r.workers)
+	var total, records, done int64
+	if r.progress != nil {
+		total = r.size()
+	}
+	var readErr error
+	var reader, workers sync.WaitGroup
+	reader.Go(func() {
+		readErr = r.read(ctx, todo, inOrder)
+		close(todo)
+		close(inOrder)
+	})
+	for range r.workers {
+		workers.Go(func() {
+			for p := range todo {
+				r.work(p)
+				p.done <- struct{}{}
+			}
+		})
+	}
+	more := true
+	for p := range inOrder {
+		<-p.done
+		if more {
+			if more = take(p); !more {
+				cancel() // and wait for what is on its way
+			}
+		}
+		records, done = records+p.records, done+p.size()
+		r.recycle(p)
+		if more && r.progress != nil {
+			r.progress(records, done, total)
+		}
+	}
+	reader.Wait()
+	workers.Wait()
+	if !more {
+		return nil
+	}
+	return readErr
+}
+
+func (r *stream[T]) part() *part[T] {
+	if p, ok := r.spare.Get().(*part[T]); ok {
+		return p
+	}
+	return &part[T]{buf: make([]byte, blockSize), done: make(chan struct{}, 1)}
+}
+
+func (r *stream[T]) recycle(p *part[T]) {
+	r.budget.give(p.cost)
+	clear(p.found) // of what it points to
+	*p = part[T]{buf: p.buf, done: p.done, found: p.found[:0]}
+	r.spare.Put(p)
+}
+
+// files are the indexes of the day files to read, in their order.
+func (r *stream[T]) files() []int {
+	var list []int
+	for i, day := range r.s.days {
+		if day >= r.from.File && (r.since.IsZero() || day >= dayFile(r.since)) {
+			list = append(list, i)
+		}
+	}
+	if r.backward {
+		slices.Reverse(list)
+	}
+	return list
+}
+
+// size is how many bytes are to be read, as far as it can be known.
+func (r *stream[T]) size() (total int64) {
+	for _, i := range r.files() {
+		total += r.s.sizeOf(i)
+		if r.s.days[i] == r.from.File {
+			total -= r.from.Offset
+		}
+	}
+	return total
+}
+
+// read cuts the files into parts. It stops with ctx's error when ctx is done.
+func (r *stream[T]) read(ctx context.Context, todo, inOrder chan<- *part[T]) error {
+	for _, i := range r.files() {
+		if err := r.readFile(ctx, i, todo, inOrder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *part[T]) error {
+	f, size, err := r.s.open(i)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	ahead, line := blocks{f: f, size: size}, 1
+	if r.s.days[i] == r.from.File && r.from.Offset > 0 {
+		ahead.off, line = r.from.Offset, 0
+	}
+	back := backBlocks{f: f, end: size}
+	next := ahead.next
+	if r.backward {
+		next, line = back.prev, 0
+	}
+	for {
+		p := r.part()
+		p.file, p.line = i, line
+		p.block, p.off, err = next(p.buf)
+		if err == io.EOF {
+			return nil
+		} else if err != nil && !errors.As(err, &p.long) {
+			return err
+		}
+		lines := 1
+		if p.long == nil {
+			lines = bytes.Count(p.block, []byte{'\n'})
+		}
+		if line > 0 {
+			line += lines
+		}
+		p.cost = int64(len(p.block)) + lineCost*int64(lines)
+		r.budget.take(p.cost)
+		select {
+		case inOrder <- p:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		// Who runs the stream waits for p now: it must be done in any case.
+		todo <- p
+	}
+}
