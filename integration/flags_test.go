@@ -91,3 +91,41 @@ func TestNotStarted(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyWord: a word that a client's configuration left empty, in front of
+// "--", is no verb, and what stands around it still counts.
+func TestEmptyWord(t *testing.T) {
+	for _, flags := range [][]string{{""}, {"", "--hash-only"}, {"--hash-only", "", ""}} {
+		home := newHome(t)
+		file := filepath.Join(t.TempDir(), "received")
+		p := start(t, home.dir, wrapped.argv(t, flags, fake(t, "sink", file)...))
+		p.send(addCall)
+		if out := p.finish(); len(out) > 0 {
+			t.Errorf("%q: wrote %q to stdout", flags, out)
+		}
+		logged := home.records(t)
+		if len(logged) != 1 {
+			t.Fatalf("%q: %d records", flags, len(logged))
+		}
+		if hidden := string(logged[0].Action.Params) == "null"; hidden != (len(flags) > 1) {
+			t.Errorf("%q: logged %s", flags, logged[0].raw)
+		}
+	}
+}
+
+// TestBadFlags: a command line that makes no sense is one line on stderr, and
+// exit status 125 where a server was to be wrapped.
+func TestBadFlags(t *testing.T) {
+	for _, flags := range [][]string{{"--bogus"}, {"--bogus", "value"}, {"---key", "other"}, {"--hash-only=maybe", "x"}, {"--sync", "maybe"}} {
+		p := start(t, newHome(t).dir, wrapped.argv(t, flags, fake(t, "echo")...))
+		if out := p.rest(); len(out) > 0 {
+			t.Errorf("%q: wrote %q to stdout", flags, out)
+		}
+		if how := p.how(); how != "exit status 125" {
+			t.Errorf("%q: ended with %s", flags, how)
+		}
+		if said := p.stderr(); !strings.HasPrefix(said, "signet-wrap: ") {
+			t.Errorf("%q: said %q", flags, said)
+		}
+	}
+}

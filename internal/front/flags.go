@@ -74,11 +74,18 @@ var ErrNotWrapping = errors.New("not a command line that wraps")
 func ParseFlags(args []string) (Flags, error) {
 	set, f, check := FlagSet()
 	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) || set.NArg() > 0 {
-		return *f, ErrNotWrapping
+	// An empty word is nobody's verb: a configuration may have a variable there
+	// that is not set.
+	for err == nil && set.NArg() > 0 && set.Arg(0) == "" {
+		err = set.Parse(set.Args()[1:])
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return *f, ErrNotWrapping
+	case err != nil: // what stands behind it was not looked at
 		return *f, misuse(`see "signet-wrap --help"`, "%w", err)
+	case set.NArg() > 0:
+		return *f, ErrNotWrapping
 	}
 	return *f, check()
 }
