@@ -36,25 +36,20 @@ func (v *verifier) take(p *part[line]) {
 	if p.long != nil {
 		v.unreadable(p.long, p.long.ended, p.off, p.size())
 	}
-	off := p.off
 	for i := range p.found {
 		l := &p.found[i]
-		if !l.blank {
-			v.follow(l, off)
-		}
-		v.line++
-		off += int64(len(l.raw))
-		if l.ended {
-			off++
-		}
+		v.line = l.number
+		v.follow(l)
 	}
-	v.newest = bytes.Clone(v.newest) // the part's memory is used again
+	if p.records > 0 {
+		v.newest = bytes.Clone(v.newest) // the part's memory is used again
+	}
 }
 
-// follow is take for one line at the offset off.
-func (v *verifier) follow(l *line, off int64) {
+// follow is take for one line.
+func (v *verifier) follow(l *line) {
 	if l.err != nil {
-		v.unreadable(l.err, l.ended, off, int64(len(l.raw)))
+		v.unreadable(l.err, l.ended, l.off, int64(len(l.raw)))
 		return
 	}
 	r := &l.record
@@ -96,7 +91,7 @@ func (v *verifier) follow(l *line, off int64) {
 	}
 	if v.o.Visit != nil && l.sumErr == nil {
 		v.o.Visit(Entry{
-			File: v.s.days[v.file], Line: v.line, Offset: off, Raw: l.raw,
+			File: v.s.days[v.file], Line: v.line, Offset: l.off, Raw: l.raw,
 			Receipt: r.receipt, PrevHash: l.prev, RecordHash: r.hash.String(),
 		}, l.result)
 	}

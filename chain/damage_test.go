@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -393,5 +394,23 @@ func TestManyBreaks(t *testing.T) {
 	r := e.verify(VerifyOptions{})
 	if r.Damaged < 1000 || len(r.Breaks) != maxBreaks {
 		t.Errorf("%d damaged, %d listed", r.Damaged, len(r.Breaks))
+	}
+}
+
+// Blank lines are counted, and take no memory: a log can be full of them.
+func TestManyBlankLines(t *testing.T) {
+	dir := makeLog(t, 2)
+	first, second, _ := strings.Cut(string(dayFiles(t, dir)), "\n")
+	const blanks = 4 << 20
+	write(t, []byte(first+"\n"+strings.Repeat("\n", blanks)+second+"no record\n"), dir, dayFile(day0.Add(-time.Second)))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := verify(t, dir)
+	runtime.ReadMemStats(&after)
+	if len(r.Breaks) != 1 || r.Breaks[0].Line != blanks+3 || r.Records != 2 {
+		t.Errorf("%+v", r)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4*blanks {
+		t.Errorf("%d bytes were allocated", n)
 	}
 }

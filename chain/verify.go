@@ -57,9 +57,10 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 
 // line is what a worker found out about one line.
 type line struct {
+	number int    // in its file, from 1 on
+	off    int64  // in its file
 	raw    []byte // without the newline
 	ended  bool   // by a newline
-	blank  bool
 	record record
 	prev   string // record.prev
 	err    error  // it is not readable as a record
@@ -72,14 +73,16 @@ type line struct {
 
 // checkLines is the workers' share of [Verify].
 func checkLines(p *part[line], check func([]byte, string) (any, error)) {
+	number, off := p.line, p.off
 	for raw := range bytes.Lines(p.block) {
-		var l line
-		l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'})
-		if l.blank = blank(l.raw); !l.blank {
-			l.check(check)
-			if l.err == nil {
-				p.records++
-			}
+		l := line{number: number, off: off}
+		number, off = number+1, off+int64(len(raw))
+		if l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'}); blank(l.raw) {
+			continue // of which a log can be full
+		}
+		l.check(check)
+		if l.err == nil {
+			p.records++
 		}
 		p.found = append(p.found, l)
 	}
