@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -12,12 +13,12 @@ import (
 // that have no call. Only sessions that record outcomes count, which is those
 // with a session event; it stands behind their first call.
 type calls struct {
-	waiting    map[callID]uint32 // calls without an outcome so far, and the numbers of their sessions
-	sessions   map[string]uint32 // numbers, from 0 on
-	records    []bool            // by number: the session records outcomes
-	unanswered int64             // calls that an event lists as never answered
-	orphans    int64             // outcomes of calls that are not in the log
-	tooMany    bool              // waiting or sessions is full: nothing is counted
+	waiting    map[callID]uint32            // calls without an outcome so far, and the numbers of their sessions
+	sessions   map[[sha256.Size]byte]uint32 // numbers, from 0 on, by the hashes of names, which may be long
+	records    []bool                       // by number: the session records outcomes
+	unanswered int64                        // calls that an event lists as never answered
+	orphans    int64                        // outcomes of calls that are not in the log
+	tooMany    bool                         // waiting or sessions is full: nothing is counted
 }
 
 // callID is the id of a receipt without "rec_", which makes a map of a million
@@ -40,15 +41,16 @@ func parseCallID(s string) (id callID, ok bool) {
 const maxCounted = 1_000_000
 
 func newCalls() calls {
-	return calls{waiting: map[callID]uint32{}, sessions: map[string]uint32{}}
+	return calls{waiting: map[callID]uint32{}, sessions: map[[sha256.Size]byte]uint32{}}
 }
 
 // session is the number of a session.
 func (c *calls) session(name string) uint32 {
-	n, ok := c.sessions[name]
+	key := sha256.Sum256([]byte(name))
+	n, ok := c.sessions[key]
 	if !ok {
 		n = uint32(len(c.sessions))
-		c.sessions[name] = n
+		c.sessions[key] = n
 		c.records = append(c.records, false)
 	}
 	return n

@@ -53,6 +53,7 @@ func TestCallsBounded(t *testing.T) {
 	for name, session := range map[string]func(i int) string{
 		"calls":    func(int) string { return "ses_a" },
 		"sessions": func(i int) string { return numbered("ses_", i) },
+		"names":    func(i int) string { return numbered("ses_", i) + strings.Repeat("x", 300) },
 	} {
 		runtime.GC()
 		var before, full, after runtime.MemStats
