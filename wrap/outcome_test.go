@@ -167,9 +167,11 @@ func TestOutcomesAreBounded(t *testing.T) {
 	for range small {
 		out.add(job{call: c, answer: answer{sum: rawHash("x")}})
 	}
+	out.mu.Lock()
 	if n := len(out.queue); n != maxJobs || out.lost != large {
 		t.Errorf("%d wait and %d are lost", n, out.lost)
 	}
+	out.mu.Unlock()
 	release()
 	s.written()
 	s.rec.finish(&ending{}, true)
