@@ -214,6 +214,17 @@ func TestSoak(t *testing.T) {
 	}
 }
 
+// TestSoakJSON: all that it says on stdout is JSON.
+func TestSoakJSON(t *testing.T) {
+	status, out, errs := runBench(t, "", "-soak", "1s", "-json")
+	if status != 0 && !strings.HasSuffix(strings.TrimSpace(errs), errGrew.Error()) {
+		t.Fatalf("status %d\n%s%s", status, out, errs)
+	}
+	if lines := jsonLines[sample](t, out); len(lines) < 10 || lines[0].Log <= 0 {
+		t.Errorf("it said\n%s", out)
+	}
+}
+
 // TestSoakMissesAnAnswer: one lost answer fails a soak.
 func TestSoakMissesAnAnswer(t *testing.T) {
 	restore(t)

@@ -11,11 +11,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,6 +26,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
@@ -103,8 +106,8 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
-	if flags.NArg() > 0 || *rate < 1 || *wait <= 0 {
-		return usage(errors.New("bad arguments; see -help"))
+	if err := misused(flags); err != nil {
+		return usage(err)
 	}
 	patience = *wait
 	var err error
@@ -119,7 +122,12 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		return usage(err)
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// Scratch files are gigabytes: no end of a terminal may leave them.
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	err = b.in(*scratch, func() error {
@@ -141,6 +149,27 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// misused says which flag has a value that nothing can be done with.
+func misused(flags *flag.FlagSet) error {
+	if flags.NArg() > 0 {
+		return fmt.Errorf("there is no place for %q; see -help", flags.Arg(0))
+	}
+	var err error
+	flags.Visit(func(f *flag.Flag) {
+		switch v := f.Value.(flag.Getter).Get().(type) {
+		case int:
+			if v < 1 {
+				err = fmt.Errorf("-%s %d: want at least 1", f.Name, v)
+			}
+		case time.Duration:
+			if v <= 0 {
+				err = fmt.Errorf("-%s %v: want more than 0", f.Name, v)
+			}
+		}
+	})
+	return err
+}
+
 // choose keeps the loads of some sizes: a list of numbers; "": of all.
 func choose(all []*load, sizes string) ([]*load, error) {
 	if sizes == "" {
@@ -151,7 +180,7 @@ func choose(all []*load, sizes string) ([]*load, error) {
 		size, err := strconv.Atoi(strings.TrimSpace(s))
 		at := slices.IndexFunc(all, func(l *load) bool { return l.size == size })
 		if err != nil || at < 0 {
-			return nil, fmt.Errorf("no messages of %q bytes", s)
+			return nil, fmt.Errorf("no messages of %q bytes: there are 200, 10000, 1000000 and 10000000", s)
 		}
 		chosen = append(chosen, all[at])
 	}
@@ -172,6 +201,8 @@ func (b *bench) in(scratch string, do func() error) (err error) {
 			return err
 		}
 	} else if b.binary, err = filepath.Abs(b.binary); err != nil {
+		return err
+	} else if _, err := exec.LookPath(b.binary); err != nil {
 		return err
 	}
 	return do()
@@ -198,7 +229,8 @@ func (b *bench) build() error {
 // table measures and prints the table.
 func (b *bench) table(ctx context.Context, loads []*load) error {
 	began, before := time.Now(), loadAverage()
-	if err := b.need(4e9 * float64(loads[len(loads)-1].rounds) / 10 * float64(loads[len(loads)-1].size) / 1e7); err != nil {
+	largest := slices.MaxFunc(loads, func(x, y *load) int { return cmp.Compare(x.size, y.size) })
+	if err := b.need(4e9 * float64(largest.rounds) / 10 * float64(largest.size) / 1e7); err != nil {
 		return err
 	}
 	if !b.json {
@@ -232,7 +264,8 @@ func (b *bench) table(ctx context.Context, loads []*load) error {
 // need fails if the scratch folder's disk has not room for so many bytes.
 func (b *bench) need(bytes float64) error {
 	if free, err := durable.Free(b.dir); err == nil && float64(free) < bytes {
-		return fmt.Errorf("this takes up to %.1f GB of disk for a while, and only %.1f GB are free; -dir chooses another disk", bytes/1e9, float64(free)/1e9)
+		return fmt.Errorf("this takes up to %s MB of disk for a while, and only %s MB are free; DIR=FOLDER (or -dir) chooses another disk",
+			thousands(math.Ceil(bytes/1e6)), thousands(float64(free)/1e6))
 	}
 	return nil
 }

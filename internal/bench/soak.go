@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -56,7 +56,10 @@ func (b *bench) soak(ctx context.Context, o soakOptions) error {
 	}
 
 	s := &soaker{client: c, options: o, loads: load, began: time.Now()}
-	fmt.Fprintf(b.out, "one wrapper, default flags, %d messages a second for %v, %s/%s\n%s\n", o.rate, o.length, runtime.GOOS, runtime.GOARCH, soakHead)
+	if !b.json {
+		b.writeMachine(b.out, loadAverage())
+		fmt.Fprintf(b.out, "one wrapper, default flags, %d messages a second for %v\n%s\n", o.rate, o.length, soakHead)
+	}
 	failed := make(chan error, 2)
 	stop := make(chan struct{})
 	written := make(chan int64, 1)
@@ -99,7 +102,7 @@ func (b *bench) soak(ctx context.Context, o soakOptions) error {
 			return fmt.Errorf("%d of %d messages were answered", s.answered.Load(), total)
 		}
 	}
-	return b.verdict(all)
+	return errors.Join(b.verdict(all), ctx.Err()) // cut short, it says what it saw until then
 }
 
 // soaker is the client of a soak.

@@ -158,12 +158,12 @@ func micros(us *float64) string {
 	if us == nil {
 		return "-"
 	}
-	switch v := *us; {
-	case v < 100 && v > -100:
+	switch v := *us; { // 99.95 would be rounded to 100.0
+	case v < 99.95 && v > -99.95:
 		return fmt.Sprintf("%.1f µs", v)
-	case v < 10_000 && v > -10_000:
+	case v < 9_999.5 && v > -9_999.5:
 		return fmt.Sprintf("%.0f µs", v)
-	case v < 100_000 && v > -100_000:
+	case v < 99_950 && v > -99_950:
 		return fmt.Sprintf("%.1f ms", v/1000)
 	default:
 		return fmt.Sprintf("%.0f ms", v/1000)

@@ -189,14 +189,31 @@ func TestScale(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, c := range []struct{ peers, args string }{
 		{"x", "-brief"}, {"", "-sizes 7"}, {"", "more"}, {"", "-rate 0"}, {"", "-no-such-flag"},
+		{"", "-soak 0s"}, {"", "-soak -1m"}, {"", "-scale 0"}, {"", "-scale -3"}, {"", "-patience 0s"},
 	} {
 		if status, out, errs := runBench(t, c.peers, strings.Fields(c.args)...); status != 2 || out != "" || errs == "" {
 			t.Errorf("%q: status %d, %q, %q", c.args, status, out, errs)
 		}
 	}
-	status, _, errs := runBench(t, "", "-soak", "1000000h")
-	if status != 1 || !strings.Contains(errs, "GB of disk") {
-		t.Errorf("a soak for which there is no room: status %d, %q", status, errs)
+	for args, want := range map[string]string{
+		"-soak 1000000h":                "MB of disk",
+		"-binary ./no/such -brief":      "no/such",
+		"-binary unit_test.go -soak 1s": "unit_test.go",
+	} {
+		if status, out, errs := runBench(t, "", strings.Fields(args)...); status != 1 || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%q: status %d, %q, %q", args, status, out, errs)
+		}
+	}
+}
+
+func TestMicros(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0.0 µs", 12.34: "12.3 µs", -99.9: "-99.9 µs", 99.97: "100 µs", 9_999.4: "9999 µs", 9_999.7: "10.0 ms",
+		99_949: "99.9 ms", 99_960: "100 ms", -123_456: "-123 ms",
+	} {
+		if got := micros(&v); got != want {
+			t.Errorf("%v: %q, want %q", v, got, want)
+		}
 	}
 }
 
