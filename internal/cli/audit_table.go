@@ -17,12 +17,13 @@ import (
 )
 
 // auditTable prints records as rows. The columns are made as wide as the first
-// rows need; so a list of any length is printed as it is read.
+// rows need; so a list of any length is printed as it is read. A screen of 80
+// characters is wide enough: columns are left out there.
 type auditTable struct {
 	w     io.Writer
 	width int // of the screen, in characters; 0: not a screen
 	rows  []auditRow
-	cols  []int // widths; nil: not yet known
+	cols  []int // widths, -1: not shown; nil: not yet known
 	err   error
 }
 
@@ -36,11 +37,13 @@ type auditRow struct {
 var (
 	auditHead = auditRow{[8]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "SIGNER", "SESSION", "ID"}, "ARGUMENTS"}
 	auditMost = [8]int{19, 28, 24, 12, 8, 16, 8, 8} // the widest that columns get
+	auditLess = []int{6, 5, 4, 2}                   // those that a narrow screen goes without, in turn: "audit show" has them
 )
 
 const (
 	sizingRows   = 500
 	minArguments = 20  // on a narrow screen
+	minTool      = 12  // likewise
 	offScreen    = 200 // and where there is none
 )
 
@@ -85,6 +88,7 @@ func (t *auditTable) flush() error {
 			t.cols[i] = min(max(t.cols[i], utf8.RuneCountInString(cell)), auditMost[i])
 		}
 	}
+	t.fit()
 	for _, r := range t.rows {
 		t.print(r)
 	}
@@ -92,9 +96,32 @@ func (t *auditTable) flush() error {
 	return t.err
 }
 
+// fit has columns give way on a screen with no room for some of the arguments.
+func (t *auditTable) fit() {
+	if t.width == 0 {
+		return
+	}
+	over := minArguments - t.width
+	for _, w := range t.cols {
+		over += w + 2
+	}
+	tool := &t.cols[1]
+	spare := *tool - min(*tool, minTool)
+	for _, i := range auditLess {
+		if over > spare {
+			over -= t.cols[i] + 2
+			t.cols[i] = -1
+		}
+	}
+	*tool -= min(max(over, 0), spare)
+}
+
 func (t *auditTable) print(r auditRow) {
 	var line strings.Builder
 	for i, cell := range r.cells {
+		if t.cols[i] < 0 {
+			continue
+		}
 		cell = shorten(cell, t.cols[i])
 		line.WriteString(cell)
 		line.WriteString(strings.Repeat(" ", t.cols[i]-utf8.RuneCountInString(cell)+2))
