@@ -20,7 +20,10 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	if cut {
 		row("", "%s were read, and what follows is of them alone", count(f.Records, "record"))
 	} else {
-		row("", "%s in %s%s", count(f.Records, "record"), count(int64(f.Files), "file"), span(f.First, f.Last))
+		row("", "%s in %s", count(f.Records, "record"), count(int64(f.Files), "file"))
+		if f.First != "" && f.Last != "" {
+			row("", "%s", span(f.First, f.Last))
+		}
 	}
 
 	i := f.Integrity
@@ -66,8 +69,8 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
 	if !cut {
-		row("", "no anchor: that the newest records were cut off, or that who holds the keys made")
-		row("", "the log anew, only a copy of the head kept elsewhere can show")
+		row("", "no anchor: that newest records were cut off, or who holds the keys")
+		row("", "made the log anew, only a copy of the head kept elsewhere can show")
 		row("head", "%s", f.Head)
 	}
 
@@ -132,13 +135,10 @@ func few(row func(name, format string, a ...any), all []string) {
 
 // span is the time from the first record to the last.
 func span(first, last string) string {
-	switch {
-	case first == "" || last == "":
-		return ""
-	case first == last:
-		return ", of " + first
+	if first == last {
+		return "of " + first
 	}
-	return ", " + first + " to " + last
+	return first + " to " + last
 }
 
 // count is a number of things, in words.
