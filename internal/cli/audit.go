@@ -39,9 +39,9 @@ FLAGS
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 One line a call, with what came of it, and one for what befell the log; the
-newest comes last. Times are local. The list says what the log says; whether
-that is true, "signet-wrap verify --chain" says. Ctrl-C ends it; an export that
-is not whole is taken away again.
+newest comes last. Times are local; a narrow screen has fewer columns. The list
+says what the log says; whether that is true, "signet-wrap verify --chain" says.
+Ctrl-C ends it; an export that is not whole is taken away again.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or not all of
@@ -82,17 +82,23 @@ func (c *command) audit(u *ucli.Context) error {
 	defer stop()
 
 	var l *lister
+	bar := c.progress("reading")
+	bar.beside = u.IsSet("export") || isFile(c.Stdout)
 	list := func(out auditSink) (err error) {
-		bar := c.progress("reading")
-		bar.beside = u.IsSet("export") || isFile(c.Stdout)
 		defer bar.clear()
 		if l, err = newLister(ctx, h.audit(), f, out, bar); err != nil {
 			return err
 		}
-		return errors.Join(l.list(), out.flush())
+		err = l.list()
+		if ferr := out.flush(); err == nil {
+			err = ferr // else it would be said twice
+		}
+		return err
 	}
 	path := u.String("export")
 	switch {
+	case path == "-":
+		return misuse("--json writes them to stdout", "--export wants a FILE")
 	case path != "":
 		err = exportTo(path, list)
 	case u.Bool("json"):
@@ -106,7 +112,7 @@ func (c *command) audit(u *ucli.Context) error {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && path != "":
 		return fmt.Errorf("interrupted: %s was not written", path)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return fmt.Errorf("interrupted, after %s: the list is not whole", count(int64(l.n), "record"))
+		return fmt.Errorf("interrupted, after %s: the list is not whole", count(bar.records, "record"))
 	case err != nil:
 		return fmt.Errorf("listing the log: %w", err)
 	}
@@ -116,7 +122,7 @@ func (c *command) audit(u *ucli.Context) error {
 	case l.n == 0 && l.bad == nil && errors.Is(missing, fs.ErrNotExist):
 		c.complain("nothing has been logged yet in "+h.audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
 	case l.n == 0 && l.bad == nil:
-		c.complain("no record is of that kind", "")
+		c.complain("no record matches", "")
 	case l.more && f.byDefault:
 		c.complain(fmt.Sprintf("only the newest %d are shown: --limit N or --limit all", f.limit), "")
 	}

@@ -33,6 +33,9 @@ func newAuditFilter(u *ucli.Context, now time.Time) (f *auditFilter, err error) 
 	if f.until, err = parseWhen("until", u.String("until"), now, true); err != nil {
 		return nil, err
 	}
+	if !f.until.IsZero() && f.until.Before(f.since) {
+		return nil, misuse("", "--since %s is after --until %s", u.String("since"), u.String("until"))
+	}
 	table := u.String("export") == "" && !u.Bool("json")
 	switch s := u.String("limit"); {
 	case s == "" && table && f.since.IsZero() && f.until.IsZero():

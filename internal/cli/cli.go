@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
 )
@@ -62,9 +63,14 @@ type command struct {
 }
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a
-// second one the program, should that be waiting for something.
+// second one the program, should that be waiting for something. A kill and a
+// closed terminal are the same, so that nothing half done stays behind.
 func (c *command) interruptible() (ctx context.Context, stop func()) {
-	ctx, stop = signal.NotifyContext(c.ctx, os.Interrupt)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop = signal.NotifyContext(c.ctx, ends...)
 	context.AfterFunc(ctx, func() {
 		stop()
 		testOnlyInterrupted()

@@ -12,6 +12,7 @@ type bar struct {
 	w           io.Writer // nil: nobody looks
 	what        string
 	start, last time.Time
+	records     int64 // how many were done when last told
 	shown       bool
 	beside      bool // results go where they do not meet it
 }
@@ -32,7 +33,7 @@ func (c *command) progress(what string) *bar {
 
 // show is chain.VerifyOptions.Progress.
 func (b *bar) show(records, bytes, total int64) {
-	if b.w == nil {
+	if b.records = records; b.w == nil {
 		return
 	}
 	now := time.Now()
