@@ -122,14 +122,15 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		return usage(err)
 	}
 
-	// Scratch files are gigabytes: no end of a terminal may leave them.
-	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	// Scratch files are gigabytes: no end of a terminal or pipe may leave them.
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE}
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
+	context.AfterFunc(ctx, stop)                            // a second Ctrl-C ends at once
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // but another write to the pipe does not
 	err = b.in(*scratch, func() error {
 		switch {
 		case *soak > 0:
