@@ -161,8 +161,10 @@ func micros(us *float64) string {
 	switch v := *us; { // 99.95 would be rounded to 100.0
 	case v < 99.95 && v > -99.95:
 		return fmt.Sprintf("%.1f µs", v)
-	case v < 9_999.5 && v > -9_999.5:
+	case v < 999.5 && v > -999.5:
 		return fmt.Sprintf("%.0f µs", v)
+	case v < 9_995 && v > -9_995:
+		return fmt.Sprintf("%.2f ms", v/1000)
 	case v < 99_950 && v > -99_950:
 		return fmt.Sprintf("%.1f ms", v/1000)
 	default:
