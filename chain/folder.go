@@ -171,15 +171,8 @@ func (s *snapshot) open(i int) (*os.File, int64, error) {
 	return f, size, nil
 }
 
-// size is how many bytes belong to the snapshot, as far as it can be known.
-func (s *snapshot) size() (total int64) {
-	for i := range s.days {
-		total += s.sizeOf(i)
-	}
-	return total
-}
-
-// sizeOf is size for the i-th day file.
+// sizeOf is how many bytes of the i-th day file belong to the snapshot, as far as
+// it can be known.
 func (s *snapshot) sizeOf(i int) int64 {
 	if i == len(s.days)-1 {
 		return s.newest
