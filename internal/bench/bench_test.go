@@ -152,17 +152,17 @@ func TestPeersFail(t *testing.T) {
 		"loses=" + me + " " + modeFail + " loses {server}",
 		"fine=" + me + " " + modeRelay + " {server}",
 	}, "\n")
-	status, out, errs := runBench(t, peers, "-brief", "-sizes", "200", "-patience", "2s")
+	status, out, errs := runBench(t, peers, "-brief", "-sizes", "200", "-patience", "8s")
 	if status != 0 {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
 	for name, reason := range map[string]string{
 		"missing":  "no such command",
 		"dies":     `ended with exit status 3 and said "out of order"`,
-		"hangs":    "no answer within 2s",
+		"hangs":    "no answer within 8s",
 		"errors":   "answered with an error: ",
 		"shortens": "an answer of ",
-		"loses":    "in a burst: no answer within 2s",
+		"loses":    "in a burst: no answer within 8s",
 	} {
 		if name == "missing" { // systems have words of their own for it
 			reason = ""
