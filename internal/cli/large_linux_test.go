@@ -36,7 +36,7 @@ func TestLarge(t *testing.T) {
 
 // maxPeak is the most memory, in MB, that reading a log may take. The log is
 // larger, and what holds the records that it lists takes several times as much.
-const maxPeak = 64
+const maxPeak = 64 * raceTimes
 
 func testMemory(t *testing.T, home string) {
 	for _, tt := range []struct {
