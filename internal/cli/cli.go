@@ -13,6 +13,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -110,6 +111,23 @@ func (c *command) app() *ucli.App {
 		// A comma in a value is a comma.
 		DisableSliceFlagSeparator: true,
 	}
+}
+
+// helpFlag is --help. That of urfave/cli keeps in a global whether it was given,
+// for all command lines of a process.
+type helpFlag struct{}
+
+func init() { ucli.HelpFlag = helpFlag{} }
+
+func (helpFlag) String() string  { return "--help" }
+func (helpFlag) Names() []string { return []string{"help", "h"} }
+func (helpFlag) IsSet() bool     { return false }
+
+func (f helpFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.Names() {
+		set.Bool(name, false, "")
+	}
+	return nil
 }
 
 // usageError is every command's OnUsageError: the flag parser's complaint
