@@ -19,14 +19,14 @@ import (
 
 // Options are those of [Write].
 type Options struct {
-	Records int       // in all: two for each call, and one for each session
-	Start   time.Time // of the first call. Zero: [Day]
-	Span    time.Duration
+	Records int           // in all: two for each call, and one for each session
+	Start   time.Time     // of the first call. Zero: [Day]
+	Span    time.Duration // from the first record to the last. Zero: a day less a second
 	// Progress is told now and then how many records are done. nil: nobody.
 	Progress func(records int)
 }
 
-// Day is when logs begin, unless they are told otherwise, and what they last.
+// Day is when logs begin, unless they are told otherwise.
 var Day = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 
 // PerSession is how many calls a session has.
