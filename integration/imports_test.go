@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"/internal/keychain": 0,
 	"/internal/testlog":  2, // for tests and benchmarks only
 	"/wrap":              2,
+	"/internal/mcpwire":  1,
 	"/sign":              1,
 	"/chain":             1,
 	"/keys":              1,

@@ -2,13 +2,13 @@ package wrap
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // TestAnswersFindTheirCalls: each answer is bound to the call that it is for,
@@ -117,72 +117,11 @@ func TestAnswersFindTheirCalls(t *testing.T) {
 	}
 }
 
-// TestAnswersInPieces cuts the server's output at every place, in lines and in
-// frames.
-func TestAnswersInPieces(t *testing.T) {
-	frame := func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }
-	big := `{"id":3,"result":"` + strings.Repeat("x", maxSmall) + `"}`
-	var want []string
-	read := func(output string, cuts ...int) (got []string) {
-		a := answers{wanted: func() bool { return true }, found: func(f answer) { got = append(got, f.id+" "+canon.Hash(f.value)) }}
-		from := 0
-		for _, to := range append(cuts, len(output)) {
-			a.feed([]byte(output[from:to]))
-			from = to
-		}
-		return got
-	}
-	small := []string{`{"id":1,"result":1}`, `{"method":"m"}`, `[{"id":2,"result":[{}]}]`}
-	want = read(strings.Join(small, "\n") + "\n")
-	if len(want) != 2 {
-		t.Fatalf("found %q", want)
-	}
-	for name, output := range map[string]string{
-		"lines":  strings.Join(small, "\r\n") + "\n",
-		"frames": frame(small[0]) + frame(small[1]) + frame(small[2]),
-		"both":   frame(small[0]) + small[1] + "\n" + frame("") + frame(small[2]),
-		"other":  "content-type: x\r\n" + frame(small[0]) + "clutter\n\n" + small[1] + "\n" + small[2] + "\n",
-	} {
-		for i := range output {
-			for j := i; j < len(output); j += 7 {
-				if got := read(output, i, j); !slices.Equal(got, want) {
-					t.Fatalf("%s cut at %d and %d: found %q, want %q", name, i, j, got, want)
-				}
-			}
-		}
-	}
-	want = append(want, read(big+"\n")...)
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
-		output := frame(small[0]) + small[2] + "\n" + frame(big)
-		cuts := make([]int, 5)
-		for i := range cuts {
-			cuts[i] = r.IntN(len(output))
-		}
-		slices.Sort(cuts)
-		if got := read(output, cuts...); !slices.Equal(got, want) {
-			t.Fatalf("cut at %d: found %q, want %q", cuts, got, want)
-		}
-	}
-}
-
-// TestAnswersNobodyWaitsFor are not read: what is not expected costs nothing.
-func TestAnswersNobodyWaitsFor(t *testing.T) {
-	wanted := false
-	a := answers{wanted: func() bool { return wanted }, found: func(f answer) { t.Errorf("found %q", f.id) }}
-	a.feed([]byte("clutter "))
-	wanted = true // too late for what has begun
-	a.feed([]byte(`{"id":1,"result":1}` + "\n"))
-	if len(a.small) > 0 || a.large != nil {
-		t.Error("it was kept")
-	}
-}
-
 // TestLargeAnswers are bound too: their hash is that of the canonical form up
 // to maxKept, and beyond it that of the bytes, which the reason says.
 func TestLargeAnswers(t *testing.T) {
-	text := strings.Repeat("0123456789abcdef", maxKept/16)
-	small := `{"b":"` + text[:maxSmall] + `", "a":1.0,"isError":true}`
+	text := strings.Repeat("0123456789abcdef", mcpwire.MaxKept/16)
+	small := `{"b":"` + text[:mcpwire.MaxSmall] + `", "a":1.0,"isError":true}`
 	large := `{"b":"` + text + `", "a":1.0,"isError":true}`
 	wish := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
 	failure := `{"message":"because","data":"` + text + `","code":-5}`

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -43,10 +44,10 @@ type asked struct {
 	key        string // the request's id as idKey, "" if it has none
 
 	// Guarded by the ledger's lock.
-	settled   bool    // its outcome is known, or it was given up
-	cancelled bool    // the client no longer wants it
-	task      string  // id of the task that it was answered with
-	told      *answer // of the task's end, if that is known and the result is not
+	settled   bool              // its outcome is known, or it was given up
+	cancelled bool              // the client no longer wants it
+	task      string            // id of the task that it was answered with
+	told      *mcpwire.Response // of the task's end, if that is known and the result is not
 }
 
 // request is a request that waits for its answer.
@@ -222,7 +223,7 @@ func (l *ledger) becameTask(c *asked, id string) {
 
 // taskTold notes how the task of a call ended, in case that its result is never
 // fetched.
-func (l *ledger) taskTold(c *asked, a answer) {
+func (l *ledger) taskTold(c *asked, a mcpwire.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c.told = &a
@@ -321,7 +322,7 @@ func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
 // taskEnd is a call and how its task ended.
 type taskEnd struct {
 	call *asked
-	end  answer
+	end  mcpwire.Response
 }
 
 // unanswered is a call whose outcome is not known when the session ends.

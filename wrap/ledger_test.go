@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // TestTasks: the handle of a task is not the result of the call.
@@ -82,7 +84,7 @@ func TestTasks(t *testing.T) {
 // TestLargeTaskResults: inside the answer to tasks/get, and too large to parse
 // or even to keep.
 func TestLargeTaskResults(t *testing.T) {
-	for _, size := range []int{maxSmall, maxKept} {
+	for _, size := range []int{mcpwire.MaxSmall, mcpwire.MaxKept} {
 		result := `{"isError":true,"content":"` + strings.Repeat("x", size) + `"}`
 		task := `{"status":"completed","result":` + result + `}`
 		s := newScene(t)
@@ -91,7 +93,7 @@ func TestLargeTaskResults(t *testing.T) {
 		st := s.end()
 		s.said = nil
 		want := "1 failed, isError " + canonicalHash(t, result)
-		if size == maxKept {
+		if size == mcpwire.MaxKept {
 			want = fmt.Sprintf("1 failed, isError; content_hash is of the %d bytes as sent %s", len(task), rawHash(task))
 		}
 		if got := s.tell(st); len(got) != 1 || got[0] != want {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -16,7 +17,7 @@ import (
 type observer struct {
 	rec    *recorder
 	ledger *ledger
-	read   answers
+	read   mcpwire.ResponseReader
 
 	// What the server wrote, in pieces: how many have begun to go to the
 	// client, and how many of them have been looked at.
@@ -31,7 +32,7 @@ type observer struct {
 
 func newObserver(rec *recorder) *observer {
 	o := &observer{rec: rec, ledger: newLedger()}
-	o.read = answers{wanted: func() bool { return o.ledger.expected.Load() > 0 }, found: o.answered}
+	o.read = mcpwire.ResponseReader{Wanted: func() bool { return o.ledger.expected.Load() > 0 }, Found: o.answered}
 	return o
 }
 
@@ -58,20 +59,20 @@ func (o *observer) sent(message []byte) {
 }
 
 func (o *observer) note(message []byte) {
-	root, err := parse(message, 0)
+	root, err := mcpwire.Parse(message, 0)
 	if err != nil {
 		return
 	}
-	messages := root.elements
-	if root.kind == '{' {
-		messages = []value{root}
+	messages := root.Elements
+	if root.Kind == '{' {
+		messages = []mcpwire.Value{root}
 	}
 	for _, m := range messages {
-		id, _ := m.member("id")
-		params, _ := m.member("params")
-		key := idKey(id.raw(message))
-		task := params.memberText(message, "taskId")
-		switch m.memberText(message, "method") {
+		id, _ := m.Member("id")
+		params, _ := m.Member("params")
+		key := mcpwire.IDKey(id.Raw(message))
+		task := params.MemberText(message, "taskId")
+		switch m.MemberText(message, "method") {
 		case "initialize", "server/discover":
 			o.mu.Lock()
 			o.session.clientSays(message, params)
@@ -90,8 +91,8 @@ func (o *observer) note(message []byte) {
 			o.ledger.taskCancelled(task)
 			o.ledger.sent(key, aboutTask, task)
 		case "notifications/cancelled":
-			id, _ := params.member("requestId")
-			o.ledger.cancelled(idKey(id.raw(message)))
+			id, _ := params.Member("requestId")
+			o.ledger.cancelled(mcpwire.IDKey(id.Raw(message)))
 		}
 	}
 }
@@ -110,16 +111,16 @@ func (o *observer) catchUp() {
 
 // parentOf is the receipt of the call that asked for what this one brings, "" if
 // it brings nothing (2026-07-28, basic/patterns/mrtr).
-func (o *observer) parentOf(c *call, paramsHash string) string {
-	if o == nil || !c.bringsInput {
+func (o *observer) parentOf(c *mcpwire.Call, paramsHash string) string {
+	if o == nil || !c.BringsInput {
 		return ""
 	}
 	o.catchUp()
-	return o.ledger.wishOf(c.state, c.tool, paramsHash)
+	return o.ledger.wishOf(c.State, c.Tool, paramsHash)
 }
 
 // called notes calls that are in the log, before the server may see them.
-func (o *observer) called(calls []call, as []*asked) {
+func (o *observer) called(calls []mcpwire.Call, as []*asked) {
 	if o == nil || len(calls) == 0 {
 		return
 	}
@@ -152,21 +153,21 @@ func (o *observer) begins() {
 // received looks at what the server wrote and the client has got.
 func (o *observer) received(p []byte) {
 	if o != nil {
-		o.read.feed(p)
+		o.read.Feed(p)
 		o.seen.Add(1)
 	}
 }
 
 // answered is given each answer of the server.
-func (o *observer) answered(a answer) {
-	a.at = o.at
-	if a.task != "" {
-		if c, ok := o.ledger.taskOf(a.task); ok {
+func (o *observer) answered(a mcpwire.Response) {
+	a.At = o.at
+	if a.Task != "" {
+		if c, ok := o.ledger.taskOf(a.Task); ok {
 			o.taskAnswered(c, a)
 		}
 		return
 	}
-	r, ok := o.ledger.answered(a.id)
+	r, ok := o.ledger.answered(a.ID)
 	if !ok {
 		return
 	}
@@ -178,32 +179,32 @@ func (o *observer) answered(a answer) {
 	case aboutTask:
 		o.taskAnswered(r.call, a)
 	case aboutServer:
-		if !a.failed {
+		if !a.Failed {
 			o.mu.Lock()
-			o.session.serverSays(a.value)
+			o.session.serverSays(a.Value)
 			o.mu.Unlock()
 		}
 	case aboutTools:
-		if !a.failed {
+		if !a.Failed {
 			o.mu.Lock()
-			o.tools.listed(a.value)
+			o.tools.listed(a.Value)
 			o.mu.Unlock()
 		}
 	}
 }
 
-func (o *observer) callAnswered(c *asked, a answer) {
-	if !a.failed {
+func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
+	if !a.Failed {
 		o.learnServer(a)
-		switch s := a.says(); {
-		case s.handle != "":
+		switch s := a.Says(); {
+		case s.Handle != "":
 			// The handle is not the result: that is bound when it is fetched.
-			o.ledger.becameTask(c, s.handle)
+			o.ledger.becameTask(c, s.Handle)
 			o.add(job{kind: "task", members: []sign.Member{
-				textMember("call", c.receipt), textMember("session", o.rec.session), textMember("task", s.handle)}})
+				textMember("call", c.receipt), textMember("session", o.rec.session), textMember("task", s.Handle)}})
 			return
-		case s.input:
-			o.ledger.wantsInput(wish{state: s.state, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
+		case s.Input:
+			o.ledger.wantsInput(wish{state: s.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
 		}
 	}
 	o.settle(c, a)
@@ -212,11 +213,11 @@ func (o *observer) callAnswered(c *asked, a answer) {
 // learnServer takes who the server is from the answer to a call, if it did not
 // say before: without a handshake, it may say so in every result (2026-07-28,
 // basic). The session is then told again.
-func (o *observer) learnServer(a answer) {
+func (o *observer) learnServer(a mcpwire.Response) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.session.server == nil && bytes.Contains(a.value, []byte(metaServer)) {
-		o.session.serverSays(a.value)
+	if o.session.server == nil && bytes.Contains(a.Value, []byte(mcpwire.MetaServer)) {
+		o.session.serverSays(a.Value)
 		o.outcomes.add(o.session.event(o.rec))
 	}
 }
@@ -224,9 +225,9 @@ func (o *observer) learnServer(a answer) {
 // taskResultAnswered looks at an answer to tasks/result, which is what the call
 // would have been answered (2025-11-25, basic/utilities/tasks, "Result
 // Retrieval"); but an error may also be one of this request.
-func (o *observer) taskResultAnswered(c *asked, a answer) {
-	if a.failed {
-		switch a.says().code {
+func (o *observer) taskResultAnswered(c *asked, a mcpwire.Response) {
+	if a.Failed {
+		switch a.Says().Code {
 		case "-32600", "-32601", "-32602", "-32800": // no such request or task, interrupted
 			return
 		}
@@ -237,29 +238,29 @@ func (o *observer) taskResultAnswered(c *asked, a answer) {
 // taskAnswered looks at an answer to tasks/get or tasks/cancel, or at a
 // notification, which may tell of the end of the task, and since 2026-07-28
 // brings the result. An error is one of the request, and tells nothing.
-func (o *observer) taskAnswered(c *asked, a answer) {
-	if a.value != nil {
-		a.said = nil // more can be read than was as it streamed
+func (o *observer) taskAnswered(c *asked, a mcpwire.Response) {
+	if a.Value != nil {
+		a.Said = nil // more can be read than was as it streamed
 	}
-	switch s := a.says(); {
-	case s.nested != nil:
-		o.settle(c, newAnswer(answer{failed: s.nestedFailed, at: a.at}, s.nested))
-	case s.status == "completed" && a.value == nil:
+	switch s := a.Says(); {
+	case s.Nested != nil:
+		o.settle(c, mcpwire.NewResponse(mcpwire.Response{Failed: s.NestedFailed, At: a.At}, s.Nested))
+	case s.Status == "completed" && a.Value == nil:
 		// 2026-07-28 brings the result here, and 2025-11-25 nothing so large.
-		a.said = &said{isError: s.nestedIsError}
+		a.Said = &mcpwire.Said{IsError: s.NestedIsError}
 		o.settle(c, a)
-	case s.status == "cancelled":
-		a.ended = "the task was cancelled"
+	case s.Status == "cancelled":
+		a.Ended = "the task was cancelled"
 		o.settle(c, a)
-	case s.status == "failed":
+	case s.Status == "failed":
 		// The error may be fetched yet, and often is not.
-		a.ended = "the task failed"
-		o.ledger.taskTold(c, a.hashed())
+		a.Ended = "the task failed"
+		o.ledger.taskTold(c, a.Hashed())
 	}
 }
 
 // settle records the outcome of a call, unless it has one.
-func (o *observer) settle(c *asked, a answer) {
+func (o *observer) settle(c *asked, a mcpwire.Response) {
 	if o.ledger.settled(c) {
 		o.add(job{call: c, answer: a})
 	}

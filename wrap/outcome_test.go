@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // stderr is what was said to a person.
@@ -152,7 +153,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	s.client(calls...)
 	s.written()
 	release := s.hold()
-	text := `{"id":N,"result":{ "isError":true,"s":"` + strings.Repeat("x", maxKept-100) + `"}}` + "\n"
+	text := `{"id":N,"result":{ "isError":true,"s":"` + strings.Repeat("x", mcpwire.MaxKept-100) + `"}}` + "\n"
 	for i := range large {
 		s.write(strings.Replace(text, "N", strconv.Itoa(i), 1))
 	}
@@ -160,7 +161,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	out.mu.Lock()
 	held := 0
 	for _, j := range out.queue {
-		held += len(j.answer.value)
+		held += len(j.answer.Value)
 	}
 	if held > maxQueued || held < maxQueued/2 || held != out.kept {
 		t.Errorf("%d bytes are held, %d counted", held, out.kept)
@@ -168,7 +169,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	out.mu.Unlock()
 	c := s.rec.observer.ledger.order[0]
 	for range small {
-		out.add(job{call: c, answer: answer{sum: rawHash("x")}})
+		out.add(job{call: c, answer: mcpwire.Response{Sum: rawHash("x")}})
 	}
 	out.mu.Lock()
 	if n := len(out.queue); n != maxJobs || out.lost != large {
@@ -192,7 +193,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 			raw++
 		}
 	}
-	if want := large - maxQueued/maxKept; raw < want-1 || raw > want+1 {
+	if want := large - maxQueued/mcpwire.MaxKept; raw < want-1 || raw > want+1 {
 		t.Errorf("%d answers were reduced to the hash of their bytes, want %d", raw, want)
 	}
 	if out.kept != 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -37,7 +38,7 @@ const (
 // job is one thing to write: the outcome of a call, or an event.
 type job struct {
 	call   *asked
-	answer answer
+	answer mcpwire.Response
 
 	kind    string // of an event; else ""
 	members []sign.Member
@@ -59,9 +60,9 @@ func (o *outcomes) add(j job) {
 		o.lost++
 		return
 	}
-	if o.kept += len(j.answer.value); o.kept > maxQueued {
-		o.kept -= len(j.answer.value)
-		j.answer = j.answer.reduced()
+	if o.kept += len(j.answer.Value); o.kept > maxQueued {
+		o.kept -= len(j.answer.Value)
+		j.answer = j.answer.Reduced()
 	}
 	o.queue = append(o.queue, j)
 	select {
@@ -124,7 +125,7 @@ func (o *outcomes) run() {
 		}
 		o.mu.Lock()
 		for _, j := range jobs {
-			o.kept -= len(j.answer.value)
+			o.kept -= len(j.answer.Value)
 		}
 		clear(jobs) // nothing of them is kept by the array behind queue
 		o.queue = o.queue[len(jobs):]
@@ -187,11 +188,11 @@ func (j job) outcome(hashOnly bool) sign.Answer {
 		ParamsHash: j.call.paramsHash,
 		RequestID:  j.call.receipt,
 		Requested:  j.call.at,
-		Responded:  j.answer.at,
+		Responded:  j.answer.At,
 	}
-	a.Outcome = j.answer.outcome(hashOnly)
+	a.Outcome = outcomeOf(j.answer, hashOnly)
 	var reason string
-	if a.ContentHash, reason = j.answer.contentHash(); reason != "" {
+	if a.ContentHash, reason = j.answer.ContentHash(); reason != "" {
 		a.Outcome.Reason = strings.TrimPrefix(a.Outcome.Reason+"; "+reason, "; ")
 	}
 	return a

@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // outlet is the client's end of the server's stdout. The server's bytes go
@@ -15,7 +17,7 @@ import (
 type outlet struct {
 	writing chan struct{} // full while somebody writes to w: a mutex to try
 	w       io.WriteCloser
-	ends    boundary // of the server's messages; guarded by writing
+	ends    mcpwire.Boundary // of the server's messages; guarded by writing
 
 	adding  sync.Mutex // held for moments only
 	replies []byte     // whole messages, not yet written; guarded by adding
@@ -49,14 +51,14 @@ func (o *outlet) Write(p []byte) (int, error) {
 // write needs writing to be held.
 func (o *outlet) write(p []byte) (int, error) {
 	n := 0
-	for o.ends.mid && n < len(p) && o.waiting() {
+	for o.ends.Mid && n < len(p) && o.waiting() {
 		// Replies wait for a message that may end here.
-		size := o.ends.next(p[n:])
+		size := o.ends.Next(p[n:])
 		m, err := o.w.Write(p[n : n+size])
 		if n += m; err != nil {
 			return n, err
 		}
-		if !o.ends.mid {
+		if !o.ends.Mid {
 			if err := o.writeReplies(); err != nil {
 				return n, err
 			}
@@ -66,7 +68,7 @@ func (o *outlet) write(p []byte) (int, error) {
 		return n, nil
 	}
 	for at := n; at < len(p); {
-		at += o.ends.next(p[at:])
+		at += o.ends.Next(p[at:])
 	}
 	m, err := o.w.Write(p[n:])
 	return n + m, err
@@ -94,7 +96,7 @@ func (o *outlet) flush() {
 		default:
 			return
 		}
-		mid := o.ends.mid
+		mid := o.ends.Mid
 		if !mid {
 			o.writeReplies()
 		}
@@ -117,9 +119,9 @@ func (o *outlet) finish() {
 	go func() {
 		defer close(done)
 		o.writing <- struct{}{}
-		if o.ends.mid && o.waiting() {
+		if o.ends.Mid && o.waiting() {
 			o.w.Write([]byte("\n"))
-			o.ends = boundary{}
+			o.ends = mcpwire.Boundary{}
 		}
 		o.writeReplies()
 		o.w.Close()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // hung fails the test if what is to happen does not, after a time that only a
@@ -97,7 +99,7 @@ func TestOutlet(t *testing.T) {
 		}
 		// A message of the server's, which must stand here as it was written.
 		n := len(rest)
-		if header, body, f := parseHeader([]byte(rest)); f == isFrame {
+		if header, body, f := mcpwire.ParseHeader([]byte(rest)); f == mcpwire.IsFrame {
 			n = header + body
 		} else if i := strings.IndexByte(rest, '\n'); i >= 0 {
 			n = i + 1

@@ -7,15 +7,17 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // pump carries the client's lines to the server: in order, each as it came,
 // but for the receipts. Lines that arrive together, or while a sync runs, are
 // recorded together and share the next sync.
 type pump struct {
-	client *lineReader
+	client *mcpwire.LineReader
 	server *os.File
-	gate   *gate
+	gate   *mcpwire.Gate
 	rec    *recorder
 	out    *outlet
 	say    func(format string, a ...any)
@@ -34,11 +36,11 @@ const maxTogether = 128
 // The error is the server's refusal to read.
 func (p *pump) run() error {
 	defer p.server.Close()
-	w := bufio.NewWriterSize(p.server, readSize)
-	var lines []line
+	w := bufio.NewWriterSize(p.server, mcpwire.ReadSize)
+	var lines []mcpwire.Line
 	for {
 		var err error
-		lines, err = p.client.more(lines[:0])
+		lines, err = p.client.More(lines[:0])
 		for rest := lines; len(rest) > 0; {
 			n, err := p.forward(w, rest)
 			if err != nil {
@@ -63,33 +65,33 @@ func (p *pump) run() error {
 // forward handles the first of lines and says how many it took: one, or, from
 // a call on, all that may be recorded together with it. What stands before a
 // call does not wait for its disk.
-func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
+func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 	v := p.judge(lines[0])
-	if len(v.calls) == 0 {
+	if len(v.Calls) == 0 {
 		return 1, p.pass(w, lines[0], v)
 	}
 	if err := w.Flush(); err != nil {
 		return 0, err
 	}
-	group, calls := []verdict{v}, v.calls
+	group, calls := []mcpwire.Verdict{v}, v.Calls
 	for len(group) < len(lines) && len(calls) < maxTogether {
 		v := p.judge(lines[len(group)])
 		group = append(group, v)
-		calls = append(calls, v.calls...)
+		calls = append(calls, v.Calls...)
 	}
 	receipts, failed := p.record(calls)
 	for i, v := range group {
 		var err error
-		switch n := len(v.calls); {
+		switch n := len(v.Calls); {
 		case n == 0:
 			err = p.pass(w, lines[i], v)
 		case failed != nil:
-			p.refuse(lines[i], v, codeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
+			p.refuse(lines[i], v, mcpwire.CodeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
-			if v.batch {
-				p.rec.observer.sent(lines[i].bytes) // what else is in it
+			if v.Batch {
+				p.rec.observer.sent(lines[i].Bytes) // what else is in it
 			}
-			err = splice(w, lines[i], v.calls, receipts[:n])
+			err = mcpwire.Splice(w, lines[i], v.Calls, receipts[:n])
 			receipts = receipts[n:]
 		}
 		if err != nil {
@@ -100,36 +102,36 @@ func (p *pump) forward(w *bufio.Writer, lines []line) (int, error) {
 }
 
 // judge is the gate's verdict, also for a message that was too long to hold.
-func (p *pump) judge(l line) verdict {
-	if !l.tooLong && l.header != nil {
-		return p.gate.judgeFrame(l.header, l.bytes)
+func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
+	if !l.TooLong && l.Header != nil {
+		return p.gate.JudgeFrame(l.Header, l.Bytes)
 	}
-	if !l.tooLong {
-		return p.gate.judge(l.bytes)
+	if !l.TooLong {
+		return p.gate.Judge(l.Bytes)
 	}
-	v := refuse(codeInvalid, "a message of %d bytes is longer than --max-call (%d bytes)", l.length, p.client.max)
-	if l.id != "" {
-		v.ids = []string{l.id}
+	v := mcpwire.Refuse(mcpwire.CodeInvalid, "a message of %d bytes is longer than --max-call (%d bytes)", l.Length, p.client.Max)
+	if l.ID != "" {
+		v.IDs = []string{l.ID}
 	}
 	return v
 }
 
 // pass forwards a line without calls, unless it is refused.
-func (p *pump) pass(w *bufio.Writer, l line, v verdict) error {
-	if v.refusal != nil {
-		p.refuse(l, v, v.refusal.code, "refused, not forwarded: "+v.refusal.reason)
+func (p *pump) pass(w *bufio.Writer, l mcpwire.Line, v mcpwire.Verdict) error {
+	if v.Refusal != nil {
+		p.refuse(l, v, v.Refusal.Code, "refused, not forwarded: "+v.Refusal.Reason)
 		return nil
 	}
-	p.rec.observer.sent(l.bytes)
-	if _, err := w.Write(l.header); err != nil {
+	p.rec.observer.sent(l.Bytes)
+	if _, err := w.Write(l.Header); err != nil {
 		return err
 	}
-	_, err := w.Write(l.bytes)
+	_, err := w.Write(l.Bytes)
 	return err
 }
 
 // record is the recorder's, unless the session is over.
-func (p *pump) record(calls []call) ([][]byte, error) {
+func (p *pump) record(calls []mcpwire.Call) ([][]byte, error) {
 	p.recording.Lock()
 	defer p.recording.Unlock()
 	if p.finished {
@@ -147,9 +149,9 @@ func (p *pump) finish() {
 
 // refuse answers a message that is not forwarded, in its own framing, and
 // says so on stderr.
-func (p *pump) refuse(l line, v verdict, code int, message string) {
-	reply := errorReply(v, code, "signet-wrap: "+message)
-	if l.header != nil {
+func (p *pump) refuse(l mcpwire.Line, v mcpwire.Verdict, code int, message string) {
+	reply := mcpwire.ErrorReply(v, code, "signet-wrap: "+message)
+	if l.Header != nil {
 		reply = append(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", len(reply)), reply...)
 	}
 	p.out.reply(reply)

@@ -15,10 +15,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -83,7 +86,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	rec := newRecorder(o)
 	p.client = clientW
 	p.pump = &pump{
-		client: newLineReader(clientR, o.MaxCall), server: serverW, gate: newGate(o.MetaKey),
+		client: mcpwire.NewLineReader(clientR, o.MaxCall), server: serverW, gate: mcpwire.NewGate(o.MetaKey),
 		rec: rec, out: newOutlet(outW), say: rec.say,
 	}
 	go func() {
@@ -254,6 +257,26 @@ func TestEvidenceBeforeAction(t *testing.T) {
 	}
 }
 
+// oddLine is a message, some of them calls, with a few random changes.
+func oddLine(r *mathrand.Rand) []byte {
+	base := []string{
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"a":[1,2,{"b":null}]}}}`,
+		`{"id":"s","method":"tools/call","params":{"name":"t","_meta":{"progressToken":1}}}`,
+		`[{"id":1,"method":"tools/call","params":{"name":"x"}},{"id":2,"method":"tools/call"}]`,
+		`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`,
+		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`,
+		`plain text, no JSON`,
+		``,
+	}
+	line := []byte(base[r.IntN(len(base))])
+	for range r.IntN(3) {
+		at := r.IntN(len(line) + 1)
+		odd := []string{`"`, `\\u0074`, `}`, `,"method":"ping"`, "\x80", ` `, `"Method":"tools/call",`, `1e400`}
+		line = slices.Insert(line, at, []byte(odd[r.IntN(len(odd))])...)
+	}
+	return line
+}
+
 // TestOrder: lines of all sorts, calls among them, reach the server in order,
 // each as it came but for its receipts; each refused one is answered.
 func TestOrder(t *testing.T) {
@@ -261,24 +284,24 @@ func TestOrder(t *testing.T) {
 	random := mathrand.New(mathrand.NewPCG(9, 10))
 	type expected struct {
 		line  string
-		calls []call
+		calls []mcpwire.Call
 	}
 	var want []expected
 	refused, calls := 0, 0
-	gate := newGate("_signet")
+	gate := mcpwire.NewGate("_signet")
 	var all strings.Builder
 	for range 3000 {
-		line := mangled(random)
+		line := oddLine(random)
 		if bytes.ContainsAny(line, "\n") || len(line) > 0 && line[0]|0x20 == 'c' {
 			continue // that is two, or may be a header
 		}
 		line = append(line, '\n')
-		v := gate.judge(line)
-		if v.refusal != nil {
+		v := gate.Judge(line)
+		if v.Refusal != nil {
 			refused++
 		} else {
-			calls += len(v.calls)
-			want = append(want, expected{string(line), v.calls})
+			calls += len(v.Calls)
+			want = append(want, expected{string(line), v.Calls})
 		}
 		all.Write(line)
 	}
@@ -302,17 +325,17 @@ func TestOrder(t *testing.T) {
 }
 
 // withoutReceipts takes out of line what was put in for calls.
-func withoutReceipts(line string, calls []call) (string, error) {
+func withoutReceipts(line string, calls []mcpwire.Call) (string, error) {
 	back := ""
 	for _, c := range calls {
-		if c.insertAt == 0 {
+		if c.InsertAt == 0 {
 			continue
 		}
-		n := min(len(line), c.insertAt-len(back))
+		n := min(len(line), c.InsertAt-len(back))
 		back, line = back+line[:n], line[n:]
-		rest, ok := strings.CutPrefix(line, c.before)
+		rest, ok := strings.CutPrefix(line, c.Before)
 		if !ok {
-			return "", fmt.Errorf("no %q at %d", c.before, len(back))
+			return "", fmt.Errorf("no %q at %d", c.Before, len(back))
 		}
 		d := json.NewDecoder(strings.NewReader(rest))
 		var receipt json.RawMessage
@@ -322,11 +345,11 @@ func withoutReceipts(line string, calls []call) (string, error) {
 		switch v, err := sign.Verify(receipt); {
 		case err != nil:
 			return "", err
-		case v.CallID != c.id || v.Tool != c.tool:
+		case v.CallID != c.ID || v.Tool != c.Tool:
 			return "", fmt.Errorf("the receipt is of another call, %q (%s)", v.Tool, v.CallID)
 		}
-		if line, ok = strings.CutPrefix(rest[d.InputOffset():], c.after); !ok {
-			return "", fmt.Errorf("no %q behind the receipt", c.after)
+		if line, ok = strings.CutPrefix(rest[d.InputOffset():], c.After); !ok {
+			return "", fmt.Errorf("no %q behind the receipt", c.After)
 		}
 	}
 	return back + line, nil
@@ -604,13 +627,13 @@ func TestFrames(t *testing.T) {
 	frame := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
 	p.send(frame(`{"id":1,"METHOD":"tools/call"}`) + frame(`{"id":2,"method":"ping"}`) + frame(strings.TrimSuffix(callLine(3), "\n")))
 	got, replied := p.end()
-	header, body, f := parseHeader([]byte(strings.Join(replied, "")))
-	if all := strings.Join(replied, ""); f != isFrame || header+body != len(all) || errorCode(all[header:]) != "-32600 1" {
+	header, body, f := mcpwire.ParseHeader([]byte(strings.Join(replied, "")))
+	if all := strings.Join(replied, ""); f != mcpwire.IsFrame || header+body != len(all) || errorCode(all[header:]) != "-32600 1" {
 		t.Errorf("reply %q", all)
 	}
 	rest, ok := strings.CutPrefix(strings.Join(got, ""), frame(`{"id":2,"method":"ping"}`))
-	header, body, f = parseHeader([]byte(rest))
-	if !ok || f != isFrame || header+body != len(rest) || carriedID(rest[header:]) == "" {
+	header, body, f = mcpwire.ParseHeader([]byte(rest))
+	if !ok || f != mcpwire.IsFrame || header+body != len(rest) || carriedID(rest[header:]) == "" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -654,3 +677,5 @@ func TestReceiptSaysWhatWasSent(t *testing.T) {
 		}
 	}
 }
+
+func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }

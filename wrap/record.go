@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -60,7 +61,7 @@ func randomHex(n int) string {
 // travel in the requests. When it returns without an error they are in the
 // log and, unless NoSync, on the disk. With FailOpen there is no error, but
 // the receipts may be nil.
-func (r *recorder) record(calls []call) ([][]byte, error) {
+func (r *recorder) record(calls []mcpwire.Call) ([][]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	receipts, err := r.append(calls)
@@ -75,7 +76,7 @@ func (r *recorder) record(calls []call) ([][]byte, error) {
 }
 
 // append is record without fail-open. It needs mu.
-func (r *recorder) append(calls []call) ([][]byte, error) {
+func (r *recorder) append(calls []mcpwire.Call) ([][]byte, error) {
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -83,15 +84,15 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 	noted := make([]*asked, len(calls))
 	for i, c := range calls {
 		action := sign.Action{
-			Tool:      c.tool,
-			Arguments: c.arguments,
+			Tool:      c.Tool,
+			Arguments: c.Arguments,
 			HashOnly:  r.opts.HashOnly,
 			Target:    r.opts.Target,
 			Transport: "stdio",
 			Session:   r.session,
-			CallID:    c.id,
-			TraceID:   c.traceID,
-			ParentID:  c.carried,
+			CallID:    c.ID,
+			TraceID:   c.TraceID,
+			ParentID:  c.Carried,
 		}
 		var err error
 		if drafts[i], err = r.signer.Prepare(action); err != nil {
@@ -102,7 +103,7 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 			drafts[i].SetParent(action.ParentID)
 		}
 		action.Arguments = nil
-		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash(), key: c.key}
+		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash(), key: c.Key}
 	}
 	// A gap is closed before the calls that come after it.
 	gap := 0
@@ -129,7 +130,7 @@ func (r *recorder) append(calls []call) ([][]byte, error) {
 	r.observer.called(calls, noted)
 	if r.opts.Verbose {
 		for _, c := range calls {
-			r.say("recorded %q (%q)", c.tool, c.id)
+			r.say("recorded %q (%q)", c.Tool, c.ID)
 		}
 	}
 	return receipts, nil
@@ -209,8 +210,8 @@ func (r *recorder) gapEvent(at chain.At) ([]byte, error) {
 	receipt, err := r.signer.Event("gap", at.Time, at.Prev, []sign.Member{
 		{Name: "calls", Value: strconv.AppendInt(nil, int64(r.gap.count), 10)},
 		{Name: "from", Value: timeJSON(r.gap.from)},
-		{Name: "reason", Value: appendQuoted(nil, r.gap.reason)},
-		{Name: "session", Value: appendQuoted(nil, r.session)},
+		{Name: "reason", Value: mcpwire.AppendQuoted(nil, r.gap.reason)},
+		{Name: "session", Value: mcpwire.AppendQuoted(nil, r.session)},
 		{Name: "to", Value: timeJSON(r.gap.to)},
 	})
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // drainSilence is how long the wrapper waits for more output after the server
@@ -29,7 +31,7 @@ func (r *relay) run() {
 	// A client that closed our stdout makes the server's next write fail, as
 	// it would without us (2025-11-25, basic/lifecycle, shutdown).
 	defer r.from.Close()
-	buf := make([]byte, readSize)
+	buf := make([]byte, mcpwire.ReadSize)
 	for {
 		r.since.Store(time.Now().UnixNano())
 		n, err := r.from.Read(buf)

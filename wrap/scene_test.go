@@ -16,6 +16,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -39,7 +40,7 @@ func newScene(t testing.TB, change ...func(*Options)) *scene {
 	}
 	o.setDefaults()
 	rec := newRecorder(o)
-	return &scene{t: t, dir: o.Audit, rec: rec, pump: &pump{gate: newGate(o.MetaKey), rec: rec, out: &outlet{w: testStderr(t)}, say: rec.say}}
+	return &scene{t: t, dir: o.Audit, rec: rec, pump: &pump{gate: mcpwire.NewGate(o.MetaKey), rec: rec, out: &outlet{w: testStderr(t)}, say: rec.say}}
 }
 
 // testStderr is a file for what is said.
@@ -56,7 +57,7 @@ func testStderr(t testing.TB) *os.File {
 // client sends lines, all of them in one write.
 func (s *scene) client(lines ...string) {
 	s.t.Helper()
-	rest, err := newLineReader(strings.NewReader(strings.Join(lines, "\n")+"\n"), DefaultMaxCall).more(nil)
+	rest, err := mcpwire.NewLineReader(strings.NewReader(strings.Join(lines, "\n")+"\n"), DefaultMaxCall).More(nil)
 	for err == nil && len(rest) > 0 {
 		var n int
 		n, err = s.pump.forward(bufio.NewWriter(io.Discard), rest)
@@ -241,5 +242,5 @@ func (s *scene) expect(lines []string, want ...string) story {
 // toolCall is a line that calls tool, with more members of params.
 func toolCall(id, tool string, params ...string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{%s}}`, id,
-		strings.Join(append([]string{`"name":` + quoted(tool)}, params...), ","))
+		strings.Join(append([]string{`"name":` + mcpwire.Quoted(tool)}, params...), ","))
 }

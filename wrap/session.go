@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -28,57 +29,49 @@ type implementation struct {
 	Version string `json:"version"`
 }
 
-// The keys of _meta by which each request and result of 2026-07-28 says what
-// the handshake said before.
-const (
-	metaProtocol = "io.modelcontextprotocol/protocolVersion"
-	metaClient   = "io.modelcontextprotocol/clientInfo"
-	metaServer   = "io.modelcontextprotocol/serverInfo"
-)
-
 // clientSays takes what the params of initialize or server/discover tell.
-func (s *session) clientSays(message []byte, params value) {
-	if v, ok := params.member("clientInfo"); ok {
-		s.client = readImplementation(v.raw(message))
+func (s *session) clientSays(message []byte, params mcpwire.Value) {
+	if v, ok := params.Member("clientInfo"); ok {
+		s.client = readImplementation(v.Raw(message))
 	}
-	if v, ok := params.member("protocolVersion"); ok {
-		s.protocol, _ = v.text(message)
+	if v, ok := params.Member("protocolVersion"); ok {
+		s.protocol, _ = v.Text(message)
 	}
-	meta, _ := params.member("_meta")
-	if v, ok := meta.member(metaClient); ok && s.client == nil {
-		s.client = readImplementation(v.raw(message))
+	meta, _ := params.Member("_meta")
+	if v, ok := meta.Member(mcpwire.MetaClient); ok && s.client == nil {
+		s.client = readImplementation(v.Raw(message))
 	}
-	if v, ok := meta.member(metaProtocol); ok {
-		s.protocol, _ = v.text(message)
+	if v, ok := meta.Member(mcpwire.MetaProtocol); ok {
+		s.protocol, _ = v.Text(message)
 	}
 }
 
 // callSays takes what a call itself tells, if nothing told it before.
-func (s *session) callSays(c *call) {
-	if s.client == nil && c.client != nil {
-		s.client = readImplementation(c.client)
+func (s *session) callSays(c *mcpwire.Call) {
+	if s.client == nil && c.Client != nil {
+		s.client = readImplementation(c.Client)
 	}
 	if s.protocol == "" {
-		s.protocol = c.protocol
+		s.protocol = c.Protocol
 	}
 }
 
 // serverSays takes what the result of initialize or server/discover tells.
 func (s *session) serverSays(result []byte) {
-	r, err := parse(result, 0)
+	r, err := mcpwire.Parse(result, 0)
 	if err != nil {
 		return
 	}
-	if v, ok := r.member("protocolVersion"); ok {
-		s.protocol, _ = v.text(result)
+	if v, ok := r.Member("protocolVersion"); ok {
+		s.protocol, _ = v.Text(result)
 	}
-	if v, ok := r.member("serverInfo"); ok {
-		s.server = readImplementation(v.raw(result))
-	} else if v, ok := r.member("_meta"); ok {
-		raw := v.raw(result)
-		if meta, err := parse(raw, 0); err == nil {
-			if v, ok := meta.member(metaServer); ok {
-				s.server = readImplementation(v.raw(raw))
+	if v, ok := r.Member("serverInfo"); ok {
+		s.server = readImplementation(v.Raw(result))
+	} else if v, ok := r.Member("_meta"); ok {
+		raw := v.Raw(result)
+		if meta, err := mcpwire.Parse(raw, 0); err == nil {
+			if v, ok := meta.Member(mcpwire.MetaServer); ok {
+				s.server = readImplementation(v.Raw(raw))
 			}
 		}
 	}
@@ -88,13 +81,13 @@ func (s *session) serverSays(result []byte) {
 const maxName = 200
 
 func readImplementation(raw []byte) *implementation {
-	root, err := parse(raw, 0)
+	root, err := mcpwire.Parse(raw, 0)
 	if err != nil {
 		return nil
 	}
 	text := func(name string) string {
-		v, _ := root.member(name)
-		s, _ := v.text(raw)
+		v, _ := root.Member(name)
+		s, _ := v.Text(raw)
 		return shorten(s)
 	}
 	return &implementation{Name: text("name"), Version: text("version")}
@@ -189,7 +182,7 @@ func hashFile(path string, most int64) (h hashed, err error) {
 	if _, err := io.Copy(sum, f); err != nil {
 		return h, err
 	}
-	return hashed{strings.ToValidUTF8(path, "\ufffd"), formatSum(sum.Sum(nil))}, nil
+	return hashed{strings.ToValidUTF8(path, "\ufffd"), mcpwire.FormatSum(sum.Sum(nil))}, nil
 }
 
 func textMember(name, text string) sign.Member {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -29,32 +30,32 @@ const maxTools = 10_000
 
 // listed takes a result of tools/list. Further pages add to the first.
 func (t *toolbox) listed(result []byte) {
-	root, err := parse(result, 0)
+	root, err := mcpwire.Parse(result, 0)
 	if err != nil {
 		return
 	}
-	list, ok := root.member("tools")
+	list, ok := root.Member("tools")
 	if !ok {
 		return
 	}
-	raw := list.raw(result)
-	tools, err := parse(raw, 0)
+	raw := list.Raw(result)
+	tools, err := mcpwire.Parse(raw, 0)
 	if err != nil {
 		return
 	}
 	if t.listing == nil {
 		t.listing = map[string]string{}
 	}
-	for _, tool := range tools.elements {
-		name, ok := tool.member("name")
+	for _, tool := range tools.Elements {
+		name, ok := tool.Member("name")
 		if !ok || len(t.listing) >= maxTools {
 			continue
 		}
-		definition, err := canon.Canonicalize(tool.raw(raw))
+		definition, err := canon.Canonicalize(tool.Raw(raw))
 		if err != nil {
-			definition = tool.raw(raw)
+			definition = tool.Raw(raw)
 		}
-		t.listing[wellFormed(raw, name)] = canon.Hash(definition)
+		t.listing[mcpwire.WellFormed(raw, name)] = canon.Hash(definition)
 	}
 	t.fresh = true
 }

@@ -8,15 +8,14 @@
 //	wrap.go       Run: the order of a session, from start to exit status
 //	process*.go   the server: start, signals, guard, end, per platform
 //	pump.go       client to server: lines, gate, record, splice
-//	gate.go       which lines are calls, which are refused
-//	splice.go     the receipt into the line
 //	record.go     calls to receipts in the log
 //	outlet.go     server to client, and our replies between its lines
 //	observer.go   beside both: binds answers to calls, learns who is asked
-//	answers.go    the answers in what the server wrote; skim.go: in large messages
 //	ledger.go     which calls wait for an answer, a task's end, a retry
 //	outcome.go    what an answer says of its call; outcomes.go: into the log
 //	session.go    who asked whom; toolbox.go: with which tools
+//
+// Messages are read and written by package mcpwire.
 //
 // The promises are those of the README: evidence before action, no call
 // unseen, not a byte changed, nothing added to fail.
@@ -30,6 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -123,9 +123,9 @@ func Run(o Options) (Exit, error) {
 	out := newOutlet(o.Stdout)
 	rec := newRecorder(o)
 	p := &pump{
-		client: newLineReader(untilEnd(o.Stdin), o.MaxCall),
+		client: mcpwire.NewLineReader(untilEnd(o.Stdin), o.MaxCall),
 		server: srv.stdin,
-		gate:   newGate(o.MetaKey),
+		gate:   mcpwire.NewGate(o.MetaKey),
 		rec:    rec,
 		out:    out,
 		say:    rec.say,

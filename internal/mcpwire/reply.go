@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"strconv"
@@ -22,16 +22,16 @@ func echoableID(raw []byte) (string, bool) {
 	return strings.TrimSpace(string(raw)), true
 }
 
-// errorReply is the line that answers the ids of v with an error. A line
+// ErrorReply is the line that answers the ids of v with an error. A line
 // without an id is answered too, with a null id, so that nothing is dropped
 // in silence.
-func errorReply(v verdict, code int, message string) []byte {
-	ids := v.ids
+func ErrorReply(v Verdict, code int, message string) []byte {
+	ids := v.IDs
 	if len(ids) == 0 {
 		ids = []string{"null"}
 	}
 	var b []byte
-	if v.batch {
+	if v.Batch {
 		b = append(b, '[')
 	}
 	for i, id := range ids {
@@ -43,18 +43,18 @@ func errorReply(v verdict, code int, message string) []byte {
 		b = append(b, `,"error":{"code":`...)
 		b = strconv.AppendInt(b, int64(code), 10)
 		b = append(b, `,"message":`...)
-		b = appendQuoted(b, message)
+		b = AppendQuoted(b, message)
 		b = append(b, "}}"...)
 	}
-	if v.batch {
+	if v.Batch {
 		b = append(b, ']')
 	}
 	return append(b, '\n')
 }
 
-func quoted(s string) string { return string(appendQuoted(nil, s)) }
+func Quoted(s string) string { return string(AppendQuoted(nil, s)) }
 
-func appendQuoted(dst []byte, s string) []byte {
+func AppendQuoted(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\ufffd"))
 	return dst
 }
@@ -119,7 +119,7 @@ func (f *idFinder) next(c byte) {
 	}
 }
 
-// member is told the name of a member of the message.
+// Member is told the name of a member of the message.
 func (f *idFinder) member(name string) {
 	switch name {
 	case "id":
@@ -131,7 +131,7 @@ func (f *idFinder) member(name string) {
 	}
 }
 
-// id is the raw JSON of the id found, "" if there was none to answer.
+// ID is the raw JSON of the id found, "" if there was none to answer.
 func (f *idFinder) id() string {
 	if f.response && !f.request {
 		return ""

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 //	-32600 [1,"2"]      the same of a batch
 //	a({"x":1})#n:1 b# … recorded: of each call the tool, the arguments if any,
 //	                    and call_id; then the line, with R for each receipt
-func judged(line []byte, v verdict) string {
-	if v.refusal != nil {
+func judged(line []byte, v Verdict) string {
+	if v.Refusal != nil {
 		var replies []struct {
 			ID    json.RawMessage
 			Error struct {
@@ -24,9 +24,9 @@ func judged(line []byte, v verdict) string {
 				Message string
 			}
 		}
-		reply := errorReply(v, v.refusal.code, "no")
+		reply := ErrorReply(v, v.Refusal.Code, "no")
 		list, ok := bytes.CutSuffix(reply, []byte("\n"))
-		if !v.batch {
+		if !v.Batch {
 			list = []byte("[" + string(list) + "]")
 		}
 		if err := json.Unmarshal(list, &replies); err != nil || !ok || len(replies) == 0 || bytes.Contains(list, []byte("\n")) {
@@ -34,45 +34,45 @@ func judged(line []byte, v verdict) string {
 		}
 		var ids []string
 		for _, r := range replies {
-			if r.Error.Code != v.refusal.code || r.Error.Message != "no" {
+			if r.Error.Code != v.Refusal.Code || r.Error.Message != "no" {
 				return fmt.Sprintf("not an error reply: %q", reply)
 			}
 			ids = append(ids, string(r.ID))
 		}
-		if len(v.calls) > 0 {
+		if len(v.Calls) > 0 {
 			return "refused, and calls to record too"
 		}
 		s := strings.Join(ids, ",")
-		if v.batch {
+		if v.Batch {
 			s = "[" + s + "]"
 		}
-		return fmt.Sprintf("%d %s", v.refusal.code, s)
+		return fmt.Sprintf("%d %s", v.Refusal.Code, s)
 	}
-	if len(v.calls) == 0 {
+	if len(v.Calls) == 0 {
 		return "pass"
 	}
 	var b strings.Builder
-	receipts := make([][]byte, len(v.calls))
-	for i, c := range v.calls {
+	receipts := make([][]byte, len(v.Calls))
+	for i, c := range v.Calls {
 		receipts[i] = []byte("R")
-		b.WriteString(c.tool)
-		if c.arguments != nil {
-			fmt.Fprintf(&b, "(%s)", c.arguments)
+		b.WriteString(c.Tool)
+		if c.Arguments != nil {
+			fmt.Fprintf(&b, "(%s)", c.Arguments)
 		}
-		b.WriteString("#" + c.id)
-		if c.traceID != "" {
-			b.WriteString(" trace=" + c.traceID)
+		b.WriteString("#" + c.ID)
+		if c.TraceID != "" {
+			b.WriteString(" trace=" + c.TraceID)
 		}
-		if c.carried != "" {
-			b.WriteString(" carried=" + c.carried)
+		if c.Carried != "" {
+			b.WriteString(" carried=" + c.Carried)
 		}
 		b.WriteString(" ")
 	}
-	splice(&b, asLine(line), v.calls, receipts)
+	Splice(&b, asLine(line), v.Calls, receipts)
 	return b.String()
 }
 
-func asLine(b []byte) line { return line{bytes: b, length: len(b)} }
+func asLine(b []byte) Line { return Line{Bytes: b, Length: len(b)} }
 
 // gateCases are lines and what judged says of them, each at the start of a
 // session.
@@ -323,7 +323,7 @@ func TestGate(t *testing.T) {
 	for _, c := range gateCases {
 		t.Run(c.name, func(t *testing.T) {
 			line := []byte(c.line)
-			got := judged(line, newGate("_signet").judge(line))
+			got := judged(line, NewGate("_signet").Judge(line))
 			if got != c.want {
 				t.Errorf("%.300q\n got %.300s\nwant %.300s", c.line, got, c.want)
 			}
@@ -357,10 +357,10 @@ func TestGateAcrossLines(t *testing.T) {
 		{"junk", []string{`t`, `o`, `o`, `l`, `box`, ``, `}`}, `pass, pass, pass, pass, pass, pass, pass`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newGate("_signet")
+			g := NewGate("_signet")
 			var got []string
 			for _, l := range c.lines {
-				got = append(got, judged([]byte(l), g.judge([]byte(l))))
+				got = append(got, judged([]byte(l), g.Judge([]byte(l))))
 			}
 			if s := strings.Join(got, ", "); s != c.want {
 				t.Errorf("got %s\nwant %s", s, c.want)
@@ -387,7 +387,7 @@ func TestGateFrames(t *testing.T) {
 		{"call in the header, escaped", "Content-Type: {\"method\":\"tools\\/call\"}\r\n" + header, `{}`, `-32600 null`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := judged([]byte(c.body), newGate("_signet").judgeFrame([]byte(c.header), []byte(c.body))); got != c.want {
+			if got := judged([]byte(c.body), NewGate("_signet").JudgeFrame([]byte(c.header), []byte(c.body))); got != c.want {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}
 		})

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -269,7 +269,7 @@ func (t *tree) space() {
 	}
 }
 
-// value reads one, nil if there is none.
+// Value reads one, nil if there is none.
 func (t *tree) value() *node {
 	t.space()
 	if t.i == len(t.b) || t.depth > 20_000 {

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"io"
@@ -25,11 +25,11 @@ func benchLines() map[string][]byte {
 func BenchmarkGate(b *testing.B) {
 	for name, line := range benchLines() {
 		b.Run(name, func(b *testing.B) {
-			g := newGate("_signet")
+			g := NewGate("_signet")
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()
 			for b.Loop() {
-				g.judge(line)
+				g.Judge(line)
 			}
 		})
 	}
@@ -40,10 +40,10 @@ func BenchmarkSplice(b *testing.B) {
 	for _, name := range []string{"call/300B", "call/10KB", "call/1MB"} {
 		line := benchLines()[name]
 		b.Run(name, func(b *testing.B) {
-			v := newGate("_signet").judge(line)
+			v := NewGate("_signet").Judge(line)
 			b.ReportAllocs()
 			for b.Loop() {
-				splice(io.Discard, asLine(line), v.calls, receipt)
+				Splice(io.Discard, asLine(line), v.Calls, receipt)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -20,30 +20,30 @@ const testReceipt = `{"v":1,"id":"rec_7","say":"}\",{"}`
 // checkSplice puts receipts into the calls of line and holds what comes out
 // against what went in.
 func checkSplice(line []byte, framed bool) error {
-	v := newGate("_signet").judge(line)
-	if len(v.calls) == 0 {
+	v := NewGate("_signet").Judge(line)
+	if len(v.Calls) == 0 {
 		return nil
 	}
-	receipts := make([][]byte, len(v.calls))
+	receipts := make([][]byte, len(v.Calls))
 	for i := range receipts {
 		receipts[i] = []byte(testReceipt)
 	}
 	in := asLine(line)
 	if framed {
-		in.header = fmt.Appendf(nil, "content-length:  %d \r\nX-Any: 1\r\n\r\n", len(line))
+		in.Header = fmt.Appendf(nil, "content-length:  %d \r\nX-Any: 1\r\n\r\n", len(line))
 	}
 	var b bytes.Buffer
-	if err := splice(&b, in, v.calls, receipts); err != nil {
+	if err := Splice(&b, in, v.Calls, receipts); err != nil {
 		return err
 	}
 	out := b.Bytes()
 	if framed {
-		header, body, f := parseHeader(out)
-		if f != isFrame || header+body != len(out) {
+		header, body, f := ParseHeader(out)
+		if f != IsFrame || header+body != len(out) {
 			return fmt.Errorf("the header says %d, and %d bytes follow: %q", body, len(out)-header, out[:header])
 		}
-		if want := strings.Replace(string(in.header), strconv.Itoa(len(line)), strconv.Itoa(body), 1); string(out[:header]) != want {
-			return fmt.Errorf("header %q has become %q", in.header, out[:header])
+		if want := strings.Replace(string(in.Header), strconv.Itoa(len(line)), strconv.Itoa(body), 1); string(out[:header]) != want {
+			return fmt.Errorf("header %q has become %q", in.Header, out[:header])
 		}
 		out = out[header:]
 	}
@@ -51,16 +51,16 @@ func checkSplice(line []byte, framed bool) error {
 	// Taking the inserted spans out gives back the line.
 	var back []byte
 	rest := out
-	for _, c := range v.calls {
-		if c.insertAt == 0 {
+	for _, c := range v.Calls {
+		if c.InsertAt == 0 {
 			continue
 		}
-		n := c.insertAt - len(back)
+		n := c.InsertAt - len(back)
 		back = append(back, rest[:n]...)
-		inserted := c.before + testReceipt + c.after
+		inserted := c.Before + testReceipt + c.After
 		after, ok := bytes.CutPrefix(rest[n:], []byte(inserted))
 		if !ok {
-			return fmt.Errorf("at %d there is not %q but %.50q", c.insertAt, inserted, rest[n:])
+			return fmt.Errorf("at %d there is not %q but %.50q", c.InsertAt, inserted, rest[n:])
 		}
 		rest = after
 	}
@@ -71,8 +71,8 @@ func checkSplice(line []byte, framed bool) error {
 	// It reads the same but for the receipts in their places.
 	before, after := goValue(line), goValue(out)
 	inserted := 0
-	for _, c := range v.calls {
-		if c.insertAt > 0 {
+	for _, c := range v.Calls {
+		if c.InsertAt > 0 {
 			inserted++
 		}
 	}
@@ -188,7 +188,7 @@ func FuzzSplice(f *testing.F) {
 // that has no place for one.
 func TestSpliceWithout(t *testing.T) {
 	line := []byte(`[{"method":"tools/call","params":{}},{"method":"tools/call"},{"method":"tools/call","params":{}}]`)
-	v := newGate("_signet").judge(line)
+	v := NewGate("_signet").Judge(line)
 	for _, c := range []struct {
 		receipts [][]byte
 		want     string
@@ -198,7 +198,7 @@ func TestSpliceWithout(t *testing.T) {
 		{[][]byte{nil, []byte("2"), []byte("3")}, `[{"method":"tools/call","params":{}},{"method":"tools/call"},{"method":"tools/call","params":{"_meta":{"_signet":3}}}]`},
 	} {
 		var b bytes.Buffer
-		if err := splice(&b, asLine(line), v.calls, c.receipts); err != nil || b.String() != c.want {
+		if err := Splice(&b, asLine(line), v.Calls, c.receipts); err != nil || b.String() != c.want {
 			t.Errorf("with receipts %q: %s, %v", c.receipts, &b, err)
 		}
 	}
@@ -209,9 +209,9 @@ func TestSpliceKey(t *testing.T) {
 	for _, key := range []string{"com.example/receipt", `a"b\\`, "ſ", "name", "traceparent"} {
 		line := []byte(`{"method":"tools/call","params":{"_meta":{"a":1}}}`)
 		for range 2 { // the second time it is there already
-			v := newGate(key).judge(line)
+			v := NewGate(key).Judge(line)
 			var b bytes.Buffer
-			if err := splice(&b, asLine(line), v.calls, [][]byte{[]byte(testReceipt)}); err != nil {
+			if err := Splice(&b, asLine(line), v.Calls, [][]byte{[]byte(testReceipt)}); err != nil {
 				t.Fatal(err)
 			}
 			line = b.Bytes()

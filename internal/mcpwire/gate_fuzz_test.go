@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"crypto/ed25519"
@@ -13,7 +13,7 @@ import (
 // checkGate holds the gate's verdict on a line against a plain reading of the
 // rules and against what servers would run.
 func checkGate(line []byte) error {
-	v := newGate("_signet").judge(line)
+	v := NewGate("_signet").Judge(line)
 	got, want := judged(line, v), byRules(string(line))
 	if rules, ok := strings.CutSuffix(want, "…"); ok && strings.HasPrefix(got, rules) {
 		want = got // it cannot be read: which id is answered is a guess
@@ -21,19 +21,19 @@ func checkGate(line []byte) error {
 	if got != want {
 		return fmt.Errorf("%q\n      the gate says %s\nby the rules it is %s", line, got, want)
 	}
-	if v.refusal != nil {
+	if v.Refusal != nil {
 		return nil
 	}
-	for _, c := range v.calls {
+	for _, c := range v.Calls {
 		// One call that cannot be signed would keep those beside it from the log.
-		if _, err := fuzzSigner.Prepare(sign.Action{Tool: c.tool, Arguments: c.arguments, CallID: c.id}); err != nil {
+		if _, err := fuzzSigner.Prepare(sign.Action{Tool: c.Tool, Arguments: c.Arguments, CallID: c.ID}); err != nil {
 			return fmt.Errorf("%q\nis a call, and yet cannot be signed: %v", line, err)
 		}
 	}
 	for _, r := range readers {
-		calls := v.calls
+		calls := v.Calls
 		for _, run := range r.run(r.decode(line)) {
-			for len(calls) > 0 && string(r.decode(calls[0].arguments)) != run.args {
+			for len(calls) > 0 && string(r.decode(calls[0].Arguments)) != run.args {
 				calls = calls[1:]
 			}
 			if len(calls) == 0 {
@@ -74,10 +74,10 @@ func TestGateRandom(t *testing.T) {
 		if err := checkGate(line); err != nil {
 			t.Fatal(err)
 		}
-		switch v := newGate("_signet").judge(line); {
-		case v.refusal != nil:
+		switch v := NewGate("_signet").Judge(line); {
+		case v.Refusal != nil:
 			count.refused++
-		case len(v.calls) > 0:
+		case len(v.Calls) > 0:
 			count.call++
 		default:
 			count.pass++
@@ -98,7 +98,7 @@ func mangled(r *rand.Rand) []byte {
 	for range r.IntN(3) {
 		at := r.IntN(len(line) + 1)
 		end := min(len(line), at+r.IntN(3))
-		if r.IntN(3) > 0 { // at a token or a letter of one that matters
+		if r.IntN(3) > 0 { // At a token or a letter of one that matters
 			token := tokens[r.IntN(len(tokens))]
 			if i := strings.Index(line, token); i >= 0 {
 				at, end = i, i+len(token)

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type skim struct {
 
 	word    []byte // the last string that may be a name, as it is spelled
 	message skimmed
-	found   []answer
+	found   []Response
 }
 
 // skimLevels is how many objects inside each other have members that matter:
@@ -59,7 +59,7 @@ type skimmed struct {
 
 	// Members of the result, as sent.
 	isError, resultType, requestState, taskID, status []byte
-	nestedIsError                                     []byte // isError of its own result
+	nestedIsError                                     []byte // IsError of its own result
 	nestedTaskID                                      []byte // taskId of its task
 
 	code, message []byte // of the error, as sent
@@ -304,26 +304,26 @@ func (s *skim) close(c byte, level int) {
 	s.broken = s.broken || s.depth < 0
 }
 
-// answers are the answers in the message, when it is at its end.
-func (s *skim) answers() []answer {
+// ResponseReader are the answers in the message, when it is at its end.
+func (s *skim) answers() []Response {
 	if s.broken || s.str || s.depth != 0 {
 		return nil
 	}
 	return s.found
 }
 
-// answer is the answer that the message is, if it is one.
-func (m *skimmed) answer() (answer, bool) {
+// Response is the answer that the message is, if it is one.
+func (m *skimmed) answer() (Response, bool) {
 	key := ""
 	if len(m.id) <= maxCaught {
-		key = idKey(m.id)
+		key = IDKey(m.id)
 	}
 	if m.isRequest || key == "" || m.content.size == 0 {
-		return answer{}, false
+		return Response{}, false
 	}
-	a := answer{id: key, failed: m.failed, value: m.content.kept, size: m.content.size, said: &said{}}
+	a := Response{ID: key, Failed: m.failed, Value: m.content.kept, size: m.content.size, Said: &Said{}}
 	if m.content.sum != nil {
-		a.sum, a.raw = formatSum(m.content.sum.Sum(nil)), true
+		a.Sum, a.raw = FormatSum(m.content.sum.Sum(nil)), true
 	}
 	text := func(raw []byte) string {
 		raw = bytes.TrimSpace(raw)
@@ -334,24 +334,24 @@ func (m *skimmed) answer() (answer, bool) {
 		return string(b)
 	}
 	if m.failed {
-		a.said.code, a.said.message = string(bytes.TrimSpace(m.code)), text(m.message)
+		a.Said.Code, a.Said.Message = string(bytes.TrimSpace(m.code)), text(m.message)
 		return a, true
 	}
 	isTrue := func(raw []byte) bool { return string(bytes.TrimSpace(raw)) == "true" }
-	a.said.isError = isTrue(m.isError)
-	a.said.status = text(m.status)
-	a.said.nestedIsError = isTrue(m.nestedIsError)
+	a.Said.IsError = isTrue(m.isError)
+	a.Said.Status = text(m.status)
+	a.Said.NestedIsError = isTrue(m.nestedIsError)
 	switch text(m.resultType) {
 	case "input_required":
-		a.said.input = true
+		a.Said.Input = true
 		if len(m.requestState) <= maxCaught {
-			a.said.state = stateKey(bytes.TrimSpace(m.requestState))
+			a.Said.State = stateKey(bytes.TrimSpace(m.requestState))
 		}
 	case "task":
-		a.said.handle = text(m.taskID)
+		a.Said.Handle = text(m.taskID)
 	}
 	if id := text(m.nestedTaskID); id != "" {
-		a.said.handle = id
+		a.Said.Handle = id
 	}
 	return a, true
 }
@@ -363,13 +363,13 @@ type content struct {
 	sum  hash.Hash // nil if they are kept
 }
 
-// maxKept is the longest result that is kept, in bytes, and so the longest
+// MaxKept is the longest result that is kept, in bytes, and so the longest
 // whose content_hash is that of its canonical form.
-const maxKept = 1 << 20
+const MaxKept = 1 << 20
 
 func (c *content) Write(p []byte) {
 	c.size += len(p)
-	if c.sum == nil && c.size <= maxKept {
+	if c.sum == nil && c.size <= MaxKept {
 		c.kept = append(c.kept, p...)
 		return
 	}

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 )
 
 // skimmedBy gives a message to a skim in pieces that end at random places.
-func skimmedBy(message []byte, rnd *rand.Rand) []answer {
+func skimmedBy(message []byte, rnd *rand.Rand) []Response {
 	s := new(skim)
 	for len(message) > 0 {
 		n := 1 + rnd.IntN(len(message))
@@ -27,12 +27,12 @@ func skimmedBy(message []byte, rnd *rand.Rand) []answer {
 }
 
 // sameAnswers compares what skim finds with what a parser does.
-func sameAnswers(t testing.TB, message []byte, got []answer) {
+func sameAnswers(t testing.TB, message []byte, got []Response) {
 	t.Helper()
 	want := parseAnswers(message)
 	want = want[:min(len(want), maxParts)]
 	for i := len(want) - 1; i >= 0; i-- {
-		if want[i].task != "" {
+		if want[i].Task != "" {
 			want = append(want[:i:i], want[i+1:]...) // skim reads answers alone
 		}
 	}
@@ -41,21 +41,21 @@ func sameAnswers(t testing.TB, message []byte, got []answer) {
 	}
 	for i, w := range want {
 		g := got[i]
-		wantSum := canon.Hash(w.value)
-		gotSum := g.sum
-		if g.value != nil {
-			gotSum = canon.Hash(g.value)
+		wantSum := canon.Hash(w.Value)
+		gotSum := g.Sum
+		if g.Value != nil {
+			gotSum = canon.Hash(g.Value)
 		}
-		if g.id != w.id || g.failed != w.failed || g.size != w.size || gotSum != wantSum {
+		if g.ID != w.ID || g.Failed != w.Failed || g.size != w.size || gotSum != wantSum {
 			t.Errorf("answer %d in %q\n got %+v (%s)\nwant %+v (%s)", i, message, g, gotSum, w, wantSum)
 		}
-		gs, ws := g.says(), w.says()
-		if nested := ws.nested; nested != nil && !ws.nestedFailed {
-			ws.nestedIsError = answer{value: nested}.says().isError
+		gs, ws := g.Says(), w.Says()
+		if nested := ws.Nested; nested != nil && !ws.NestedFailed {
+			ws.NestedIsError = Response{Value: nested}.Says().IsError
 		} else {
-			gs.nestedIsError = false
+			gs.NestedIsError = false
 		}
-		ws.nested, ws.nestedFailed = nil, false
+		ws.Nested, ws.NestedFailed = nil, false
 		if fmt.Sprint(gs) != fmt.Sprint(ws) {
 			t.Errorf("answer %d in %q\n says %+v\nwant  %+v", i, message, gs, ws)
 		}
@@ -155,13 +155,13 @@ func TestSkimReadsAsAParserDoes(t *testing.T) {
 // the hash is that of its bytes as sent.
 func TestSkimKeepsAndHashes(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, size := range []int{maxKept - 1, maxKept, maxKept + 1, 3*maxKept + 7} {
+	for _, size := range []int{MaxKept - 1, MaxKept, MaxKept + 1, 3*MaxKept + 7} {
 		const head, foot = `{"s": "\n`, `" }`
 		result := head + strings.Repeat("x", size-len(head)-len(foot)) + foot
 		message := []byte(`{"id":1,"result": ` + result + " \n}")
 		got := skimmedBy(message, r)
-		if len(got) != 1 || got[0].size != size || (got[0].value != nil) != (size <= maxKept) {
-			t.Fatalf("a result of %d bytes: %d answers, %+v", size, len(got), got[0].said)
+		if len(got) != 1 || got[0].size != size || (got[0].Value != nil) != (size <= MaxKept) {
+			t.Fatalf("a result of %d bytes: %d answers, %+v", size, len(got), got[0].Said)
 		}
 		sameAnswers(t, message, got)
 	}
@@ -194,9 +194,9 @@ func TestSkimHoldsLittle(t *testing.T) {
 			held += cap(b)
 		}
 		for _, a := range s.answers() {
-			held += len(a.value) + len(a.id) + len(a.said.state) + len(a.said.message)
+			held += len(a.Value) + len(a.ID) + len(a.Said.State) + len(a.Said.Message)
 		}
-		if held > maxKept+200_000 || len(s.found) > maxParts {
+		if held > MaxKept+200_000 || len(s.found) > maxParts {
 			t.Errorf("%s: holds %d bytes and %d answers", c.name, held, len(s.found))
 		}
 	}

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -39,13 +39,13 @@ func (c *chunks) Read(p []byte) (int, error) {
 }
 
 // readLines is all that comes out of data, with copies of the bytes.
-func readLines(r io.Reader, max int) (all []line, err error) {
-	l := newLineReader(r, max)
-	var some []line
+func readLines(r io.Reader, max int) (all []Line, err error) {
+	l := NewLineReader(r, max)
+	var some []Line
 	for err == nil {
-		some, err = l.more(some[:0])
+		some, err = l.More(some[:0])
 		for _, m := range some {
-			m.header, m.bytes = bytes.Clone(m.header), bytes.Clone(m.bytes)
+			m.Header, m.Bytes = bytes.Clone(m.Header), bytes.Clone(m.Bytes)
 			all = append(all, m)
 		}
 	}
@@ -61,32 +61,32 @@ func checkLines(data, sizes []byte, max int, early bool) error {
 	}
 	rest := data
 	for i, m := range all {
-		got := len(m.header) + m.length
+		got := len(m.Header) + m.Length
 		if got > len(rest) {
 			return fmt.Errorf("message %d has %d bytes, and only %d are left", i, got, len(rest))
 		}
 		piece := rest[:got]
 		rest = rest[got:]
-		if !bytes.HasPrefix(piece, m.header) {
-			return fmt.Errorf("message %d: header %q, but there stood %q", i, m.header, piece)
+		if !bytes.HasPrefix(piece, m.Header) {
+			return fmt.Errorf("message %d: header %q, but there stood %q", i, m.Header, piece)
 		}
-		body := piece[len(m.header):]
+		body := piece[len(m.Header):]
 		content := len(body)
-		if m.header == nil {
+		if m.Header == nil {
 			content = len(bytes.TrimSuffix(body, []byte("\n")))
 		}
 		switch {
-		case m.tooLong && m.bytes != nil:
+		case m.TooLong && m.Bytes != nil:
 			return fmt.Errorf("message %d is too long and yet there", i)
-		case m.tooLong && content <= max && len(rest) > 0:
+		case m.TooLong && content <= max && len(rest) > 0:
 			return fmt.Errorf("message %d, %q, is not longer than %d", i, piece, max)
-		case m.tooLong:
-		case !bytes.Equal(m.bytes, body):
-			return fmt.Errorf("message %d is %q, but there stood %q", i, m.bytes, body)
-		case content > max && (m.header != nil || !maybeHeader(body)), content > max+maxHeader:
+		case m.TooLong:
+		case !bytes.Equal(m.Bytes, body):
+			return fmt.Errorf("message %d is %q, but there stood %q", i, m.Bytes, body)
+		case content > max && (m.Header != nil || !maybeHeader(body)), content > max+maxHeader:
 			return fmt.Errorf("message %d has %d bytes, more than %d", i, content, max)
 		}
-		if m.header == nil && !maybeHeader(piece) {
+		if m.Header == nil && !maybeHeader(piece) {
 			if n := bytes.IndexByte(piece, '\n') + 1; n != len(piece) && (n > 0 || len(rest) > 0) {
 				return fmt.Errorf("line %d is cut at the wrong place: %q", i, piece)
 			}
@@ -189,12 +189,12 @@ func TestLines(t *testing.T) {
 			all, err := readLines(how.r, max)
 			var got []string
 			for _, m := range all {
-				s := string(m.bytes)
-				if m.tooLong {
-					s = fmt.Sprintf("(%d, %s)", m.length, m.id)
+				s := string(m.Bytes)
+				if m.TooLong {
+					s = fmt.Sprintf("(%d, %s)", m.Length, m.ID)
 				}
-				if m.header != nil {
-					s = "[" + string(m.header) + "]" + s
+				if m.Header != nil {
+					s = "[" + string(m.Header) + "]" + s
 				}
 				got = append(got, s)
 			}
@@ -208,14 +208,14 @@ func TestLines(t *testing.T) {
 // TestLinesTogether: lines that are there together come out together, so that
 // they can share a sync, and one that has begun does not hold them up.
 func TestLinesTogether(t *testing.T) {
-	l := newLineReader(strings.NewReader("a\nb\nc\nd"), 10)
-	if some, err := l.more(nil); len(some) != 3 || err != nil {
+	l := NewLineReader(strings.NewReader("a\nb\nc\nd"), 10)
+	if some, err := l.More(nil); len(some) != 3 || err != nil {
 		t.Errorf("got %d lines, %v; want 3", len(some), err)
 	}
-	if some, err := l.more(nil); len(some) != 1 || err != nil {
+	if some, err := l.More(nil); len(some) != 1 || err != nil {
 		t.Errorf("got %d lines, %v; want the last one", len(some), err)
 	}
-	if some, err := l.more(nil); len(some) != 0 || err != io.EOF {
+	if some, err := l.More(nil); len(some) != 0 || err != io.EOF {
 		t.Errorf("got %d lines, %v; want the end", len(some), err)
 	}
 }
@@ -224,7 +224,7 @@ func TestLinesTogether(t *testing.T) {
 func TestLinesError(t *testing.T) {
 	broken := errors.New("broken")
 	all, err := readLines(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), 10)
-	if len(all) != 2 || string(all[1].bytes) != "b" || err != broken {
+	if len(all) != 2 || string(all[1].Bytes) != "b" || err != broken {
 		t.Errorf("got %d lines, %v", len(all), err)
 	}
 }
@@ -234,20 +234,20 @@ func TestLinesError(t *testing.T) {
 func TestLinesMemory(t *testing.T) {
 	const max = 1 << 20
 	long := func(n int) string { return strings.Repeat("x", n) + "\n" }
-	l := newLineReader(iotest.HalfReader(strings.NewReader(long(max)+strings.Repeat("a\n", readSize)+long(20*max)+strings.Repeat("b\n", readSize))), max)
-	var some []line
+	l := NewLineReader(iotest.HalfReader(strings.NewReader(long(max)+strings.Repeat("a\n", ReadSize)+long(20*max)+strings.Repeat("b\n", ReadSize))), max)
+	var some []Line
 	var err error
 	for quiet := 0; err == nil; {
-		if some, err = l.more(some[:0]); err != nil {
+		if some, err = l.More(some[:0]); err != nil {
 			break
 		}
-		if limit := 2*max + 4*readSize; len(l.buf) > limit {
+		if limit := 2*max + 4*ReadSize; len(l.buf) > limit {
 			t.Errorf("a buffer of %d bytes, more than %d", len(l.buf), limit)
 		}
-		if quiet++; some[len(some)-1].length > 10 {
+		if quiet++; some[len(some)-1].Length > 10 {
 			quiet = 0
 		}
-		if quiet > 1 && len(l.buf) > 4*readSize {
+		if quiet > 1 && len(l.buf) > 4*ReadSize {
 			t.Errorf("behind a long line a buffer of %d bytes", len(l.buf))
 		}
 	}

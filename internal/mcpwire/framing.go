@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -20,13 +20,13 @@ type framing int
 const (
 	isLine  framing = iota // no header: the message is a line
 	unclear                // too little to tell: read more
-	isFrame                // a whole header block
+	IsFrame                // a whole header block
 )
 
-// parseHeader looks for a header block at the start of b, and gives the size
+// ParseHeader looks for a header block at the start of b, and gives the size
 // of the block and of the body that it announces, in bytes. What is not
 // plainly a header is a line.
-func parseHeader(b []byte) (header, body int, f framing) {
+func ParseHeader(b []byte) (header, body int, f framing) {
 	if len(b) == 0 || b[0]|0x20 != 'c' {
 		return 0, 0, isLine
 	}
@@ -46,7 +46,7 @@ func parseHeader(b []byte) (header, body int, f framing) {
 			if body < 0 {
 				return 0, 0, isLine
 			}
-			return header, body, isFrame
+			return header, body, IsFrame
 		}
 		length, ok := headerLine(l)
 		if !ok || header > maxHeader || length >= 0 && body >= 0 {
@@ -107,23 +107,23 @@ func withLength(header []byte, length int) []byte {
 	return out
 }
 
-// boundary follows the server's output to know where a message of it has
+// Boundary follows the server's output to know where a message of it has
 // ended and one of ours may stand. It keeps nothing but a header's line.
-type boundary struct {
-	mid    bool   // the last byte was inside a message
-	body   int    // bytes still to come of a body
+type Boundary struct {
+	Mid    bool   // the last byte was inside a message
+	body   int    // Bytes still to come of a body
 	header bool   // inside a header block
 	length int    // its Content-Length so far, or -1
 	line   []byte // the current line, if it may be of a header
 }
 
-// next takes bytes of p up to the end of a line, a header line or a body, and
+// Next takes bytes of p up to the end of a line, a header line or a body, and
 // says how many. len(p) must not be 0.
-func (b *boundary) next(p []byte) int {
+func (b *Boundary) Next(p []byte) int {
 	if b.body > 0 {
 		n := min(b.body, len(p))
 		b.body -= n
-		b.mid = b.body > 0
+		b.Mid = b.body > 0
 		return n
 	}
 	n := bytes.IndexByte(p, '\n') + 1
@@ -131,10 +131,10 @@ func (b *boundary) next(p []byte) int {
 	if !whole {
 		n = len(p)
 	}
-	if b.header || !b.mid && p[0]|0x20 == 'c' || len(b.line) > 0 {
+	if b.header || !b.Mid && p[0]|0x20 == 'c' || len(b.line) > 0 {
 		b.line = append(b.line, p[:min(n, maxHeader-len(b.line))]...)
 	}
-	b.mid = true
+	b.Mid = true
 	if whole {
 		b.endLine()
 	}
@@ -142,13 +142,13 @@ func (b *boundary) next(p []byte) int {
 }
 
 // endLine is what a newline means.
-func (b *boundary) endLine() {
+func (b *Boundary) endLine() {
 	l := bytes.TrimRight(b.line, "\r\n")
 	b.line = b.line[:0]
 	if b.header && len(l) == 0 {
 		b.header = false
 		b.body = max(b.length, 0)
-		b.mid = b.body > 0
+		b.Mid = b.body > 0
 		return
 	}
 	if !b.header {
@@ -157,5 +157,5 @@ func (b *boundary) endLine() {
 	length, ok := headerLine(l)
 	b.header = ok && (b.header || length >= 0)
 	b.length = max(b.length, length)
-	b.mid = b.header
+	b.Mid = b.header
 }

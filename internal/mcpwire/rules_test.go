@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"encoding/json"
@@ -62,7 +62,7 @@ func byRules(line string) string {
 // ruling is what is known of a line so far.
 type ruling struct {
 	line    string
-	skipped int // bytes of a byte order mark
+	skipped int // Bytes of a byte order mark
 	batch   bool
 	refused bool
 	ids     []string
@@ -99,7 +99,7 @@ func (r *ruling) String() string {
 
 func (r *ruling) refuse() { r.refused = true }
 
-// message is rules 3, 5 and 6.
+// Message is rules 3, 5 and 6.
 func (r *ruling) message(m *node) {
 	if m.kind != '{' {
 		if isCall(m) {
@@ -183,7 +183,7 @@ func traced(meta *node) string {
 	return " trace=" + id
 }
 
-// carried is the id of a receipt that is there already.
+// Carried is the id of a receipt that is there already.
 func carried(meta *node) string {
 	receipt := last(named(meta, "_signet"))
 	if receipt == nil || receipt.kind != '{' {

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// lineReader cuts a stream into messages of up to max bytes, a line each or a
+// LineReader cuts a stream into messages of up to max bytes, a line each or a
 // frame with Content-Length, without any other limit and without losing a
 // byte: CR LF, empty lines and a last line without its newline come out as
 // they went in.
-type lineReader struct {
+type LineReader struct {
 	r   io.Reader
-	max int
+	Max int
 
 	buf     []byte // buf[start:end] is read and not yet given out
 	start   int
@@ -30,26 +30,26 @@ type lineReader struct {
 	header, body int
 }
 
-// readSize is how many bytes one read asks for. A pipe holds 64 KiB on Linux.
-const readSize = 64 << 10
+// ReadSize is how many bytes one read asks for. A pipe holds 64 KiB on Linux.
+const ReadSize = 64 << 10
 
-// line is one message from the client.
-type line struct {
-	header  []byte // of a frame; nil: it is a line
-	bytes   []byte // the line with its newline, or the frame's body; valid until the next call of more
-	tooLong bool   // it was longer than max: bytes is nil, and it is gone
-	length  int    // in bytes
-	id      string // of a line too long: its id, if one was found
+// Line is one message from the client.
+type Line struct {
+	Header  []byte // of a frame; nil: it is a line
+	Bytes   []byte // the line with its newline, or the frame's body; valid until the next call of more
+	TooLong bool   // it was longer than max: bytes is nil, and it is gone
+	Length  int    // in bytes
+	ID      string // of a line too long: its id, if one was found
 }
 
-func newLineReader(r io.Reader, max int) *lineReader {
-	return &lineReader{r: r, max: max, buf: make([]byte, readSize)}
+func NewLineReader(r io.Reader, max int) *LineReader {
+	return &LineReader{r: r, Max: max, buf: make([]byte, ReadSize)}
 }
 
-// more waits until at least one line is there and appends to into all that
+// More waits until at least one line is there and appends to into all that
 // are, so that they can share one sync. At the end of the stream it returns
 // what is left, then io.EOF.
-func (l *lineReader) more(into []line) ([]line, error) {
+func (l *LineReader) More(into []Line) ([]Line, error) {
 	// The lines given out before are done with: their space is free.
 	if l.start > 0 {
 		copy(l.buf, l.buf[l.start:l.end])
@@ -57,24 +57,24 @@ func (l *lineReader) more(into []line) ([]line, error) {
 		l.scanned -= l.start
 		l.start = 0
 	}
-	if l.end < readSize && len(l.buf) > 4*readSize {
+	if l.end < ReadSize && len(l.buf) > 4*ReadSize {
 		// One long line should not keep its memory for good, but the next
 		// may be as long, and need not grow to it step by step.
 		l.hint, l.most = l.most, 0
 		clear(into[:cap(into)])
 		l.releaseLater()
-		l.buf = append(make([]byte, 0, readSize), l.buf[:l.end]...)[:readSize]
+		l.buf = append(make([]byte, 0, ReadSize), l.buf[:l.end]...)[:ReadSize]
 	}
 	for {
 		if into = l.cut(into); len(into) > 0 {
 			return into, nil
 		}
-		if l.next == isFrame && l.body > l.max || l.next == isLine && l.end-l.start > l.max {
+		if l.next == IsFrame && l.body > l.Max || l.next == isLine && l.end-l.start > l.Max {
 			return append(into, l.drop()), nil
 		}
 		if l.err != nil {
 			if l.end > l.start {
-				into = append(into, line{bytes: l.buf[l.start:l.end], length: l.end - l.start})
+				into = append(into, Line{Bytes: l.buf[l.start:l.end], Length: l.end - l.start})
 				l.start, l.scanned = l.end, l.end
 				return into, nil
 			}
@@ -90,7 +90,7 @@ const releaseAfter = 5 * time.Second
 // releaseLater has the system get it, which would take minutes by itself: a
 // server that was once sent a file should not look large for the rest of the
 // day.
-func (l *lineReader) releaseLater() {
+func (l *LineReader) releaseLater() {
 	if l.release == nil {
 		l.release = time.AfterFunc(releaseAfter, debug.FreeOSMemory)
 	} else {
@@ -99,15 +99,15 @@ func (l *lineReader) releaseLater() {
 }
 
 // cut appends the whole messages in the buffer to into.
-func (l *lineReader) cut(into []line) []line {
+func (l *LineReader) cut(into []Line) []Line {
 	for l.next = isLine; l.start < l.end; {
-		l.header, l.body, l.next = parseHeader(l.buf[l.start:l.end])
+		l.header, l.body, l.next = ParseHeader(l.buf[l.start:l.end])
 		switch size := l.header + l.body; {
-		case l.next == unclear, l.next == isFrame && (l.body > l.max || size > l.end-l.start):
+		case l.next == unclear, l.next == IsFrame && (l.body > l.Max || size > l.end-l.start):
 			return into
-		case l.next == isFrame:
+		case l.next == IsFrame:
 			m := l.buf[l.start : l.start+size : l.start+size]
-			into = append(into, line{header: m[:l.header:l.header], bytes: m[l.header:], length: l.body})
+			into = append(into, Line{Header: m[:l.header:l.header], Bytes: m[l.header:], Length: l.body})
 			l.start += size
 			l.scanned = l.start
 			continue
@@ -118,10 +118,10 @@ func (l *lineReader) cut(into []line) []line {
 			return into
 		}
 		stop := l.scanned + i + 1
-		if n := stop - l.start; n > l.max+1 {
+		if n := stop - l.start; n > l.Max+1 {
 			into = append(into, l.tooLong(l.buf[l.start:stop]))
 		} else {
-			into = append(into, line{bytes: l.buf[l.start:stop:stop], length: n})
+			into = append(into, Line{Bytes: l.buf[l.start:stop:stop], Length: n})
 		}
 		l.start, l.scanned = stop, stop
 	}
@@ -131,9 +131,9 @@ func (l *lineReader) cut(into []line) []line {
 // fill reads once, with room made for it. It is called only while buf[0:] is
 // not lent out, so the buffer may move. It grows in few steps, for each copies
 // what there is; what is not used of it takes no memory.
-func (l *lineReader) fill() {
+func (l *LineReader) fill() {
 	if l.end == len(l.buf) {
-		size := min(max(4*len(l.buf), l.hint+readSize), l.max+2*readSize)
+		size := min(max(4*len(l.buf), l.hint+ReadSize), l.Max+2*ReadSize)
 		l.buf = append(make([]byte, 0, size), l.buf[:l.end]...)[:size]
 	}
 	n, err := l.r.Read(l.buf[l.end:])
@@ -142,25 +142,25 @@ func (l *lineReader) fill() {
 	l.err = err
 }
 
-func (l *lineReader) tooLong(b []byte) line {
+func (l *LineReader) tooLong(b []byte) Line {
 	var f idFinder
 	f.Write(b)
-	return line{tooLong: true, length: len(b), id: f.id()}
+	return Line{TooLong: true, Length: len(b), ID: f.id()}
 }
 
 // drop reads on to the end of a message that is longer than max, keeping only
 // its id.
-func (l *lineReader) drop() line {
+func (l *LineReader) drop() Line {
 	var f idFinder
-	d := line{tooLong: true}
-	if l.next == isFrame {
-		d.header = bytes.Clone(l.buf[l.start : l.start+l.header])
+	d := Line{TooLong: true}
+	if l.next == IsFrame {
+		d.Header = bytes.Clone(l.buf[l.start : l.start+l.header])
 		l.start += l.header
 	}
 	for {
 		piece := l.buf[l.start:l.end]
 		whole := false
-		if left := l.body - d.length; l.next == isFrame && len(piece) >= left {
+		if left := l.body - d.Length; l.next == IsFrame && len(piece) >= left {
 			whole = true
 			piece = piece[:left]
 		} else if i := bytes.IndexByte(piece, '\n'); l.next == isLine && i >= 0 {
@@ -168,11 +168,11 @@ func (l *lineReader) drop() line {
 			piece = piece[:i+1]
 		}
 		f.Write(piece)
-		d.length += len(piece)
+		d.Length += len(piece)
 		l.start += len(piece)
 		l.scanned = l.start
 		if whole || l.err != nil {
-			d.id = f.id()
+			d.ID = f.id()
 			return d
 		}
 		l.start, l.end, l.scanned = 0, 0, 0

@@ -1,4 +1,4 @@
-package wrap
+package mcpwire
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 // where none of them can see one.
 //
 // A gate is used by one goroutine.
-type gate struct {
+type Gate struct {
 	metaKey   string   // the member of _meta that carries a receipt
 	named     string   // metaKey as JSON, with a colon
 	metaNames []string // the members of _meta that matter
@@ -31,8 +31,8 @@ type gate struct {
 	tail      []byte // the end of what has passed, if a line may go on with it
 }
 
-func newGate(metaKey string) *gate {
-	g := &gate{metaKey: metaKey, named: quoted(metaKey) + ":", metaNames: []string{metaKey, "traceparent", metaClient, metaProtocol}}
+func NewGate(metaKey string) *Gate {
+	g := &Gate{metaKey: metaKey, named: Quoted(metaKey) + ":", metaNames: []string{metaKey, "traceparent", MetaClient, MetaProtocol}}
 	g.parser.keep = g.keep
 	return g
 }
@@ -40,8 +40,8 @@ func newGate(metaKey string) *gate {
 // Codes of the error replies, JSON-RPC 2.0 section 5.1.
 const (
 	codeParse    = -32700
-	codeInvalid  = -32600
-	codeInternal = -32603
+	CodeInvalid  = -32600
+	CodeInternal = -32603
 )
 
 // toolsCall is the method that is recorded.
@@ -51,26 +51,26 @@ const toolsCall = "tools/call"
 // bytes.
 const maxTail = 256
 
-// verdict is what the gate says of one line.
-type verdict struct {
-	calls   []call   // record: in the order of the line; empty otherwise
-	refusal *refusal // refuse: why; nil otherwise
-	ids     []string // raw JSON of the ids in the line, what an error reply must answer
-	batch   bool     // the line is an array, and so is the reply
+// Verdict is what the gate says of one line.
+type Verdict struct {
+	Calls   []Call   // record: in the order of the line; empty otherwise
+	Refusal *refusal // refuse: why; nil otherwise
+	IDs     []string // Raw JSON of the ids in the line, what an error reply must answer
+	Batch   bool     // the line is an array, and so is the reply
 }
 
-// refusal is why a line is not forwarded.
+// Refusal is why a line is not forwarded.
 type refusal struct {
-	code   int
-	reason string
+	Code   int
+	Reason string
 }
 
-func refuse(code int, format string, a ...any) verdict {
-	return verdict{refusal: &refusal{code, fmt.Sprintf(format, a...)}}
+func Refuse(code int, format string, a ...any) Verdict {
+	return Verdict{Refusal: &refusal{code, fmt.Sprintf(format, a...)}}
 }
 
-// judge reads one line, with or without its line end.
-func (g *gate) judge(line []byte) verdict {
+// Judge reads one line, with or without its line end.
+func (g *Gate) Judge(line []byte) Verdict {
 	if !mentionsCall(line) {
 		return g.pass(line)
 	}
@@ -79,12 +79,12 @@ func (g *gate) judge(line []byte) verdict {
 		// A CR between tokens is white space in JSON, but the end of a line
 		// for Python's text streams: what follows would be read on its own.
 		// A newline can stand here only in a frame.
-		return unreadable(line, codeInvalid, "a line end stands inside the message")
+		return unreadable(line, CodeInvalid, "a line end stands inside the message")
 	}
 	if !utf8.Valid(body) {
 		if _, found := shortest(body); found {
 			// A quote may be among them, for whoever decodes before reading.
-			return unreadable(line, codeInvalid, "it has characters in more bytes than UTF-8 allows")
+			return unreadable(line, CodeInvalid, "it has characters in more bytes than UTF-8 allows")
 		}
 	}
 	// Some servers drop a byte order mark before they read.
@@ -95,50 +95,50 @@ func (g *gate) judge(line []byte) verdict {
 	root, err := g.parser.parse(body, start)
 	switch {
 	case errors.Is(err, errTooMany):
-		return unreadable(line, codeInvalid, "%v", err)
+		return unreadable(line, CodeInvalid, "%v", err)
 	case err != nil:
 		return unreadable(line, codeParse, "it cannot be read as JSON (%v)", err)
 	}
-	if root.kind == '[' {
+	if root.Kind == '[' {
 		return g.batch(body, root)
 	}
-	var v verdict
-	v.refusal = g.element(&v, body, root)
+	var v Verdict
+	v.Refusal = g.element(&v, body, root)
 	return v
 }
 
-// judgeFrame reads a message framed with Content-Length. A server that reads
+// JudgeFrame reads a message framed with Content-Length. A server that reads
 // lines would join a body with what follows it, so a body must be whole: one
 // JSON value, or nothing.
-func (g *gate) judgeFrame(header, body []byte) verdict {
+func (g *Gate) JudgeFrame(header, body []byte) Verdict {
 	if mentionsCall(header) {
-		return refuse(codeInvalid, "a call stands in the header of a frame")
+		return Refuse(CodeInvalid, "a call stands in the header of a frame")
 	}
 	if len(body) > 0 && !mentionsCall(body) && !jsontext.Value(body).IsValid(lenient...) {
 		return unreadable(body, codeParse, "the frame cannot be read as JSON")
 	}
-	return g.judge(body)
+	return g.Judge(body)
 }
 
 // pass lets a line through that speaks of no call, unless it goes on with one
 // that lines before have begun: some servers lay lines together, without their
 // ends and the space there, until they can be read. A CR may end a line too.
-func (g *gate) pass(line []byte) verdict {
+func (g *Gate) pass(line []byte) Verdict {
 	if l := bytes.TrimSpace(line); isWhole(l) && len(g.tail) == 0 && bytes.IndexByte(l, '\r') < 0 && bytes.IndexByte(l, '\n') < 0 {
-		return verdict{} // nearly always
+		return Verdict{} // nearly always
 	}
 	for l := range bytes.FieldsFuncSeq(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		l = bytes.TrimSpace(l)
 		joined := append(g.tail[:len(g.tail):len(g.tail)], l...)
 		if mentionsCall(joined) {
-			return unreadable(line, codeInvalid, "a message must stand on one line")
+			return unreadable(line, CodeInvalid, "a message must stand on one line")
 		}
 		g.tail = nil
 		if !isWhole(l) {
 			g.tail = bytes.Clone(joined[max(0, len(joined)-maxTail):])
 		}
 	}
-	return verdict{}
+	return Verdict{}
 }
 
 // isWhole says whether nothing can go on with line: it ends as messages do.
@@ -150,39 +150,39 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // unreadable refuses a line that has no reading to take ids from, answering
 // the id that a quick look finds.
-func unreadable(line []byte, code int, format string, a ...any) verdict {
-	v := refuse(code, format, a...)
+func unreadable(line []byte, code int, format string, a ...any) Verdict {
+	v := Refuse(code, format, a...)
 	var f idFinder
 	f.Write(line)
 	if id := f.id(); id != "" {
-		v.ids = []string{id}
+		v.IDs = []string{id}
 	}
 	return v
 }
 
-// batch judges a line that is an array: each element for itself, and one
+// Batch judges a line that is an array: each element for itself, and one
 // refusal refuses all (2025-03-26, basic: batches MUST be received).
-func (g *gate) batch(line []byte, array value) verdict {
-	v := verdict{batch: true}
-	for i, e := range array.elements {
-		if r := g.element(&v, line, e); r != nil && v.refusal == nil {
-			v.refusal = &refusal{r.code, fmt.Sprintf("element %d of the batch: %s", i+1, r.reason)}
+func (g *Gate) batch(line []byte, array Value) Verdict {
+	v := Verdict{Batch: true}
+	for i, e := range array.Elements {
+		if r := g.element(&v, line, e); r != nil && v.Refusal == nil {
+			v.Refusal = &refusal{r.Code, fmt.Sprintf("element %d of the batch: %s", i+1, r.Reason)}
 		}
 	}
-	if v.refusal != nil {
-		v.calls = nil
+	if v.Refusal != nil {
+		v.Calls = nil
 	}
 	return v
 }
 
 // element judges one message, a line or an element of one. What is found, a
 // call and an id, is added to v.
-func (g *gate) element(v *verdict, line []byte, m value) *refusal {
-	if m.kind != '{' {
+func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
+	if m.Kind != '{' {
 		if m.mayBeCall(line) {
 			// A batch inside a batch, or a piece of a message laid over several
 			// lines, for a server that reads a stream of values.
-			return &refusal{codeInvalid, "a message must be an object, on one line"}
+			return &refusal{CodeInvalid, "a message must be an object, on one line"}
 		}
 		return nil
 	}
@@ -196,9 +196,9 @@ func (g *gate) element(v *verdict, line []byte, m value) *refusal {
 		}
 	}
 	// What has no method is a response, and its id is one of the server's.
-	if id, ok := m.member("id"); ok && (methods > 0 || says) {
-		if id, ok := echoableID(id.raw(line)); ok {
-			v.ids = append(v.ids, id)
+	if id, ok := m.Member("id"); ok && (methods > 0 || says) {
+		if id, ok := echoableID(id.Raw(line)); ok {
+			v.IDs = append(v.IDs, id)
 		}
 	}
 	if !says {
@@ -207,20 +207,20 @@ func (g *gate) element(v *verdict, line []byte, m value) *refusal {
 	if r := m.ambiguous(); r != nil {
 		return r
 	}
-	method, _ := m.member("method")
+	method, _ := m.Member("method")
 	if s, _ := method.strict(line); s != toolsCall {
-		return &refusal{codeInvalid, `"tools/call" is spelled in a way that servers read differently`}
+		return &refusal{CodeInvalid, `"tools/call" is spelled in a way that servers read differently`}
 	}
 	c, r := g.call(line, m)
 	if r == nil {
-		v.calls = append(v.calls, c)
+		v.Calls = append(v.Calls, c)
 	}
 	return r
 }
 
 // keep knows the members that matter by any spelling that some parser takes
 // for theirs.
-func (g *gate) keep(at depth, spelled []byte) (name string, plain bool) {
+func (g *Gate) keep(at depth, spelled []byte) (name string, plain bool) {
 	var names []string
 	switch at {
 	case atMessage:
@@ -250,9 +250,9 @@ var (
 
 // mayBeCall says whether some server takes v, as a method, for "tools/call".
 // In an array too: JavaScript makes a property's name of any value.
-func (v value) mayBeCall(line []byte) bool {
-	raw := v.raw(line)
-	if v.kind == '"' {
+func (v Value) mayBeCall(line []byte) bool {
+	raw := v.Raw(line)
+	if v.Kind == '"' {
 		return readsAs(raw[1:len(raw)-1], toolsCall, false)
 	}
 	return mentionsCall(raw)
@@ -262,17 +262,17 @@ func (v value) mayBeCall(line []byte) bool {
 // encoding/json takes the last of two and folds case, others take the first,
 // or leave escapes in names as they are; Object.assign makes "__proto__" the
 // source of what is missing.
-func (v value) ambiguous() *refusal {
+func (v Value) ambiguous() *refusal {
 	for i, x := range v.members {
 		switch {
 		case x.name == "__proto__":
-			return &refusal{codeInvalid, `a member is named "__proto__"`}
+			return &refusal{CodeInvalid, `a member is named "__proto__"`}
 		case !x.plain:
-			return &refusal{codeInvalid, fmt.Sprintf("%q is spelled in a way that servers read differently", x.name)}
+			return &refusal{CodeInvalid, fmt.Sprintf("%q is spelled in a way that servers read differently", x.name)}
 		}
 		for _, y := range v.members[:i] {
 			if x.name == y.name {
-				return &refusal{codeInvalid, fmt.Sprintf("more than one member reads as %q", x.name)}
+				return &refusal{CodeInvalid, fmt.Sprintf("more than one member reads as %q", x.name)}
 			}
 		}
 	}

@@ -1,4 +1,18 @@
-package wrap
+// Package mcpwire reads and writes the messages of the Model Context Protocol as
+// they stand on a stdio pipe: lines and frames, which of them are calls and
+// which are refused, the place of a receipt in a call, the responses in what a
+// server writes, and error replies. It knows no files and no keys.
+//
+//	lines.go    the client's bytes, cut into lines; framing.go: Content-Length
+//	gate.go     which messages are calls, which are refused; mention.go: what
+//	            a lenient parser could take for one
+//	call.go     what one tools/call says
+//	splice.go   the receipt into the line
+//	reply.go    error replies
+//	answers.go  the responses in what the server wrote; skim.go: in large ones
+//	said.go     what a response says
+//	value.go    JSON, as far as the rest reads it
+package mcpwire
 
 import (
 	"bytes"
@@ -10,40 +24,41 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// value is one JSON value of a message. Only what is needed is read apart: the
+// Value is one JSON value of a message. Only what is needed is read apart: the
 // members of messages, of their params and _meta, and the elements of a batch;
 // the rest is spans.
-type value struct {
-	kind       byte // as jsontext.Kind: n f t " 0 { [
+type Value struct {
+	Kind       byte // as jsontext.Kind: n f t " 0 { [
 	start, end int  // its bytes in the message
 	size       int  // of what is read apart: how many members or elements
 	members    []member
-	elements   []value
+	Elements   []Value
 }
 
 type member struct {
 	name  string
 	plain bool // it is spelled letter by letter
-	value value
+	value Value
 }
 
-func (v value) raw(line []byte) []byte { return line[v.start:v.end] }
+// Raw is the bytes of v in line.
+func (v Value) Raw(line []byte) []byte { return line[v.start:v.end] }
 
-// text is the string at v, with U+FFFD for what is no character.
-func (v value) text(line []byte) (string, bool) {
-	if v.kind != '"' {
+// Text is the string at v, with U+FFFD for what is no character.
+func (v Value) Text(line []byte) (string, bool) {
+	if v.Kind != '"' {
 		return "", false
 	}
-	b, _ := jsontext.AppendUnquote(nil, v.raw(line))
+	b, _ := jsontext.AppendUnquote(nil, v.Raw(line))
 	return string(b), true
 }
 
 // strict is the string at v, if it is one and all of it are characters.
-func (v value) strict(line []byte) (string, bool) {
-	if v.kind != '"' {
+func (v Value) strict(line []byte) (string, bool) {
+	if v.Kind != '"' {
 		return "", false
 	}
-	raw := v.raw(line)
+	raw := v.Raw(line)
 	if bytes.IndexByte(raw, '\\') < 0 {
 		raw = raw[1 : len(raw)-1]
 		return string(raw), utf8.Valid(raw)
@@ -52,22 +67,22 @@ func (v value) strict(line []byte) (string, bool) {
 	return string(b), err == nil
 }
 
-// member is the value of the last member of that exact name.
-func (v value) member(name string) (value, bool) {
+// Member is the value of the last member of that exact name.
+func (v Value) Member(name string) (Value, bool) {
 	for i := len(v.members) - 1; i >= 0; i-- {
 		if v.members[i].name == name {
 			return v.members[i].value, true
 		}
 	}
-	return value{}, false
+	return Value{}, false
 }
 
 // lenient are the options to read with what RFC 8259 leaves open: duplicate
 // names, invalid UTF-8, lone surrogates.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// parse reads the line from offset start as one JSON value.
-func parse(line []byte, start int) (value, error) {
+// Parse reads the line from offset start as one JSON value.
+func Parse(line []byte, start int) (Value, error) {
 	var p parser
 	return p.parse(line, start)
 }
@@ -102,21 +117,21 @@ const maxParts = 1000
 
 var errTooMany = fmt.Errorf("more than %d messages in a batch, or members of one name", maxParts)
 
-func (p *parser) parse(line []byte, start int) (value, error) {
+func (p *parser) parse(line []byte, start int) (Value, error) {
 	p.base = start
 	p.reset(line[start:])
 	defer p.reset(nil) // do not hold on to the line
 	v, err := p.value(atRoot)
 	if err != nil {
-		return value{}, plain(err)
+		return Value{}, plain(err)
 	}
 	switch _, err := p.dec.ReadToken(); err {
 	case io.EOF:
 		return v, nil
 	case nil:
-		return value{}, errors.New("more than one value")
+		return Value{}, errors.New("more than one value")
 	default:
-		return value{}, plain(err)
+		return Value{}, plain(err)
 	}
 }
 
@@ -137,7 +152,7 @@ func plain(err error) error {
 	return err
 }
 
-func (p *parser) value(at depth) (value, error) {
+func (p *parser) value(at depth) (Value, error) {
 	switch kind := p.dec.PeekKind(); {
 	case kind == '{' && at < below:
 		return p.object(at)
@@ -146,55 +161,55 @@ func (p *parser) value(at depth) (value, error) {
 	}
 	raw, err := p.dec.ReadValue()
 	if err != nil {
-		return value{}, err
+		return Value{}, err
 	}
 	end := p.offset()
-	return value{kind: byte(raw.Kind()), start: end - len(raw), end: end}, nil
+	return Value{Kind: byte(raw.Kind()), start: end - len(raw), end: end}, nil
 }
 
 // offset is where in the line the last token or value ends.
 func (p *parser) offset() int { return p.base + int(p.dec.InputOffset()) }
 
-func (p *parser) array() (value, error) {
+func (p *parser) array() (Value, error) {
 	if _, err := p.dec.ReadToken(); err != nil {
-		return value{}, err
+		return Value{}, err
 	}
-	v := value{kind: '[', start: p.offset() - 1}
+	v := Value{Kind: '[', start: p.offset() - 1}
 	for ; p.dec.PeekKind() != ']'; v.size++ {
 		if p.keep != nil && v.size == maxParts {
-			return value{}, errTooMany
+			return Value{}, errTooMany
 		}
 		e, err := p.value(atMessage)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
-		v.elements = append(v.elements, e)
+		v.Elements = append(v.Elements, e)
 	}
 	_, err := p.dec.ReadToken()
 	v.end = p.offset()
 	return v, err
 }
 
-func (p *parser) object(at depth) (value, error) {
+func (p *parser) object(at depth) (Value, error) {
 	if _, err := p.dec.ReadToken(); err != nil {
-		return value{}, err
+		return Value{}, err
 	}
 	at = max(at, atMessage) // a line that is no batch is a message
-	v := value{kind: '{', start: p.offset() - 1}
+	v := Value{Kind: '{', start: p.offset() - 1}
 	for ; p.dec.PeekKind() != '}'; v.size++ {
 		raw, err := p.dec.ReadValue()
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		m, kept := p.member(at, raw)
 		if m.value, err = p.value(within(at, m)); err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		if !kept {
 			continue
 		}
 		if p.keep != nil && len(v.members) == maxParts {
-			return value{}, errTooMany
+			return Value{}, errTooMany
 		}
 		if v.members == nil {
 			v.members = make([]member, 0, 4) // most have four
@@ -206,7 +221,7 @@ func (p *parser) object(at depth) (value, error) {
 	return v, err
 }
 
-// member is a member of an object at, whose name is the string raw, without
+// Member is a member of an object at, whose name is the string raw, without
 // its value.
 func (p *parser) member(at depth, raw []byte) (m member, kept bool) {
 	if p.keep == nil {

@@ -1,5 +1,5 @@
 //go:build !race
 
-package wrap
+package mcpwire
 
 const raceEnabled = false

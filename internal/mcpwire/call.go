@@ -1,0 +1,158 @@
+package mcpwire
+
+import "strings"
+
+// The keys of _meta by which each request and result of 2026-07-28 says what
+// the handshake said before.
+const (
+	MetaProtocol = "io.modelcontextprotocol/protocolVersion"
+	MetaClient   = "io.modelcontextprotocol/clientInfo"
+	MetaServer   = "io.modelcontextprotocol/serverInfo"
+)
+
+// Call is one tools/call as it stands in its line. Offsets are bytes from the
+// start of the line.
+type Call struct {
+	Tool      string // params.name; its JSON text if that is no well-formed string; "" if missing
+	Arguments []byte // params.arguments as sent, or params if that is neither object nor null; nil if missing
+	ID        string // receipt's call_id: "n:<number as sent>", "s:<string>", "" if it has none
+	Key       string // the id as idKey
+	TraceID   string // of a valid _meta.traceparent
+	Carried   string // ID of the receipt that the call already carries, if that can be read
+
+	// What the call says of its session and of calls before it.
+	BringsInput bool   // it has inputResponses or requestState
+	State       string // the stateKey of its requestState
+	Client      []byte // clientInfo of _meta as sent
+	Protocol    string // protocolVersion of _meta
+
+	InsertAt int    // where the receipt goes in; 0 if there is no place, or one is carried
+	Before   string // what stands before the receipt at insertAt: comma and names
+	After    string // what stands after it: closing brace
+}
+
+// Call reads what the receipt will say of the call m, and where it goes in.
+func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
+	var c Call
+	if id, ok := m.Member("id"); ok {
+		c.ID, c.Key = callID(line, id), IDKey(id.Raw(line))
+	}
+	params, ok := m.Member("params")
+	if !ok || params.Kind == 'n' {
+		return c, nil
+	}
+	if params.Kind != '{' {
+		c.Arguments = params.Raw(line)
+		return c, nil
+	}
+	if r := params.ambiguous(); r != nil {
+		r.Reason = "in params, " + r.Reason
+		return c, r
+	}
+	if name, ok := params.Member("name"); ok {
+		c.Tool = WellFormed(line, name)
+	}
+	if a, ok := params.Member("arguments"); ok {
+		c.Arguments = a.Raw(line)
+	}
+	if _, ok := params.Member("inputResponses"); ok {
+		c.BringsInput = true
+	}
+	if state, ok := params.Member("requestState"); ok {
+		c.BringsInput, c.State = true, stateKey(state.Raw(line))
+	}
+	g.place(line, params, &c)
+	return c, nil
+}
+
+// place finds where the receipt goes, and what _meta says that it repeats.
+func (g *Gate) place(line []byte, params Value, c *Call) {
+	meta, ok := params.Member("_meta")
+	if !ok {
+		c.InsertAt = params.end - 1
+		c.Before, c.After = comma(params)+`"_meta":{`+g.named, "}"
+		return
+	}
+	if meta.Kind != '{' {
+		return
+	}
+	if trace, ok := meta.Member("traceparent"); ok {
+		s, _ := trace.strict(line)
+		c.TraceID = traceID(s)
+	}
+	if client, ok := meta.Member(MetaClient); ok {
+		c.Client = client.Raw(line)
+	}
+	if protocol, ok := meta.Member(MetaProtocol); ok {
+		c.Protocol, _ = protocol.Text(line)
+	}
+	if carried, ok := meta.Member(g.metaKey); ok {
+		// A call that already carries a receipt keeps it.
+		c.Carried = receiptID(carried.Raw(line))
+		return
+	}
+	c.InsertAt = meta.end - 1
+	c.Before = comma(meta) + g.named
+}
+
+func comma(object Value) string {
+	if object.size > 0 {
+		return ","
+	}
+	return ""
+}
+
+// callID is the receipt's call_id: the JSON-RPC id with its type, or "".
+func callID(line []byte, id Value) string {
+	switch id.Kind {
+	case '0':
+		return "n:" + string(id.Raw(line))
+	case '"':
+		return "s:" + WellFormed(line, id)
+	}
+	return ""
+}
+
+// WellFormed is the string at v, or, where that is no string of Unicode
+// characters, its JSON text, so that the receipt repeats what was sent.
+func WellFormed(line []byte, v Value) string {
+	if s, ok := v.strict(line); ok {
+		return s
+	}
+	return strings.ToValidUTF8(string(v.Raw(line)), "\ufffd")
+}
+
+// receiptID is the id member of a receipt that a call carries, "" if it has
+// none of a plausible form.
+func receiptID(raw []byte) string {
+	v, err := Parse(raw, 0)
+	if err != nil || v.Kind != '{' {
+		return ""
+	}
+	id, _ := v.Member("id")
+	s, ok := id.strict(raw)
+	if !ok || len(s) > 128 || !strings.HasPrefix(s, "rec_") {
+		return ""
+	}
+	return s
+}
+
+// TraceID is the trace-id of a traceparent, W3C Trace Context 3.2.2, or "".
+func traceID(s string) string {
+	p := strings.Split(s, "-")
+	if len(p) < 4 || len(p[0]) != 2 || len(p[1]) != 32 || len(p[2]) != 16 || len(p[3]) != 2 {
+		return ""
+	}
+	if p[0] == "ff" || p[0] == "00" && len(p) != 4 {
+		return ""
+	}
+	for _, x := range p[:4] {
+		if strings.Trim(x, "0123456789abcdef") != "" {
+			return ""
+		}
+	}
+	if strings.Trim(p[1], "0") == "" || strings.Trim(p[2], "0") == "" {
+		return ""
+	}
+	return p[1]
+}
