@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -105,7 +106,7 @@ func shorten(s string) string {
 func (s *session) event(rec *recorder) job {
 	client, server, protocol := s.client, s.server, shorten(s.protocol)
 	return job{prepare: func() []job {
-		command := maskSecrets(rec.opts.Command)
+		command := redact.Command(rec.opts.Command)
 		files := hashFiles(rec.opts.Command, command)
 		for i, a := range command {
 			command[i] = strings.ToValidUTF8(a, "\ufffd")

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
 // TestSession: the first call puts into the log who asked whom, in every
@@ -116,7 +118,7 @@ func TestHashFiles(t *testing.T) {
 		{[]string{"missing", script.Path}, []hashed{script}},
 		{many, all},
 	} {
-		if got := hashFiles(c.command, maskSecrets(c.command)); !slices.Equal(got, c.want) {
+		if got := hashFiles(c.command, redact.Command(c.command)); !slices.Equal(got, c.want) {
 			t.Errorf("%q\n got %v\nwant %v", c.command, got, c.want)
 		}
 	}

@@ -3,6 +3,8 @@ package wrap
 import (
 	"slices"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
 // targetOf names the server in the receipts: "mcp://" and the name of the
@@ -21,7 +23,7 @@ func targetOf(command []string) string {
 			break
 		}
 		next, rest := l.next(args)
-		if short := shortName(next); short == "" || looksSecret(short) {
+		if short := shortName(next); short == "" || redact.LooksSecret(short) {
 			break
 		}
 		name, args = next, rest

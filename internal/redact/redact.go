@@ -1,12 +1,14 @@
-package wrap
+// Package redact replaces what looks like a secret in the words of a command.
+// The log and the output of install, uninstall and status go through it.
+package redact
 
 import (
 	"slices"
 	"strings"
 )
 
-// masked stands where a secret stood.
-const masked = "***"
+// Mask stands where a secret stood.
+const Mask = "***"
 
 // secretNames are parts of the names of flags, variables, headers and members
 // whose values are not for a log, in lower case and without what stands
@@ -19,29 +21,29 @@ var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", 
 	"xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "npm_", "hf_",
 	"pypi-", "dop_v1_", "SG."}
 
-// maskSecrets is command with what looks like a secret replaced. It errs to
+// Command is command with what looks like a secret replaced. It errs to
 // masking: the log is read by more people than the configuration.
-func maskSecrets(command []string) []string {
+func Command(command []string) []string {
 	out := slices.Clone(command)
 	next := false // the argument before was the flag of a secret
 	for i, a := range command {
 		switch {
 		case i == 0:
 		case next && !strings.HasPrefix(a, "-"):
-			out[i] = masked
+			out[i] = Mask
 		default:
-			out[i] = maskArgument(a)
+			out[i] = Argument(a)
 		}
-		next = strings.HasPrefix(a, "-") && !strings.ContainsAny(a, "=: ") && namesSecret(a)
+		next = strings.HasPrefix(a, "-") && !strings.ContainsAny(a, "=: ") && NamesSecret(a)
 	}
 	return out
 }
 
-// maskArgument masks one argument: what stands behind the name of a secret, as
+// Argument masks one argument: what stands behind the name of a secret, as
 // in "--token=x", "Authorization: Bearer x", "host=h password=x" or
 // {"token":"x"}, to the argument's end, the user of a URL (RFC 3986, section
 // 3.2.1), and what by itself looks like a secret.
-func maskArgument(a string) string {
+func Argument(a string) string {
 	const ends = " \t\r\n\"'=:/?&;,|{}[]()<>"
 	start := 0 // of the word that is being read
 	var out strings.Builder
@@ -50,18 +52,18 @@ func maskArgument(a string) string {
 			continue
 		}
 		word := a[start:i]
-		if looksSecret(word) && !strings.HasSuffix(a[:start], "sha256:") {
-			word = masked
+		if LooksSecret(word) && !strings.HasSuffix(a[:start], "sha256:") {
+			word = Mask
 		}
 		out.WriteString(word)
 		if i == len(a) {
 			break
 		}
-		if namesSecret(word) && isValueNext(word, a[i:]) {
-			return out.String() + a[i:i+1] + masked
+		if NamesSecret(word) && isValueNext(word, a[i:]) {
+			return out.String() + a[i:i+1] + Mask
 		}
 		if at := userEnd(a[i:]); at > 0 {
-			out.WriteString("://" + masked)
+			out.WriteString("://" + Mask)
 			i += at
 		}
 		out.WriteByte(a[i])
@@ -94,14 +96,14 @@ func userEnd(rest string) int {
 	return 0
 }
 
-// namesSecret knows the names of secrets, and "key" alone.
-func namesSecret(name string) bool {
+// NamesSecret knows the names of secrets, and "key" alone.
+func NamesSecret(name string) bool {
 	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 	return name == "key" || slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// looksSecret knows the keys of services and long random words.
-func looksSecret(s string) bool {
+// LooksSecret knows the keys of services and long random words.
+func LooksSecret(s string) bool {
 	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) && len(s) > len(start)+6 }) {
 		return true
 	}

@@ -1,4 +1,4 @@
-package wrap
+package redact
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestMaskSecrets(t *testing.T) {
+func TestCommand(t *testing.T) {
 	const (
 		hex    = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 		random = "kX9fQ2mPz7LrT4vBn8WcYd3J"
@@ -64,7 +64,7 @@ func TestMaskSecrets(t *testing.T) {
 			want = c.command
 		}
 		before := slices.Clone(c.command)
-		if got := maskSecrets(c.command); !slices.Equal(got, want) {
+		if got := Command(c.command); !slices.Equal(got, want) {
 			t.Errorf("%q\n got %q\nwant %q", c.command, got, want)
 		}
 		if !slices.Equal(before, c.command) {
@@ -73,14 +73,14 @@ func TestMaskSecrets(t *testing.T) {
 	}
 }
 
-// FuzzMask: whatever the argument, the value behind a secret's name is gone.
-func FuzzMask(f *testing.F) {
+// FuzzArgument: whatever the argument, the value behind a secret's name is gone.
+func FuzzArgument(f *testing.F) {
 	f.Add("--x", "y")
 	f.Add("https://h/?", "&z=")
 	f.Fuzz(func(t *testing.T, before, after string) {
 		const secret = "\x00hush\x00"
 		for _, a := range []string{before + " --token=" + secret + after, before + `"password":"` + secret + `"` + after} {
-			if got := maskSecrets([]string{"s", a}); strings.Contains(got[1], secret) {
+			if got := Command([]string{"s", a}); strings.Contains(got[1], secret) {
 				t.Errorf("%q is left as %q", a, got[1])
 			}
 		}
