@@ -8,14 +8,16 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 10s
+# What starts whole processes is slow under the race detector, and finds no more.
+RACE = $(filter-out %/integration %/internal/bench,$(shell go list ./...))
 BENCHTIME ?= 1s
 SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint bench soak micro demo dist
+.PHONY: help build test race fuzz lint nightly bench soak micro demo dist
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/signet-wrap, for this machine
 	go build $(GOFLAGS_RELEASE) -o bin/ .
@@ -26,8 +28,8 @@ test: ## vet for all three systems, then every test
 	GOOS=windows go vet ./...
 	go test -timeout 20m ./...
 
-race: ## every test with the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race ./...
+race: ## tests with the race detector, but for integration and bench (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@set -e; for p in $$(go list ./...); do \
@@ -41,6 +43,14 @@ lint: ## gofmt, vet and staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not gofmt'd: $$bad"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
+
+nightly: ## what takes too long for every commit: long fuzzing, torture, crowds, large logs; hours
+	$(MAKE) lint race
+	$(MAKE) fuzz FUZZTIME=5m
+	SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
+	  go test -count=1 -timeout 60m -run 'Torture|Crowd|Parsers' ./integration
+	$(MAKE) bench SCALE=1000000
+	$(MAKE) soak
 
 # BENCH_PEER names other wrappers, BRIEF=1 takes seconds, SCALE=1000000 measures
 # logs of up to so many records instead, DIR is where scratch files go; more by
