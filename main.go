@@ -8,12 +8,6 @@ import (
 	"os"
 
 	"github.com/signet-wrap/signet-wrap/internal/cli"
-	"github.com/signet-wrap/signet-wrap/internal/demo"
-	_ "github.com/signet-wrap/signet-wrap/internal/early" // wraps, where there are no flags to read
 )
 
-func main() {
-	sys := cli.OSSystem()
-	sys.Demo = cli.DemoParts{Call: demo.Call, Serve: demo.Serve}
-	os.Exit(cli.Main(os.Args, sys))
-}
+func main() { os.Exit(cli.Main(os.Args, cli.OSSystem())) }

@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +25,8 @@ var floors = map[string]int{
 	"":                   5,
 	"/internal/cli":      4,
 	"/internal/bench":    5, // a program of its own, never in the release
-	"/internal/demo":     4, // handed to cli by main, so that cli does not link mcp-go
-	"/internal/early":    4,
-	"/internal/front":    3, // wrapping without a flag parser, for cli and early
+	"/internal/demo":     3,
+	"/internal/home":     2,
 	"/internal/install":  3,
 	"/internal/keychain": 0,
 	"/internal/testlog":  2, // for tests and benchmarks only
@@ -39,12 +43,13 @@ var floors = map[string]int{
 }
 
 // owners are the only packages that may import a module, in their tests too.
-// mcp-go encodes messages anew, so it must not come near the pipe.
+// mcp-go encodes messages anew, so it must not come near the pipe. It is the
+// client and the server of tests and benchmarks.
 var owners = map[string][]string{
 	"filippo.io/edwards25519":       {"/internal/keytable"},
 	"github.com/gowebpki/jcs":       {"/internal/canon"},
 	"github.com/urfave/cli":         {"/internal/cli"},
-	"github.com/mark3labs/mcp-go":   {"/internal/demo", "/internal/bench"},
+	"github.com/mark3labs/mcp-go":   {"/internal/bench"},
 	"github.com/tailscale/hujson":   {"/internal/install"},
 	"github.com/pelletier/go-toml":  {"/internal/install"},
 	"go.yaml.in/yaml":               {"/internal/install"},
@@ -98,6 +103,44 @@ func TestImportsPointDown(t *testing.T) {
 		for _, fault := range faults(packages) {
 			t.Errorf("%s: %s", system, fault)
 		}
+	}
+}
+
+// TestReleaseWithout: what would cost every start of a server is not linked.
+func TestReleaseWithout(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", modulePath)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range []string{"github.com/mark3labs/mcp-go", "github.com/santhosh-tekuri/jsonschema", "net/http"} {
+		if strings.Contains(string(out), module) {
+			t.Errorf("the release binary has %s", module)
+		}
+	}
+}
+
+// TestNoInit: nothing of ours runs before main.
+func TestNoInit(t *testing.T) {
+	const root = ".."
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(filepath.ToSlash(path), "/internal/bench/") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function", path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

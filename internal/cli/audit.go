@@ -86,7 +86,7 @@ func (c *command) audit(u *ucli.Context) error {
 	bar.beside = u.IsSet("export") || isFile(c.Stdout)
 	list := func(out auditSink) (err error) {
 		defer bar.clear()
-		if l, err = newLister(ctx, h.audit(), f, out, bar); err != nil {
+		if l, err = newLister(ctx, h.Audit(), f, out, bar); err != nil {
 			return err
 		}
 		err = l.list()
@@ -116,11 +116,11 @@ func (c *command) audit(u *ucli.Context) error {
 	case err != nil:
 		return fmt.Errorf("listing the log: %w", err)
 	}
-	switch _, missing := os.Stat(h.audit()); {
+	switch _, missing := os.Stat(h.Audit()); {
 	case path != "":
 		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(int64(l.n), "record"), path)
 	case l.n == 0 && l.bad == nil && errors.Is(missing, fs.ErrNotExist):
-		c.complain("nothing has been logged yet in "+h.audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
+		c.complain("nothing has been logged yet in "+h.Audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
 	case l.n == 0 && l.bad == nil:
 		c.complain("no record matches", "")
 	case l.more && f.byDefault:

@@ -71,7 +71,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
-	log, err := chain.TakeSnapshot(h.audit())
+	log, err := chain.TakeSnapshot(h.Audit())
 	if err != nil {
 		return fmt.Errorf("searching the log: %w", err)
 	}
@@ -82,7 +82,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 	case err != nil:
 		return searchFailed(ctx, err)
 	case len(found) == 0:
-		return fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", h.audit(), args[0]))
+		return fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", h.Audit(), args[0]))
 	}
 	story := found[0]
 	for _, f := range found[1:] {

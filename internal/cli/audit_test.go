@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -76,7 +77,7 @@ func TestAuditTable(t *testing.T) {
 
 func listTable(out *strings.Builder, dir string, width int) error {
 	table := newAuditTable(out, width)
-	l, err := newLister(context.Background(), home(dir).audit(), &auditFilter{}, table, &bar{})
+	l, err := newLister(context.Background(), home.Dir(dir).Audit(), &auditFilter{}, table, &bar{})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
@@ -89,11 +90,12 @@ func (c *command) args(u *ucli.Context) []string {
 }
 
 func (c *command) app() *ucli.App {
+	setHelpFlag()
 	return &ucli.App{
 		Name:                  "signet-wrap",
 		Usage:                 "sign and log every MCP tool call, change nothing else",
-		CustomAppHelpTemplate: rootHelp,
-		Flags:                 wrapFlags(),
+		CustomAppHelpTemplate: rootHelp(),
+		Flags:                 generalWrapFlags(),
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
@@ -117,7 +119,10 @@ func (c *command) app() *ucli.App {
 // for all command lines of a process.
 type helpFlag struct{}
 
-func init() { ucli.HelpFlag = helpFlag{} }
+// setHelpFlag makes it the help flag of urfave/cli, which has it in a variable.
+func setHelpFlag() { helpFlagOnce.Do(func() { ucli.HelpFlag = helpFlag{} }) }
+
+var helpFlagOnce sync.Once
 
 func (helpFlag) String() string  { return "--help" }
 func (helpFlag) Names() []string { return []string{"help", "h"} }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,8 +29,6 @@ func clientFlags() []ucli.Flag {
 		homeFlag(),
 	}
 }
-
-func (h home) backups() string { return filepath.Join(string(h), "backup") }
 
 // system is this one, as the clients see it.
 func (c *command) system() (install.System, error) {

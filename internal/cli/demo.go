@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/demo"
 	ucli "github.com/urfave/cli/v2"
 )
 
@@ -48,11 +48,10 @@ func (c *command) demoVerb() *ucli.Command {
 }
 
 // The demo's one tool and the call that is made of it.
-const demoTool = "delete_rows"
-
-var demoArguments = map[string]any{"table": "orders", "where": "year < 2020"}
-
-const demoShown = `{"table":"orders","where":"year < 2020"}`
+const (
+	demoTool      = "delete_rows"
+	demoArguments = `{"table":"orders","where":"year < 2020"}`
+)
 
 func (c *command) demo() (err error) {
 	dir, err := os.MkdirTemp("", "signet-wrap-demo-")
@@ -71,12 +70,12 @@ func (c *command) demo() (err error) {
 
 	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")
 	c.show("signet-wrap --home %s -- %s demo --serve ...", "DIR", "signet-wrap")
-	answer, err := c.Demo.Call(c.ctx, self, args, demoTool, demoArguments)
+	response, err := demo.Call(c.ctx, self, args, demoTool, json.RawMessage(demoArguments))
 	if err != nil {
 		return fmt.Errorf("running the demo's session: %w", err)
 	}
-	c.show("call   %s %s", demoTool, demoShown)
-	c.show("answer %s", answer)
+	c.show("call     %s %s", demoTool, demoArguments)
+	c.show("response %s", response)
 
 	c.step("2. The server got the call with a signed receipt in it, written to the log before.")
 	receipt, err := demoReceipt(received)
@@ -124,18 +123,6 @@ func (c *command) again(args ...string) error {
 	return other.app().RunContext(c.ctx, append([]string{"signet-wrap"}, args...))
 }
 
-// DemoParts is what the demo takes from mcp-go, a real client and a real
-// server. They come from outside (package demo) because only the demo needs
-// them and their initialisation would double the start-up of every wrapper.
-type DemoParts struct {
-	// Call starts command as an MCP server, calls the tool and returns the
-	// text of the answer.
-	Call func(ctx context.Context, command string, args []string, tool string, arguments map[string]any) (string, error)
-	// Serve is an MCP server on in and out with that tool. It returns at the
-	// end of in.
-	Serve func(ctx context.Context, tool string, in io.Reader, out io.Writer) error
-}
-
 // demoServe is the server, and copies all that it is sent to a file.
 func (c *command) demoServe(copyTo string) error {
 	f, err := os.OpenFile(copyTo, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -143,7 +130,7 @@ func (c *command) demoServe(copyTo string) error {
 		return err
 	}
 	defer f.Close()
-	return c.Demo.Serve(c.ctx, demoTool, io.TeeReader(c.Stdin, f), c.Stdout)
+	return demo.Serve(demoTool, io.TeeReader(c.Stdin, f), c.Stdout)
 }
 
 // demoReceipt finds the receipt in what the server received.

@@ -9,7 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
 const doctorHelp = `signet-wrap doctor: is this home in order, and what to do if not
@@ -45,7 +45,7 @@ func (c *command) doctorVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "key", Value: front.DefaultKey}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
+			&ucli.StringFlag{Name: "key", Value: home.DefaultKey}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
 		},
 		Action: c.doctor,
 	}
@@ -65,10 +65,10 @@ func (c *command) doctor(u *ucli.Context) error {
 	}
 	h, err := c.home(u)
 	if err != nil {
-		return &failure{exitUsage, err, front.HomeHint}
+		return &failure{exitUsage, err, home.Hint}
 	}
 	// What cannot be looked at is not in order, but not to be mended from here.
-	for _, dir := range []string{string(h), h.audit(), h.keys().Dir} {
+	for _, dir := range []string{string(h), h.Audit(), h.Keys().Dir} {
 		if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
 			return &failure{exitUsage, fmt.Errorf("looking at the home folder: %w", err), "run it as the user whose folder it is"}
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -21,7 +21,7 @@ import (
 
 // examination looks at a home folder and at the log in it, and changes neither.
 type examination struct {
-	home       home
+	home       home.Dir
 	key        string
 	passphrase func() ([]byte, error)
 
@@ -48,7 +48,7 @@ func (x *examination) all() {
 		return
 	}
 	x.keys()
-	if x.folder("log", x.home.audit()) {
+	if x.folder("log", x.home.Audit()) {
 		x.log()
 		x.locks()
 		if !x.blocked {
@@ -90,7 +90,7 @@ var yoursAlone = map[bool]string{false: ", for you alone"}[runtime.GOOS == "wind
 
 // keys looks at the key files, and opens the key that signs.
 func (x *examination) keys() {
-	store := x.home.keys()
+	store := x.home.Keys()
 	files, _ := filepath.Glob(filepath.Join(store.Dir, "*.key")) // fails for bad patterns only
 	var open []string
 	for _, f := range files {
@@ -104,7 +104,7 @@ func (x *examination) keys() {
 	generate := "signet-wrap identity generate --name " + x.key
 	key, err := store.Load(x.key, x.passphrase)
 	switch {
-	case errors.Is(err, keys.ErrNoKey) && x.key == front.DefaultKey:
+	case errors.Is(err, keys.ErrNoKey) && x.key == home.DefaultKey:
 		x.note("key", generate, "there is no key %q yet: the first call makes it, not encrypted", x.key)
 	case errors.Is(err, keys.ErrNoKey):
 		x.mend("key", generate, "there is no key %q: calls that it should sign are refused", x.key)
@@ -126,7 +126,7 @@ func (x *examination) keys() {
 
 // log looks at the log's files and tries to write beside them.
 func (x *examination) log() {
-	dir := x.home.audit()
+	dir := x.home.Audit()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		x.mend("log", "", "%v", err)
@@ -213,7 +213,7 @@ func (x *examination) locks() {
 		if !strings.HasSuffix(name, ".lock") {
 			continue
 		}
-		path := filepath.Join(x.home.audit(), name)
+		path := filepath.Join(x.home.Audit(), name)
 		switch free, err := isFree(path); {
 		case err != nil:
 			x.mend("lock", "move it away: it is made anew", "%v", err)
@@ -254,10 +254,10 @@ const clockSlack = 2 * time.Second
 
 // end looks at the log's last record, and from it at the clock.
 func (x *examination) end() {
-	for e, err := range chain.Backward(x.home.audit(), time.Time{}) {
+	for e, err := range chain.Backward(x.home.Audit(), time.Time{}) {
 		var bad *chain.LineError
 		switch {
-		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.audit(), bad.File)):
+		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.Audit(), bad.File)):
 			x.note("end", "", "%s ends in half a line, such as a crash leaves; the next call sets it aside", bad.File)
 			return
 		case errors.As(err, &bad):
@@ -309,7 +309,7 @@ const leastRoom = 64 << 20
 
 // room looks at the disk that the home is on, or would be on.
 func (x *examination) room() {
-	dir := x.home.audit()
+	dir := x.home.Audit()
 	for _, err := os.Stat(dir); err != nil && filepath.Dir(dir) != dir; _, err = os.Stat(dir) {
 		dir = filepath.Dir(dir)
 	}

@@ -5,33 +5,28 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
-	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
-// home is the folder that holds keys/ and audit/: --home, else $SIGNET_HOME,
-// else ~/.signet, as the reference has it.
-type home string
-
-func (h home) keys() keys.Store { return front.Store(string(h)) }
-func (h home) audit() string    { return filepath.Join(string(h), "audit") }
-
 func homeFlag() ucli.Flag {
-	return &ucli.StringFlag{Name: "home", Usage: "folder of keys and log", DefaultText: "$SIGNET_HOME or ~/.signet"}
+	return &ucli.StringFlag{Name: "home", Usage: "directory of keys and log", DefaultText: "$SIGNET_HOME or ~/.signet"}
 }
 
 func passphraseFileFlag() ucli.Flag {
 	return &ucli.StringFlag{Name: "passphrase-file", Usage: "file whose first line opens the key"}
 }
 
-// home finds the home folder. It makes nothing.
-func (c *command) home(u *ucli.Context) (home, error) {
-	dir, err := front.Home(flagUp(u, "home"), c.Getenv)
+// home finds the home directory. It makes nothing.
+func (c *command) home(u *ucli.Context) (home.Dir, error) {
+	dir, err := home.Find(flagUp(u, "home"), c.Getenv)
 	if err != nil {
-		return "", fail(front.HomeHint, err)
+		return "", &failure{exitUsage, err, home.Hint}
 	}
-	return home(dir), nil
+	return dir, nil
 }
+
+// backups is where install keeps the configurations that it changed.
+func backups(h home.Dir) string { return filepath.Join(string(h), "backup") }
 
 // flagUp is a flag's value at the verb or, as all verbs accept the general
 // flags before their name too, at any level above it.

@@ -157,7 +157,7 @@ func (c *command) generate(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	store := h.keys()
+	store := h.Keys()
 	taken := fmt.Errorf("there is a key %q in %s", name, store.Dir)
 	// Before anybody has to invent a passphrase. A .key alone is made whole.
 	if p, err := store.Public(name); err == nil && !p.Created.IsZero() {
@@ -215,7 +215,7 @@ func (c *command) list(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	list, disorder := h.keys().List()
+	list, disorder := h.Keys().List()
 	if u.Bool("json") {
 		err = c.listJSON(list)
 	} else {
@@ -225,7 +225,7 @@ func (c *command) list(u *ucli.Context) error {
 		return err
 	}
 	if len(list) == 0 && disorder == nil {
-		c.complain("no keys in "+h.keys().Dir, "signet-wrap identity generate --name NAME")
+		c.complain("no keys in "+h.Keys().Dir, "signet-wrap identity generate --name NAME")
 	}
 	if disorder != nil {
 		c.complainEach(disorder)
@@ -282,7 +282,7 @@ func (c *command) export(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := h.keys().Public(name)
+	p, err := h.Keys().Public(name)
 	if errors.Is(err, keys.ErrNoKey) {
 		return fail("see `signet-wrap identity list`", err)
 	}

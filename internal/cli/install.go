@@ -12,7 +12,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -109,7 +109,7 @@ func (c *command) install(u *ucli.Context) error {
 // wrapper is what is put in front: this program with the flags it needs to find
 // its key and log where the environment is bare. It refuses a key that could
 // not be opened there, for then every call would be refused.
-func (c *command) wrapper(u *ucli.Context, sys install.System, h home) (install.Wrapper, error) {
+func (c *command) wrapper(u *ucli.Context, sys install.System, h home.Dir) (install.Wrapper, error) {
 	var w install.Wrapper
 	var err error
 	if w.Path, err = install.Self(os.Args[0]); err != nil {
@@ -120,16 +120,16 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home) (install.
 	}
 	key := u.String("key")
 	if key == "" {
-		key = front.DefaultKey
+		key = home.DefaultKey
 	} else if !keys.ValidName(key) {
 		return w, misuse("1 to 64 letters, digits, - and _", "--key %q is not a name", key)
 	}
-	if key != front.DefaultKey {
+	if key != home.DefaultKey {
 		w.Flags = append(w.Flags, "--key", key)
 	}
-	p, err := h.keys().Public(key)
+	p, err := h.Keys().Public(key)
 	switch {
-	case errors.Is(err, keys.ErrNoKey) && key == front.DefaultKey: // the first call makes it
+	case errors.Is(err, keys.ErrNoKey) && key == home.DefaultKey: // the first call makes it
 		return w, nil
 	case errors.Is(err, keys.ErrNoKey):
 		return w, fail("make it with `signet-wrap identity generate --name "+key+"`", err)
@@ -140,8 +140,8 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home) (install.
 		return w, nil
 	}
 	file := flagUp(u, "passphrase-file")
-	if _, err := h.keys().Source(key); err == nil && file == "" {
-		_, err := h.keys().Load(key, c.unlock(u, h, key).Passphrase)
+	if _, err := h.Keys().Source(key); err == nil && file == "" {
+		_, err := h.Keys().Load(key, c.unlock(u, h, key).Passphrase)
 		return w, err
 	}
 	if file == "" {
@@ -152,14 +152,14 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home) (install.
 		return w, err
 	}
 	w.Flags = append(w.Flags, "--passphrase-file", file)
-	_, err = h.keys().Load(key, func() ([]byte, error) { return front.Passphrase(file, c.Getenv) })
+	_, err = h.Keys().Load(key, func() ([]byte, error) { return home.Passphrase(file, c.Getenv) })
 	return w, err
 }
 
 // change is a run of install or uninstall over the configurations.
 type change struct {
 	*command
-	home   home
+	home   home.Dir
 	dry    bool
 	done   string // "wrapped"
 	choose func(*install.Config, []string) (bool, error)
@@ -230,7 +230,7 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 			if !slices.Contains(ch.changed, f.Client) {
 				ch.warnRunning([]*install.Client{f.Client})
 			}
-			kept, err = f.Write(ch.home.backups(), ch.done == "wrapped", data, chosen, time.Now())
+			kept, err = f.Write(backups(ch.home), ch.done == "wrapped", data, chosen, time.Now())
 			if err != nil && kept == "" {
 				ch.refuse(f, err, "")
 				return nil

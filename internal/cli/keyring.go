@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -46,8 +47,8 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 		if err != nil {
 			return k, &failure{exitUsage, err, "or name keys with --pubkey"}
 		}
-		k.from = "in " + h.keys().Dir
-		list, err := h.keys().List()
+		k.from = "in " + h.Keys().Dir
+		list, err := h.Keys().List()
 		c.complainEach(err)
 		for _, p := range list {
 			k.add(p.Key, p.Name)
@@ -65,7 +66,7 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 }
 
 // pubkey finds the key that a --pubkey means.
-func (c *command) pubkey(h home, s string) (*keys.Public, error) {
+func (c *command) pubkey(h home.Dir, s string) (*keys.Public, error) {
 	if b64, ok := strings.CutPrefix(s, "ed25519:"); ok {
 		key, err := base64.StdEncoding.Strict().DecodeString(b64)
 		if err != nil || len(key) != ed25519.PublicKeySize {
@@ -74,7 +75,7 @@ func (c *command) pubkey(h home, s string) (*keys.Public, error) {
 		return &keys.Public{Name: s, Key: key}, nil
 	}
 	if h != "" && keys.ValidName(s) {
-		if p, err := h.keys().Public(s); !errors.Is(err, keys.ErrNoKey) {
+		if p, err := h.Keys().Public(s); !errors.Is(err, keys.ErrNoKey) {
 			return p, err
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"golang.org/x/term"
-
-	"github.com/signet-wrap/signet-wrap/internal/front"
 )
 
 // How this program speaks:
@@ -25,7 +23,6 @@ type System struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
-	Demo   DemoParts
 }
 
 // OSSystem returns the process's own streams and environment.
@@ -33,8 +30,13 @@ func OSSystem() System {
 	return System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 }
 
-// complain prints an error line and, if hint is not empty, a hint line.
-func (c *command) complain(msg, hint string) { front.Complain(c.Stderr, msg, hint) }
+// complain prints an error as one line and, if hint is not empty, a way out.
+func (c *command) complain(msg, hint string) {
+	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", strings.TrimSpace(msg))
+	if hint != "" {
+		fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
+	}
+}
 
 // isTerminal says whether a person looks at w.
 func isTerminal(w any) bool {

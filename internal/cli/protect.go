@@ -14,7 +14,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/keychain"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -110,7 +110,7 @@ func (c *command) protect(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	store, unlock := h.keys(), c.unlock(u, h, name)
+	store, unlock := h.Keys(), c.unlock(u, h, name)
 	p, err := store.Public(name)
 	if err == nil && !p.Private {
 		err = keys.ErrNoKey
@@ -220,7 +220,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	store := h.keys()
+	store := h.Keys()
 	src, serr := store.Source(name)
 	if serr != nil && !errors.Is(serr, fs.ErrNotExist) {
 		return fail("mend it, or delete it and give --passphrase-file", serr)
@@ -242,7 +242,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 	return nil
 }
 
-// keychainPassphrase is a verb for this program itself: see front.Unlock.
+// keychainPassphrase is a verb for this program itself: see home.Unlock.
 func (c *command) keychainPassphrase(u *ucli.Context) error {
 	name, err := c.keyName(u, "name")
 	if err != nil {
@@ -257,7 +257,7 @@ func (c *command) keychainPassphrase(u *ucli.Context) error {
 			return errors.New("a passphrase is written to a pipe only")
 		}
 	}
-	src, err := h.keys().Source(name)
+	src, err := h.Keys().Source(name)
 	if err != nil {
 		return err
 	}
@@ -273,6 +273,6 @@ func (c *command) keychainPassphrase(u *ucli.Context) error {
 }
 
 // unlock is what opens the key name without asking anybody.
-func (c *command) unlock(u *ucli.Context, h home, name string) front.Unlock {
-	return front.Unlock{Home: string(h), Key: name, File: flagUp(u, "passphrase-file"), Getenv: c.Getenv}
+func (c *command) unlock(u *ucli.Context, h home.Dir, name string) home.Unlock {
+	return home.Unlock{Home: h, Key: name, File: flagUp(u, "passphrase-file"), Getenv: c.Getenv}
 }

@@ -11,7 +11,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -25,11 +25,11 @@ const passphraseHint = "give --passphrase-file FILE, or set SIGNET_PASSPHRASE"
 // storedPassphrase is the passphrase that can be had without asking, whatever
 // a key's source. The error is keys.ErrPassphraseNeeded if there is none.
 func (c *command) storedPassphrase(u *ucli.Context) ([]byte, error) {
-	return front.Passphrase(flagUp(u, "passphrase-file"), c.Getenv)
+	return home.Passphrase(flagUp(u, "passphrase-file"), c.Getenv)
 }
 
 // oldPassphrase is the one that opens the key name.
-func (c *command) oldPassphrase(u *ucli.Context, h home, name string) ([]byte, error) {
+func (c *command) oldPassphrase(u *ucli.Context, h home.Dir, name string) ([]byte, error) {
 	p, err := c.unlock(u, h, name).Passphrase()
 	if errors.Is(err, keys.ErrPassphraseNeeded) {
 		return c.ask(fmt.Sprintf("passphrase of the key %q: ", name))

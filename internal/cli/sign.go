@@ -12,7 +12,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -53,7 +53,7 @@ func (c *command) signVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "key", Value: front.DefaultKey},
+			&ucli.StringFlag{Name: "key", Value: home.DefaultKey},
 			&ucli.StringFlag{Name: "tool"},
 			&ucli.StringFlag{Name: "params"},
 			&ucli.BoolFlag{Name: "hash-only"},
@@ -148,8 +148,8 @@ func (c *command) params(u *ucli.Context) ([]byte, error) {
 }
 
 // signer opens the key name, asking for its passphrase if need be.
-func (c *command) signer(u *ucli.Context, h home, name string) (*sign.Signer, error) {
-	key, err := h.keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
+func (c *command) signer(u *ucli.Context, h home.Dir, name string) (*sign.Signer, error) {
+	key, err := h.Keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
 	if errors.Is(err, keys.ErrNoKey) {
 		return nil, fail("signet-wrap identity generate --name "+name, err)
 	}
@@ -163,11 +163,11 @@ func (c *command) signer(u *ucli.Context, h home, name string) (*sign.Signer, er
 }
 
 // record signs draft, in the log's turn unless there is --no-log.
-func (c *command) record(u *ucli.Context, h home, signer *sign.Signer, draft *sign.Draft) (receipt *sign.Receipt, err error) {
+func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft *sign.Draft) (receipt *sign.Receipt, err error) {
 	if u.Bool("no-log") {
 		return draft.Sign(time.Now())
 	}
-	log := chain.New(h.audit(), chain.Options{Event: signedEvent(signer)})
+	log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer)})
 	defer log.Close()
 	err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		if receipt, err = draft.SignAt(at.Time, at.Prev); err != nil {

@@ -12,7 +12,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/internal/front"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -84,7 +84,7 @@ func (c *command) status(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	past, err := install.ReadPast(h.backups())
+	past, err := install.ReadPast(backups(h))
 	c.complainEach(err)
 	bad := err != nil
 	bare := bare{home: sys.Home, opened: make(map[string]error)}
@@ -183,7 +183,14 @@ func (b bare) check(e *install.Entry) error {
 	if _, err := exec.LookPath(e.Wrapper); err != nil {
 		return fmt.Errorf("%s cannot be executed: %w", e.Wrapper, errors.Unwrap(err))
 	}
-	dir := flagValue(e.Flags, "home")
+	flags, err := parseWrapFlags(e.Flags)
+	if errors.Is(err, errNotWrapping) {
+		err = errors.New("it does not wrap: its flags ask for help, or have a verb among them")
+	}
+	if err != nil {
+		return err
+	}
+	dir := flags.home
 	if dir == "" {
 		dir = e.Env["SIGNET_HOME"]
 	}
@@ -193,14 +200,10 @@ func (b bare) check(e *install.Entry) error {
 	if !filepath.IsAbs(dir) {
 		return fmt.Errorf("the home folder %q is not absolute", dir)
 	}
-	if err := install.Writable(home(dir).audit()); err != nil {
+	if err := install.Writable(home.Dir(dir).Audit()); err != nil {
 		return fmt.Errorf("the log cannot be written: %w", err)
 	}
-	key := flagValue(e.Flags, "key")
-	if key == "" {
-		key = front.DefaultKey
-	}
-	file, secret := flagValue(e.Flags, "passphrase-file"), e.Env["SIGNET_PASSPHRASE"]
+	key, file, secret := flags.key, flags.passphraseFile, e.Env["SIGNET_PASSPHRASE"]
 	id := strings.Join([]string{dir, key, file, secret, fmt.Sprint(e.Env)}, "\x00")
 	err, known := b.opened[id]
 	if !known {
@@ -208,38 +211,24 @@ func (b bare) check(e *install.Entry) error {
 		for name, value := range e.Env {
 			env = append(env, name+"="+value)
 		}
-		err = openKey(front.Unlock{Home: dir, Key: key, File: file, Getenv: func(string) string { return secret }, Env: env})
+		err = openKey(home.Unlock{Home: home.Dir(dir), Key: key, File: file, Getenv: func(string) string { return secret }, Env: env})
 		b.opened[id] = err
 	}
 	return err
 }
 
 // openKey says why the key could not be opened, or made.
-func openKey(unlock front.Unlock) error {
+func openKey(unlock home.Unlock) error {
 	if strings.Contains(unlock.Getenv("SIGNET_PASSPHRASE"), "${") {
 		return nil // the client puts it in: nobody knows before
 	}
-	store, name := front.Store(unlock.Home), unlock.Key
+	store, name := unlock.Home.Keys(), unlock.Key
 	_, err := store.Load(name, unlock.Passphrase)
 	switch {
-	case errors.Is(err, keys.ErrNoKey) && name == front.DefaultKey:
+	case errors.Is(err, keys.ErrNoKey) && name == home.DefaultKey:
 		return install.Writable(store.Dir) // the first call makes it
 	case errors.Is(err, keys.ErrPassphraseNeeded):
 		return fmt.Errorf("the key %q is encrypted, has no source of its own, and neither --passphrase-file nor SIGNET_PASSPHRASE is given", name)
 	}
 	return err
-}
-
-// flagValue is the value of a flag of wrapping, written in any way.
-func flagValue(flags []string, name string) string {
-	for i, f := range flags {
-		f = strings.TrimPrefix(strings.TrimPrefix(f, "-"), "-")
-		if v, ok := strings.CutPrefix(f, name+"="); ok {
-			return v
-		}
-		if f == name && i+1 < len(flags) {
-			return flags[i+1]
-		}
-	}
-	return ""
 }

@@ -80,15 +80,15 @@ func (c *command) verifyChain(u *ucli.Context) error {
 
 	a := newAuthority(ring)
 	bar := c.progress("verifying")
-	r, err := chain.Verify(ctx, h.audit(), chain.VerifyOptions{Check: a.check, Visit: a.visit, Progress: bar.show})
+	r, err := chain.Verify(ctx, h.Audit(), chain.VerifyOptions{Check: a.check, Visit: a.visit, Progress: bar.show})
 	bar.clear()
 	if r == nil {
 		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
 	}
 	if err == nil && r.Records == 0 && r.Damaged == 0 && r.Torn == nil && len(r.SetAside) == 0 {
-		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.audit()), "--home DIR, if the log is elsewhere"}
+		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.Audit()), "--home DIR, if the log is elsewhere"}
 	}
-	f := judgeChain(r, a, h.audit())
+	f := judgeChain(r, a, h.Audit())
 	if err != nil {
 		f.cutShort()
 	}

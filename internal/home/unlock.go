@@ -1,4 +1,4 @@
-package front
+package home
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const commandLimit = 5 * time.Second
 // flag named; else where the key's own source says, and then nowhere else; else
 // in $SIGNET_PASSPHRASE.
 type Unlock struct {
-	Home   string // where to find Key's source
+	Home   Dir // where to find Key's source
 	Key    string
 	File   string // "": no flag
 	Getenv func(string) string
@@ -32,7 +32,7 @@ type Unlock struct {
 // place to look.
 func (l Unlock) Passphrase() ([]byte, error) {
 	if l.File == "" {
-		src, err := Store(l.Home).Source(l.Key)
+		src, err := l.Home.Keys().Source(l.Key)
 		if err == nil {
 			return l.From(src)
 		}
@@ -58,7 +58,7 @@ func (l Unlock) From(src *keys.Source) ([]byte, error) {
 		return nil, fmt.Errorf("asking the keychain: %w", err)
 	}
 	said := &bounded{}
-	p, err := l.run(src.String(), []string{self, "identity", "passphrase", "--home", l.Home, "--name", l.Key}, said)
+	p, err := l.run(src.String(), []string{self, "identity", "passphrase", "--home", string(l.Home), "--name", l.Key}, said)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		// What it said is the reason, which belongs into the reply to the call.
 		line, _, _ := strings.Cut(string(said.b), "\n")

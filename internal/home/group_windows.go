@@ -1,4 +1,4 @@
-package front
+package home
 
 import (
 	"os/exec"

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/wrap"
+)
+
+// wrapFlag is a flag of wrapping.
+type wrapFlag struct {
+	name  string
+	value string // what the help calls its value; "" for a switch
+	usage string // for the help, in lines
+	// take checks a value and puts it into the settings. A switch takes "true"
+	// or "false". What it returns is a misuseOfWrap.
+	take func(s *wrapSettings, value string) error
+}
+
+// wrapFlags is the only definition of the flags of wrapping: the parser, the
+// help, and what other verbs know of them are made from it.
+var wrapFlags = []wrapFlag{
+	{"key", "NAME", "the identity that signs (default: default, made at the first call)", takeKey},
+	{"target", "URI", "the server's name in receipts (default: from COMMAND)",
+		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
+	{"hash-only", "", "log a hash of the arguments instead of the arguments",
+		func(s *wrapSettings, v string) error { s.HashOnly = v == "true"; return nil }},
+	{"fail-open", "", "forward calls unsigned when they cannot be recorded",
+		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
+	{"sync", "always|off", "wait for the disk before each call, or not (default: always)", takeSync},
+	{"outcomes", "on|off", "record what came of each call, too, or not (default: on)", takeOutcomes},
+	{"meta-key", "KEY", "where in params._meta the receipt goes (default: _signet)", takeMetaKey},
+	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
+	{"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)",
+		func(s *wrapSettings, v string) error { s.home = v; return nil }},
+	{"passphrase-file", "F", "the passphrase of an encrypted key (or $SIGNET_PASSPHRASE; or\nsee \"identity protect\")",
+		func(s *wrapSettings, v string) error { s.passphraseFile = v; return nil }},
+	{"verbose", "", "say on stderr what is recorded",
+		func(s *wrapSettings, v string) error { s.Verbose = v == "true"; return nil }},
+}
+
+// wrapSettings are what the flags of wrapping say. In the options, what only
+// the start can know is missing: command, log and signer.
+type wrapSettings struct {
+	wrap.Options
+	key            string
+	home           string // "": $SIGNET_HOME or ~/.signet
+	passphraseFile string // "": see home.Unlock
+}
+
+func takeKey(s *wrapSettings, v string) error {
+	if !keys.ValidName(v) {
+		return misuseOfWrap("names are letters, digits, - and _", "--key %q is not a name", v)
+	}
+	s.key = v
+	return nil
+}
+
+func takeSync(s *wrapSettings, v string) error {
+	s.NoSync = v == "off"
+	if v != "always" && v != "off" {
+		return misuseOfWrap("always waits for the disk before each call is forwarded, off does not", "--sync takes always or off, not %q", v)
+	}
+	return nil
+}
+
+func takeOutcomes(s *wrapSettings, v string) error {
+	s.NoOutcomes = v == "off"
+	if v != "on" && v != "off" {
+		return misuseOfWrap("on records the response to each call, off only the calls", "--outcomes takes on or off, not %q", v)
+	}
+	return nil
+}
+
+func takeMetaKey(s *wrapSettings, v string) error {
+	if v == "" {
+		return misuseOfWrap("leave it out for _signet", "--meta-key must not be empty")
+	}
+	s.MetaKey = v
+	return nil
+}
+
+func takeMaxCall(s *wrapSettings, v string) (err error) {
+	if s.MaxCall, err = parseBytes(v); err != nil {
+		return misuseOfWrap("for example --max-call 64MiB", "--max-call: %w", err)
+	}
+	return nil
+}
+
+// errNotWrapping reports a command line that is for somebody else: it asks for
+// help, or there is a verb in it.
+var errNotWrapping = errors.New("not a command line that wraps")
+
+// parseWrapFlags reads what stands before the "--" of a command line that
+// wraps, without the program's name. The error is errNotWrapping or a
+// *wrap.StartError. It does without urfave/cli, which takes its time: each
+// start of a server comes through here.
+func parseWrapFlags(args []string) (*wrapSettings, error) {
+	set := flag.NewFlagSet("signet-wrap", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	var help bool
+	for _, name := range (helpFlag{}).Names() {
+		set.BoolVar(&help, name, false, "")
+	}
+	for _, f := range wrapFlags {
+		if f.value == "" {
+			set.Bool(f.name, false, "")
+		} else {
+			set.String(f.name, "", "")
+		}
+	}
+	err := set.Parse(args)
+	// An empty word is nobody's verb: a configuration may have a variable there
+	// that is not set.
+	for err == nil && set.NArg() > 0 && set.Arg(0) == "" {
+		err = set.Parse(set.Args()[1:])
+	}
+	switch {
+	case err != nil: // what stands after it was not looked at
+		return nil, misuseOfWrap(`see "signet-wrap --help"`, "%w", err)
+	case help || set.NArg() > 0:
+		return nil, errNotWrapping
+	}
+	given := make(map[string]string)
+	set.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
+	s := &wrapSettings{key: home.DefaultKey}
+	for _, f := range wrapFlags {
+		if v, ok := given[f.name]; ok {
+			if err := f.take(s, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// misuseOfWrap is a command line that makes no sense where a server was to be
+// wrapped. It was not started.
+func misuseOfWrap(hint, format string, a ...any) error {
+	return &wrap.StartError{Status: 125, Err: fmt.Errorf(format, a...), Hint: hint}
+}
+
+// parseBytes reads a size: a number of bytes, or with a unit, "64MiB", "64M".
+func parseBytes(s string) (int, error) {
+	digits := strings.TrimRight(s, "KMGiBkb ")
+	n, err := strconv.Atoi(digits)
+	shift, ok := map[string]int{"": 0, "b": 0, "k": 10, "kib": 10, "kb": 10, "m": 20, "mib": 20, "mb": 20, "g": 30, "gib": 30, "gb": 30}[strings.ToLower(strings.TrimSpace(s[len(digits):]))]
+	if err != nil || !ok || n <= 0 || n > math.MaxInt32<<4>>shift {
+		return 0, fmt.Errorf("%q is not a size in bytes", s)
+	}
+	return n << shift, nil
+}
+
+// wrapFlagsHelp is the table for the help.
+func wrapFlagsHelp() string {
+	var b strings.Builder
+	for _, f := range wrapFlags {
+		usage := strings.ReplaceAll(f.usage, "\n", "\n"+strings.Repeat(" ", 22))
+		fmt.Fprintf(&b, "  %-19s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), usage)
+	}
+	return b.String()
+}
+
+// generalWrapFlags are the flags of wrapping, for urfave/cli, which must know
+// them where they stand before a verb.
+func generalWrapFlags() (flags []ucli.Flag) {
+	for _, f := range wrapFlags {
+		if f.value == "" {
+			flags = append(flags, &ucli.BoolFlag{Name: f.name})
+		} else {
+			flags = append(flags, &ucli.StringFlag{Name: f.name})
+		}
+	}
+	return flags
+}
+
+// wrapFlagsOfVerb refuses the flags of wrapping in front of a verb, where they
+// would be without effect: who writes "--hash-only sign" means it.
+func wrapFlagsOfVerb(u *ucli.Context) error {
+	verb := u.Args().First()
+	if u.App.Command(verb) == nil {
+		return nil
+	}
+	for _, f := range wrapFlags {
+		if general := f.name == "home" || f.name == "passphrase-file"; !general && u.IsSet(f.name) {
+			return misuse("flags of a verb stand after it", "--%s in front of %q would have no effect", f.name, verb)
+		}
+	}
+	return nil
+}
