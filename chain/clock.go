@@ -1,6 +1,10 @@
 package chain
 
-import "time"
+import (
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
 
 // clockSlack is how far the clock may step back with no word of it. Clocks that
 // are kept right are slewed, not set; what is less than this is no evidence of
@@ -26,7 +30,7 @@ func (l *Log) watchClock(now time.Time) {
 		}
 	}
 	if back || behind && !l.behind {
-		l.owe(ClockStep, text("clock", now.UTC().Format(timeForm)), text("not_before", notBefore.UTC().Format(timeForm)))
+		l.owe(event.ClockStep{Clock: now, NotBefore: notBefore})
 	}
 	l.clock, l.behind = now, behind
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // steps are the clock_step events of a log, "clock not_before ts" each.
@@ -24,7 +26,7 @@ func steps(t *testing.T, dir string) string {
 		if err := json.Unmarshal(e.Receipt, &m); err != nil {
 			t.Fatal(err)
 		}
-		if m.Type == ClockStep {
+		if m.Type == (event.ClockStep{}).Type() {
 			all = append(all, fmt.Sprintf("%s %s %s", m.Clock[11:19], m.NotBefore[11:19], m.TS[11:19]))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // verifier is the collector of [Verify]: it gets the lines in order and follows
@@ -129,18 +131,15 @@ func (v *verifier) loosen(l loose) {
 
 // hear takes what one of the log's own events tells.
 func (v *verifier) hear(here spot, receipt []byte) {
-	m := members(receipt, "type", "kept", "hash", "expected", "found")
-	for i := range m {
-		m[i] = bytes.Trim(m[i], `"`) // none of them holds what JSON escapes
-	}
-	switch string(m[0]) {
-	case TornLine:
+	e, _ := event.Decode(receipt)
+	switch e := e.(type) {
+	case event.TornLine:
 		if len(v.told) < maxTold {
-			v.told[string(m[1])] = string(m[2])
+			v.told[e.Kept] = e.Hash
 		}
-	case LogDamaged:
-		expected, ok := parseDigest(m[3])
-		found, lost := parseDigest(m[4])
+	case event.LogDamaged:
+		expected, ok := parseDigest([]byte(e.Expected))
+		found, lost := parseDigest([]byte(e.Found))
 		if ok && lost {
 			v.loosen(loose{spot: here, last: expected, prev: found, noticed: true})
 		}

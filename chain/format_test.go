@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // The example in FORMAT.md is a log, and what this package would write.
@@ -57,12 +60,14 @@ func TestFormatNames(t *testing.T) {
 	write(t, append(read(t, dir, day), "{\"receipt\":\n{\"re"...), dir, day)
 	members := map[string]string{}
 	c := &clock{day0}
-	l := New(dir, Options{NoSync: true, Now: c.now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
-		for _, m := range ms {
-			members[kind] += m.Name + " "
+	l := New(dir, Options{NoSync: true, Now: c.now, Event: func(e event.Event, at At) ([]byte, error) {
+		var names []string
+		for _, m := range e.Members() {
+			names = append(names, m.Name)
 		}
-		members[kind] += "; "
-		return receipt(kind, at.Time), nil
+		slices.Sort(names)
+		members[e.Type()] += strings.Join(names, " ") + " ; "
+		return receipt(e.Type(), at.Time), nil
 	}})
 	defer l.Close()
 	add(t, l, "a")
@@ -71,9 +76,9 @@ func TestFormatNames(t *testing.T) {
 	c.Time = c.Add(-time.Minute)
 	add(t, l, "c")
 	want := map[string]string{
-		TornLine:   "file hash kept length offset ; ",
-		LogDamaged: "expected file offset reason ; expected file found offset reason ; ",
-		ClockStep:  "clock not_before ; ",
+		event.TornLine{}.Type():   "file hash kept length offset ; ",
+		event.LogDamaged{}.Type(): "expected file offset reason ; expected file found offset reason ; ",
+		event.ClockStep{}.Type():  "clock not_before ; ",
 	}
 	for kind, got := range members {
 		if got != want[kind] {

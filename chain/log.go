@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Options are those of [New]. The zero value works.
@@ -20,10 +21,10 @@ type Options struct {
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 
-	// Event makes the receipt, canonical JSON, of an event of the log's own,
-	// of one of the kinds [TornLine], [LogDamaged] and [ClockStep]. The
-	// members are in order. If nil, events are written unsigned.
-	Event func(kind string, at At, members []Member) ([]byte, error)
+	// Event makes the receipt, canonical JSON, of an event of the log's own:
+	// an [event.TornLine], [event.LogDamaged] or [event.ClockStep]. If nil,
+	// events are written unsigned.
+	Event func(e event.Event, at At) ([]byte, error)
 }
 
 // At is when and where a record is written.
@@ -55,8 +56,8 @@ type Log struct {
 	place place       // of the newest record
 	floor time.Time   // no record may be earlier: the newest record's time
 	clock time.Time   // what the clock said last
-	owed  []event     // to be written before the next record
-	told  []event     // written, but maybe not on the disk yet
+	owed  []owed      // to be written before the next record
+	told  []owed      // written, but maybe not on the disk yet
 
 	unsynced bool // records in name may not be on the disk yet
 	dirNew   bool // name itself may not be

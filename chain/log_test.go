@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // ids are the ids of a log's records in order, without "rec_"; an event is its
@@ -385,12 +387,10 @@ func TestEventSigned(t *testing.T) {
 	day := dayFile(day0)
 	whole := read(t, dir, day)
 	os.Truncate(filepath.Join(dir, day), int64(len(whole)-10))
-	var got []string
-	l := New(dir, Options{Now: (&clock{day0}).now, Event: func(kind string, at At, ms []Member) ([]byte, error) {
-		for _, m := range ms {
-			got = append(got, m.Name+"="+string(m.Value))
-		}
-		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, at.Time.Format(timeForm), kind), nil
+	var got event.Event
+	l := New(dir, Options{Now: (&clock{day0}).now, Event: func(e event.Event, at At) ([]byte, error) {
+		got = e
+		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, at.Time.Format(timeForm), e.Type()), nil
 	}})
 	defer l.Close()
 	add(t, l, "c")
@@ -398,14 +398,14 @@ func TestEventSigned(t *testing.T) {
 		t.Errorf("records %s", ids)
 	}
 	second := bytes.IndexByte(whole, '\n') + 1
-	want := []string{
-		`file="` + day + `"`,
-		`hash="` + sumOf(whole[second:len(whole)-10]) + `"`,
-		fmt.Sprintf(`kept="%s.torn-%d"`, day, second),
-		fmt.Sprintf("length=%d", len(whole)-10-second),
-		fmt.Sprintf("offset=%d", second),
+	want := event.TornLine{
+		File:   day,
+		Offset: int64(second),
+		Length: int64(len(whole) - 10 - second),
+		Hash:   sumOf(whole[second : len(whole)-10]),
+		Kept:   fmt.Sprintf("%s.torn-%d", day, second),
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("members %q, want %q", got, want)
+	if got != event.Event(want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // tailChunk is how much of a file's end is read at once, in bytes: some records.
@@ -91,8 +92,7 @@ func (l *Log) load(size int64) error {
 		size = off
 	}
 	if bad != nil {
-		l.owe(LogDamaged, text("expected", end.hash.String()), text("file", bad.File),
-			number("offset", bad.Offset), text("reason", bad.Reason))
+		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash.String(), Reason: bad.Reason})
 	}
 	l.size, l.floor = size, end.time
 	// A time beyond its own file's day is not to be believed: it would make
@@ -217,9 +217,8 @@ func (l *Log) moveTo(p place) {
 	if was.file == "" || l.holds(was) {
 		return
 	}
-	l.owe(LogDamaged, text("expected", was.hash.String()), text("file", was.file),
-		text("found", p.hash.String()), number("offset", was.end),
-		text("reason", "the newest record is not there any more"))
+	l.owe(event.LogDamaged{File: was.file, Offset: was.end, Expected: was.hash.String(), Found: p.hash.String(),
+		Reason: "the newest record is not there any more"})
 }
 
 // holds says whether the record is still at its place.
@@ -241,12 +240,11 @@ func (l *Log) holds(p place) bool {
 	return err == nil && r.hash == p.hash
 }
 
-func (l *Log) owe(kind string, members ...Member) {
-	owed := event{kind: kind, members: members}
-	for _, e := range l.owed {
-		if reflect.DeepEqual(e, owed) {
+func (l *Log) owe(e event.Event) {
+	for _, o := range l.owed {
+		if o.event == e {
 			return // an append failed before it could tell
 		}
 	}
-	l.owed = append(l.owed, owed)
+	l.owed = append(l.owed, owed{event: e})
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A crash in the middle of a write leaves the beginning of a line at the end of
@@ -101,13 +102,7 @@ func (l *Log) oweTorn(pending string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not named as a torn line is: %w", pending, err)
 	}
-	l.owed = append(l.owed, event{TornLine, []Member{
-		text("file", file),
-		text("hash", sum),
-		text("kept", kept),
-		number("length", length),
-		number("offset", at),
-	}, pending})
+	l.owed = append(l.owed, owed{event.TornLine{File: file, Offset: at, Length: length, Hash: sum, Kept: kept}, pending})
 	return nil
 }
 

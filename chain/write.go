@@ -90,7 +90,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 	for _, e := range l.owed {
 		receipt, err := e.make(&l.o, At{now, hash.String()})
 		if err != nil {
-			return hash, fmt.Errorf("make a %s event: %w", e.kind, err)
+			return hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
 		if hash, err = l.add(receipt, hash); err != nil {
 			return hash, err

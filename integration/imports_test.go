@@ -22,19 +22,20 @@ const modulePath = "github.com/signet-wrap/signet-wrap"
 // floors are those of DESIGN.md. A package may import what is on a lower floor
 // only, so those on one floor do not know each other.
 var floors = map[string]int{
-	"":                   5,
-	"/internal/cli":      4,
-	"/internal/bench":    5, // a program of its own, never in the release
-	"/internal/demo":     3,
-	"/internal/home":     2,
-	"/internal/install":  3,
+	"":                   6,
+	"/internal/cli":      5,
+	"/internal/bench":    6, // a program of its own, never in the release
+	"/internal/demo":     4,
+	"/internal/home":     3,
+	"/internal/install":  4,
 	"/internal/keychain": 0,
-	"/internal/testlog":  2, // for tests and benchmarks only
-	"/wrap":              2,
-	"/internal/mcpwire":  1,
-	"/sign":              1,
-	"/chain":             1,
-	"/keys":              1,
+	"/internal/testlog":  3, // for tests and benchmarks only
+	"/wrap":              3,
+	"/internal/mcpwire":  2,
+	"/sign":              2,
+	"/chain":             2,
+	"/keys":              2,
+	"/sign/event":        1,
 	"/internal/canon":    0,
 	"/internal/durable":  0,
 	"/internal/keytable": 0,

@@ -8,16 +8,16 @@ import (
 )
 
 func (d *document) readAction(v *Verified, check verify) error {
-	if !isObject(d.action) {
+	if !canon.IsObject(d.action) {
 		return invalid("it has no action")
 	}
 	var params []byte
 	required := 0
-	for cur := (cursor{b: d.action}); cur.next(); {
+	for cur := canon.Members(d.action); cur.Next(); {
 		var s *string
-		switch string(cur.name) {
+		switch string(cur.Name) {
 		case "params":
-			params = cur.value
+			params = cur.Value
 			continue
 		case "params_hash":
 			s = &v.ParamsHash
@@ -45,8 +45,8 @@ func (d *document) readAction(v *Verified, check verify) error {
 			continue
 		}
 		var ok bool
-		if *s, ok = text(cur.value); !ok {
-			return invalid("action.%s is not a string", cur.name)
+		if *s, ok = canon.Text(cur.Value); !ok {
+			return invalid("action.%s is not a string", cur.Name)
 		}
 	}
 	if required != 4 || params == nil {
@@ -64,7 +64,7 @@ func (d *document) readParams(v *Verified, params []byte, check verify) error {
 	case d.paramsRaw != nil && !null:
 		return invalid("it has both params and params_raw")
 	case d.paramsRaw != nil:
-		raw, ok := plain(d.paramsRaw)
+		raw, ok := canon.PlainText(d.paramsRaw)
 		if !ok {
 			return invalid("params_raw is not base64")
 		}
@@ -105,16 +105,16 @@ func (d *document) readResponse(v *Verified) error {
 		// version 2 one clock may have been set back. FORMAT.md, "Version 3".
 		v.Doubts = append(v.Doubts, "the response is dated before the request")
 	}
-	if !isObject(d.response) {
+	if !canon.IsObject(d.response) {
 		return invalid("it has no response")
 	}
 	v.ResponseHash = ""
-	for cur := (cursor{b: d.response}); cur.next(); {
-		switch string(cur.name) {
+	for cur := canon.Members(d.response); cur.Next(); {
+		switch string(cur.Name) {
 		case "content_hash":
-			v.ResponseHash, _ = text(cur.value)
+			v.ResponseHash, _ = canon.Text(cur.Value)
 		case "outcome":
-			if err := v.Outcome.read(cur.value); err != nil {
+			if err := v.Outcome.read(cur.Value); err != nil {
 				return err
 			}
 		}
@@ -126,12 +126,12 @@ func (d *document) readResponse(v *Verified) error {
 }
 
 func (o *Outcome) read(value []byte) error {
-	if !isObject(value) {
+	if !canon.IsObject(value) {
 		return invalid("response.outcome is not an object")
 	}
-	for cur := (cursor{b: value}); cur.next(); {
+	for cur := canon.Members(value); cur.Next(); {
 		var s *string
-		switch string(cur.name) {
+		switch string(cur.Name) {
 		case "error":
 			s = &o.Error
 		case "reason":
@@ -142,8 +142,8 @@ func (o *Outcome) read(value []byte) error {
 			continue
 		}
 		var ok bool
-		if *s, ok = text(cur.value); !ok {
-			return invalid("response.outcome.%s is not a string", cur.name)
+		if *s, ok = canon.Text(cur.Value); !ok {
+			return invalid("response.outcome.%s is not a string", cur.Name)
 		}
 	}
 	switch o.Status {
@@ -161,7 +161,7 @@ func (d *document) readExpiry(v *Verified) error {
 }
 
 func readTime(t *time.Time, value []byte, name string) error {
-	s, ok := plain(value)
+	s, ok := canon.PlainText(value)
 	// UnmarshalText keeps to RFC 3339, but that it takes a comma for the point.
 	if !ok || bytes.IndexByte(s, ',') >= 0 || t.UnmarshalText(s) != nil {
 		return invalid("%s is not a time of RFC 3339", name)

@@ -30,23 +30,23 @@ func (d *document) readVersion4(v *Verified, check verify) error {
 	if err := readTime(&v.Time, d.ts, "ts"); err != nil {
 		return err
 	}
-	if !isObject(d.authorization) {
+	if !canon.IsObject(d.authorization) {
 		return invalid("it has no authorization")
 	}
 	if name := otherMember(d.authorization, "chain", "chain_hash", "root_pubkey"); name != nil {
 		return invalid("its authorization has a member %.40q that its signature does not cover", name)
 	}
 	chain, chainHash, root := member(d.authorization, "chain"), member(d.authorization, "chain_hash"), member(d.authorization, "root_pubkey")
-	links, ok := elements(chain, maxLinks)
+	links, ok := canon.Elements(chain, maxLinks)
 	if !ok || len(links) == 0 {
 		return invalid("its authorization has no chain of 1 to %d delegations", maxLinks)
 	}
-	if hash, ok := text(chainHash); !ok || check != nil && hash != canon.Hash(chain) {
+	if hash, ok := canon.Text(chainHash); !ok || check != nil && hash != canon.Hash(chain) {
 		return invalid("authorization.chain_hash is not the hash of the chain")
 	}
 	// The root goes first: checkSignature takes the last for the signer.
 	first := member(links[0], "delegator")
-	rootName, _ := text(member(first, "name"))
+	rootName, _ := canon.Text(member(first, "name"))
 	rootKey := readKey(root)
 	if rootKey == nil || !bytes.Equal(root, member(first, "pubkey")) {
 		return invalid("authorization.root_pubkey is not the key that the chain begins with")
@@ -85,11 +85,11 @@ func (d *document) readVersion4(v *Verified, check verify) error {
 // follow. Since every link must allow this call itself, it is of no moment here
 // whether one grants more than the link before it had.
 func checkLink(v *Verified, check verify, link, holder []byte, further int) (delegate []byte, err error) {
-	if !isObject(link) || otherMember(link, "correlation_id", "delegate", "delegator", "id", "issued_at", "nonce", "scope", "sig", "v") != nil {
+	if !canon.IsObject(link) || otherMember(link, "correlation_id", "delegate", "delegator", "id", "issued_at", "nonce", "scope", "sig", "v") != nil {
 		return nil, errors.New("it is not a delegation")
 	}
 	scope := member(link, "scope")
-	if string(member(link, "v")) != "1" || !isObject(scope) {
+	if string(member(link, "v")) != "1" || !canon.IsObject(scope) {
 		return nil, errors.New("it is not a delegation of version 1")
 	}
 	from, to := member(link, "delegator"), member(link, "delegate")
@@ -102,7 +102,7 @@ func checkLink(v *Verified, check verify, link, holder []byte, further int) (del
 	}
 
 	var sig [ed25519.SignatureSize]byte
-	id, _ := text(member(link, "id"))
+	id, _ := canon.Text(member(link, "id"))
 	if !decodePrefixed(sig[:], member(link, "sig")) || id != "del_"+idOf(sig[:]) {
 		return nil, errors.New("its id is not that of its signature")
 	}
@@ -142,7 +142,7 @@ func checkLink(v *Verified, check verify, link, holder []byte, further int) (del
 
 // allows reports whether list, of tools or targets, has name or is ["*"].
 func allows(list []byte, name string) bool {
-	names, ok := elements(list, math.MaxInt)
+	names, ok := canon.Elements(list, math.MaxInt)
 	if !ok {
 		return false
 	}
@@ -150,7 +150,7 @@ func allows(list []byte, name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(names, func(value []byte) bool {
-		s, ok := text(value)
+		s, ok := canon.Text(value)
 		return ok && s == name
 	})
 }
@@ -158,12 +158,12 @@ func allows(list []byte, name string) bool {
 // member returns the value of a member of an object in canonical form, nil if
 // there is none or it is no object.
 func member(object []byte, name string) []byte {
-	if !isObject(object) {
+	if !canon.IsObject(object) {
 		return nil
 	}
-	for cur := (cursor{b: object}); cur.next(); {
-		if string(cur.name) == name {
-			return cur.value
+	for cur := canon.Members(object); cur.Next(); {
+		if string(cur.Name) == name {
+			return cur.Value
 		}
 	}
 	return nil
@@ -172,9 +172,9 @@ func member(object []byte, name string) []byte {
 // otherMember returns the name of a member of an object in canonical form that
 // is none of known, or nil.
 func otherMember(object []byte, known ...string) []byte {
-	for cur := (cursor{b: object}); cur.next(); {
-		if !slices.Contains(known, string(cur.name)) {
-			return cur.name
+	for cur := canon.Members(object); cur.Next(); {
+		if !slices.Contains(known, string(cur.Name)) {
+			return cur.Name
 		}
 	}
 	return nil

@@ -1,5 +1,7 @@
 package sign
 
+import "github.com/signet-wrap/signet-wrap/internal/canon"
+
 // A document is a receipt or event in canonical form, with the values of the
 // members to which some version of the format gives a meaning, nil if absent.
 type document struct {
@@ -13,9 +15,9 @@ type document struct {
 
 func parse(object []byte) document {
 	d := document{b: object}
-	for cur := (cursor{b: object}); cur.next(); {
+	for cur := canon.Members(object); cur.Next(); {
 		var field *[]byte
-		switch string(cur.name) {
+		switch string(cur.Name) {
 		case "action":
 			field = &d.action
 		case "agent_receipt":
@@ -51,7 +53,7 @@ func parse(object []byte) document {
 		default:
 			continue
 		}
-		*field = cur.value
+		*field = cur.Value
 	}
 	return d
 }
@@ -63,16 +65,16 @@ func (d *document) cut(names ...string) []byte {
 	// can be megabytes.
 	b := append(make([]byte, 0, len(d.b)-len(d.paramsRaw)), '{')
 next:
-	for cur := (cursor{b: d.b}); cur.next(); {
+	for cur := canon.Members(d.b); cur.Next(); {
 		for _, name := range names {
-			if string(cur.name) == name {
+			if string(cur.Name) == name {
 				continue next
 			}
 		}
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = append(b, d.b[cur.at:cur.i]...)
+		b = append(b, cur.Member()...)
 	}
 	return append(b, '}')
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // The examples in FORMAT.md are what they are said to be.
@@ -36,7 +38,7 @@ func TestFormatExamples(t *testing.T) {
 	ours := []*Receipt{
 		makeReceipt(t, Action{Tool: "t", Arguments: []byte(`{}`), Session: "s", CallID: "n:1"}),
 		makeReceipt(t, Action{Tool: "t", Arguments: []byte(`1e400`), Session: "s", CallID: "n:1"}),
-		makeEvent(t, "torn_line", Member{"file", []byte(`""`)}, Member{"offset", []byte(`0`)}),
+		makeEvent(t, "torn_line", event.Member{Name: "file", Value: []byte(`""`)}, event.Member{Name: "offset", Value: []byte(`0`)}),
 	}
 	for i, r := range ours {
 		var made, shown map[string]json.RawMessage

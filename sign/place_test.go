@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestFollows: calls of a wrapper and events are bound to the record that they
@@ -29,8 +30,8 @@ func TestFollows(t *testing.T) {
 		}
 		return r
 	}
-	event := func(prev string) *Receipt {
-		r, err := s.Event("gap", now, prev, nil)
+	eventAt := func(prev string) *Receipt {
+		r, err := s.Event(event.Other{Kind: "x"}, now, prev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +47,8 @@ func TestFollows(t *testing.T) {
 		{"a wrapper's call with a random nonce", call(session, ""), false, false},
 		{"a call of no wrapper", call("", ""), true, true},
 		{"a call of another session form", call("sess_1", ""), true, true},
-		{"an event", event(here), true, false},
-		{"an event with a random nonce", event(""), false, false},
+		{"an event", eventAt(here), true, false},
+		{"an event with a random nonce", eventAt(""), false, false},
 	} {
 		v, err := Verify(c.receipt.JSON)
 		if err != nil {

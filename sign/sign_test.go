@@ -21,6 +21,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // wantCanonical asks this package's way and another.
@@ -89,7 +91,7 @@ func TestReceiptMembers(t *testing.T) {
 func TestVerified(t *testing.T) {
 	r := makeReceipt(t, Action{Tool: "a\"b", Arguments: []byte(`{"b":1,"a":2}`), Target: "mcp://x", Session: "s", CallID: "n:1", TraceID: "t", ParentID: "p"})
 	want := &Verified{
-		Version: 1, ID: r.ID, Tool: "a\"b", Target: "mcp://x", Transport: "stdio", Session: "s", CallID: "n:1", TraceID: "t", ParentID: "p",
+		Version: 1, ID: r.ID, Canonical: r.JSON, Tool: "a\"b", Target: "mcp://x", Transport: "stdio", Session: "s", CallID: "n:1", TraceID: "t", ParentID: "p",
 		Params: []byte(`{"a":2,"b":1}`), ParamsHash: hashOf(`{"a":2,"b":1}`), Time: time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC),
 		Signers: []Party{{Role: "agent", Name: "agent", Owner: "alice", Key: public(7)}},
 	}
@@ -320,7 +322,7 @@ func TestNewSignerAndItsKey(t *testing.T) {
 		if r, err := d.Sign(testTime); err == nil || !errors.Is(err, k.err) && k.err != nil {
 			t.Errorf("%v: receipt %v, error %v", k, r, err)
 		}
-		if _, err := s.Event("x", testTime, "", nil); err == nil {
+		if _, err := s.Event(event.Other{Kind: "x"}, testTime, ""); err == nil {
 			t.Error("made an event")
 		}
 	}
@@ -341,17 +343,21 @@ func TestNewSignerAndItsKey(t *testing.T) {
 	}
 }
 
-func makeEvent(t testing.TB, kind string, members ...Member) *Receipt {
+func makeEvent(t testing.TB, kind string, members ...event.Member) *Receipt {
 	t.Helper()
-	r, err := testSigner(t).Event(kind, testTime, "", members)
+	r, err := testSigner(t).Event(event.Other{Kind: kind, Rest: members}, testTime, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
+func eventMember(name, value string) event.Member {
+	return event.Member{Name: name, Value: []byte(value)}
+}
+
 func TestEvent(t *testing.T) {
-	members := []Member{{"offset", []byte("7")}, {"file", []byte(`"2026-05-01.jsonl"`)}, {"zone", []byte(`{"a":[null]}`)}}
+	members := []event.Member{eventMember("offset", "7"), eventMember("file", `"2026-05-01.jsonl"`), eventMember("zone", `{"a":[null]}`)}
 	r := makeEvent(t, "torn_line", members...)
 	if members[0].Name != "offset" {
 		t.Error("the caller's members were sorted")
@@ -396,19 +402,19 @@ func TestEvent(t *testing.T) {
 }
 
 func TestEventRefuses(t *testing.T) {
-	for _, m := range []Member{
-		{"id", []byte("1")}, {"sig", []byte("1")}, {"v", []byte("1")}, {"ts", []byte("1")}, {"type", []byte("1")}, {"nonce", []byte("1")}, {"signer", []byte("1")},
-		{"", []byte("1")}, {"A", []byte("1")}, {"a b", []byte("1")}, {"é", []byte("1")}, {"a\"", []byte("1")},
-		{"a", nil}, {"a", []byte(" 1")}, {"a", []byte("1.0")}, {"a", []byte(`1,"b":2`)}, {"a", []byte(`{"b":1,"a":1}`)},
+	for _, m := range []event.Member{
+		eventMember("id", "1"), eventMember("sig", "1"), eventMember("v", "1"), eventMember("ts", "1"), eventMember("type", "1"), eventMember("nonce", "1"), eventMember("signer", "1"),
+		eventMember("", "1"), eventMember("A", "1"), eventMember("a b", "1"), eventMember("é", "1"), eventMember("a\"", "1"),
+		eventMember("a", ""), eventMember("a", " 1"), eventMember("a", "1.0"), eventMember("a", `1,"b":2`), eventMember("a", `{"b":1,"a":1}`),
 	} {
-		if r, err := testSigner(t).Event("x", testTime, "", []Member{m}); err == nil {
+		if r, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{m}}, testTime, ""); err == nil {
 			t.Errorf("member %q %q: made %s", m.Name, m.Value, r.JSON)
 		}
 	}
-	if _, err := testSigner(t).Event("x", testTime, "", []Member{{"a", []byte("1")}, {"a", []byte("2")}}); err == nil {
+	if _, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{eventMember("a", "1"), eventMember("a", "2")}}, testTime, ""); err == nil {
 		t.Error("a member twice")
 	}
-	if _, err := testSigner(t).Event("x", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "", nil); err == nil {
+	if _, err := testSigner(t).Event(event.Other{Kind: "x"}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), ""); err == nil {
 		t.Error("in the year 10000")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
 // readSigner reads signer and the members that go with its signature.
@@ -19,15 +21,15 @@ func (d *document) readSigner(v *Verified) error {
 
 // readSeal reads nonce and id. sig is left to checkSignature.
 func (d *document) readSeal(v *Verified) error {
-	nonce, ok := plain(d.nonce)
+	nonce, ok := canon.PlainText(d.nonce)
 	if !ok || len(nonce) == 0 {
 		return invalid("it has no nonce")
 	}
 	if v.Version == 1 {
-		ts, _ := plain(d.ts)
+		ts, _ := canon.PlainText(d.ts)
 		v.nonce, v.ts = string(nonce), string(ts)
 	}
-	id, ok := plain(d.id)
+	id, ok := canon.PlainText(d.id)
 	if !ok {
 		return invalid("it has no id")
 	}
@@ -61,17 +63,17 @@ func readParty(value []byte, member string) (Party, error) {
 	if member == "server" { // which has no owner
 		p.Role, owned = "server", true
 	}
-	if !isObject(value) {
+	if !canon.IsObject(value) {
 		return p, invalid("it has no %s", member)
 	}
-	for cur := (cursor{b: value}); cur.next(); {
-		switch string(cur.name) {
+	for cur := canon.Members(value); cur.Next(); {
+		switch string(cur.Name) {
 		case "name":
-			p.Name, named = text(cur.value)
+			p.Name, named = canon.Text(cur.Value)
 		case "owner":
-			p.Owner, owned = text(cur.value)
+			p.Owner, owned = canon.Text(cur.Value)
 		case "pubkey":
-			p.Key = readKey(cur.value)
+			p.Key = readKey(cur.Value)
 		}
 	}
 	switch {
@@ -97,7 +99,7 @@ func readKey(value []byte) ed25519.PublicKey {
 // decodePrefixed decodes the JSON string value, "ed25519:" and the base64 of
 // exactly len(dst) bytes, standard and with padding.
 func decodePrefixed(dst, value []byte) bool {
-	s, ok := plain(value)
+	s, ok := canon.PlainText(value)
 	if !ok {
 		return false
 	}

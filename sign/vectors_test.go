@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func readVectors(t *testing.T, name string, into any) {
@@ -124,7 +126,7 @@ func TestEveryBitCounts(t *testing.T) {
 	receipts := map[string][]byte{
 		"our own":        makeReceipt(t, Action{Tool: "add", Arguments: []byte(`{"a":"b\n","c":[1.5,true]}`), CallID: "n:1"}).JSON,
 		"our own, exact": makeReceipt(t, Action{Tool: "add", Arguments: []byte(`{"a":9007199254740993}`)}).Record,
-		"an event":       makeEvent(t, "torn_line", Member{"file", []byte(`"a"`)}).JSON,
+		"an event":       makeEvent(t, "torn_line", event.Member{Name: "file", Value: []byte(`"a"`)}).JSON,
 	}
 	var vectors map[string]struct{ Receipt json.RawMessage }
 	readVectors(t, "ts-signed.json", &vectors)

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Verified is what a receipt or event says. From [Verify] it is established
@@ -14,9 +16,16 @@ type Verified struct {
 	Type    string // of an event, such as "torn_line"; empty for a receipt
 	ID      string
 
+	// Event is what an event says, nil for a receipt. It is an [event.Other],
+	// with a word in Doubts, if it lacks what its type demands.
+	Event event.Event
+	// Canonical is the receipt or event in canonical form: what was checked,
+	// however it was spelled. Whoever reads on reads this.
+	Canonical []byte
+
 	// What was asked for. In a version 3 receipt all of it is from the
-	// receipt of the agent that is embedded; an event has none of it. Empty
-	// is what the receipt does not have.
+	// receipt of the agent that is embedded; an event has a session at most.
+	// Empty is what the receipt does not have.
 	Tool, Target, Transport  string
 	Session, CallID, TraceID string
 	ParentID                 string // parent_receipt_id

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/keytable"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // MaxReceipt is the length in bytes of the longest receipt that is read. It has
@@ -85,7 +86,7 @@ func read(receipt []byte, check verify) (*Verified, error) {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrNotReceipt)
 	}
 	d := parse(c)
-	v := new(Verified)
+	v := &Verified{Canonical: c}
 	if err := d.read(v, check); err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (d *document) readVersion2(v *Verified, check verify) error {
 
 // FORMAT.md, "Version 3".
 func (d *document) readVersion3(v *Verified, check verify) error {
-	if !isObject(d.agentReceipt) {
+	if !canon.IsObject(d.agentReceipt) {
 		return invalid("it has no agent_receipt")
 	}
 	inner := parse(d.agentReceipt)
@@ -186,15 +187,16 @@ func (d *document) readVersion3(v *Verified, check verify) error {
 // FORMAT.md, "Event": a statement about the log, signed as version 1 is.
 func (d *document) readEvent(v *Verified, check verify) error {
 	var ok bool
-	if v.Type, ok = text(d.typ); !ok {
+	if v.Type, ok = canon.Text(d.typ); !ok {
 		return fmt.Errorf("%w: its type is not a string", ErrNotReceipt)
 	}
 	if d.sig == nil {
 		if check != nil {
 			return ErrUnsigned
 		}
-		v.ID, _ = text(d.id) // nothing is required of it
+		v.ID, _ = canon.Text(d.id) // nothing is required of it
 		_ = readTime(&v.Time, d.ts, "ts")
+		v.decodeEvent(d)
 		return nil
 	}
 	if string(d.v) != "1" {
@@ -204,8 +206,18 @@ func (d *document) readEvent(v *Verified, check verify) error {
 	if err := readTime(&v.Time, d.ts, "ts"); err != nil {
 		return err
 	}
+	v.decodeEvent(d)
 	if err := d.readSigner(v); err != nil || check == nil {
 		return err
 	}
 	return d.checkSignature(v, check, d.cut("id", "sig"))
+}
+
+// decodeEvent takes what the event says.
+func (v *Verified) decodeEvent(d *document) {
+	var err error
+	if v.Event, err = event.Decode(d.b); err != nil {
+		v.Doubts = append(v.Doubts, err.Error())
+	}
+	v.Session, _ = canon.Text(member(d.b, "session"))
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func TestVersion1(t *testing.T) {
@@ -442,7 +444,7 @@ func TestRead(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	f.Add(makeReceipt(f, typicalAction()).JSON)
 	f.Add(makeReceipt(f, Action{Tool: "t", Arguments: []byte("1e400")}).Record)
-	f.Add(makeEvent(f, "x", Member{"a", []byte("1")}).JSON)
+	f.Add(makeEvent(f, "x", event.Member{Name: "a", Value: []byte("1")}).JSON)
 	f.Add(version2().sign2(f))
 	f.Add(version3(f).sign3(f))
 	f.Add(version4(f).sign4(f))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // ledger knows which of the client's requests wait for an answer that matters:
@@ -83,7 +84,7 @@ func newLedger() *ledger {
 
 // callSent notes a call, before the server may see it. It returns the calls
 // that were given up for it.
-func (l *ledger) callSent(c *asked) (givenUp []unanswered) {
+func (l *ledger) callSent(c *asked) (givenUp []event.Call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.order = append(l.order, c)
@@ -101,8 +102,8 @@ func (l *ledger) callSent(c *asked) (givenUp []unanswered) {
 }
 
 // giveUp forgets the n oldest calls.
-func (l *ledger) giveUp(n int) []unanswered {
-	var calls []unanswered
+func (l *ledger) giveUp(n int) []event.Call {
+	var calls []event.Call
 	for i, c := range l.order {
 		if c.settled {
 			continue
@@ -113,7 +114,7 @@ func (l *ledger) giveUp(n int) []unanswered {
 		}
 		l.settle(c)
 		l.stopWaiting(c)
-		calls = append(calls, unanswered{c.receipt, "too many calls were waiting"})
+		calls = append(calls, event.Call{ID: c.receipt, Reason: "too many calls were waiting"})
 	}
 	return calls
 }
@@ -295,11 +296,11 @@ func (l *ledger) wishOf(state, tool, paramsHash string) string {
 
 // left returns the calls without an outcome, oldest first: those whose task's end
 // was told, and the others and why they have none. These get none any more.
-func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
+func (l *ledger) left(ended string) (ends []taskEnd, never []event.Call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.order {
-		u := unanswered{c.receipt, ended}
+		u := event.Call{ID: c.receipt, Reason: ended}
 		switch {
 		case c.settled:
 			continue
@@ -307,11 +308,11 @@ func (l *ledger) left(ended string) (ends []taskEnd, never []unanswered) {
 			ends = append(ends, taskEnd{c, *c.told})
 			continue
 		case c.action.CallID == "":
-			u.reason = "it had no id"
+			u.Reason = "it had no id"
 		case c.cancelled:
-			u.reason = "cancelled by the client"
+			u.Reason = "cancelled by the client"
 		case c.task != "":
-			u.reason = "the result of its task was never fetched"
+			u.Reason = "the result of its task was never fetched"
 		}
 		never = append(never, u)
 		l.settle(c)
@@ -324,6 +325,3 @@ type taskEnd struct {
 	call *asked
 	end  mcpwire.Response
 }
-
-// unanswered is a call whose outcome is not known when the session ends.
-type unanswered struct{ receipt, reason string }

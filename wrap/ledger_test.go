@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestTasks: the handle of a task is not the result of the call.
@@ -180,7 +181,7 @@ func TestRetryOvertakes(t *testing.T) {
 // what was given up is said.
 func TestLedgerIsBounded(t *testing.T) {
 	l := newLedger()
-	var givenUp []unanswered
+	var givenUp []event.Call
 	const calls = 3*maxOpen + 5
 	for i := range calls {
 		id := strconv.Itoa(i)
@@ -194,8 +195,8 @@ func TestLedgerIsBounded(t *testing.T) {
 		t.Errorf("%d given up and %d left, of %d", len(givenUp), len(never), calls)
 	}
 	for i, u := range append(givenUp, never...) {
-		if u.receipt != strconv.Itoa(i) {
-			t.Fatalf("call %d is %s", i, u.receipt)
+		if u.ID != strconv.Itoa(i) {
+			t.Fatalf("call %d is %s", i, u.ID)
 		}
 	}
 	if _, ok := l.answered("n:0"); ok {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
-	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // observer follows both directions, beside them: it binds answers to the calls
@@ -200,8 +200,7 @@ func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
 		case s.Handle != "":
 			// The handle is not the result: that is bound when it is fetched.
 			o.ledger.becameTask(c, s.Handle)
-			o.add(job{kind: "task", members: []sign.Member{
-				textMember("call", c.receipt), textMember("session", o.rec.session), textMember("task", s.Handle)}})
+			o.add(job{event: event.Task{Session: o.rec.session, Call: c.receipt, Task: s.Handle}})
 			return
 		case s.Input:
 			o.ledger.wantsInput(wish{state: s.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
@@ -305,10 +304,6 @@ func (o *observer) finish(ended string, patience time.Duration) {
 // maxListed bounds the calls that one event lists.
 const maxListed = 1_000
 
-func unansweredJob(session string, calls []unanswered) job {
-	list := make([]map[string]string, len(calls))
-	for i, u := range calls {
-		list[i] = map[string]string{"call": u.receipt, "reason": u.reason}
-	}
-	return job{kind: "unanswered", members: []sign.Member{jsonMember("calls", list), textMember("session", session)}}
+func unansweredJob(session string, calls []event.Call) job {
+	return job{event: event.Unanswered{Session: session, Calls: calls}}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // outcomes writes what came of the calls into the log: a receipt of version 2
@@ -40,8 +41,7 @@ type job struct {
 	call   *asked
 	answer mcpwire.Response
 
-	kind    string // of an event; else ""
-	members []sign.Member
+	event event.Event // instead of an outcome
 
 	prepare func() []job // if set, makes the jobs that take this one's place
 }
@@ -140,7 +140,7 @@ func (o *outcomes) write(jobs []job) error {
 	// before the log's lock is taken: the next call may be waiting for it.
 	receipts := make([]*sign.Receipt, len(jobs))
 	for i, j := range jobs {
-		if j.kind != "" {
+		if j.event != nil {
 			continue
 		}
 		var err error
@@ -151,7 +151,7 @@ func (o *outcomes) write(jobs []job) error {
 	return o.rec.log.AppendLater(len(jobs), func(i int, at chain.At) ([]byte, error) {
 		if receipts[i] == nil {
 			var err error
-			if receipts[i], err = o.rec.signer.Event(jobs[i].kind, at.Time, at.Prev, jobs[i].members); err != nil {
+			if receipts[i], err = o.rec.signer.Event(jobs[i].event, at.Time, at.Prev); err != nil {
 				return nil, err
 			}
 		}

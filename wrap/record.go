@@ -4,13 +4,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // recorder makes calls into receipts in the log. Until the first call it
@@ -152,19 +152,15 @@ func (r *recorder) open() error {
 }
 
 // event signs the log's own events, such as a torn line set aside.
-func (r *recorder) event(kind string, at chain.At, members []chain.Member) ([]byte, error) {
-	converted := make([]sign.Member, len(members))
-	for i, m := range members {
-		converted[i] = sign.Member(m)
-	}
-	receipt, err := r.signer.Event(kind, at.Time, at.Prev, converted)
+func (r *recorder) event(e event.Event, at chain.At) ([]byte, error) {
+	receipt, err := r.signer.Event(e, at.Time, at.Prev)
 	if err != nil {
 		return nil, err
 	}
-	if kind == chain.ClockStep {
+	if _, step := e.(event.ClockStep); step {
 		r.say("the clock has stepped back; records bear the time of the newest one until it has caught up")
 	} else {
-		r.say("the log needed mending: %s", kind)
+		r.say("the log needed mending: %s", e.Type())
 	}
 	return receipt.Record, nil
 }
@@ -207,21 +203,13 @@ func (r *recorder) closed() {
 
 // gapEvent is the record of a gap, chain/FORMAT.md "Events".
 func (r *recorder) gapEvent(at chain.At) ([]byte, error) {
-	receipt, err := r.signer.Event("gap", at.Time, at.Prev, []sign.Member{
-		{Name: "calls", Value: strconv.AppendInt(nil, int64(r.gap.count), 10)},
-		{Name: "from", Value: timeJSON(r.gap.from)},
-		{Name: "reason", Value: mcpwire.AppendQuoted(nil, r.gap.reason)},
-		{Name: "session", Value: mcpwire.AppendQuoted(nil, r.session)},
-		{Name: "to", Value: timeJSON(r.gap.to)},
-	})
+	receipt, err := r.signer.Event(event.Gap{
+		Session: r.session, Calls: int64(r.gap.count), From: r.gap.from, To: r.gap.to, Reason: r.gap.reason,
+	}, at.Time, at.Prev)
 	if err != nil {
 		return nil, err
 	}
 	return receipt.Record, nil
-}
-
-func timeJSON(t time.Time) []byte {
-	return []byte(`"` + t.UTC().Format("2006-01-02T15:04:05.000Z") + `"`)
 }
 
 // finish records what is left: the outcomes, the calls that were never

@@ -18,6 +18,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A scene is a session whose two ends are in a test's hands, so that what
@@ -98,19 +99,19 @@ func (s *scene) play(lines ...string) {
 type story struct {
 	calls    []*sign.Verified            // version 1, in order
 	outcomes map[string][]*sign.Verified // version 2, by the id of the call's receipt
-	events   []event
+	events   []told
 }
 
-// event is what an event in the log says.
-type event struct {
+// told is what an event in the log says.
+type told struct {
 	Type, Session, Target, Protocol string
 	Call, Task                      string // of a task
 	Tool, Was, Now                  string // of a tool_drift
 	Tools                           map[string]string
 	Calls                           []struct{ Call, Reason string }
 	Command                         []string
-	Files                           []hashed
-	Client, Server                  *implementation
+	Files                           []event.File
+	Client, Server                  *event.Implementation
 }
 
 // end ends the session as a client does, and reads the log.
@@ -139,7 +140,7 @@ func (s *scene) read() story {
 		}
 		switch {
 		case v.Type != "":
-			var ev event
+			var ev told
 			if err := json.Unmarshal(e.Receipt, &ev); err != nil {
 				s.t.Fatal(err)
 			}
@@ -153,8 +154,8 @@ func (s *scene) read() story {
 	return st
 }
 
-func (st story) of(kind string) []event {
-	return slices.DeleteFunc(slices.Clone(st.events), func(e event) bool { return e.Type != kind })
+func (st story) of(kind string) []told {
+	return slices.DeleteFunc(slices.Clone(st.events), func(e told) bool { return e.Type != kind })
 }
 
 // tell is a line for each call: its id, its outcomes or why it has none, and

@@ -2,7 +2,6 @@ package wrap
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -10,24 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/redact"
-	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // session is who was asked, and who asked, as they say themselves: the first
 // call of a session puts it into the log. All of it is guarded by the
 // observer's lock.
 type session struct {
-	client, server *implementation // nil: it did not say
-	protocol       string          // the version that the server chose, else that the client named
-}
-
-// implementation is what a peer calls itself.
-type implementation struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
+	client, server *event.Implementation // nil: it did not say
+	protocol       string                // the version that the server chose, else that the client named
 }
 
 // clientSays takes what the params of initialize or server/discover tell.
@@ -81,7 +73,7 @@ func (s *session) serverSays(result []byte) {
 // maxName bounds what a peer calls itself, in bytes.
 const maxName = 200
 
-func readImplementation(raw []byte) *implementation {
+func readImplementation(raw []byte) *event.Implementation {
 	root, err := mcpwire.Parse(raw, 0)
 	if err != nil {
 		return nil
@@ -91,7 +83,7 @@ func readImplementation(raw []byte) *implementation {
 		s, _ := v.Text(raw)
 		return shorten(s)
 	}
-	return &implementation{Name: text("name"), Version: text("version")}
+	return &event.Implementation{Name: text("name"), Version: text("version")}
 }
 
 func shorten(s string) string {
@@ -107,26 +99,11 @@ func (s *session) event(rec *recorder) job {
 	client, server, protocol := s.client, s.server, shorten(s.protocol)
 	return job{prepare: func() []job {
 		command := redact.Command(rec.opts.Command)
-		files := hashFiles(rec.opts.Command, command)
-		for i, a := range command {
-			command[i] = strings.ToValidUTF8(a, "\ufffd")
-		}
-		return []job{{kind: "session", members: []sign.Member{
-			jsonMember("client", client),
-			jsonMember("command", command),
-			jsonMember("files", files),
-			textMember("protocol", protocol),
-			jsonMember("server", server),
-			textMember("session", rec.session),
-			textMember("target", rec.opts.Target),
+		return []job{{event: event.Session{
+			Session: rec.session, Target: rec.opts.Target, Client: client, Server: server, Protocol: protocol,
+			Command: command, Files: hashFiles(rec.opts.Command, command),
 		}}}
 	}}
-}
-
-// hashed is a file of the server's command.
-type hashed struct {
-	Path   string `json:"path"`
-	SHA256 string `json:"sha256"`
 }
 
 // Bounds of what is hashed: files, and bytes of one that is only an argument,
@@ -141,8 +118,7 @@ const (
 // looked up, and the arguments that are files, such as the script where the
 // executable is an interpreter. Links are followed. What is masked as a secret
 // is left out, for the hash of a short one would tell it.
-func hashFiles(command, shown []string) []hashed {
-	files := []hashed{}
+func hashFiles(command, shown []string) (files []event.File) {
 	add := func(path string, most int64) {
 		if h, err := hashFile(path, most); err == nil {
 			files = append(files, h)
@@ -159,7 +135,7 @@ func hashFiles(command, shown []string) []hashed {
 	return files
 }
 
-func hashFile(path string, most int64) (h hashed, err error) {
+func hashFile(path string, most int64) (h event.File, err error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return h, err
 	}
@@ -183,22 +159,5 @@ func hashFile(path string, most int64) (h hashed, err error) {
 	if _, err := io.Copy(sum, f); err != nil {
 		return h, err
 	}
-	return hashed{strings.ToValidUTF8(path, "\ufffd"), mcpwire.FormatSum(sum.Sum(nil))}, nil
-}
-
-func textMember(name, text string) sign.Member {
-	return sign.Member{Name: name, Value: canon.AppendString(nil, text)}
-}
-
-// jsonMember is a member with the value v, which must be of valid UTF-8 and of
-// small numbers.
-func jsonMember(name string, v any) sign.Member {
-	b, err := json.Marshal(v)
-	if err == nil {
-		b, err = canon.Canonicalize(b)
-	}
-	if err != nil {
-		b = []byte("null")
-	}
-	return sign.Member{Name: name, Value: b}
+	return event.File{Path: path, SHA256: mcpwire.FormatSum(sum.Sum(nil))}, nil
 }

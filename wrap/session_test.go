@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/redact"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestSession: the first call puts into the log who asked whom, in every
@@ -22,38 +23,38 @@ func TestSession(t *testing.T) {
 		metaMe  = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"me","version":"1"}}`
 		metaYou = `"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"you","version":"2"}}`
 	)
-	me, you := &implementation{"me", "1"}, &implementation{"you", "2"}
+	me, you := &event.Implementation{Name: "me", Version: "1"}, &event.Implementation{Name: "you", Version: "2"}
 	call := "> " + toolCall("9", "t")
 	for _, c := range []struct {
 		name  string
 		lines []string
-		want  []event
+		want  []told
 	}{
 		{"initialize",
 			[]string{`> {"id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","clientInfo":{"name":"me","version":"1","title":"T"}}}`,
 				`< {"id":0,"result":{"protocolVersion":"2025-06-18","serverInfo":{"name":"you","version":"2"}}}`, call, "> " + toolCall("10", "t")},
-			[]event{{Client: me, Server: you, Protocol: "2025-06-18"}}},
+			[]told{{Client: me, Server: you, Protocol: "2025-06-18"}}},
 		{"initialize in a batch",
 			[]string{`> [{"id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26","clientInfo":{"name":"me","version":"1"}}}]`,
 				`< [{"id":0,"result":{"protocolVersion":"2025-03-26","serverInfo":{"name":"you","version":"2"}}}]`, call},
-			[]event{{Client: me, Server: you, Protocol: "2025-03-26"}}},
+			[]told{{Client: me, Server: you, Protocol: "2025-03-26"}}},
 		{"initialize is refused",
 			[]string{`> {"id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","clientInfo":{"name":"me","version":"1"}}}`,
 				`< {"id":0,"error":{"code":-1,"serverInfo":{"name":"you"}}}`, call},
-			[]event{{Client: me, Protocol: "2025-11-25"}}},
+			[]told{{Client: me, Protocol: "2025-11-25"}}},
 		{"discover",
 			[]string{`> {"id":0,"method":"server\/discover","params":{` + metaMe + `}}`, `< {"id":0,"result":{"supportedVersions":["2026-07-28"],` + metaYou + `}}`, call},
-			[]event{{Client: me, Server: you, Protocol: "2026-07-28"}}},
+			[]told{{Client: me, Server: you, Protocol: "2026-07-28"}}},
 		{"the call and its answer alone",
 			[]string{"> " + toolCall("1", "t", metaMe), `< {"id":1,"result":{` + metaYou + `}}`, "> " + toolCall("2", "t", metaMe), `< {"id":2,"result":{` + metaYou + `}}`},
-			[]event{{Client: me, Protocol: "2026-07-28"}, {Client: me, Server: you, Protocol: "2026-07-28"}}},
-		{"nothing", []string{call, `< {"id":9,"result":{}}`}, []event{{}}},
+			[]told{{Client: me, Protocol: "2026-07-28"}, {Client: me, Server: you, Protocol: "2026-07-28"}}},
+		{"nothing", []string{call, `< {"id":9,"result":{}}`}, []told{{}}},
 		{"nonsense",
 			[]string{`> {"id":0,"method":"initialize","params":{"protocolVersion":5,"clientInfo":{"name":["me"]}}}`, `< {"id":0,"result":{"serverInfo":"you"}}`, call},
-			[]event{{Client: &implementation{}, Server: &implementation{}}}},
+			[]told{{Client: &event.Implementation{}, Server: &event.Implementation{}}}},
 		{"long names",
 			[]string{`> {"id":0,"method":"initialize","params":{"clientInfo":{"name":"` + strings.Repeat("é", 5000) + `"}}}`, call},
-			[]event{{Client: &implementation{Name: strings.Repeat("é", maxName/2)}}}},
+			[]told{{Client: &event.Implementation{Name: strings.Repeat("é", maxName/2)}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t, func(o *Options) { o.Command = []string{"server", "--token", "hush"}; o.Target = "mcp://x" })
@@ -62,7 +63,7 @@ func TestSession(t *testing.T) {
 			got := st.of("session")
 			for i := range c.want {
 				w := &c.want[i]
-				w.Type, w.Session, w.Target, w.Command, w.Files = "session", st.calls[0].Session, "mcp://x", []string{"server", "--token", "***"}, []hashed{}
+				w.Type, w.Session, w.Target, w.Command, w.Files = "session", st.calls[0].Session, "mcp://x", []string{"server", "--token", "***"}, []event.File{}
 			}
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("events\n\t%+v\nwant\n\t%+v", got, c.want)
@@ -73,7 +74,7 @@ func TestSession(t *testing.T) {
 
 func TestHashFiles(t *testing.T) {
 	dir := t.TempDir()
-	file := func(name, text string) hashed {
+	file := func(name, text string) event.File {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			t.Fatal(err)
@@ -83,7 +84,7 @@ func TestHashFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256([]byte(text))
-		return hashed{path, "sha256:" + hex.EncodeToString(sum[:])}
+		return event.File{Path: path, SHA256: "sha256:" + hex.EncodeToString(sum[:])}
 	}
 	name := "node"
 	if runtime.GOOS == "windows" {
@@ -97,7 +98,7 @@ func TestHashFiles(t *testing.T) {
 	}
 	t.Setenv("PATH", dir)
 	t.Chdir(dir)
-	many, all := []string{name}, []hashed{exe}
+	many, all := []string{name}, []event.File{exe}
 	for i := range 20 {
 		f := file(strconv.Itoa(i)+".js", strconv.Itoa(i))
 		many = append(many, f.Path)
@@ -107,15 +108,15 @@ func TestHashFiles(t *testing.T) {
 	}
 	for _, c := range []struct {
 		command []string
-		want    []hashed
+		want    []event.File
 	}{
-		{[]string{name, script.Path}, []hashed{exe, script}},
-		{[]string{exe.Path, "./index.js", "8080"}, []hashed{exe, script}},
-		{[]string{name, "--require", other.Path, "--x", script.Path}, []hashed{exe, other, script}},
-		{[]string{name, "--token-file", secret.Path, script.Path}, []hashed{exe, script}},
-		{[]string{name, dir, "missing.js", "", ".", os.DevNull, large.Path}, []hashed{exe}},
-		{[]string{name, "-" + script.Path}, []hashed{exe}},
-		{[]string{"missing", script.Path}, []hashed{script}},
+		{[]string{name, script.Path}, []event.File{exe, script}},
+		{[]string{exe.Path, "./index.js", "8080"}, []event.File{exe, script}},
+		{[]string{name, "--require", other.Path, "--x", script.Path}, []event.File{exe, other, script}},
+		{[]string{name, "--token-file", secret.Path, script.Path}, []event.File{exe, script}},
+		{[]string{name, dir, "missing.js", "", ".", os.DevNull, large.Path}, []event.File{exe}},
+		{[]string{name, "-" + script.Path}, []event.File{exe}},
+		{[]string{"missing", script.Path}, []event.File{script}},
 		{many, all},
 	} {
 		if got := hashFiles(c.command, redact.Command(c.command)); !slices.Equal(got, c.want) {
@@ -129,7 +130,7 @@ func TestHashFiles(t *testing.T) {
 		}
 		t.Fatal(err)
 	}
-	if got, want := hashFiles([]string{name, link}, []string{name, link}), []hashed{exe, script}; !slices.Equal(got, want) {
+	if got, want := hashFiles([]string{name, link}, []string{name, link}), []event.File{exe, script}; !slices.Equal(got, want) {
 		t.Errorf("through a link: %v, want %v", got, want)
 	}
 }

@@ -2,7 +2,6 @@ package wrap
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // toolbox is the tools as the server last listed them to the client, each by
@@ -82,13 +82,11 @@ func listingJobs(rec *recorder, earlier, now map[string]string) []job {
 	if maps.Equal(earlier, now) {
 		return nil
 	}
-	jobs := []job{{kind: "tools", members: []sign.Member{
-		textMember("session", rec.session), textMember("target", rec.opts.Target), jsonMember("tools", now)}}}
+	jobs := []job{{event: event.Tools{Session: rec.session, Target: rec.opts.Target, Tools: now}}}
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if was, ok := earlier[name]; ok && was != now[name] {
-			jobs = append(jobs, job{kind: "tool_drift", members: []sign.Member{
-				textMember("now", now[name]), textMember("session", rec.session),
-				textMember("target", rec.opts.Target), textMember("tool", name), textMember("was", was)}})
+			jobs = append(jobs, job{event: event.ToolDrift{
+				Session: rec.session, Target: rec.opts.Target, Tool: name, Was: was, Now: now[name]}})
 		}
 	}
 	return jobs
@@ -110,18 +108,13 @@ func lastListing(audit, target string) map[string]string {
 		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes {
 			return nil
 		}
-		if !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) {
+		if e.Canonical && !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) {
 			continue
 		}
-		var event struct {
-			Type, Target string
-			Tools        map[string]string
-		}
-		if json.Unmarshal(e.Receipt, &event) != nil || event.Type != "tools" || event.Target != target {
-			continue
-		}
-		if _, err := sign.Verify(e.Receipt); err == nil {
-			return event.Tools
+		if v, err := sign.Verify(e.Receipt); err == nil {
+			if listed, ok := v.Event.(event.Tools); ok && listed.Target == target {
+				return listed.Tools
+			}
 		}
 	}
 	return nil

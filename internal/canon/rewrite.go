@@ -131,7 +131,7 @@ func (r *rewriter) object(i, depth int) int {
 // order. It is false if two have one name. Only what is out of order is copied,
 // twice, so an object costs at most its length once a level.
 func (r *rewriter) sort(members []span) bool {
-	less := func(a, b span) bool { return nameLess(r.name(a), r.name(b)) }
+	less := func(a, b span) bool { return NameLess(r.name(a), r.name(b)) }
 	sorted := 1
 	for sorted < len(members) && less(members[sorted-1], members[sorted]) {
 		sorted++

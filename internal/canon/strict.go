@@ -81,7 +81,7 @@ func scanObject(b []byte, i, depth int) int {
 			return -1
 		}
 		name := b[i+1 : end-1]
-		if !first && !nameLess(previous, name) {
+		if !first && !NameLess(previous, name) {
 			return -1
 		}
 		previous = name

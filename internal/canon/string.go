@@ -112,10 +112,10 @@ func unescape(s []byte) (c byte, n int) {
 	return 0, 0
 }
 
-// nameLess reports whether the member name a sorts before b, both as they stand
+// NameLess reports whether the member name a sorts before b, both as they stand
 // between the quotes of a canonical string. RFC 8785, section 3.2.3: by UTF-16
 // code units of the name, escapes resolved.
-func nameLess(a, b []byte) bool {
+func NameLess(a, b []byte) bool {
 	i, j := 0, 0
 	for i < len(a) && j < len(b) {
 		x, n := a[i], 1

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // deed is a call with what came of it, or a record that is neither.
@@ -69,11 +69,18 @@ func (d *deed) took() string {
 	return t.Round(time.Second).String()
 }
 
-// quiet are the events that tell of calls, and show with them.
-var quiet = []string{"session", "task", "tools", "unanswered"}
-
-// isQuiet says whether a record is no deed of its own.
-func isQuiet(v *sign.Verified) bool { return v != nil && slices.Contains(quiet, v.Type) }
+// isQuiet says whether a record is no deed of its own, but an event that tells of
+// calls and shows with them.
+func isQuiet(v *sign.Verified) bool {
+	if v == nil {
+		return false
+	}
+	switch v.Event.(type) {
+	case event.Session, event.Task, event.Tools, event.Unanswered:
+		return true
+	}
+	return false
+}
 
 // newDeed is a deed of a record that lasts.
 func newDeed(e chain.Entry, v *sign.Verified) *deed {
@@ -122,14 +129,14 @@ func (j *joiner) take(s seen) error {
 		s.readIt()
 	}
 	switch v := s.v; {
-	case v != nil && v.Type == "unanswered":
-		for id, reason := range unansweredCalls(s.e.Receipt) {
-			if d := j.byID[id]; d != nil {
-				d.unanswered = reason
+	case isQuiet(v):
+		never, _ := v.Event.(event.Unanswered)
+		for _, c := range never.Calls {
+			if d := j.byID[c.ID]; d != nil {
+				d.unanswered = c.Reason
 				j.settle(d)
 			}
 		}
-	case isQuiet(v):
 	case isAnswer(v) && j.byID[v.ParentID] != nil:
 		d := j.byID[v.ParentID]
 		d.answer, d.answerRaw = v, s.e.Raw
@@ -197,18 +204,4 @@ func (j *joiner) advance(most, bytes int) error {
 // isAnswer says whether v answers a call that has a receipt of its own.
 func isAnswer(v *sign.Verified) bool {
 	return v != nil && v.Type == "" && v.Version == 2 && v.ParentID != ""
-}
-
-// unansweredCalls are the receipts that an unanswered event lists, and why.
-func unansweredCalls(receipt []byte) map[string]string {
-	var event struct {
-		Calls []struct{ Call, Reason string }
-	}
-	calls := map[string]string{}
-	if json.Unmarshal(receipt, &event) == nil {
-		for _, c := range event.Calls {
-			calls[c.Call] = strings.Clone(c.Reason)
-		}
-	}
-	return calls
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // outcomesHome is a home with a session of five calls: one executed, one failed,
@@ -47,17 +48,14 @@ func outcomesHome(t *testing.T) (home, key string) {
 			return r.Record
 		}
 	}
-	members := func(ms ...sign.Member) []sign.Member {
-		return append(ms, sign.Member{Name: "session", Value: []byte(`"` + session + `"`)})
-	}
 	home = logOf(t,
-		asked("alpha"), event(t, bot, "session", members()...), asked("beta"), asked("gamma"), asked("delta"), asked("epsilon"),
+		asked("alpha"), eventBy(t, bot, event.Session{Session: session}), asked("beta"), asked("gamma"), asked("delta"), asked("epsilon"),
 		answered("alpha", sign.Outcome{Status: "executed"}, 1234*time.Millisecond),
 		answered("beta", sign.Outcome{Status: "failed", Reason: "isError"}, 20*time.Millisecond),
 		answered("delta", sign.Outcome{Status: "requires_approval", Reason: "input_required"}, 0),
 		func(at chain.At) []byte {
-			return event(t, bot, "unanswered", members(sign.Member{Name: "calls",
-				Value: []byte(`[{"call":"` + ids["gamma"] + `","reason":"the server ended"}]`)})...)(at)
+			never := []event.Call{{ID: ids["gamma"], Reason: "the server ended"}}
+			return eventBy(t, bot, event.Unanswered{Session: session, Calls: never})(at)
 		},
 		call(t, bot, "by-hand"),
 	)

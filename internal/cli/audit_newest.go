@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // backJoiner is joiner for records that are read newest first, where answers
@@ -37,14 +38,14 @@ func (b *backJoiner) put(s seen) error {
 		b.count(&deed{e: s.e, v: v})
 	case s.parent != nil:
 		return b.answer(string(s.parent), answer{at: s.e.Place()}, 0)
-	case v != nil && v.Type == "unanswered":
-		for id, reason := range unansweredCalls(s.e.Receipt) {
-			if other, ok := b.answers.take(id); ok {
+	case isQuiet(v):
+		never, _ := v.Event.(event.Unanswered)
+		for _, c := range never.Calls {
+			if other, ok := b.answers.take(c.ID); ok {
 				b.alone(other)
 			}
-			b.unanswered.put(id, reason, len(id)+len(reason))
+			b.unanswered.put(c.ID, c.Reason, len(c.ID)+len(c.Reason))
 		}
-	case isQuiet(v):
 	case isAnswer(v):
 		return b.answer(v.ParentID, answer{s.e.Place(), newDeed(s.e, v)}, len(s.e.Raw))
 	default:

@@ -15,6 +15,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // randomLog makes logs of all that may stand in one: calls and answers of two
@@ -66,7 +67,10 @@ func (l *randomLog) record(at chain.At) []byte {
 	signer := one(l.r, l.signers)
 	switch i := l.r.IntN(20); {
 	case i == 0:
-		return event(l.t, signer, one(l.r, []string{"session", "gap", "tools", "task"}), sign.Member{Name: "session", Value: canon.AppendString(nil, one(l.r, randomSessions))})(at)
+		session := one(l.r, randomSessions)
+		return eventBy(l.t, signer, one(l.r, []event.Event{
+			event.Session{Session: session}, event.Gap{Session: session}, event.Tools{Session: session}, event.Task{Session: session},
+		}))(at)
 	case i == 1 && len(l.calls) > 0:
 		which := one(l.r, l.calls)
 		if !l.odd {
@@ -76,8 +80,7 @@ func (l *randomLog) record(at chain.At) []byte {
 			which = l.calls[l.left]
 			l.left++
 		}
-		list := fmt.Sprintf(`[{"call":%q,"reason":"the server ended"}]`, which.RequestID)
-		return event(l.t, signer, "unanswered", sign.Member{Name: "calls", Value: []byte(list)})(at)
+		return eventBy(l.t, signer, event.Unanswered{Calls: []event.Call{{ID: which.RequestID, Reason: "the server ended"}}})(at)
 	case l.oddly(30):
 		return []byte(one(l.r, []string{`{"v":9}`, `{"action":{"tool":"delete"},"ts":"2026-05-01T00:00:00.000Z","type":"policy_violation","v":1}`,
 			`{"ts":"2026-05-02T00:00:00.000Z","v":1}`, `{"calls":[],"type":"unanswered"}`}))
@@ -126,7 +129,7 @@ func (l *randomLog) record(at chain.At) []byte {
 	l.calls = append(l.calls, sign.Answer{Action: a, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time})
 	if l.oddly(15) {
 		l.early = append(l.early, r.Record)
-		return event(l.t, signer, "gap")(at)
+		return eventBy(l.t, signer, event.Gap{})(at)
 	}
 	return r.Record
 }

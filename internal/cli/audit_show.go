@@ -17,6 +17,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 const auditShowHelp = `signet-wrap audit show: all about one call
@@ -208,7 +209,7 @@ func (f *finder) sessionEvents(v *sign.Verified) (events []logged, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if kind := l.v.Type; kind == "" || (kind == "unanswered" || kind == "task") && !bytes.Contains(l.e.Receipt, []byte(v.ID)) {
+		if !isAbout(l.v.Event, v.ID) {
 			continue
 		}
 		if events = append(events, l); len(events) == maxFound {
@@ -216,6 +217,20 @@ func (f *finder) sessionEvents(v *sign.Verified) (events []logged, err error) {
 		}
 	}
 	return events, nil
+}
+
+// isAbout says whether an event of the session of a call is to be told with it:
+// one about other calls is not.
+func isAbout(e event.Event, call string) bool {
+	switch e := e.(type) {
+	case nil:
+		return false
+	case event.Unanswered:
+		return slices.ContainsFunc(e.Calls, func(c event.Call) bool { return c.ID == call })
+	case event.Task:
+		return e.Call == call
+	}
+	return true
 }
 
 // examine verifies a record by itself.
@@ -278,8 +293,9 @@ func (c *command) tell(l logged, twins, answers, events []logged, ring keyring) 
 	for _, e := range events {
 		ef, _ := e.examine(ring)
 		text, _ := eventMembers(e.e.Receipt)
-		if e.v.Type == "unanswered" {
-			text = unansweredCalls(e.e.Receipt)[v.ID]
+		if never, ok := e.v.Event.(event.Unanswered); ok {
+			i := slices.IndexFunc(never.Calls, func(c event.Call) bool { return c.ID == v.ID })
+			text = never.Calls[i].Reason // see isAbout
 		}
 		row(e.v.Type, "%s (%s, at %s)", shorten(text, mostOfEvent), ef.Verdict, e.place())
 	}

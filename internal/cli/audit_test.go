@@ -12,6 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func TestParseWhen(t *testing.T) {
@@ -51,7 +52,7 @@ func TestParseWhen(t *testing.T) {
 func TestAuditTable(t *testing.T) {
 	bot, _ := testSigner(t, strings.Repeat("long-name", 5))
 	long := call(t, bot, strings.Repeat("tööl", 20))
-	home := logOf(t, long, event(t, bot, "gap", sign.Member{Name: "session", Value: []byte(`"ses_12345678abc"`)}), raw(`{"v":9}`))
+	home := logOf(t, long, eventBy(t, bot, event.Gap{Session: "ses_12345678abc"}), raw(`{"v":9}`))
 	for _, width := range []int{80, 120, 200} {
 		var out strings.Builder
 		if err := listTable(&out, home, width); err != nil {

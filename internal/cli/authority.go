@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,15 +8,13 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // checked is what authority.check passes to authority.visit.
 type checked struct {
 	v   *sign.Verified
 	err error
-	gap string // what a gap event says
-
-	unanswered map[string]string // what an unanswered event says
 }
 
 // check is chain.VerifyOptions.Check: bad only for what is false, not for what
@@ -33,28 +30,7 @@ func (a *authority) check(receipt []byte, prev string) (result any, bad error) {
 	if !v.Follows(prev) {
 		bad = chain.ErrDisplaced
 	}
-	out := checked{v: v}
-	switch v.Type {
-	case "gap":
-		out.gap = gapText(receipt)
-	case "session":
-		_, v.Session = eventMembers(receipt)
-	case "unanswered":
-		out.unanswered = unansweredCalls(receipt)
-	}
-	return out, bad
-}
-
-// gapText says what a gap event tells: package wrap makes them.
-func gapText(receipt []byte) string {
-	var g struct {
-		Calls            int64
-		From, To, Reason string
-	}
-	if json.Unmarshal(receipt, &g) != nil || g.Calls < 1 {
-		return "calls were forwarded unsigned"
-	}
-	return fmt.Sprintf("%s forwarded unsigned between %s and %s: %s", count(g.Calls, "call"), g.From, g.To, g.Reason)
+	return checked{v: v}, bad
 }
 
 // authority tallies who signed what.
@@ -64,8 +40,9 @@ type authority struct {
 	ring    keyring
 	signers map[string]*chainSigner // by public key
 	found   authenticity
-	gaps    []string         // the first of them
-	events  map[string]int64 // signed ones, by type, of the types that are counted
+	gaps    []string // the first of them
+	damage  int64    // signed events of damage
+	steps   int64    // likewise, of clocks that stepped back
 	calls   calls
 	seen    map[string]struct{} // ids of receipts that are not bound to a place
 }
@@ -75,7 +52,7 @@ type authority struct {
 const maxListed = 100
 
 func newAuthority(ring keyring) *authority {
-	return &authority{ring: ring, signers: make(map[string]*chainSigner), events: map[string]int64{chain.ClockStep: 0, chain.LogDamaged: 0}, calls: newCalls(), seen: map[string]struct{}{}}
+	return &authority{ring: ring, signers: make(map[string]*chainSigner), calls: newCalls(), seen: map[string]struct{}{}}
 }
 
 // visit is chain.VerifyOptions.Visit.
@@ -97,11 +74,16 @@ func (a *authority) visit(e chain.Entry, result any) {
 		a.doubt(e, "the same receipt stands in the log before: a copy, for which no key is needed")
 	}
 	a.calls.see(r)
-	if n, counted := a.events[r.v.Type]; counted {
-		a.events[r.v.Type] = n + 1
-	}
-	if r.gap != "" && len(a.gaps) < maxListed {
-		a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s", e.File, e.Line, r.gap))
+	switch told := r.v.Event.(type) {
+	case event.LogDamaged:
+		a.damage++
+	case event.ClockStep:
+		a.steps++
+	case event.Gap:
+		if len(a.gaps) < maxListed {
+			a.gaps = append(a.gaps, fmt.Sprintf("%s:%d: %s forwarded unsigned between %s and %s: %s",
+				e.File, e.Line, count(told.Calls, "call"), formatTime(told.From), formatTime(told.To), told.Reason))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // calls counts, over a log, the calls that have no outcome and the outcomes
@@ -65,15 +66,17 @@ func (c *calls) see(r checked) {
 		*c = calls{tooMany: true}
 		return
 	}
-	switch v := r.v; {
-	case v.Type == "session":
-		c.records[c.session(v.Session)] = true
-	case v.Type == "unanswered":
-		for id := range r.unanswered {
-			if c.answered(id) {
+	switch e := r.v.Event.(type) {
+	case event.Session:
+		c.records[c.session(e.Session)] = true
+	case event.Unanswered:
+		for _, call := range e.Calls {
+			if c.answered(call.ID) {
 				c.unanswered++
 			}
 		}
+	}
+	switch v := r.v; {
 	case isAnswer(v):
 		if !c.answered(v.ParentID) {
 			c.orphans++

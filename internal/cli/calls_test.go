@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func numbered(prefix string, i int) string {
@@ -25,7 +26,7 @@ func answerTo(id string) checked {
 }
 
 func began(session string) checked {
-	return checked{v: &sign.Verified{Version: 1, Type: "session", Session: session}}
+	return checked{v: &sign.Verified{Version: 1, Type: "session", Event: event.Session{Session: session}}}
 }
 
 func TestCalls(t *testing.T) {
@@ -36,7 +37,7 @@ func TestCalls(t *testing.T) {
 		askedBy(6, "by hand"),
 		answerTo(numbered("rec_", 1)), answerTo(numbered("rec_", 1)), answerTo(numbered("rec_", 6)),
 		answerTo(strings.ToUpper(numbered("rec_", 2))), answerTo("rec_2"), // no ids
-		{v: &sign.Verified{Type: "unanswered"}, unanswered: map[string]string{numbered("rec_", 3): "why", numbered("rec_", 9): "why"}},
+		{v: &sign.Verified{Type: "unanswered", Event: event.Unanswered{Calls: []event.Call{{ID: numbered("rec_", 3)}, {ID: numbered("rec_", 9)}}}}},
 	} {
 		c.see(r)
 	}

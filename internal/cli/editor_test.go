@@ -16,6 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // What a clever editor does to a whole log of real receipts, and what verify
@@ -43,7 +44,7 @@ func goodScroll(t *testing.T) *scroll {
 	for range 2 {
 		var request struct{ ID string }
 		for i, make := range []func(chain.At) []byte{
-			wrapped(t, bot, "read"), answered(t, bot, &request.ID), exact(t, bot), event(t, bot, "tools"),
+			wrapped(t, bot, "read"), answered(t, bot, &request.ID), exact(t, bot), eventBy(t, bot, event.Tools{}),
 		} {
 			if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 				receipt := make(at)

@@ -15,6 +15,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -182,16 +183,12 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 }
 
 // signedEvent makes what the log has to say about itself signed, too.
-func signedEvent(signer *sign.Signer) func(kind string, at chain.At, members []chain.Member) ([]byte, error) {
-	return func(kind string, at chain.At, members []chain.Member) ([]byte, error) {
-		converted := make([]sign.Member, len(members))
-		for i, m := range members {
-			converted[i] = sign.Member(m)
-		}
-		event, err := signer.Event(kind, at.Time, at.Prev, converted)
+func signedEvent(signer *sign.Signer) func(e event.Event, at chain.At) ([]byte, error) {
+	return func(e event.Event, at chain.At) ([]byte, error) {
+		receipt, err := signer.Event(e, at.Time, at.Prev)
 		if err != nil {
 			return nil, err
 		}
-		return event.Record, nil
+		return receipt.Record, nil
 	}
 }

@@ -187,10 +187,10 @@ func judgeChain(r *chain.Report, a *authority, dir string) chainFinding {
 	if told > 0 {
 		whole.Notes = append(whole.Notes, fmt.Sprintf("%s set aside and accounted for", count(int64(told), "torn line")))
 	}
-	if n := a.events[chain.LogDamaged]; n > 0 {
+	if n := a.damage; n > 0 {
 		whole.Notes = append(whole.Notes, fmt.Sprintf("%s of damage that a writer met and went on behind", count(n, "event")))
 	}
-	if n := a.events[chain.ClockStep]; n > 0 {
+	if n := a.steps; n > 0 {
 		whole.Notes = append(whole.Notes, fmt.Sprintf("%s of a clock that had stepped back: what it said stands there", count(n, "event")))
 	}
 	for _, b := range r.Breaks {

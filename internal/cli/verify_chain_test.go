@@ -17,6 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 const referenceLog = "../../chain/testdata/log"
@@ -112,9 +113,9 @@ func withoutSecond(t *testing.T, home string) string {
 	return logOf(t, makers...)
 }
 
-func event(t *testing.T, s *sign.Signer, kind string, members ...sign.Member) func(chain.At) []byte {
+func eventBy(t *testing.T, s *sign.Signer, e event.Event) func(chain.At) []byte {
 	return func(at chain.At) []byte {
-		r, err := s.Event(kind, at.Time, at.Prev, members)
+		r, err := s.Event(e, at.Time, at.Prev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,13 +185,13 @@ func TestVerifyChainFindings(t *testing.T) {
 			[3]string{"unbroken", "unknown", "no gap"}, ":4: the same receipt stands in the log before"},
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
-		{"a signed event", logOf(t, event(t, bot, "torn_line", sign.Member{Name: "kept", Value: []byte(`"x"`)})), []string{botKey}, exitUnconfirmed,
+		{"a signed event", logOf(t, eventBy(t, bot, event.TornLine{Kept: "x"})), []string{botKey}, exitUnconfirmed,
 			[3]string{"unbroken", "known", "gaps"}, "x: a torn line was set aside there, and is not there as it was"},
-		{"a gap", logOf(t, event(t, bot, "gap", sign.Member{Name: "calls", Value: []byte("1200")}, sign.Member{Name: "reason", Value: []byte(`"disk full"`)})),
+		{"a gap", logOf(t, eventBy(t, bot, event.Gap{Calls: 1200, Reason: "disk full"})),
 			[]string{botKey}, exitUnconfirmed, [3]string{"unbroken", "known", "gaps"}, ":1: 1,200 calls forwarded unsigned"},
-		{"a clock that stepped back", logOf(t, call(t, bot, "a"), event(t, bot, "clock_step"), event(t, bot, "clock_step"), call(t, bot, "b")),
+		{"a clock that stepped back", logOf(t, call(t, bot, "a"), eventBy(t, bot, event.ClockStep{}), eventBy(t, bot, event.ClockStep{}), call(t, bot, "b")),
 			[]string{botKey}, exitOK, [3]string{"unbroken", "known", "no gap"}, "2 events of a clock that had stepped back"},
-		{"damage that is no more", logOf(t, call(t, bot, "a"), event(t, bot, "log_damaged")),
+		{"damage that is no more", logOf(t, call(t, bot, "a"), eventBy(t, bot, event.LogDamaged{})),
 			[]string{botKey}, exitOK, [3]string{"unbroken", "known", "no gap"}, "1 event of damage that a writer met"},
 		{"a version to come", logOf(t, raw(`{"v":9}`)), []string{botKey}, exitUnconfirmed,
 			[3]string{"unbroken", "unknown", "no gap"}, "version 9 is not known"},
@@ -240,7 +241,7 @@ func TestVerifyChainBounded(t *testing.T) {
 	var makers []func(chain.At) []byte
 	for i := range 3 * maxListed {
 		s, _ := testSigner(t, fmt.Sprint("agent", i))
-		makers = append(makers, call(t, s, "t"), event(t, s, "gap"), raw(`{"v":9}`))
+		makers = append(makers, call(t, s, "t"), eventBy(t, s, event.Gap{}), raw(`{"v":9}`))
 	}
 	home := logOf(t, makers...)
 	f, _ := verified(t, home)

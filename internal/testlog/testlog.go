@@ -15,6 +15,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Options are those of [Write].
@@ -148,11 +149,9 @@ func (w *writer) call(at chain.At) ([]byte, error) {
 
 func (w *writer) event(at chain.At) ([]byte, error) {
 	w.told = true
-	receipt, err := w.signer.Event("session", at.Time, at.Prev, []sign.Member{
-		{Name: "client", Value: []byte(`{"name":"testlog","version":"1"}`)},
-		{Name: "session", Value: canon.AppendString(nil, w.session)},
-		{Name: "target", Value: []byte(`"mcp://files"`)},
-	})
+	receipt, err := w.signer.Event(event.Session{
+		Session: w.session, Target: "mcp://files", Client: &event.Implementation{Name: "testlog", Version: "1"},
+	}, at.Time, at.Prev)
 	if err != nil {
 		return nil, err
 	}

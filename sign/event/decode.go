@@ -1,0 +1,200 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// envelope are the members that every event has.
+var envelope = []string{"v", "type", "id", "ts", "nonce", "signer", "sig"}
+
+// Decode reads an event from a receipt in canonical form. Names count as they are
+// spelled. An event of a type that is known must have all the members of that
+// type, of the right kinds; else Decode returns it as an Other with an error
+// beside. Members that are not known are passed over: a later version may add
+// some.
+func Decode(canonical []byte) (Event, error) {
+	if !canon.IsCanonical(canonical) || !canon.IsObject(canonical) {
+		return nil, errors.New("not an object in canonical form")
+	}
+	f := fields{}
+	kind, ok := "", false
+	for cur := canon.Members(canonical); cur.Next(); {
+		switch name := string(cur.Name); {
+		case name == "type":
+			kind, ok = canon.Text(cur.Value)
+		case !slices.Contains(envelope, name):
+			f.members = append(f.members, Member{name, cur.Value})
+		}
+	}
+	if !ok {
+		return nil, errors.New("it has no type")
+	}
+	e := f.read(kind)
+	if f.err != nil {
+		return Other{kind, f.members}, fmt.Errorf("not a %s event: %w", kind, f.err)
+	}
+	return e, nil
+}
+
+func (f *fields) read(kind string) Event {
+	switch kind {
+	case Session{}.Type():
+		return Session{
+			Session: f.text("session"), Target: f.text("target"),
+			Client: f.implementation("client"), Server: f.implementation("server"),
+			Protocol: f.text("protocol"), Command: f.texts("command"), Files: f.files("files"),
+		}
+	case Tools{}.Type():
+		return Tools{f.text("session"), f.text("target"), f.hashes("tools")}
+	case ToolDrift{}.Type():
+		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.text("was"), f.text("now")}
+	case Task{}.Type():
+		return Task{f.text("session"), f.text("call"), f.text("task")}
+	case Unanswered{}.Type():
+		return Unanswered{f.text("session"), f.calls("calls")}
+	case Gap{}.Type():
+		return Gap{f.text("session"), f.integer("calls"), f.time("from"), f.time("to"), f.text("reason")}
+	case TornLine{}.Type():
+		return TornLine{f.text("file"), f.integer("offset"), f.integer("length"), f.text("hash"), f.text("kept")}
+	case LogDamaged{}.Type():
+		e := LogDamaged{File: f.text("file"), Offset: f.integer("offset"), Expected: f.text("expected"), Reason: f.text("reason")}
+		if f.has("found") {
+			e.Found = f.text("found")
+		}
+		return e
+	case ClockStep{}.Type():
+		return ClockStep{f.time("clock"), f.time("not_before")}
+	}
+	return Other{kind, f.members}
+}
+
+// fields reads members by their names, and keeps the first error.
+type fields struct {
+	members []Member
+	err     error
+}
+
+func (f *fields) has(name string) bool {
+	return slices.ContainsFunc(f.members, func(m Member) bool { return m.Name == name })
+}
+
+func (f *fields) value(name string) []byte {
+	for _, m := range f.members {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	f.fail(name, "is missing")
+	return nil
+}
+
+func (f *fields) fail(name, why string) {
+	if f.err == nil {
+		f.err = fmt.Errorf("its member %s %s", name, why)
+	}
+}
+
+func (f *fields) text(name string) string { return f.textOf(name, f.value(name)) }
+
+func (f *fields) textOf(name string, value []byte) string {
+	s, ok := canon.Text(value)
+	if !ok {
+		f.fail(name, "is not what it should be")
+	}
+	return s
+}
+
+func (f *fields) integer(name string) int64 {
+	n, err := strconv.ParseInt(string(f.value(name)), 10, 64)
+	if err != nil {
+		f.fail(name, "is not a whole number")
+	}
+	return n
+}
+
+func (f *fields) time(name string) time.Time {
+	t, err := time.Parse(time.RFC3339, f.text(name))
+	if err != nil {
+		f.fail(name, "is not a time")
+	}
+	return t.UTC()
+}
+
+func (f *fields) list(name string) [][]byte {
+	list, ok := canon.Elements(f.value(name), len(f.value(name)))
+	if !ok {
+		f.fail(name, "is not a list")
+	}
+	return list
+}
+
+func (f *fields) texts(name string) (all []string) {
+	for _, value := range f.list(name) {
+		all = append(all, f.textOf(name, value))
+	}
+	return all
+}
+
+// pair reads an object with two texts.
+func (f *fields) pair(name string, object []byte, name1, name2 string) (text1, text2 string) {
+	has := 0
+	for cur := canon.Members(object); cur.Next(); {
+		switch string(cur.Name) {
+		case name1:
+			text1, has = f.textOf(name, cur.Value), has|1
+		case name2:
+			text2, has = f.textOf(name, cur.Value), has|2
+		}
+	}
+	if has != 3 {
+		f.fail(name, "is not what it should be")
+	}
+	return text1, text2
+}
+
+func (f *fields) implementation(name string) *Implementation {
+	value := f.value(name)
+	if string(value) == "null" {
+		return nil
+	}
+	var i Implementation
+	i.Name, i.Version = f.pair(name, value, "name", "version")
+	return &i
+}
+
+func (f *fields) files(name string) (all []File) {
+	for _, value := range f.list(name) {
+		var file File
+		file.Path, file.SHA256 = f.pair(name, value, "path", "sha256")
+		all = append(all, file)
+	}
+	return all
+}
+
+func (f *fields) calls(name string) (all []Call) {
+	for _, value := range f.list(name) {
+		var c Call
+		c.ID, c.Reason = f.pair(name, value, "call", "reason")
+		all = append(all, c)
+	}
+	return all
+}
+
+func (f *fields) hashes(name string) map[string]string {
+	object := f.value(name)
+	if !canon.IsObject(object) {
+		f.fail(name, "is not an object")
+	}
+	all := map[string]string{}
+	for cur := canon.Members(object); cur.Next(); {
+		quoted := append(append([]byte{'"'}, cur.Name...), '"')
+		all[f.textOf(name, quoted)] = f.textOf(name, cur.Value)
+	}
+	return all
+}

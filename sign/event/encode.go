@@ -1,0 +1,132 @@
+package event
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+func (e Session) Members() []Member {
+	return []Member{
+		{"client", e.Client.value()},
+		{"command", list(e.Command, func(b []byte, s string) []byte { return canon.AppendString(b, s) })},
+		{"files", list(e.Files, func(b []byte, f File) []byte { return pair(b, "path", f.Path, "sha256", f.SHA256) })},
+		text("protocol", e.Protocol),
+		{"server", e.Server.value()},
+		text("session", e.Session),
+		text("target", e.Target),
+	}
+}
+
+func (i *Implementation) value() []byte {
+	if i == nil {
+		return []byte("null")
+	}
+	return pair(nil, "name", i.Name, "version", i.Version)
+}
+
+func (e Tools) Members() []Member {
+	return []Member{text("session", e.Session), text("target", e.Target), {"tools", hashes(e.Tools)}}
+}
+
+func (e ToolDrift) Members() []Member {
+	return []Member{text("now", e.Now), text("session", e.Session), text("target", e.Target), text("tool", e.Tool), text("was", e.Was)}
+}
+
+func (e Task) Members() []Member {
+	return []Member{text("call", e.Call), text("session", e.Session), text("task", e.Task)}
+}
+
+func (e Unanswered) Members() []Member {
+	return []Member{
+		{"calls", list(e.Calls, func(b []byte, c Call) []byte { return pair(b, "call", c.ID, "reason", c.Reason) })},
+		text("session", e.Session),
+	}
+}
+
+func (e Gap) Members() []Member {
+	return []Member{
+		integer("calls", e.Calls), moment("from", e.From), text("reason", e.Reason), text("session", e.Session), moment("to", e.To),
+	}
+}
+
+func (e TornLine) Members() []Member {
+	return []Member{
+		text("file", e.File), text("hash", e.Hash), text("kept", e.Kept), integer("length", e.Length), integer("offset", e.Offset),
+	}
+}
+
+func (e LogDamaged) Members() []Member {
+	members := []Member{text("expected", e.Expected), text("file", e.File), integer("offset", e.Offset), text("reason", e.Reason)}
+	if e.Found != "" {
+		members = append(members, text("found", e.Found))
+	}
+	return members
+}
+
+func (e ClockStep) Members() []Member {
+	return []Member{moment("clock", e.Clock), moment("not_before", e.NotBefore)}
+}
+
+// Members are e.Rest.
+func (e Other) Members() []Member { return e.Rest }
+
+func text(name, value string) Member { return Member{name, canon.AppendString(nil, value)} }
+
+func integer(name string, value int64) Member {
+	return Member{name, strconv.AppendInt(nil, value, 10)}
+}
+
+func moment(name string, t time.Time) Member { return text(name, FormatTime(t)) }
+
+// list is a JSON array.
+func list[T any](all []T, appendTo func([]byte, T) []byte) []byte {
+	b := []byte{'['}
+	for i, x := range all {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendTo(b, x)
+	}
+	return append(b, ']')
+}
+
+// pair appends an object with two members; the names are in order.
+func pair(b []byte, name1, value1, name2, value2 string) []byte {
+	b = canon.AppendString(append(canon.AppendString(append(b, '{'), name1), ':'), value1)
+	b = canon.AppendString(append(canon.AppendString(append(b, ','), name2), ':'), value2)
+	return append(b, '}')
+}
+
+// hashes is an object with any names. Names that are not valid UTF-8 may become
+// one; then the last counts.
+func hashes(all map[string]string) []byte {
+	type member struct{ name, value []byte }
+	members := make([]member, 0, len(all))
+	for name, hash := range all {
+		members = append(members, member{canon.AppendString(nil, name), canon.AppendString(nil, hash)})
+	}
+	slices.SortFunc(members, func(x, y member) int {
+		switch a, b := x.name[1:len(x.name)-1], y.name[1:len(y.name)-1]; {
+		case canon.NameLess(a, b):
+			return -1
+		case canon.NameLess(b, a):
+			return 1
+		}
+		return bytes.Compare(x.value, y.value)
+	})
+	b := []byte{'{'}
+	for i, m := range members {
+		if i+1 < len(members) && bytes.Equal(m.name, members[i+1].name) {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, m.name...), ':'), m.value...)
+	}
+	return append(b, '}')
+}

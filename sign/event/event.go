@@ -1,0 +1,185 @@
+// Package event is what a log says of itself and of its sessions, beside the
+// receipts of calls: each kind of event is a type, encoded and decoded here and
+// nowhere else. chain/FORMAT.md, "Events", has the members of each.
+//
+// The package knows no keys. An [Event] says something only if who signed it is
+// known: [Decode] takes the canonical form of a receipt whose signature was
+// checked, as package sign does for its Verified.Event.
+//
+//	r, err := signer.Event(event.Gap{Session: s, Calls: 3, From: from, To: to, Reason: "disk full"}, now, prev)
+//
+//	switch e := verified.Event.(type) {
+//	case event.Gap:
+//		fmt.Println(e.Calls, e.Reason)
+//	case event.Other:
+//		// of a later version, or another program
+//	}
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
+// Unanswered, Gap, TornLine, LogDamaged, ClockStep, or Other for any other type.
+type Event interface {
+	// Type is what the member "type" says, such as "torn_line".
+	Type() string
+	// Members are the event's own members, in no order: not those that every
+	// event has (v, type, id, ts, nonce, signer, sig).
+	Members() []Member
+}
+
+// A Member is a member of an event: a name of lower-case letters and underscores,
+// and a value in canonical form.
+type Member struct {
+	Name  string
+	Value []byte
+}
+
+// Session is about who asked and who was asked. It follows the session's first
+// call, and comes once more if the server says only later what it is called.
+type Session struct {
+	Session, Target string
+	Client, Server  *Implementation // as each calls itself; nil: it did not say
+	Protocol        string          // version of MCP, "" if nobody said
+	Command         []string        // of the server, secrets masked
+	Files           []File          // that the command runs
+}
+
+// An Implementation is what a client or server calls itself.
+type Implementation struct{ Name, Version string }
+
+// A File is a file of the server's command and its hash, 64 hex digits after
+// "sha256:".
+type File struct{ Path, SHA256 string }
+
+// Tools are the tools as they were last listed to the client.
+type Tools struct {
+	Session, Target string
+	Tools           map[string]string // name to the hash of the definition
+}
+
+// ToolDrift is a definition that is not the one of an earlier Tools.
+type ToolDrift struct {
+	Session, Target string
+	Tool            string
+	Was, Now        string // hashes
+}
+
+// Task says that a call was answered with a task and not with a result.
+type Task struct {
+	Session string
+	Call    string // id of its receipt
+	Task    string // the server's id
+}
+
+// Unanswered are calls whose outcome is not known, and why.
+type Unanswered struct {
+	Session string
+	Calls   []Call
+}
+
+// A Call is one of the calls of Unanswered.
+type Call struct {
+	ID     string // of its receipt
+	Reason string
+}
+
+// Gap is a run of calls that were forwarded without a receipt.
+type Gap struct {
+	Session  string
+	Calls    int64
+	From, To time.Time
+	Reason   string
+}
+
+// TornLine: the log ended in a partial record, which was quarantined.
+type TornLine struct {
+	File   string // the day file
+	Offset int64  // where it began, in bytes
+	Length int64  // in bytes
+	Hash   string // of its bytes
+	Kept   string // name of the file that it is in now
+}
+
+// LogDamaged: a writer found the log otherwise than it, or another, had left it.
+type LogDamaged struct {
+	File   string
+	Offset int64 // in bytes
+	// Expected is the hash of the record after which the log goes on or, if
+	// there is a Found, of one that is gone: the log then ended with Found.
+	Expected, Found string
+	Reason          string
+}
+
+// ClockStep: the writer's clock stepped back.
+type ClockStep struct {
+	Clock     time.Time // what it said
+	NotBefore time.Time // the earliest time that it should have said
+}
+
+// Other is an event of a type that this package does not know. Nothing is known
+// of its members but that they are JSON.
+type Other struct {
+	Kind string // its type
+	Rest []Member
+}
+
+func (Session) Type() string    { return "session" }
+func (Tools) Type() string      { return "tools" }
+func (ToolDrift) Type() string  { return "tool_drift" }
+func (Task) Type() string       { return "task" }
+func (Unanswered) Type() string { return "unanswered" }
+func (Gap) Type() string        { return "gap" }
+func (TornLine) Type() string   { return "torn_line" }
+func (LogDamaged) Type() string { return "log_damaged" }
+func (ClockStep) Type() string  { return "clock_step" }
+
+// Type is e.Kind.
+func (e Other) Type() string { return e.Kind }
+
+// timeForm is how times are written: RFC 3339, UTC, milliseconds.
+const timeForm = "2006-01-02T15:04:05.000Z"
+
+// FormatTime is t as it stands in events and receipts: RFC 3339, in UTC, with
+// milliseconds.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeForm) }
+
+// Unsigned is the receipt of an event that nobody signs, in canonical form.
+func Unsigned(e Event, now time.Time) ([]byte, error) {
+	return Object(append(slices.Clone(e.Members()),
+		text("ts", FormatTime(now)), text("type", e.Type()), integer("v", 1)))
+}
+
+// Object is the object with these members, in canonical form. It is an error if
+// a name stands twice or is none for a member of an event, or a value is not
+// canonical.
+func Object(members []Member) ([]byte, error) {
+	for _, m := range members {
+		if m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			return nil, fmt.Errorf("member %q has a bad name", m.Name)
+		}
+		if !canon.IsCanonical(m.Value) {
+			return nil, fmt.Errorf("member %q is not canonical", m.Name)
+		}
+	}
+	members = slices.Clone(members)
+	slices.SortFunc(members, func(x, y Member) int { return strings.Compare(x.Name, y.Name) })
+	b := []byte{'{'}
+	for i, m := range members {
+		if i > 0 && members[i-1].Name == m.Name {
+			return nil, fmt.Errorf("member %q stands twice", m.Name)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(canon.AppendString(b, m.Name), ':'), m.Value...)
+	}
+	return append(b, '}'), nil
+}

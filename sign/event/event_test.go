@@ -1,0 +1,112 @@
+package event
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
+
+// every is one of each type, with text that JSON escapes.
+var every = []Event{
+	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", "sha256:00"}}},
+	Tools{"ses_1", "mcp://x", map[string]string{"a": "sha256:0", "\"é\"": "sha256:1", "\U0001F600": "sha256:2", "\uFB33": "sha256:3"}},
+	ToolDrift{"ses_1", "mcp://x", "t", "sha256:0", "sha256:1"},
+	Task{"ses_1", "rec_1", "786512e2"},
+	Unanswered{"ses_1", []Call{{"rec_1", "the server ended"}, {"rec_2", "\t"}}},
+	Gap{"ses_1", 3, at, at.Add(time.Second), "no space left on device"},
+	TornLine{"2026-05-01.jsonl", 785, 42, "sha256:0", "2026-05-01.jsonl.torn-785"},
+	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "gone", Found: "sha256:1"},
+	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "not JSON"},
+	ClockStep{at, at.Add(time.Hour)},
+	Other{"policy_violation", []Member{{"a", []byte("[null]")}, {"tool", []byte(`"rm"`)}}},
+}
+
+// What is encoded is decoded to the same.
+func TestDecode(t *testing.T) {
+	for _, e := range every {
+		receipt, err := Unsigned(e, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !canon.IsCanonical(receipt) {
+			t.Errorf("%s: not canonical", receipt)
+		}
+		got, err := Decode(receipt)
+		if err != nil || !reflect.DeepEqual(got, e) {
+			t.Errorf("%v\ngot  %+v\nwant %+v", err, got, e)
+		}
+	}
+}
+
+// An event that lacks a member, or has one of another kind or name, is none of
+// its type: encoding/json would take some of them.
+func TestDecodeIsStrict(t *testing.T) {
+	for _, e := range every[:len(every)-1] {
+		for i, m := range e.Members() {
+			for name, changed := range map[string][]Member{
+				"without":    slices.Delete(e.Members(), i, i+1),
+				"renamed": replaced(e.Members(), i, Member{"renamed_" + m.Name, m.Value}),
+				"true":       replaced(e.Members(), i, Member{m.Name, []byte("true")}),
+				"nested":     replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
+			} {
+				if m.Name == "found" && len(changed) < len(e.Members()) || m.Name == "found" && name == "renamed" {
+					continue // it may be absent
+				}
+				receipt, err := Unsigned(Other{e.Type(), changed}, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := Decode(receipt)
+				if _, other := got.(Other); err == nil || !other || got.Type() != e.Type() {
+					t.Errorf("%s %s: %+v, %v", name, receipt, got, err)
+				}
+			}
+		}
+	}
+	for _, receipt := range []string{
+		`{"Type":"gap"}`, `{"type":1}`, `{}`, `[]`, `"type"`, `{"type": "gap"}`, `{"type":"gap","type":"gap"}`, `{"type":"\u0067ap"}`, ``, `{"type":`,
+	} {
+		if e, err := Decode([]byte(receipt)); err == nil {
+			t.Errorf("%s: %+v", receipt, e)
+		}
+	}
+}
+
+func replaced(members []Member, i int, m Member) []Member {
+	members = slices.Clone(members)
+	members[i] = m
+	return members
+}
+
+// Members that are not known are passed over, and what is no list of texts in a
+// tools event is refused.
+func TestDecodeMore(t *testing.T) {
+	receipt, err := Unsigned(Other{"task", append(every[3].Members(), Member{"zone", []byte("1")})}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Decode(receipt); err != nil || got != every[3] {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Unsigned(Other{"x", []Member{{"type", []byte("1")}}}, at); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A name that is no text stands for another; the listing stays one object.
+func TestToolsOfBadNames(t *testing.T) {
+	receipt, err := Unsigned(Tools{Tools: map[string]string{"a\xff": "1", "a\xfe": "2"}}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Decode(receipt)
+	if err != nil || !reflect.DeepEqual(e.(Tools).Tools, map[string]string{"a\uFFFD": "2"}) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
