@@ -50,10 +50,10 @@ func TestDecodeIsStrict(t *testing.T) {
 	for _, e := range every[:len(every)-1] {
 		for i, m := range e.Members() {
 			for name, changed := range map[string][]Member{
-				"without":    slices.Delete(e.Members(), i, i+1),
+				"without": slices.Delete(e.Members(), i, i+1),
 				"renamed": replaced(e.Members(), i, Member{"renamed_" + m.Name, m.Value}),
-				"true":       replaced(e.Members(), i, Member{m.Name, []byte("true")}),
-				"nested":     replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
+				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
+				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
 				if m.Name == "found" && len(changed) < len(e.Members()) || m.Name == "found" && name == "renamed" {
 					continue // it may be absent
