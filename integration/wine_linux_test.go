@@ -23,7 +23,7 @@ import (
 func TestWine(t *testing.T) {
 	w := newWine(t)
 	t.Run("process", func(t *testing.T) {
-		cmd := w.command(t, w.wrapTest, "-test.run=^Test(Process|Windows)", "-test.v")
+		cmd := w.command(t, w.procTest, "-test.run=^Test(Process|Windows)", "-test.v")
 		console(t, cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil || strings.Count(string(out), "--- PASS") < 10 {
@@ -37,7 +37,7 @@ func TestWine(t *testing.T) {
 // ctrlC tells a wrapper to end whose server, and its child, do not care.
 func (w *wine) ctrlC(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "now")
-	cmd := w.command(t, w.wrapTest, "part", "wrap", windowsPath(w.wrapTest), "part", "family", windowsPath(file))
+	cmd := w.command(t, w.procTest, "part", "wrap", windowsPath(w.procTest), "part", "family", windowsPath(file))
 	keyboard := console(t, cmd)
 	// Linux ends all on a terminal whose first process ends, with SIGHUP, which
 	// is not what is to be shown.
@@ -80,7 +80,7 @@ func (w *wine) twoWrappers(t *testing.T) {
 	h := newHome(t)
 	var both sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
-		cmd := w.command(t, w.wrapper, "--home", windowsPath(filepath.Join(h.dir, ".signet")), "--", windowsPath(w.wrapTest), "part", "echo")
+		cmd := w.command(t, w.wrapper, "--home", windowsPath(filepath.Join(h.dir, ".signet")), "--", windowsPath(w.procTest), "part", "echo")
 		var said strings.Builder
 		cmd.Stderr = &said
 		in, err := cmd.StdinPipe()
@@ -123,7 +123,7 @@ func (w *wine) twoWrappers(t *testing.T) {
 // A wine is a Windows of our own, with our binaries built for it.
 type wine struct {
 	env               []string
-	wrapper, wrapTest string // signet-wrap.exe, and the tests of wrap
+	wrapper, procTest string // signet-wrap.exe, and the tests of internal/proc
 }
 
 func newWine(t *testing.T) *wine {
@@ -140,14 +140,14 @@ func newWine(t *testing.T) *wine {
 	prefix := filepath.Join(dir, "prefix")
 	w := &wine{
 		wrapper:  filepath.Join(dir, "signet-wrap.exe"),
-		wrapTest: filepath.Join(dir, "wrap.test.exe"),
+		procTest: filepath.Join(dir, "proc.test.exe"),
 		env: append(scrubbed(dir), "WINEPREFIX="+prefix, "WINEDEBUG=-all",
 			"WINEDLLOVERRIDES=mscoree,mshtml=d", // nor does it ask to download them
 		),
 	}
 	for _, args := range [][]string{
 		{"build", "-o", w.wrapper, ".."},
-		{"test", "-c", "-o", w.wrapTest, "../wrap"},
+		{"test", "-c", "-o", w.procTest, "../internal/proc"},
 	} {
 		cmd := exec.Command("go", args...)
 		cmd.Env = append(os.Environ(), "GOOS=windows", "CGO_ENABLED=0")

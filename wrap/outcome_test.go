@@ -12,6 +12,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 )
 
 // stderr is what was said to a person.
@@ -178,7 +179,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	out.mu.Unlock()
 	release()
 	s.written()
-	s.rec.finish(&ending{}, true)
+	s.rec.finish(&proc.Ending{}, true)
 	if said := s.stderr(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
 		t.Errorf("it said %q", said)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -95,7 +96,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 			t.Errorf("the pump: %v", err)
 		}
 		p.pump.finish()
-		rec.finish(&ending{}, true)
+		rec.finish(&proc.Ending{}, true)
 		p.pump.out.finish()
 	}()
 	lines := func(r io.Reader, to chan string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -214,9 +215,9 @@ func (r *recorder) gapEvent(at chain.At) ([]byte, error) {
 
 // finish records what is left: the outcomes, the calls that were never
 // answered, and a gap, if there is one. Then it lets the log go.
-func (r *recorder) finish(e *ending, clientLeft bool) {
+func (r *recorder) finish(e *proc.Ending, clientLeft bool) {
 	ended, patience := "the server ended", 2*time.Second
-	at, asked := e.deadline()
+	at, asked := e.Deadline()
 	if asked {
 		patience = max(time.Until(at), 100*time.Millisecond)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -117,7 +118,7 @@ type told struct {
 // end ends the session as a client does, and reads the log.
 func (s *scene) end() story {
 	s.t.Helper()
-	s.rec.finish(&ending{}, true)
+	s.rec.finish(&proc.Ending{}, true)
 	return s.read()
 }
 

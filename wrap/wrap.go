@@ -6,7 +6,6 @@
 // What a reader of the code should know:
 //
 //	wrap.go       Run: the order of a session, from start to exit status
-//	process*.go   the server: start, signals, guard, end, per platform
 //	pump.go       client to server: lines, gate, record, splice
 //	record.go     calls to receipts in the log
 //	outlet.go     server to client, and our replies between its lines
@@ -30,6 +29,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -89,6 +89,10 @@ type Exit struct {
 	Signal os.Signal // what killed the server; nil if it exited
 }
 
+// Mirror ends this process by the signal that ended the server, or returns
+// the exit status if none did.
+func (e Exit) Mirror() int { return proc.Exit(e).Mirror() }
+
 // StartError is a server that could not be started.
 type StartError struct {
 	// Status is the exit status for it, as env(1) and shells have it: 127 not
@@ -108,23 +112,23 @@ func (e *StartError) Unwrap() error { return e.Err }
 // 2026-07-28, with server/discover or any request.
 func Run(o Options) (Exit, error) {
 	o.setDefaults()
-	signals := catchSignals()
-	defer signals.release()
-	harden()
+	signals := proc.CatchSignals()
+	defer signals.Release()
+	proc.Harden()
 
-	srv, err := startServer(o)
-	if err != nil {
-		return Exit{}, err
+	srv, err := proc.Start(proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr, Verbose: o.Verbose})
+	if start := (*proc.StartError)(nil); errors.As(err, &start) {
+		return Exit{}, (*StartError)(start)
 	}
 	stop := make(chan struct{})
 	defer close(stop)
-	end := signals.relayTo(srv, stop)
+	end := signals.RelayTo(srv, stop)
 
 	out := newOutlet(o.Stdout)
 	rec := newRecorder(o)
 	p := &pump{
-		client: mcpwire.NewLineReader(untilEnd(o.Stdin), o.MaxCall),
-		server: srv.stdin,
+		client: mcpwire.NewLineReader(proc.UntilEnd(o.Stdin), o.MaxCall),
+		server: srv.Stdin,
 		gate:   mcpwire.NewGate(o.MetaKey),
 		rec:    rec,
 		out:    out,
@@ -137,7 +141,7 @@ func Run(o Options) (Exit, error) {
 			o.Stdin.Close()
 		}
 	}()
-	replies := newRelay(untilEnd(srv.stdout), out, rec.observer)
+	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.observer)
 	go replies.run()
 	go func() {
 		// A server that ends its output and lives on: the client must see it.
@@ -145,16 +149,16 @@ func Run(o Options) (Exit, error) {
 		// records come first.
 		<-replies.done
 		select {
-		case <-srv.done:
+		case <-srv.Done():
 		case <-time.After(endOfOutput):
 			out.finish()
 		}
 	}()
 
-	<-srv.done
+	<-srv.Done()
 	// Replies in flight come first, then records, then the exit status.
-	replies.drain(drainSilence, end.deadline)
-	srv.finish(end)
+	replies.drain(drainSilence, end.Deadline)
+	srv.Finish(end)
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
@@ -167,7 +171,7 @@ func Run(o Options) (Exit, error) {
 		rec.say("the disk does not answer; what was being recorded may not be in the log")
 	}
 	out.finish()
-	return srv.exit(), nil
+	return Exit(srv.Exit()), nil
 }
 
 // lastWait is how long the end waits for the records. A disk that hangs must

@@ -1,9 +1,8 @@
-package wrap
+package proc
 
 import (
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 	"testing/iotest"
 
@@ -56,18 +55,18 @@ func TestWindowsWritingNothingIsNotTheEnd(t *testing.T) {
 		windows.WriteFile(windows.Handle(theirs.Fd()), nil, &n, nil)
 		theirs.WriteString("all of it")
 	}()
-	if got, err := io.ReadAll(untilEnd(ours)); string(got) != "all of it" || err != nil {
+	if got, err := io.ReadAll(UntilEnd(ours)); string(got) != "all of it" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 func TestWindowsEndOfFileIsTheEnd(t *testing.T) {
-	path := filepath.Join(files(t, "empty"), "empty")
-	f, err := os.Open(path)
+	f, err := os.CreateTemp("", "signet-wrap-empty-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := io.ReadAll(untilEnd(f))
+	defer os.Remove(f.Name())
+	got, err := io.ReadAll(UntilEnd(f))
 	if f.Close(); len(got) > 0 || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package wrap
+package proc
 
 import (
 	"os"
@@ -9,16 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Our ends of the server's pipes block, as startServer says why: no test can
+// Our ends of the server's pipes block, as Start says why: no test can
 // show the stalls without a clock.
 func TestPipesBlock(t *testing.T) {
-	o := Options{Command: []string{"cat"}, Stderr: os.Stderr}
-	o.setDefaults()
-	srv, err := startServer(o)
+	srv, err := Start(Command{Args: []string{"cat"}, Env: os.Environ(), Stderr: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range map[string]*os.File{"stdin": srv.stdin, "stdout": srv.stdout} {
+	for name, f := range map[string]*os.File{"stdin": srv.Stdin, "stdout": srv.Stdout} {
 		c, err := f.SyscallConn()
 		if err != nil {
 			t.Fatal(err)
@@ -29,7 +27,7 @@ func TestPipesBlock(t *testing.T) {
 			}
 		})
 	}
-	srv.stdin.Close()
-	<-srv.done
-	srv.finish(&ending{})
+	srv.Stdin.Close()
+	<-srv.Done()
+	srv.Finish(&Ending{})
 }

@@ -1,4 +1,4 @@
-package wrap
+package proc
 
 import (
 	"io"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// untilEnd reads f to its end. On Windows a program that writes no bytes to a
+// UntilEnd reads f to its end. On Windows a program that writes no bytes to a
 // pipe, as some do, has the reader read none, which Go takes for the end.
-func untilEnd(f *os.File) io.ReadCloser {
+func UntilEnd(f *os.File) io.ReadCloser {
 	return &pipeReader{f, func() bool { return pipeOpen(f) }}
 }
 

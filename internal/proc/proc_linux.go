@@ -1,4 +1,4 @@
-package wrap
+package proc
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 // guard's braces, and it reaches the first process only.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 
-// harden keeps the server, which runs as the same user, from reading our
+// Harden keeps the server, which runs as the same user, from reading our
 // environment and memory in /proc: the key is there.
-func harden() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+func Harden() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
 // allDead says whether all processes of the group pgid are zombies.
 func allDead(pgid int) bool {

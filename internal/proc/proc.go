@@ -1,4 +1,9 @@
-package wrap
+// Package proc is a server as a child process: its start, the signals that it
+// gets, what ends with it, and how it ended. It knows no MCP.
+//
+// On Unix the server has a process group of its own, and a guard process kills
+// the group if we are killed. On Windows both are in a Job Object that does so.
+package proc
 
 import (
 	"errors"
@@ -12,37 +17,71 @@ import (
 	"time"
 )
 
-// server is the real server: a child process in its own group, our ends of
-// its stdin and stdout, its stderr being ours.
-type server struct {
-	stdin, stdout *os.File
-	group         group
-	done          chan struct{} // closed when it has ended and state is set
-	state         *os.ProcessState
+// Command says what to start. Args must be set.
+type Command struct {
+	// Args are the server, a name looked up in PATH or a path, and its arguments.
+	Args []string
+	// Env is the server's environment, without our own secrets.
+	Env []string
+	// Stderr is the server's stderr.
+	Stderr *os.File
+	// Verbose says on Stderr if the server may outlive us.
+	Verbose bool
 }
+
+// Server is the real server: a child process, and our ends of its stdin and
+// stdout.
+type Server struct {
+	Stdin, Stdout *os.File
+
+	group group
+	done  chan struct{} // closed when it has ended and state is set
+	state *os.ProcessState
+}
+
+// Done is closed when the server has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Exit is how a server ended, and so how we must end.
+type Exit struct {
+	Code   int
+	Signal os.Signal // what killed the server; nil if it exited
+}
+
+// StartError is a server that could not be started.
+type StartError struct {
+	// Status is the exit status for it, as env(1) and shells have it: 127 not
+	// found, 126 found but not executable, 125 our own failure.
+	Status int
+	Err    error
+	Hint   string
+}
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
 
 // secretEnv are the variables that are for us alone; all others go to the
 // server, tokens too, because it needs them.
 var secretEnv = []string{"SIGNET_PASSPHRASE"}
 
-// startServer starts the command of o. It reads no key and makes no file.
-func startServer(o Options) (*server, error) {
-	cmd, err := newCommand(o)
+// Start starts the server. The error is a *StartError.
+func Start(c Command) (*Server, error) {
+	cmd, err := newCommand(c)
 	if err != nil {
-		return nil, startError(o, err)
+		return nil, startError(c, err)
 	}
-	cmd.Env = withoutSecrets(o.Env)
+	cmd.Env = withoutSecrets(c.Env)
 	// Pipes of our own: with StdoutPipe, Wait closes the pipe while output is
 	// still in it.
 	theirIn, ourOut, err := os.Pipe()
 	if err != nil {
-		return nil, startError(o, err)
+		return nil, startError(c, err)
 	}
 	ourIn, theirOut, err := os.Pipe()
 	if err != nil {
-		return nil, startError(o, err)
+		return nil, startError(c, err)
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, o.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, c.Stderr
 	// Fd puts our ends into blocking mode, too. The client's end is in it, and
 	// not ours to change, and a goroutine that waits in a read there and at the
 	// poller for the server's pipe is at times left waiting, until the runtime's
@@ -51,7 +90,7 @@ func startServer(o Options) (*server, error) {
 	ourIn.Fd()
 	ourOut.Fd()
 
-	s := &server{stdin: ourOut, stdout: ourIn, done: make(chan struct{})}
+	s := &Server{Stdin: ourOut, Stdout: ourIn, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// On Linux the server is killed when the thread that started it ends
@@ -71,7 +110,7 @@ func startServer(o Options) (*server, error) {
 	if err != nil {
 		ourIn.Close()
 		ourOut.Close()
-		return nil, startError(o, err)
+		return nil, startError(c, err)
 	}
 	s.group = newGroup(cmd.Process)
 	return s, nil
@@ -92,8 +131,8 @@ next:
 }
 
 // startError says in one line what was tried.
-func startError(o Options, err error) *StartError {
-	name := o.Command[0]
+func startError(c Command, err error) *StartError {
+	name := c.Args[0]
 	var batch *batchError
 	switch {
 	case errors.As(err, &batch):
@@ -124,12 +163,13 @@ func exists(path string) bool {
 // SDKs kill us 2 s after they asked.
 const killAfter = 1500 * time.Millisecond
 
-// ending is what is known of an end that was asked for from outside.
-type ending struct {
+// Ending is what is known of an end that was asked for from outside.
+type Ending struct {
 	at atomic.Int64 // unix nanoseconds by when all must be gone; 0: nobody asked
 }
 
-func (e *ending) deadline() (time.Time, bool) {
+// Deadline is by when all must be gone, if an end was asked for.
+func (e *Ending) Deadline() (time.Time, bool) {
 	at := e.at.Load()
 	return time.Unix(0, at), at != 0
 }

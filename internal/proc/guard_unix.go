@@ -1,6 +1,6 @@
 //go:build unix
 
-package wrap
+package proc
 
 import (
 	"os"

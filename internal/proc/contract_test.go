@@ -1,4 +1,4 @@
-package wrap
+package proc_test
 
 import (
 	"bufio"
@@ -19,12 +19,13 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
 // What every platform's process code owes the rest, whatever it is made of.
 // (The names begin with TestProcess: integration/wine_linux_test.go runs them.)
 // The wrapper and the servers are this test binary, started again as
-// `wrap.test part NAME ARG…`: real processes, real pipes, and a wrapper that
+// `proc.test part NAME ARG…`: real processes, real pipes, and a wrapper that
 // may be killed.
 
 func TestMain(m *testing.M) {
@@ -42,13 +43,13 @@ var parts = map[string]func(args []string) int{
 	// wrap is signet-wrap without the command line. Its log and key must not
 	// be touched: there are no calls here.
 	"wrap": func(args []string) int {
-		exit, err := Run(Options{
+		exit, err := wrap.Run(wrap.Options{
 			Command: args,
 			Audit:   filepath.Join(os.TempDir(), "signet-wrap-never-made"),
 			Signer:  func() (*sign.Signer, error) { return nil, errors.New("no key here") },
 			Verbose: true,
 		})
-		var start *StartError
+		var start *wrap.StartError
 		if errors.As(err, &start) {
 			fmt.Fprintf(os.Stderr, "signet-wrap: %v\nhint: %s\n", start, start.Hint)
 			return start.Status
@@ -154,7 +155,7 @@ var parts = map[string]func(args []string) int{
 // leave it to the system, which ends the process.)
 func stay() { signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
-// beget starts linger, which holds stderr and nothing else.// beget starts linger, which holds stderr and nothing else, and returns when
+// beget starts linger, which holds stderr and nothing else, and returns when
 // it is up.
 func beget(file string) error {
 	cmd := exec.Command(os.Args[0], "part", "linger", file)
@@ -345,6 +346,11 @@ func TestProcessStartErrors(t *testing.T) {
 			}
 		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // tempDir is t.TempDir without its way of removing things, which wine 8 does

@@ -1,4 +1,4 @@
-package wrap
+package proc_test
 
 import (
 	"errors"
@@ -12,20 +12,22 @@ import (
 	"testing"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 )
 
 func init() {
 	// crtargs is args with the rules of Microsoft's C runtime, as of node:
 	// Go has older ones, for which "" within quotes also ends them.
 	parts["crtargs"] = func([]string) int {
-		for _, a := range argv(windows.UTF16PtrToString(windows.GetCommandLine()))[3:] {
+		for _, a := range proc.CommandLine(windows.UTF16PtrToString(windows.GetCommandLine()))[3:] {
 			fmt.Printf("%q\n", a)
 		}
 		return 0
 	}
 	// flags prints how newCommand starts a server, as a number.
 	parts["flags"] = func([]string) int {
-		cmd, err := newCommand(Options{Command: os.Args[:1]})
+		cmd, err := proc.NewCommand(os.Args[0])
 		if err != nil {
 			return 1
 		}
@@ -73,13 +75,13 @@ func TestWindowsLookUp(t *testing.T) {
 		{filepath.ToSlash(filepath.Join(two, "second")), filepath.Join(two, "second.bat"), nil},
 		{filepath.Join(one, "text"), "", fs.ErrNotExist},
 		{filepath.Join(one, "text.txt"), filepath.Join(one, "text.txt"), nil}, // starting it will fail
-		{one, "", errNoProgram},
+		{one, "", proc.ErrNoProgram},
 		{filepath.Join(one, "nope"), "", fs.ErrNotExist},
 		{filepath.Join(one, "nope.exe"), "", fs.ErrNotExist},
 		{"nope", "", exec.ErrNotFound},
 		{"text", "", exec.ErrNotFound},
 	} {
-		got, err := lookUp(tc.name)
+		got, err := proc.LookUp(tc.name)
 		if !strings.EqualFold(got, tc.want) || !errors.Is(err, tc.err) {
 			t.Errorf("lookUp(%q) = %q, %v, want %q, %v", tc.name, got, err, tc.want, tc.err)
 		}

@@ -1,4 +1,4 @@
-package wrap
+package proc_test
 
 import (
 	"os/exec"

@@ -1,4 +1,4 @@
-package wrap
+package proc
 
 import (
 	"errors"
@@ -28,19 +28,19 @@ func permissionHint(string) string { return "its permissions, or a policy of thi
 
 // newCommand makes the server's command, not yet started, and puts us into
 // the job in which it will be born.
-func newCommand(o Options) (*exec.Cmd, error) {
-	path, err := lookUp(o.Command[0])
+func newCommand(c Command) (*exec.Cmd, error) {
+	path, err := lookUp(c.Args[0])
 	if err != nil {
 		return nil, err
 	}
-	cmd := &exec.Cmd{Path: path, Args: o.Command, SysProcAttr: &syscall.SysProcAttr{}}
+	cmd := &exec.Cmd{Path: path, Args: c.Args, SysProcAttr: &syscall.SysProcAttr{}}
 	if isBatch(path) {
 		system, err := windows.GetSystemDirectory()
 		if err != nil {
 			return nil, err
 		}
 		cmd.Path = filepath.Join(system, "cmd.exe")
-		if cmd.SysProcAttr.CmdLine, err = batchLine(path, o.Command[1:]); err != nil {
+		if cmd.SysProcAttr.CmdLine, err = batchLine(path, c.Args[1:]); err != nil {
 			return nil, err
 		}
 	}
@@ -54,8 +54,8 @@ func newCommand(o Options) (*exec.Cmd, error) {
 	if err == nil {
 		err = job.dieTogether(true)
 	}
-	if err != nil && o.Verbose {
-		fmt.Fprintf(o.Stderr, "signet-wrap: the server may outlive us if we are killed: %v\n", err)
+	if err != nil && c.Verbose {
+		fmt.Fprintf(c.Stderr, "signet-wrap: the server may outlive us if we are killed: %v\n", err)
 	}
 	return cmd, nil
 }
@@ -80,15 +80,15 @@ type group struct{ leader *os.Process }
 
 func newGroup(leader *os.Process) group { return group{leader} }
 
-// finish lets live what the server started, if it ended by itself: it may be
+// Finish lets live what the server started, if it ended by itself: it may be
 // meant to. If we were told to end, that gets what is left of its time, and
 // dies with us.
-func (s *server) finish(e *ending) {
+func (s *Server) Finish(e *Ending) {
 	job, err := ownJob()
 	if err != nil {
 		return
 	}
-	at, asked := e.deadline()
+	at, asked := e.Deadline()
 	if !asked {
 		job.dieTogether(false)
 		return
@@ -98,25 +98,27 @@ func (s *server) finish(e *ending) {
 	}
 }
 
-type signals struct{ ch chan os.Signal }
+// Signals are those of the console.
+type Signals struct{ ch chan os.Signal }
 
-// catchSignals has us told of Ctrl-C and Ctrl-Break, and of the closing of the
+// CatchSignals has us told of Ctrl-C and Ctrl-Break, and of the closing of the
 // console, the user's logging off and the system's going down (SIGTERM, to
 // Go). Clients do not send these: they end a server with TerminateProcess,
 // which tells nobody, and the job sees to the rest.
-func catchSignals() *signals {
-	s := &signals{ch: make(chan os.Signal, 16)}
+func CatchSignals() *Signals {
+	s := &Signals{ch: make(chan os.Signal, 16)}
 	signal.Notify(s.ch, os.Interrupt, syscall.SIGTERM)
 	return s
 }
 
-func (s *signals) release() { signal.Stop(s.ch) }
+// Release lets the events go where they went before.
+func (s *Signals) Release() { signal.Stop(s.ch) }
 
-// relayTo ends the server when we are told to end. It shares our console and
+// RelayTo ends the server when we are told to end. It shares our console and
 // has seen the event itself, so it has killAfter to follow; a second event
 // ends it at once.
-func (s *signals) relayTo(srv *server, stop <-chan struct{}) *ending {
-	e := &ending{}
+func (s *Signals) RelayTo(srv *Server, stop <-chan struct{}) *Ending {
+	e := &Ending{}
 	go func() {
 		var kill <-chan time.Time
 		for {
@@ -139,9 +141,9 @@ func (s *signals) relayTo(srv *server, stop <-chan struct{}) *ending {
 	return e
 }
 
-// exit is how the server ended. Call it after done. The code is the server's
+// Exit is how the server ended. Call it after Done. The code is the server's
 // 32 bits, also where they are an NTSTATUS: 0xC0000005 for a crash.
-func (s *server) exit() Exit {
+func (s *Server) Exit() Exit {
 	ws := s.state.Sys().(syscall.WaitStatus)
 	return Exit{Code: int(ws.ExitCode)}
 }
@@ -149,6 +151,6 @@ func (s *server) exit() Exit {
 // Mirror returns the exit status: Windows has no signals to end by.
 func (e Exit) Mirror() int { return e.Code }
 
-// harden does nothing: Windows has no way to keep the user's other processes
+// Harden does nothing: Windows has no way to keep the user's other processes
 // out of ours.
-func harden() {}
+func Harden() {}

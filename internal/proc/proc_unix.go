@@ -1,6 +1,6 @@
 //go:build unix
 
-package wrap
+package proc
 
 import (
 	"errors"
@@ -26,15 +26,15 @@ func permissionHint(name string) string {
 // newCommand makes the server's command, not yet started, in a process group
 // of its own, which is what signals go to: npm swallows INT, and dies of TERM
 // without its child.
-func newCommand(o Options) (*exec.Cmd, error) {
-	cmd := exec.Command(o.Command[0], o.Command[1:]...)
+func newCommand(c Command) (*exec.Cmd, error) {
+	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
 	return cmd, cmd.Err
 }
 
-// untilEnd reads f to its end.
-func untilEnd(f *os.File) io.ReadCloser { return f }
+// UntilEnd reads f to its end.
+func UntilEnd(f *os.File) io.ReadCloser { return f }
 
 // group is the server's process group and the guard that watches it.
 type group struct {
@@ -53,10 +53,10 @@ func (g group) signal(s syscall.Signal) error { return syscall.Kill(-g.id, s) }
 // count.
 func (g group) gone() bool { return errors.Is(g.signal(0), syscall.ESRCH) || allDead(g.id) }
 
-// finish ends what the server left behind, if we were told to end, and the
+// Finish ends what the server left behind, if we were told to end, and the
 // guard. A server that ended by itself may have left children on purpose.
-func (s *server) finish(e *ending) {
-	if at, asked := e.deadline(); asked {
+func (s *Server) Finish(e *Ending) {
+	if at, asked := e.Deadline(); asked {
 		for !s.group.gone() && time.Now().Before(at) {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -65,16 +65,16 @@ func (s *server) finish(e *ending) {
 	s.group.guard.dismiss()
 }
 
-// signals are those that a client or a person sends us and that are the
+// Signals are those that a client or a person sends us and that are the
 // server's to answer.
-type signals struct {
+type Signals struct {
 	ch chan os.Signal
 }
 
-// catchSignals comes before the server's start, so that no signal kills us
+// CatchSignals comes before the server's start, so that no signal kills us
 // and leaves it behind.
-func catchSignals() *signals {
-	s := &signals{ch: make(chan os.Signal, 16)}
+func CatchSignals() *Signals {
+	s := &Signals{ch: make(chan os.Signal, 16)}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2} {
 		// What was ignored stays ignored, as under nohup.
 		if !signal.Ignored(sig) {
@@ -87,12 +87,13 @@ func catchSignals() *signals {
 	return s
 }
 
-func (s *signals) release() { signal.Stop(s.ch) }
+// Release lets the signals go where they went before.
+func (s *Signals) Release() { signal.Stop(s.ch) }
 
-// relayTo sends each signal on to the server's group. After INT or TERM the
+// RelayTo sends each signal on to the server's group. After INT or TERM the
 // group has killAfter to end; a second signal ends it at once.
-func (s *signals) relayTo(srv *server, stop <-chan struct{}) *ending {
-	e := &ending{}
+func (s *Signals) RelayTo(srv *Server, stop <-chan struct{}) *Ending {
+	e := &Ending{}
 	go func() {
 		var kill <-chan time.Time
 		for {
@@ -120,8 +121,8 @@ func (s *signals) relayTo(srv *server, stop <-chan struct{}) *ending {
 	return e
 }
 
-// exit is how the server ended. Call it after done.
-func (s *server) exit() Exit {
+// Exit is how the server ended. Call it after Done.
+func (s *Server) Exit() Exit {
 	if ws, ok := s.state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return Exit{Code: 128 + int(ws.Signal()), Signal: ws.Signal()}
 	}
