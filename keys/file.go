@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 // maxFile bounds a key file, in bytes. Real ones have some 400; an owner's name
@@ -28,14 +30,14 @@ func readFile(path string) ([]byte, fs.FileMode, error) {
 		return nil, 0, err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, 0, &FileError{path, "not a regular file"}
+		return nil, 0, &FileError{path, "not a regular file", "move it away"}
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, 0, err
 	}
 	if len(b) > maxFile {
-		return nil, 0, &FileError{path, "too long for a key file (more than 64 KiB)"}
+		return nil, 0, &FileError{path, "too long for a key file (more than 64 KiB)", "move it away"}
 	}
 	return b, st.Mode().Perm(), nil
 }
@@ -54,12 +56,18 @@ func (o *object) fail(reason string) {
 	}
 }
 
-// parseObject reads b, which must be one JSON object without duplicate names.
+// parseObject reads b, which must be one JSON object without duplicate names, in
+// any encoding that text.Decode knows.
 // Members that are not in known are left alone, since a later version may have
 // them, unless they differ from a known one in case only: parsers that fold
 // case would take the one for the other.
 func parseObject(b []byte, known ...string) *object {
 	o := &object{member: make(map[string]jsontext.Value)}
+	b, err := text.Decode(b)
+	if err != nil {
+		o.fail(err.Error())
+		return o
+	}
 	switch v := jsontext.Value(b); {
 	case v.IsValid() && v.Kind() == '{':
 	case v.IsValid():

@@ -28,18 +28,29 @@ var (
 	ErrWrongPassphrase = errors.New("wrong passphrase, or the key file was altered")
 )
 
+// ErrPublicOnly: of the key there is the public half alone, which is as it
+// should be if it is somebody else's. A *FileError wraps it.
+var ErrPublicOnly = errors.New("of this key there is only the public half")
+
 type noKey struct{}
 
 func (noKey) Error() string { return "no such key" }
 func (noKey) Unwrap() error { return fs.ErrNotExist }
 
-// FileError is a file that is there and is not a good key file.
+// FileError is a file that is not a good key file, or that is missing where the
+// other half of its key is there.
 type FileError struct {
 	Path   string
 	Reason string // never quotes the file: it may hold a seed
+	Do     string // what puts it right; may be empty
 }
 
 func (e *FileError) Error() string { return e.Path + ": " + e.Reason }
+
+// Is says whether target is ErrPublicOnly and e is of that kind.
+func (e *FileError) Is(target error) bool { return target == ErrPublicOnly && e.Reason == publicOnly }
+
+const publicOnly = "it is missing: of this key there is only the public half"
 
 // maxName bounds a name, in bytes, so that a file name can be made of it anywhere.
 const maxName = 64

@@ -119,7 +119,7 @@ func TestLoadWhileMaking(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Remove(s.pubPath("k"))
-	unlock, err := s.lock()
+	unlock, err := s.lock(lockPatience)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,15 +99,15 @@ func (s Store) readSource(name string) (*Source, []byte, error) {
 	}
 	if runtime.GOOS != "windows" { // which has no such bits
 		if mode&0o022 != 0 {
-			return nil, nil, &FileError{path, fmt.Sprintf("others can change it (mode %04o): chmod 600 it", mode)}
+			return nil, nil, &FileError{path, fmt.Sprintf("others can change it (mode %04o)", mode), "chmod 600 it"}
 		}
 		if st, err := os.Stat(s.Dir); err == nil && st.Mode()&0o022 != 0 {
-			return nil, nil, &FileError{path, fmt.Sprintf("others can change its folder (mode %04o): chmod 700 that", st.Mode().Perm())}
+			return nil, nil, &FileError{path, fmt.Sprintf("others can change its directory (mode %04o)", st.Mode().Perm()), "chmod 700 that"}
 		}
 	}
 	src, reason := parseSource(b, name)
 	if reason != "" {
-		return nil, nil, &FileError{path, reason}
+		return nil, nil, &FileError{path, reason, "delete it, and protect the key anew: signet-wrap identity protect --help"}
 	}
 	return src, b, nil
 }
@@ -259,7 +259,7 @@ func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
 	if _, _, err := s.secret(name); err != nil { // before a lock file is made
 		return err
 	}
-	unlock, err := s.lock()
+	unlock, err := s.lock(lockPatience)
 	if err != nil {
 		return err
 	}
@@ -271,11 +271,11 @@ func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
 	}
 	defer clear(b)
 	if runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return &FileError{path, fmt.Sprintf("others have access to it (mode %04o): chmod 600 it", mode)}
+		return &FileError{path, fmt.Sprintf("others have access to it (mode %04o)", mode), "chmod 600 it"}
 	}
 	sec, reason := parseSecret(b, name)
 	if reason != "" {
-		return &FileError{path, reason}
+		return &FileError{path, reason, s.recover(name)}
 	}
 	return change(sec, b)
 }

@@ -89,7 +89,7 @@ func TestSourceFile(t *testing.T) {
 	bad := func(what, reason string) {
 		t.Helper()
 		_, err := s.Source("bot")
-		if f := (*FileError)(nil); !errors.As(err, &f) || !strings.Contains(f.Reason, reason) {
+		if f := (*FileError)(nil); !errors.As(err, &f) || !strings.Contains(f.Reason+": "+f.Do, reason) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -232,13 +232,13 @@ func TestProtectRefuses(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		private, _ := s.Paths("bot")
 		os.Chmod(private, 0o644)
-		if err := s.Protect("bot", src, []byte("x"), nil); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		if err := s.Protect("bot", src, []byte("x"), nil); s.Advice("bot", err) != "chmod 600 it" {
 			t.Errorf("a key that others read: %v", err)
 		}
 	}
 	// A source whose key went is not the next one's.
 	os.WriteFile(s.sourcePath("next"), formatSource("next", src), 0o600)
-	if _, err := s.Generate("next", "", []byte("x")); err == nil || !strings.Contains(err.Error(), "delete it") {
+	if _, err := s.Generate("next", "", []byte("x")); s.Advice("next", err) != "delete this file first" {
 		t.Errorf("made beside a source: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	if err := durable.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	unlock, err := s.lock()
+	unlock, err := s.lock(lockPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	case haveKey || havePub:
 		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
 	case exists(s.sourcePath(name)):
-		return nil, &FileError{s.sourcePath(name), "left of a key that is no longer here: delete it first"}
+		return nil, &FileError{s.sourcePath(name), "its key no longer exists", "delete this file first"}
 	}
 
 	pub, private, err := ed25519.GenerateKey(nil)
@@ -80,21 +80,52 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	return p, nil
 }
 
-// finish writes the .pub that a .key lacks.
+// finish is restore for a key that is as it was to be made.
 func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
 	exist := fmt.Errorf("key %q: %w", name, fs.ErrExist)
 	sec, _, err := s.secret(name)
 	if err != nil || sec.encrypted() != (passphrase != nil) {
 		return nil, exist
 	}
+	p, err := s.restore(sec, owner, func() ([]byte, error) { return passphrase, nil })
+	if errors.Is(err, ErrWrongPassphrase) {
+		return nil, exist
+	}
+	return p, err
+}
+
+// Restore writes the .pub of the key name anew, of which only the .key is left.
+// passphrase is called for an encrypted one.
+//
+// The error wraps ErrNoKey if there is no .key, fs.ErrExist if there is a .pub.
+// Otherwise it is as with Load.
+func (s Store) Restore(name, owner string, passphrase func() ([]byte, error)) (*Public, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	sec, _, err := s.secret(name)
+	if errors.Is(err, ErrNoKey) {
+		return nil, err
+	}
+	if exists(s.pubPath(name)) { // whatever is in the .key
+		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.restore(sec, owner, passphrase)
+}
+
+func (s Store) restore(sec *secret, owner string, passphrase func() ([]byte, error)) (*Public, error) {
 	seed := sec.seed
 	if sec.encrypted() {
-		if seed, err = sec.open(passphrase); err != nil {
-			return nil, exist
+		var err error
+		if seed, err = unlockSeed(sec, passphrase); err != nil {
+			return nil, fmt.Errorf("key %q: %w", sec.name, err)
 		}
 	}
-	p := &Public{Name: name, Owner: owner, Key: publicOf(seed), Created: time.Now(), Private: true, Encrypted: sec.encrypted()}
-	if err := durable.WriteNew(s.pubPath(name), FormatPublic(p), 0o644); err != nil {
+	p := &Public{Name: sec.name, Owner: owner, Key: publicOf(seed), Created: time.Now(), Private: true, Encrypted: sec.encrypted()}
+	if err := durable.WriteNew(s.pubPath(sec.name), FormatPublic(p), 0o644); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -104,27 +135,34 @@ func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
 // may be nil.
 //
 // Errors: ErrNoKey, ErrPassphraseNeeded, ErrWrongPassphrase, what passphrase
-// returned, a *FileError for a file that is not as it must be or a .pub that is
-// another key's. A missing .pub and lax permissions are warnings: see Key.
+// returned, a *FileError for a file that is not as it must be, a .pub that is
+// another key's, or a .key that is missing beside its .pub. A missing .pub and
+// lax permissions are warnings: see Key. Advice says what to do.
 func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	sec, warnings, err := s.secret(name)
+	if errors.Is(err, ErrNoKey) && exists(s.pubPath(name)) {
+		// Somebody may have made it since: the .key is there first.
+		if sec, warnings, err = s.secret(name); errors.Is(err, ErrNoKey) {
+			return nil, &FileError{s.keyPath(name), publicOnly, s.recover(name)}
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	pub, err := s.readPublic(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Somebody may be just making it: the .key is there first.
-		if unlock, lerr := s.lock(); lerr == nil {
+		if unlock, lerr := s.lock(pubPatience); lerr == nil {
 			unlock()
 			pub, err = s.readPublic(name)
 		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		warnings = append(warnings, fmt.Sprintf("%s is missing: verification will not know this key (generate %q again to restore it)", s.pubPath(name), name))
+		warnings = append(warnings, fmt.Sprintf("%s is missing, and verification will not know this key: restore it with %s", s.pubPath(name), s.generate(name)))
 	case err != nil:
 		return nil, err
 	}
@@ -185,7 +223,7 @@ func (s Store) look(name string) (*Public, error) {
 	case err != nil:
 		return pub, err
 	case pub == nil && sec.encrypted():
-		return nil, &FileError{s.pubPath(name), fmt.Sprintf("missing (generate %q again, with its passphrase, to restore it)", name)}
+		return nil, &FileError{s.pubPath(name), "it is missing", "restore it with " + s.generate(name) + ", which asks for its passphrase"}
 	case pub == nil:
 		pub = &Public{Name: name, Key: publicOf(sec.seed)}
 	case !sec.encrypted() && !bytes.Equal(pub.Key, publicOf(sec.seed)):
@@ -199,11 +237,29 @@ func (s Store) look(name string) (*Public, error) {
 // joins (errors.Join) all that is in disorder; the list is good all the same.
 // A store that is not there yet is empty.
 func (s Store) List() ([]Public, error) {
+	names, err := s.Names()
+	if err != nil {
+		return nil, err
+	}
+	var list []Public
+	var errs []error
+	for _, name := range names {
+		p, err := s.look(name)
+		if p != nil {
+			list = append(list, *p)
+		}
+		errs = append(errs, err)
+	}
+	return list, errors.Join(errs...)
+}
+
+// Names are those of all keys in the store of which there is any half, good or
+// not, in order.
+func (s Store) Names() (names []string, err error) {
 	es, err := os.ReadDir(s.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var names []string
 	for _, e := range es {
 		name, ext := strings.CutSuffix(e.Name(), ".key")
 		if !ext {
@@ -214,16 +270,7 @@ func (s Store) List() ([]Public, error) {
 		}
 	}
 	slices.Sort(names)
-	var list []Public
-	var errs []error
-	for _, name := range slices.Compact(names) {
-		p, err := s.look(name)
-		if p != nil {
-			list = append(list, *p)
-		}
-		errs = append(errs, err)
-	}
-	return list, errors.Join(errs...)
+	return slices.Compact(names), nil
 }
 
 // secret reads the .key of name, and what a person should know about the file.
@@ -239,7 +286,7 @@ func (s Store) secret(name string) (*secret, []string, error) {
 	defer clear(b)
 	sec, reason := parseSecret(b, name)
 	if reason != "" {
-		return nil, nil, &FileError{path, reason}
+		return nil, nil, &FileError{path, reason, s.recover(name)}
 	}
 	return sec, s.lax(path, mode), nil
 }
@@ -263,6 +310,9 @@ func (s Store) lax(path string, mode fs.FileMode) (warnings []string) {
 func (s Store) readPublic(name string) (*Public, error) {
 	path := s.pubPath(name)
 	b, _, err := readFile(path)
+	if bad := (*FileError)(nil); errors.As(err, &bad) {
+		bad.Do = s.replacePublic(name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -271,26 +321,49 @@ func (s Store) readPublic(name string) (*Public, error) {
 		reason = `"name" is not the file's`
 	}
 	if reason != "" {
-		return nil, &FileError{path, reason}
+		return nil, &FileError{path, reason, s.replacePublic(name)}
 	}
 	return p, nil
 }
 
 func (s Store) foreign(name string) error {
-	return &FileError{s.pubPath(name), fmt.Sprintf("not the public key of %s.key", name)}
+	return &FileError{s.pubPath(name), fmt.Sprintf("not the public key of %s.key", name), s.replacePublic(name)}
 }
 
-// lock keeps other generators out until unlock is called.
-func (s Store) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(s.Dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+// How long the lock is waited for. Who makes a key holds it for some syncs of
+// the disk, so one that keeps it for lockPatience is stuck; and for want of a
+// .pub, of which nobody may be the maker, a call is not to wait.
+var (
+	lockPatience = 5 * time.Second
+	pubPatience  = time.Second
+)
+
+// lock keeps others who make or change keys out until unlock is called. It is a
+// *FileError if that is not to be had for so long.
+func (s Store) lock(patience time.Duration) (unlock func(), err error) {
+	path := filepath.Join(s.Dir, ".lock")
+	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := durable.Lock(f); err != nil {
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
 		f.Close()
-		return nil, err
+		return nil, &FileError{path, "not a regular file", "move it away: it is made anew"}
 	}
-	return func() { f.Close() }, nil // closing unlocks
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		got, err := durable.TryLock(f)
+		if got {
+			return func() { f.Close() }, nil // closing unlocks
+		}
+		if err == nil && time.Now().After(end) {
+			err = &FileError{path, fmt.Sprintf("another program has held this lock for %v", patience),
+				"find the program that has it open (lsof, fuser, or Resource Monitor) and end it"}
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
 }
 
 func checkName(name string) error {

@@ -179,11 +179,15 @@ func TestPublicHalf(t *testing.T) {
 		if list, err := s.List(); len(list) != 1 || err != nil {
 			t.Errorf("list: %v, %v", list, err)
 		}
-		if _, err := s.Load("k", nil); !errors.Is(err, ErrNoKey) {
+		var fe *FileError
+		if _, err := s.Load("k", nil); !errors.As(err, &fe) || fe.Path != s.keyPath("k") || !strings.Contains(s.Advice("k", err), "--name k-2 --unencrypted") {
 			t.Errorf("load: %v", err)
 		}
 		if _, err := s.Generate("k", "", nil); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("generate: %v", err)
+		}
+		if _, err := s.Restore("k", "", nil); !errors.Is(err, ErrNoKey) {
+			t.Errorf("restore: %v", err)
 		}
 	})
 	t.Run("renamed", func(t *testing.T) {

@@ -22,6 +22,8 @@ import (
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/keys"
 )
 
 // Exit statuses of the verbs. Wrapping has its own, see package wrap.
@@ -185,6 +187,9 @@ func (c *command) report(err error) int {
 	var f *failure
 	if errors.As(err, &f) {
 		st, hint = f.status, f.hint
+	}
+	if bad := (*keys.FileError)(nil); hint == "" && errors.As(err, &bad) {
+		hint = bad.Do
 	}
 	c.complain(err.Error(), hint)
 	return st

@@ -94,33 +94,78 @@ func (x *examination) keys() {
 	files, _ := filepath.Glob(filepath.Join(store.Dir, "*.key")) // fails for bad patterns only
 	var open []string
 	for _, f := range files {
-		if st, err := os.Stat(f); err == nil && lax(st) {
+		if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() && lax(st) {
 			open = append(open, f)
 		}
 	}
 	if len(open) > 0 {
 		x.mend("key", "chmod 600 "+strings.Join(open, " "), "others may read %s: who has read one can sign as you", count(int64(len(open)), "private key"))
 	}
-	generate := "signet-wrap identity generate --name " + x.key
+	x.signingKey(store)
+	x.otherKeys(store)
+	x.lock(filepath.Join(store.Dir, ".lock"), "no key can be made or changed")
+}
+
+func (x *examination) signingKey(store keys.Store) {
 	key, err := store.Load(x.key, x.passphrase)
+	advice := store.Advice(x.key, err)
 	switch {
 	case errors.Is(err, keys.ErrNoKey) && x.key == home.DefaultKey:
-		x.note("key", generate, "there is no key %q yet: the first call makes it, not encrypted", x.key)
+		x.note("key", advice, "there is no key %q yet: the first call makes it, not encrypted", x.key)
 	case errors.Is(err, keys.ErrNoKey):
-		x.mend("key", generate, "there is no key %q: calls that it should sign are refused", x.key)
+		x.mend("key", advice, "there is no key %q: calls that it should sign are refused", x.key)
 	case errors.Is(err, keys.ErrPassphraseNeeded):
 		x.note("key", passphraseHint+", as the client's configuration does", "the key %q is encrypted, and was not opened for want of the passphrase", x.key)
 	case errors.Is(err, keys.ErrWrongPassphrase):
-		x.mend("key", passphraseHint+" that is right", "the passphrase does not open the key %q", x.key)
+		x.mend("key", advice, "the passphrase does not open the key %q", x.key)
 	case err != nil:
-		x.mend("key", "", "the key %q cannot be used: %v", x.key, err)
+		x.mend("key", advice, "the key %q cannot be used, and calls that it should sign are refused: %v", x.key, err)
 	default:
-		for _, w := range key.Warnings {
-			if !strings.Contains(w, "chmod 600") { // that is said above, of all keys
-				x.mend("key", "", "%s", w)
+		x.warnings(key)
+		x.ok("key", "the key %q opens", x.key)
+	}
+}
+
+// otherKeys looks at all other keys of the store, and opens those that take no
+// passphrase.
+func (x *examination) otherKeys(store keys.Store) {
+	names, err := store.Names()
+	if err != nil {
+		x.mend("key", "", "%v", err)
+	}
+	public := 0
+	for _, name := range names {
+		if name == x.key {
+			continue
+		}
+		key, err := store.Load(name, nil)
+		if errors.Is(err, keys.ErrPublicOnly) || errors.Is(err, keys.ErrPassphraseNeeded) {
+			if _, perr := store.Public(name); perr != nil {
+				err = perr // its public half is all that can be looked at
 			}
 		}
-		x.ok("key", "the key %q opens", x.key)
+		switch {
+		case errors.Is(err, keys.ErrPublicOnly):
+			public++ // somebody else's, to verify with
+		case errors.Is(err, keys.ErrPassphraseNeeded):
+			x.ok("key", "the key %q is encrypted", name)
+		case err != nil:
+			x.mend("key", store.Advice(name, err), "the key %q cannot be used: %v", name, err)
+		default:
+			x.warnings(key)
+			x.ok("key", "the key %q opens", name)
+		}
+	}
+	if public > 0 {
+		x.ok("key", "%s without a private half here, to verify with", count(int64(public), "other key"))
+	}
+}
+
+func (x *examination) warnings(key *keys.Key) {
+	for _, w := range key.Warnings {
+		if !strings.Contains(w, "chmod 600") { // that is said above, of all keys
+			x.mend("key", "", "%s", w)
+		}
 	}
 }
 
@@ -207,24 +252,33 @@ func tryWriting(dir string) (err error) {
 // thousand times as long as writers hold it.
 const lockPatience = 2 * time.Second
 
-// locks looks whether some process sits on a lock of the log.
+// locks looks whether some process holds a lock of the log.
 func (x *examination) locks() {
 	for _, name := range x.names {
 		if !strings.HasSuffix(name, ".lock") {
 			continue
 		}
-		path := filepath.Join(x.home.Audit(), name)
-		switch free, err := isFree(path); {
-		case err != nil:
-			x.mend("lock", "move it away: it is made anew", "%v", err)
-			return
-		case !free:
-			x.mend("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
-				"%s has been held for %v: calls wait for it and are then refused", path, lockPatience)
+		if !x.lock(filepath.Join(x.home.Audit(), name), "calls wait for it and are then refused") {
 			return
 		}
 	}
-	x.ok("lock", "no process sits on it")
+	x.ok("lock", "no process holds it")
+}
+
+// lock looks whether some process holds the lock at path, which need not be
+// there, and says whether it is free.
+func (x *examination) lock(path, consequence string) bool {
+	free, err := isFree(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true
+	case err != nil:
+		x.mend("lock", "move it away: it is made anew", "%v", err)
+	case !free:
+		x.mend("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
+			"%s has been held for %v: %s", path, lockPatience, consequence)
+	}
+	return free && err == nil
 }
 
 func isFree(path string) (bool, error) {

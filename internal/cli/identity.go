@@ -50,10 +50,11 @@ FLAGS
                        (or from $SIGNET_PASSPHRASE; else you are asked, twice)
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
 
-A key that is there is never overwritten.
+A key that is there is never overwritten. Where only its public half is missing,
+that is made anew; the passphrase is the one that opens the key.
 
 EXIT STATUS
-  0 made, 1 failed, 2 bad usage
+  0 made or restored, 1 failed, 2 bad usage
 `
 
 const listHelp = `signet-wrap identity list: the keys in the home folder
@@ -160,7 +161,18 @@ func (c *command) generate(u *ucli.Context) error {
 	store := h.Keys()
 	taken := fmt.Errorf("there is a key %q in %s", name, store.Dir)
 	// Before anybody has to invent a passphrase. A .key alone is made whole.
-	if p, err := store.Public(name); err == nil && !p.Created.IsZero() {
+	p, err := store.Restore(name, u.String("owner"), func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
+	switch _, public := store.Paths(name); {
+	case err == nil:
+		fmt.Fprintf(c.Stdout, "the key %q was there: restored its public half\n", name)
+		fmt.Fprintf(c.Stdout, "  public   %s\n           %s\n", public, formatKey(p.Key))
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return fail("a key is never overwritten: choose another --name", taken)
+	case !errors.Is(err, keys.ErrNoKey):
+		return err
+	}
+	if _, err := store.Public(name); !errors.Is(err, keys.ErrNoKey) {
 		return fail("a key is never overwritten: choose another --name", taken)
 	}
 	var passphrase []byte
@@ -170,7 +182,7 @@ func (c *command) generate(u *ucli.Context) error {
 		}
 		defer clear(passphrase)
 	}
-	p, err := store.Generate(name, u.String("owner"), passphrase)
+	p, err = store.Generate(name, u.String("owner"), passphrase)
 	if errors.Is(err, fs.ErrExist) {
 		return fail("a key is never overwritten: choose another --name", taken)
 	}

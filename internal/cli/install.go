@@ -131,13 +131,15 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home.Dir) (inst
 	switch {
 	case errors.Is(err, keys.ErrNoKey) && key == home.DefaultKey: // the first call makes it
 		return w, nil
-	case errors.Is(err, keys.ErrNoKey):
-		return w, fail("make it with `signet-wrap identity generate --name "+key+"`", err)
 	case err != nil:
+		if do := h.Keys().Advice(key, err); do != "" {
+			err = fail(do, err)
+		}
 		return w, err
 	}
 	if !p.Encrypted {
-		return w, nil
+		_, err := h.Keys().Load(key, nil)
+		return w, err
 	}
 	file := flagUp(u, "passphrase-file")
 	if _, err := h.Keys().Source(key); err == nil && file == "" {

@@ -88,12 +88,19 @@ func (c *command) pubkey(h home.Dir, s string) (*keys.Public, error) {
 
 // complainEach prints each of the errors that errors.Join put together.
 func (c *command) complainEach(err error) {
+	if err == nil {
+		return
+	}
+	each := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			c.complain(e.Error(), "")
+		each = joined.Unwrap()
+	}
+	for _, e := range each {
+		hint := ""
+		if bad := (*keys.FileError)(nil); errors.As(e, &bad) {
+			hint = bad.Do
 		}
-	} else if err != nil {
-		c.complain(err.Error(), "")
+		c.complain(e.Error(), hint)
 	}
 }
 

@@ -113,10 +113,13 @@ func (c *command) protect(u *ucli.Context) error {
 	store, unlock := h.Keys(), c.unlock(u, h, name)
 	p, err := store.Public(name)
 	if err == nil && !p.Private {
-		err = keys.ErrNoKey
+		_, err = store.Load(name, nil) // which says why
+	}
+	if errors.Is(err, keys.ErrNoKey) {
+		return fail("see `signet-wrap identity list`", err)
 	}
 	if err != nil {
-		return fail("see `signet-wrap identity list`", err)
+		return err
 	}
 	former, err := store.Source(name)
 	switch {

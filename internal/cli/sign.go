@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/home"
-	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -151,8 +149,8 @@ func (c *command) params(u *ucli.Context) ([]byte, error) {
 // signer opens the key name, asking for its passphrase if need be.
 func (c *command) signer(u *ucli.Context, h home.Dir, name string) (*sign.Signer, error) {
 	key, err := h.Keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
-	if errors.Is(err, keys.ErrNoKey) {
-		return nil, fail("signet-wrap identity generate --name "+name, err)
+	if do := h.Keys().Advice(name, err); do != "" {
+		return nil, fail(do, err)
 	}
 	if err != nil {
 		return nil, err

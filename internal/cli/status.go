@@ -230,5 +230,8 @@ func openKey(unlock home.Unlock) error {
 	case errors.Is(err, keys.ErrPassphraseNeeded):
 		return fmt.Errorf("the key %q is encrypted, has no source of its own, and neither --passphrase-file nor SIGNET_PASSPHRASE is given", name)
 	}
+	if do := store.Advice(name, err); do != "" {
+		err = fmt.Errorf("%w: %s", err, do)
+	}
 	return err
 }

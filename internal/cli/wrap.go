@@ -104,20 +104,18 @@ func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) 
 	store := h.Keys()
 	passphrase := home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv}.Passphrase
 	key, err := store.Load(s.key, passphrase)
-	if errors.Is(err, fs.ErrNotExist) && s.key == home.DefaultKey {
-		if _, err := store.Generate(home.DefaultKey, "", nil); err == nil {
+	if errors.Is(err, keys.ErrNoKey) && s.key == home.DefaultKey {
+		if _, err = store.Generate(home.DefaultKey, "", nil); err == nil {
 			c.complain(fmt.Sprintf("made the key %q, not encrypted, in %s", home.DefaultKey, store.Dir), "")
-		} else if !errors.Is(err, fs.ErrExist) { // another wrapper may have been quicker
-			return nil, err
 		}
-		key, err = store.Load(s.key, passphrase)
+		if err == nil || errors.Is(err, fs.ErrExist) { // another wrapper may have been quicker
+			key, err = store.Load(s.key, passphrase)
+		}
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no key %q: make it with `signet-wrap identity generate --name %s`", s.key, s.key)
-	case errors.Is(err, keys.ErrPassphraseNeeded):
-		return nil, fmt.Errorf("the key %q is encrypted: see `signet-wrap identity protect --help`, give --passphrase-file, or set SIGNET_PASSPHRASE in the client's configuration", s.key)
-	case err != nil:
+	if err != nil {
+		if do := store.Advice(s.key, err); do != "" {
+			err = fmt.Errorf("%w: %s", err, do)
+		}
 		return nil, err
 	}
 	for _, w := range key.Warnings {

@@ -1,0 +1,75 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/signet-wrap/signet-wrap/internal/text"
+)
+
+// Advice says what a person can do about an error of Load or Public for the key
+// name; "" if nothing is known to help. The commands in it, between backquotes,
+// work as they stand, in the directory that holds this store.
+func (s Store) Advice(name string, err error) string {
+	bad := (*FileError)(nil)
+	denied := (*fs.PathError)(nil)
+	switch {
+	case errors.As(err, &bad):
+		return bad.Do
+	case errors.Is(err, ErrNoKey):
+		return "make it with " + s.generate(name, "--unencrypted")
+	case errors.Is(err, ErrPassphraseNeeded):
+		return "give --passphrase-file, set SIGNET_PASSPHRASE in the client's configuration, or see `signet-wrap identity protect --help`"
+	case errors.Is(err, ErrWrongPassphrase):
+		return "give the right passphrase; if nobody knows it, " + s.another(name)
+	case errors.Is(err, fs.ErrPermission) && errors.As(err, &denied):
+		return "let yourself read it: chmod 600 " + text.Quote(denied.Path) + ", or as root chown"
+	}
+	return ""
+}
+
+// generate is the command that makes the key name, or makes what is there whole.
+func (s Store) generate(name string, flags ...string) string {
+	c := "`signet-wrap identity generate --name " + name
+	for _, f := range flags {
+		c += " " + f
+	}
+	return c + s.homeFlag() + "`"
+}
+
+// homeFlag is " --home DIR", if that is needed to find the store.
+func (s Store) homeFlag() string {
+	home := filepath.Dir(s.Dir)
+	if user, err := os.UserHomeDir(); err == nil && home == filepath.Join(user, ".signet") {
+		return ""
+	}
+	return " --home " + text.Quote(home)
+}
+
+// recover is what to do about a private half that is gone or spoiled.
+func (s Store) recover(name string) string {
+	return "restore it from a backup; or " + s.another(name)
+}
+
+// another is how to sign with a new key: a name is never used twice, since the
+// public half verifies what the old key has signed.
+func (s Store) another(name string) string {
+	free := name
+	for i := 2; exists(s.keyPath(free)) || exists(s.pubPath(free)) || exists(s.sourcePath(free)); i++ {
+		suffix := fmt.Sprintf("-%d", i)
+		free = name[:min(len(name), maxName-len(suffix))] + suffix
+	}
+	return "make another key with " + s.generate(free, "--unencrypted") +
+		" and have it sign: `signet-wrap install --all --key " + free + s.homeFlag() + "`"
+}
+
+// replacePublic is what to do about a public half that is no good.
+func (s Store) replacePublic(name string) string {
+	if !exists(s.keyPath(name)) {
+		return "move it away"
+	}
+	return "move it away, then make it anew with " + s.generate(name)
+}
