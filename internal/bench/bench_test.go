@@ -111,7 +111,7 @@ func TestBriefTable(t *testing.T) {
 // check looks for figures that are missing or cannot be.
 func (r row) check(t *testing.T, w *way) {
 	t.Helper()
-	isDisk, isCats := w.name == nameDisk, w.name == nameCats
+	isCats := w.name == nameCats
 	holds := w.base != "" && !isCats && usageOf(os.Getpid()).rss > 0
 	for name, c := range map[string]struct {
 		v    *float64
@@ -119,10 +119,12 @@ func (r row) check(t *testing.T, w *way) {
 		most float64 // 0: may be below zero, too
 	}{
 		"p50": {r.P50, true, 60e6}, "p95": {r.P95, true, 60e6}, "p99": {r.P99, true, 60e6}, "max": {r.Max, true, 60e6},
-		"over":  {r.Over, !isDisk && !isCats, 0},
-		"times": {r.Times, !isDisk && !isCats, 1e6},
-		"rate":  {r.Rate, !isDisk, 1e7},
-		"first": {r.First, !isDisk, 0}, "call": {r.Call, !isDisk, 0},
+		"over":   {r.Over, !w.alone && !isCats, 0},
+		"signs":  {r.Signs, !w.alone && !isCats, 0},
+		"spread": {r.Spread, true, 1e6},
+		"times":  {r.Times, !w.alone && !isCats, 1e6},
+		"rate":   {r.Rate, !w.alone, 1e7},
+		"first":  {r.First, !w.alone, 0}, "call": {r.Call, !w.alone, 0},
 		"RSS": {r.RSS, holds, 1e4}, "peak": {r.Peak, holds, 1e4},
 	} {
 		if (c.v != nil) != c.want {

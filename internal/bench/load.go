@@ -30,6 +30,7 @@ func loads() []*load {
 	return []*load{
 		{name: "200 B", size: 200, rounds: 50, block: 50, warm: 10, bursts: 7, burst: 2000, starts: 20},
 		{name: "10 KB", size: 10_000, rounds: 40, block: 30, warm: 5, bursts: 5, burst: 500, starts: 10},
+		{name: "100 KB", size: 100_000, rounds: 30, block: 15, warm: 3, bursts: 3, burst: 100, starts: 5},
 		{name: "1 MB", size: 1_000_000, rounds: 20, block: 6, warm: 1, bursts: 3, burst: 20, starts: 5},
 		{name: "10 MB", size: 10_000_000, rounds: 10, block: 3, warm: 1, bursts: 3, burst: 4, starts: 3},
 	}
@@ -39,8 +40,8 @@ func loads() []*load {
 func briefLoads() []*load {
 	all := loads()
 	for i, l := range all {
-		l.rounds, l.block, l.warm, l.bursts, l.starts = 1, []int{20, 10, 3, 1}[i], 0, 1, 1
-		l.burst = []int{100, 50, 3, 1}[i]
+		l.rounds, l.block, l.warm, l.bursts, l.starts = 1, []int{20, 10, 5, 3, 1}[i], 0, 1, 1
+		l.burst = []int{100, 50, 10, 3, 1}[i]
 	}
 	return all
 }

@@ -90,7 +90,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	brief := flags.Bool("brief", false, "just see that all of it works: seconds, not minutes")
 	asJSON := flags.Bool("json", false, "JSON lines")
-	sizes := flags.String("sizes", "", "only these sizes of messages, in bytes: 200,10000,1000000,10000000")
+	sizes := flags.String("sizes", "", "only these sizes of messages, in bytes: 200,10000,100000,1000000,10000000")
 	binary := flags.String("binary", "", "measure this signet-wrap (default: build it)")
 	scratch := flags.String("dir", "", "make scratch files in this folder (default: the system's temporary folder)")
 	wait := flags.Duration("patience", patience, "how long an answer may take")
@@ -181,7 +181,7 @@ func choose(all []*load, sizes string) ([]*load, error) {
 		size, err := strconv.Atoi(strings.TrimSpace(s))
 		at := slices.IndexFunc(all, func(l *load) bool { return l.size == size })
 		if err != nil || at < 0 {
-			return nil, fmt.Errorf("no messages of %q bytes: there are 200, 10000, 1000000 and 10000000", s)
+			return nil, fmt.Errorf("no messages of %q bytes: there are 200, 10000, 100000, 1000000 and 10000000", s)
 		}
 		chosen = append(chosen, all[at])
 	}

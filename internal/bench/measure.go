@@ -154,7 +154,7 @@ func (r *run) burst(l *load) error {
 
 // start is one start.
 func (r *run) start(l *load) error {
-	if r.way.open == nil || r.way.name == nameDisk {
+	if r.way.alone {
 		return nil
 	}
 	o := r.open(l)

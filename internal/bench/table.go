@@ -19,6 +19,8 @@ type row struct {
 	Max    *float64 `json:"max_us,omitempty"`
 	Over   *float64 `json:"over_cats_us,omitempty"` // P50 less that of two cats
 	Times  *float64 `json:"times_cats,omitempty"`
+	Signs  *float64 `json:"signs,omitempty"`   // Over, and less the disk where a call waits for it, in signatures
+	Spread *float64 `json:"p95_p50,omitempty"` // P95 / P50
 	Rate   *float64 `json:"calls_per_s,omitempty"`
 	First  *float64 `json:"first_answer_ms,omitempty"`  // from the start on, less the base's
 	Call   *float64 `json:"first_message_ms,omitempty"` // likewise
@@ -35,7 +37,7 @@ func rows(l *load, runs []*run) []row {
 	for _, r := range runs {
 		named[r.way.name] = r
 	}
-	cats := named[nameCats]
+	cats, disk, sign := named[nameCats], named[nameDisk], named[nameSign]
 	var all []row
 	for _, r := range runs {
 		row := row{Size: l.size, Way: r.way.name, Turns: len(r.turns), absolute: r.way.base == ""}
@@ -48,10 +50,19 @@ func rows(l *load, runs []*run) []row {
 			p50 := quantile(r.turns, 0.5)
 			row.P50, row.P95, row.P99, row.Max = in(time.Microsecond, p50), in(time.Microsecond, quantile(r.turns, 0.95)),
 				in(time.Microsecond, quantile(r.turns, 0.99)), in(time.Microsecond, quantile(r.turns, 1))
-			if cats.failed == nil && r != cats && r.way.name != nameDisk {
+			spread := float64(*row.P95) / float64(*row.P50)
+			row.Spread = &spread
+			if cats.failed == nil && r != cats && !r.way.alone {
 				floor := quantile(cats.turns, 0.5)
 				times := float64(p50) / float64(floor)
 				row.Over, row.Times = in(time.Microsecond, p50-floor), &times
+				if r.way.syncs {
+					floor += quantile(disk.turns, 0.5)
+				}
+				if sign.failed == nil && (disk.failed == nil || !r.way.syncs) {
+					signs := float64(p50-floor) / float64(quantile(sign.turns, 0.5))
+					row.Signs = &signs
+				}
 			}
 		}
 		if len(r.rates) > 0 {
@@ -88,7 +99,7 @@ var columns = []struct {
 	name  string
 	width int
 }{
-	{"p50", 8}, {"p95", 8}, {"p99", 8}, {"max", 8}, {"over cats", 10}, {"x cats", 7}, {"calls/s", 8},
+	{"p50", 8}, {"p95", 8}, {"p99", 8}, {"max", 8}, {"p95/p50", 7}, {"over cats", 10}, {"x cats", 7}, {"signs", 6}, {"calls/s", 8},
 	{"1st answer", 11}, {"1st message", 12}, {"RSS MB", 7}, {"peak MB", 8},
 }
 
@@ -142,8 +153,8 @@ func (r row) cells() []string {
 			rate = fmt.Sprintf("%.1f", *r.Rate)
 		}
 	}
-	return []string{micros(r.P50), micros(r.P95), micros(r.P99), micros(r.Max), over, figure("%.2f", r.Times),
-		rate, start(r.First), start(r.Call), figure("%.1f", r.RSS), figure("%.1f", r.Peak)}
+	return []string{micros(r.P50), micros(r.P95), micros(r.P99), micros(r.Max), figure("%.2f", r.Spread), over, figure("%.2f", r.Times),
+		figure("%.2f", r.Signs), rate, start(r.First), start(r.Call), figure("%.1f", r.RSS), figure("%.1f", r.Peak)}
 }
 
 func figure(format string, v *float64) string {
@@ -185,6 +196,7 @@ func thousands(v float64) string {
 const legend = `
 p50 to max     a message there and back: the client sends, waits for the answer, sends the next
 over, x cats   p50 less that of two cats, and divided by it
+signs          p50 less that of two cats, and of the disk where each call waits for it, in Ed25519 signatures
 calls/s        when the client does not wait: bursts, the answers are read meanwhile; of mcp-go, 32 in flight
 1st answer     from the start of the command to the answer to "initialize", less that of the direct way
 1st message    from there to the answer to the first message, less likewise (direct: both in full)

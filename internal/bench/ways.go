@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"os"
 	"os/exec"
@@ -21,6 +22,8 @@ type way struct {
 	open func(w *way, l *load, home string) (*opened, error)
 
 	other  bool // sends messages that are no calls
+	alone  bool // what a part of a call takes by itself: no server is started
+	syncs  bool // each message waits for the disk
 	memory bool // what it holds is of interest
 	most   int  // the largest message that it is measured with, in bytes; 0: any
 }
@@ -46,6 +49,7 @@ const (
 	nameCats      = "two cats"
 	nameSDKDirect = "mcp-go: direct"
 	nameDisk      = "disk: append and fsync alone"
+	nameSign      = "sign: Ed25519 alone"
 )
 
 // ways are the rows of the table.
@@ -58,6 +62,10 @@ func (b *bench) ways() []*way {
 		// With 10 MB, mcp-go takes seconds, and shows nothing but that.
 		return &way{name: name, base: base, open: openSDK, memory: base != "", argv: argv, most: 1_000_000}
 	}
+	synced := func(w *way) *way {
+		w.syncs = true
+		return w
+	}
 	sdkServer := []string{b.self, modeMCPGo}
 	other := wrapped("no call")
 	other.other = true
@@ -68,9 +76,10 @@ func (b *bench) ways() []*way {
 		wrapped("call, hash only, no fsync, no outcome", "--hash-only", "--sync", "off", "--outcomes", "off"),
 		wrapped("call, no fsync, no outcome", "--sync", "off", "--outcomes", "off"),
 		wrapped("call, no fsync", "--sync", "off"),
-		wrapped("call, no outcome", "--outcomes", "off"),
-		wrapped("call (all defaults)"),
-		{name: nameDisk, open: openDisk},
+		synced(wrapped("call, no outcome", "--outcomes", "off")),
+		synced(wrapped("call (all defaults)")),
+		{name: nameDisk, open: openDisk, alone: true},
+		{name: nameSign, open: openSign, alone: true},
 		sdk(nameSDKDirect, "", sdkServer),
 		sdk("mcp-go: wrapped, no fsync", nameSDKDirect, b.wrap(sdkServer, "--sync", "off")),
 		sdk("mcp-go: wrapped (all defaults)", nameSDKDirect, b.wrap(sdkServer)),
@@ -173,6 +182,27 @@ func (d *disk) turn(int) error {
 func (d *disk) burst(int) error { return errNone }
 func (d *disk) pid() int        { return 0 }
 func (d *disk) close()          { d.file.Close() }
+
+// signing is what no receipt can be faster than: a signature over one of a call
+// of 200 B.
+type signing struct {
+	key     ed25519.PrivateKey
+	receipt []byte
+}
+
+func openSign(*way, *load, string) (*opened, error) {
+	_, key, err := ed25519.GenerateKey(nil)
+	return &opened{session: &signing{key, slices.Repeat([]byte("x"), 550)}}, err
+}
+
+func (s *signing) turn(int) error {
+	s.receipt = append(s.receipt[:len(s.receipt)-8], ed25519.Sign(s.key, s.receipt)[:8]...)
+	return nil
+}
+
+func (s *signing) burst(int) error { return errNone }
+func (s *signing) pid() int        { return 0 }
+func (s *signing) close()          {}
 
 // errNone: the way has no such thing.
 var errNone = errors.New("none")
