@@ -90,8 +90,8 @@ func New(dir string, o Options) *Log {
 // with i from 0 on and the time of the records, which is one for all of them,
 // UTC in whole milliseconds, and never before that of the newest record in the
 // log; build returns the i-th receipt as canonical JSON (RFC 8785), which must
-// not change before Append returns. It must be quick, for all writers of the log
-// wait, and must not use the Log.
+// not change before Append returns, or nil to leave it out. It must be quick, for
+// all writers of the log wait, and must not use the Log.
 //
 // On return nil all n records are in the log and, unless Options.NoSync says
 // otherwise, on the disk. On an error, build's own or any other, none is in the

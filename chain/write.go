@@ -101,6 +101,9 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 		if err != nil {
 			return hash, err
 		}
+		if receipt == nil {
+			continue
+		}
 		if hash, err = l.add(receipt, hash); err != nil {
 			return hash, err
 		}

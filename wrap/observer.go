@@ -120,14 +120,14 @@ func (o *observer) parentOf(c *mcpwire.Call, paramsHash string) string {
 }
 
 // called notes calls that are in the log, before the server may see them.
-func (o *observer) called(calls []mcpwire.Call, as []*asked) {
+func (o *observer) called(calls []mcpwire.Call, as []*asked, outcomes *outcomes) {
 	if o == nil || len(calls) == 0 {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.outcomes == nil {
-		o.outcomes = newOutcomes(o.rec)
+		o.outcomes = outcomes
 		o.session.callSays(&calls[0])
 		o.outcomes.add(o.session.event(o.rec))
 	}

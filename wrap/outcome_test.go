@@ -1,18 +1,24 @@
 package wrap
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/proc"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // stderr is what was said to a person.
@@ -43,7 +49,7 @@ func (s *scene) hold() (release func()) {
 func (s *scene) written() {
 	s.t.Helper()
 	out := s.rec.observer.outcomes
-	for range 3000 {
+	for range 18000 {
 		out.mu.Lock()
 		n := len(out.queue)
 		out.mu.Unlock()
@@ -106,6 +112,67 @@ func TestOutcomesDoNotWait(t *testing.T) {
 	}
 }
 
+// TestOutcomesTravelWithCalls: an outcome goes into the log in front of the next
+// call's record, with one sync for both; and by itself if no call comes.
+func TestOutcomesTravelWithCalls(t *testing.T) {
+	s := newScene(t)
+	s.client(toolCall("0", "t"))
+	s.written() // the session's event
+	out := s.rec.observer.outcomes
+	for i := range 50 {
+		id := strconv.Itoa(i)
+		s.server(`{"id":` + id + `,"result":{}}`)
+		// As if the client were quick to call again, however long signing takes.
+		out.signed(t)
+		out.mu.Lock()
+		out.since = time.Now().Add(time.Hour)
+		out.mu.Unlock()
+		s.client(toolCall(strconv.Itoa(i+1), "t"))
+		out.mu.Lock()
+		left := len(out.queue)
+		out.mu.Unlock()
+		if left > 0 {
+			t.Fatalf("call %d left %d outcomes behind", i+1, left)
+		}
+	}
+	s.server(`{"id":50,"result":{}}`)
+	s.written()
+	st := s.read()
+	if len(st.calls) != 51 || len(st.outcomes) != 51 {
+		t.Errorf("%d calls and %d outcomes", len(st.calls), len(st.outcomes))
+	}
+}
+
+// signed waits until all that is queued is ready to be written, or has been.
+func (o *outcomes) signed(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		o.mu.Lock()
+		done := o.ready == len(o.queue)
+		o.mu.Unlock()
+		if done {
+			return
+		}
+	}
+	t.Fatal("outcomes are not signed")
+}
+
+// TestEventThatCannotBeSigned is left out, and keeps neither calls nor outcomes
+// from being recorded.
+func TestEventThatCannotBeSigned(t *testing.T) {
+	s := newScene(t)
+	s.client(toolCall("1", "t"))
+	s.written()
+	s.rec.observer.outcomes.add(job{event: event.Other{Kind: "note", Rest: []event.Member{{Name: "x", Value: []byte("no JSON")}}}})
+	s.server(`{"id":1,"result":"a"}`)
+	s.client(toolCall("2", "t"))
+	s.server(`{"id":2,"result":"b"}`)
+	s.expect(nil, `1 executed "a"`, `2 executed "b"`)
+	if said := s.stderr(); !strings.Contains(said, "a note event cannot be recorded") {
+		t.Errorf("it said %q", said)
+	}
+}
+
 // TestOutcomesComeLater: when the log cannot be written, outcomes wait until it
 // can, and are then there once.
 func TestOutcomesComeLater(t *testing.T) {
@@ -141,11 +208,26 @@ func TestOutcomesComeLater(t *testing.T) {
 	s.expect(nil, `1 executed "a"`, `2 executed "b"`)
 }
 
-// TestOutcomesAreBounded: while the disk hangs, what waits for it takes bounded
-// memory. Large answers are reduced to their hash, and then some are lost, which
+// heldKey is a key that makes no signature while it is locked.
+type heldKey struct {
+	crypto.Signer
+	sync.Mutex
+}
+
+func (k *heldKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	k.Lock()
+	defer k.Unlock()
+	return k.Signer.Sign(r, message, o)
+}
+
+// TestOutcomesAreBounded: while the key hangs, what waits for it takes bounded
+// memory. Large responses are reduced to their hash, and then some are lost, which
 // is said.
 func TestOutcomesAreBounded(t *testing.T) {
-	s := newScene(t)
+	key := &heldKey{Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	s := newScene(t, func(o *Options) {
+		o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") }
+	})
 	const large, small = 40, maxJobs
 	var calls []string
 	for i := range large {
@@ -153,7 +235,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	}
 	s.client(calls...)
 	s.written()
-	release := s.hold()
+	key.Lock()
 	text := `{"id":N,"result":{ "isError":true,"s":"` + strings.Repeat("x", mcpwire.MaxKept-100) + `"}}` + "\n"
 	for i := range large {
 		s.write(strings.Replace(text, "N", strconv.Itoa(i), 1))
@@ -177,7 +259,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 		t.Errorf("%d wait and %d are lost", n, out.lost)
 	}
 	out.mu.Unlock()
-	release()
+	key.Unlock()
 	s.written()
 	s.rec.finish(&proc.Ending{}, true)
 	if said := s.stderr(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {

@@ -6,31 +6,37 @@ import (
 	"sync"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// outcomes writes what came of the calls into the log: a receipt of version 2
-// for each answer. It works behind the session: an answer has gone to the
-// client before it is looked at here, and the disk is waited for by nobody but
-// this file's goroutine, until the session ends.
+// outcomes makes records of what came of the calls: a receipt of version 2 for
+// each response, and events. It works beside the session: a response has gone to
+// the client before it is looked at here, and no call waits for it.
+//
+// A record is signed at once, in the pause before the client's next call, and
+// goes into the log together with that call's: one hold of the lock and one sync
+// do for both. If no call comes for carryFor, it is written by itself.
 type outcomes struct {
-	rec *recorder
+	signer   *sign.Signer
+	hashOnly bool
+	write    func() error // puts what is ready into the log: calls pending and written
+	say      func(format string, a ...any)
 
 	mu     sync.Mutex
-	queue  []job
-	kept   int // bytes of answers in queue
-	lost   int // jobs that found no room
+	queue  []job     // oldest first
+	ready  int       // how many of queue, from its beginning on, are signed
+	since  time.Time // when the first of them was
+	kept   int       // bytes of responses in queue
+	lost   int       // jobs that found no room, or could not be signed
 	closed bool
 	wake   chan struct{} // has room for one
-	ending chan struct{} // closed when the session ends
 	idle   chan struct{} // closed when the goroutine has ended
 }
 
-// Bounds of what waits for the disk. Answers beyond maxQueued bytes are reduced
-// to the hash of their bytes.
+// Bounds of what waits. Responses beyond maxQueued bytes are reduced to the hash
+// of their bytes.
 const (
 	maxJobs   = 20_000
 	maxQueued = 16 << 20
@@ -40,14 +46,18 @@ const (
 type job struct {
 	call   *asked
 	answer mcpwire.Response
+	record []byte // the signed receipt for call and answer, once there is one
 
-	event event.Event // instead of an outcome
+	event event.Event // instead of an outcome; signed under the log's lock
 
 	prepare func() []job // if set, makes the jobs that take this one's place
 }
 
 func newOutcomes(rec *recorder) *outcomes {
-	o := &outcomes{rec: rec, wake: make(chan struct{}, 1), ending: make(chan struct{}), idle: make(chan struct{})}
+	o := &outcomes{
+		signer: rec.signer, hashOnly: rec.opts.HashOnly, write: rec.flush, say: rec.say,
+		wake: make(chan struct{}, 1), idle: make(chan struct{}),
+	}
 	go o.run()
 	return o
 }
@@ -65,98 +75,128 @@ func (o *outcomes) add(j job) {
 		j.answer = j.answer.Reduced()
 	}
 	o.queue = append(o.queue, j)
+	o.poke()
+}
+
+// poke wakes the goroutine.
+func (o *outcomes) poke() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
 }
 
-// retryAfter is how long a failed write waits for another try.
-const retryAfter = time.Second
-
-// gatherFor is how long outcomes are gathered before they are written: a client
-// that calls as fast as it can then shares the log's lock, and the machine,
-// with one write in many calls and not with one in each.
-const gatherFor = 3 * time.Millisecond
-
-// gather waits for more outcomes, or for the end.
-func (o *outcomes) gather() {
-	select {
-	case <-o.ending:
-	case <-time.After(gatherFor):
-	}
-}
+const (
+	// carryFor is how long a record that is ready waits for a call to go into
+	// the log with. So much is lost when the wrapper is killed.
+	carryFor = 20 * time.Millisecond
+	// retryAfter is how long a failed write waits for another try.
+	retryAfter = time.Second
+	// maxCarried bounds the records that go into the log with one call: all
+	// writers of the log wait.
+	maxCarried = 256
+)
 
 func (o *outcomes) run() {
 	defer close(o.idle)
+	// The timer is left alone while calls take the records along, so that it
+	// costs nothing for each.
+	timer := time.NewTimer(carryFor)
+	running := true
 	for {
 		o.mu.Lock()
-		jobs := o.queue[:min(len(o.queue), maxTogether)]
-		closed := o.closed
+		ready, unsigned := o.ready, len(o.queue) > o.ready
+		left, closed := carryFor-time.Since(o.since), o.closed
+		var next job
+		if unsigned {
+			next = o.queue[ready]
+		}
 		o.mu.Unlock()
-		if len(jobs) > 0 && jobs[0].prepare != nil {
-			made := jobs[0].prepare()
+		switch {
+		case unsigned:
+			o.sign(next)
+			continue
+		case ready > 0 && (closed || left <= 0):
+			err := o.write()
+			if err == nil {
+				continue
+			}
+			o.say("outcomes cannot be recorded: %v", err)
+			if closed {
+				return
+			}
 			o.mu.Lock()
-			o.queue = slices.Concat(made, o.queue[1:])
+			o.since = time.Now().Add(retryAfter - carryFor)
 			o.mu.Unlock()
-			continue
+			left = retryAfter
+		case closed:
+			return
 		}
-		if i := slices.IndexFunc(jobs, func(j job) bool { return j.prepare != nil }); i > 0 {
-			jobs = jobs[:i]
+		if ready > 0 && !running {
+			timer.Reset(left)
+			running = true
 		}
-		if len(jobs) == 0 {
-			if closed {
-				return
-			}
-			<-o.wake
-			o.gather()
-			continue
+		select {
+		case <-o.wake:
+		case <-timer.C:
+			running = false
 		}
-		if err := o.write(jobs); err != nil {
-			o.rec.say("outcomes cannot be recorded: %v", err)
-			if closed {
-				return
-			}
-			select {
-			case <-o.wake: // the end, or more to write
-			case <-time.After(retryAfter):
-			}
-			continue
-		}
-		o.mu.Lock()
-		for _, j := range jobs {
-			o.kept -= len(j.answer.Value)
-		}
-		clear(jobs) // nothing of them is kept by the array behind queue
-		o.queue = o.queue[len(jobs):]
-		o.mu.Unlock()
 	}
 }
 
-// write appends the jobs to the log. Their sync may come later: no answer
-// waits for it, and a record without its outcome says so.
-func (o *outcomes) write(jobs []job) error {
-	// Receipts for answers have the times of the answers, so they are signed
-	// before the log's lock is taken: the next call may be waiting for it.
-	receipts := make([]*sign.Receipt, len(jobs))
-	for i, j := range jobs {
-		if j.event != nil {
-			continue
+// sign makes j, which is the first of those that are not ready, ready.
+func (o *outcomes) sign(j job) {
+	var made []job
+	var err error
+	switch {
+	case j.prepare != nil:
+		made = j.prepare()
+	case j.event == nil:
+		var receipt *sign.Receipt
+		if receipt, err = o.signer.Respond(j.outcome(o.hashOnly)); err == nil {
+			made = []job{{record: receipt.Record}}
 		}
-		var err error
-		if receipts[i], err = o.rec.signer.Respond(j.outcome(o.rec.opts.HashOnly)); err != nil {
-			return err
-		}
+	default:
+		made = []job{j}
 	}
-	return o.rec.log.AppendLater(len(jobs), func(i int, at chain.At) ([]byte, error) {
-		if receipts[i] == nil {
-			var err error
-			if receipts[i], err = o.rec.signer.Event(jobs[i].event, at.Time, at.Prev); err != nil {
-				return nil, err
-			}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.kept -= len(j.answer.Value)
+	o.queue = slices.Replace(o.queue, o.ready, o.ready+1, made...)
+	if err != nil {
+		o.lost++
+		o.say("an outcome cannot be signed: %v", err)
+		return
+	}
+	if j.prepare == nil {
+		if o.ready == 0 {
+			o.since = time.Now()
 		}
-		return receipts[i].Record, nil
-	})
+		o.ready++
+	}
+}
+
+// pending is what is ready to be written, oldest first, as far as it may go into
+// the log at once. It is good until written.
+func (o *outcomes) pending() []job {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.queue[:min(o.ready, maxCarried)]
+}
+
+// written says that the first n are in the log.
+func (o *outcomes) written(n int) {
+	if n == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.queue[:n]) // nothing of them is kept by the array behind queue
+	o.queue, o.ready = o.queue[n:], o.ready-n
+	o.since = time.Now()
 }
 
 // finish waits until all is written, but not for ever: a disk that hangs must
@@ -164,12 +204,8 @@ func (o *outcomes) write(jobs []job) error {
 func (o *outcomes) finish(patience time.Duration) {
 	o.mu.Lock()
 	o.closed = true
+	o.poke()
 	o.mu.Unlock()
-	close(o.ending)
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
 	select {
 	case <-o.idle:
 	case <-time.After(patience):
@@ -177,7 +213,7 @@ func (o *outcomes) finish(patience time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if lost := o.lost + len(o.queue); lost > 0 {
-		o.rec.say("%d outcomes are not in the log", lost)
+		o.say("%d outcomes are not in the log", lost)
 	}
 }
 

@@ -22,12 +22,13 @@ type recorder struct {
 	session  string
 	observer *observer // nil: outcomes are not recorded
 
-	mu     sync.Mutex // guards all below
-	signer *sign.Signer
-	log    *chain.Log
-	gap    gap
-	again  *time.Timer // of retry, while there is a gap
-	over   bool        // finish was called
+	mu       sync.Mutex // guards all below
+	signer   *sign.Signer
+	log      *chain.Log
+	outcomes *outcomes // from the first call on; nil: they are not recorded
+	gap      gap
+	again    *time.Timer // of retry, while there is a gap
+	over     bool        // finish was called
 }
 
 // gap is a run of calls that were forwarded without a record (--fail-open).
@@ -106,35 +107,75 @@ func (r *recorder) append(calls []mcpwire.Call) ([][]byte, error) {
 		action.Arguments = nil
 		noted[i] = &asked{action: action, paramsHash: drafts[i].ParamsHash(), key: c.Key}
 	}
-	// A gap is closed before the calls that come after it.
+	// A gap is closed, and outcomes are written, before the calls that come
+	// after them.
 	gap := 0
 	if r.gap.count > 0 {
 		gap = 1
 	}
+	carried := r.outcomes.pending()
+	before := gap + len(carried)
 	receipts := make([][]byte, len(calls))
-	err := r.log.Append(gap+len(calls), func(i int, at chain.At) ([]byte, error) {
-		if i < gap {
+	add := r.log.Append
+	if len(calls) == 0 && gap == 0 {
+		add = r.log.AppendLater // nobody waits for an outcome to be on the disk
+	}
+	err := add(before+len(calls), func(i int, at chain.At) ([]byte, error) {
+		switch {
+		case i < gap:
 			return r.gapEvent(at)
+		case i < before:
+			return r.carry(carried[i-gap], at), nil
 		}
-		receipt, err := drafts[i-gap].SignAt(at.Time, at.Prev)
+		i -= before
+		receipt, err := drafts[i].SignAt(at.Time, at.Prev)
 		if err != nil {
 			return nil, err
 		}
-		receipts[i-gap] = receipt.JSON
-		noted[i-gap].receipt, noted[i-gap].at = receipt.ID, at.Time
+		receipts[i] = receipt.JSON
+		noted[i].receipt, noted[i].at = receipt.ID, at.Time
 		return receipt.Record, nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	r.outcomes.written(len(carried))
 	r.closed()
-	r.observer.called(calls, noted)
+	if r.outcomes == nil && r.observer != nil {
+		r.outcomes = newOutcomes(r)
+	}
+	r.observer.called(calls, noted, r.outcomes)
 	if r.opts.Verbose {
 		for _, c := range calls {
 			r.say("recorded %q (%q)", c.Tool, c.ID)
 		}
 	}
 	return receipts, nil
+}
+
+// carry is the record of a job that is ready. An event that cannot be signed is
+// left out, and said: it must not keep calls from being recorded.
+func (r *recorder) carry(j job, at chain.At) []byte {
+	if j.event == nil {
+		return j.record
+	}
+	receipt, err := r.signer.Event(j.event, at.Time, at.Prev)
+	if err != nil {
+		r.say("a %s event cannot be recorded: %v", j.event.Type(), err)
+		return nil
+	}
+	return receipt.Record
+}
+
+// flush writes the outcomes that are ready, with no call.
+func (r *recorder) flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return errStopped
+	}
+	_, err := r.append(nil)
+	return err
 }
 
 // open readies key and log. It needs mu.
