@@ -17,6 +17,7 @@ func flagsFirst(app *ucli.App, args []string) []string {
 	}
 	flags, verbs := app.Flags, app.Commands
 	out, rest := args[:1:1], args[1:]
+	verb := false // there is one in out
 	var others []string
 	for len(rest) > 0 {
 		arg := rest[0]
@@ -27,11 +28,14 @@ func flagsFirst(app *ucli.App, args []string) []string {
 				others = append(others, arg)
 				continue
 			}
-			out = append(out, arg)
+			out, verb = append(out, arg), true
 			flags, verbs = verbs[i].Flags, verbs[i].Subcommands
 			continue
 		}
 		if slices.Contains([]string{"-h", "--help", "-help"}, arg) {
+			if !verb && len(others) > 0 {
+				break // of a server's command, before which "--" was forgotten
+			}
 			return append(out, "--help") // of the verb; a topic it is not
 		}
 		n := flagLength(flags, arg)

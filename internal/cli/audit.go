@@ -74,7 +74,7 @@ func (c *command) audit(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}

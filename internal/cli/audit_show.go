@@ -66,7 +66,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (c *command) app() *ucli.App {
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
 		},
 		Before: wrapFlagsOfVerb,
-		Action: c.help,
+		Action: c.noVerb,
 		// urfave/cli prints usage errors to stdout and exits by itself; stdout
 		// belongs to results and, when wrapping, to the server.
 		Writer:          c.Stdout,

@@ -13,6 +13,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 )
 
@@ -32,9 +33,9 @@ func clientFlags() []ucli.Flag {
 
 // system is this one, as the clients see it.
 func (c *command) system() (install.System, error) {
-	dir, err := os.UserHomeDir()
+	dir, err := home.UserDir()
 	if err != nil {
-		return install.System{}, errors.New("no home folder, so no clients: $HOME is not set")
+		return install.System{}, err
 	}
 	return install.System{OS: runtime.GOOS, Home: dir, Getenv: c.Getenv}, nil
 }

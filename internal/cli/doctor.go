@@ -63,9 +63,9 @@ func (c *command) doctor(u *ucli.Context) error {
 	if err := c.noArgs(u); err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
-		return &failure{exitUsage, err, home.Hint}
+		return err
 	}
 	// What cannot be looked at is not in order, but not to be mended from here.
 	for _, dir := range []string{string(h), h.Audit(), h.Keys().Dir} {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	ucli "github.com/urfave/cli/v2"
@@ -20,9 +23,22 @@ func passphraseFileFlag() ucli.Flag {
 func (c *command) home(u *ucli.Context) (home.Dir, error) {
 	dir, err := home.Find(flagUp(u, "home"), c.Getenv)
 	if err != nil {
-		return "", &failure{exitUsage, err, home.Hint}
+		return "", &failure{exitUsage, err, ""}
 	}
 	return dir, nil
+}
+
+// existingHome is home for verbs that only read: a directory that --home names,
+// and that is not there, was mistyped.
+func (c *command) existingHome(u *ucli.Context) (home.Dir, error) {
+	h, err := c.home(u)
+	if err != nil || flagUp(u, "home") == "" {
+		return h, err
+	}
+	if _, err := os.Stat(string(h)); errors.Is(err, fs.ErrNotExist) {
+		return "", misuse("look at --home: nothing was ever recorded there, and no key made", "there is no home directory %q", h)
+	}
+	return h, nil
 }
 
 // backups is where install keeps the configurations that it changed.

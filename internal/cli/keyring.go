@@ -41,11 +41,11 @@ func pubkeyFlag() ucli.Flag {
 // is in disorder is complained of and left out.
 func (c *command) keyring(u *ucli.Context) (keyring, error) {
 	k := keyring{names: make(map[string]string), from: "of --pubkey"}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
 		if err != nil {
-			return k, &failure{exitUsage, err, "or name keys with --pubkey"}
+			return k, err
 		}
 		k.from = "in " + h.Keys().Dir
 		list, err := h.Keys().List()

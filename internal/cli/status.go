@@ -76,7 +76,7 @@ func (c *command) status(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}
@@ -196,6 +196,9 @@ func (b bare) check(e *install.Entry) error {
 	}
 	if dir == "" {
 		dir = filepath.Join(b.home, ".signet")
+	}
+	if dir, err = home.Expand(dir); err != nil {
+		return fmt.Errorf("the home directory %w", err)
 	}
 	if !filepath.IsAbs(dir) {
 		return fmt.Errorf("the home folder %q is not absolute", dir)

@@ -71,9 +71,9 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
-		return &failure{exitUsage, err, ""}
+		return err
 	}
 	ctx, stop := c.interruptible()
 	defer stop()

@@ -76,13 +76,21 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	if len(c.after) == 0 || c.after[0] == "" {
 		return wrap.Exit{}, misuseOfWrap("signet-wrap -- COMMAND [ARG...]", `no server command after "--"`)
 	}
-	h, err := home.Find(s.home, c.Getenv)
-	if err != nil {
-		return wrap.Exit{}, misuseOfWrap(home.Hint, "%w", err)
-	}
 	staySmall()
 	o := s.Options
-	o.Command, o.Audit = c.after, h.Audit()
+	o.Command = c.after
+	h, err := home.Find(s.home, c.Getenv)
+	if err == nil {
+		s.passphraseFile, err = home.Expand(s.passphraseFile)
+	}
+	if err != nil {
+		// Nothing is added to fail: a server starts without a home, too. Its
+		// calls are refused with the reason or, by --fail-open, forwarded.
+		c.complain(err.Error(), "")
+		o.Signer = func() (*sign.Signer, error) { return nil, err }
+		return wrap.Run(o)
+	}
+	o.Audit = h.Audit()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	return wrap.Run(o)
 }
@@ -124,11 +132,16 @@ func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) 
 	return sign.NewSigner(key, key.Name, key.Owner)
 }
 
-// help is the program without a verb.
-func (c *command) help(u *ucli.Context) error {
-	if name := u.Args().First(); name != "" {
-		return misuse(`to wrap a server, put "--" before its command: signet-wrap -- `+name, "there is no verb %q", name)
+// noVerb is the program without a verb and without "--". To a client a page of
+// help and exit status 0 would be a server that ended well, so it is neither.
+func (c *command) noVerb(u *ucli.Context) error {
+	const usage = "signet-wrap [flags] -- COMMAND [ARG...]"
+	switch name := u.Args().First(); {
+	case name != "":
+		return misuse(fmt.Sprintf(`to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name), "there is no verb %q", name)
+	case u.NArg() > 0 || u.NumFlags() > 0:
+		return misuse(usage, `the server's command is missing, and the "--" before it`)
 	}
-	fmt.Fprint(c.Stdout, rootHelp())
-	return nil
+	fmt.Fprint(c.Stderr, rootHelp())
+	return status(exitUsage)
 }

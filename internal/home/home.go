@@ -4,8 +4,11 @@ package home
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strings"
 
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -23,21 +26,97 @@ func (d Dir) Keys() keys.Store { return keys.Store{Dir: filepath.Join(string(d),
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 
-// Hint is the way out where Find fails.
-const Hint = "name a directory with --home DIR or $SIGNET_HOME"
-
-// Find is the home that is meant: flag, else $SIGNET_HOME, else ~/.signet, as the
-// reference has it. It makes nothing.
+// Find is the home that is meant: flag, else $SIGNET_HOME, else .signet in the
+// user's own directory, as the reference has it. It makes nothing.
 func Find(flag string, getenv func(string) string) (Dir, error) {
-	for _, dir := range []string{flag, getenv("SIGNET_HOME")} {
-		if dir != "" {
-			dir, err := filepath.Abs(dir)
-			return Dir(dir), err
+	for _, way := range [][2]string{{"--home", flag}, {"SIGNET_HOME", getenv("SIGNET_HOME")}} {
+		if way[1] == "" {
+			continue
+		}
+		path, err := Expand(way[1])
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", way[0], err)
+		}
+		return Dir(path), nil
+	}
+	path, err := UserDir()
+	if err != nil {
+		return "", fmt.Errorf("%w: name a directory with --home DIR or $SIGNET_HOME", err)
+	}
+	return Dir(filepath.Join(path, ".signet")), nil
+}
+
+// currentUser asks the user database. Tests put another in its place.
+var currentUser = user.Current
+
+// UserDir is the user's own directory: $HOME or, on Windows, %USERPROFILE%, else
+// what the user database says. Containers and system services often have no
+// $HOME.
+func UserDir() (string, error) {
+	if dir, err := os.UserHomeDir(); err == nil && filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if u, err := currentUser(); err == nil && filepath.IsAbs(u.HomeDir) {
+		return u.HomeDir, nil
+	}
+	return "", errors.New("there is no home directory: neither the environment nor the user database has one for this user")
+}
+
+// Expand is the path that was meant. Clients start servers without a shell, so
+// "~/x" comes as it is written: Expand puts the user's own directory in. What
+// would need more of a shell is an error: the path of another user's home, and a
+// variable that nobody replaced. Taken as they are, they would have keys made in
+// a directory "${HOME}" of whatever project is open.
+func Expand(path string) (string, error) {
+	if v := variable(path); v != "" {
+		return "", fmt.Errorf("%q holds the variable %s, which nobody has replaced: write out the path", path, v)
+	}
+	rest, tilde := strings.CutPrefix(path, "~")
+	if !tilde {
+		return path, nil
+	}
+	if rest != "" && !os.IsPathSeparator(rest[0]) {
+		return "", fmt.Errorf("%q: only ~%c is expanded, not another user's home: write out the path", path, filepath.Separator)
+	}
+	dir, err := UserDir()
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", path, err)
+	}
+	return filepath.Join(dir, rest), nil
+}
+
+// variable is the first variable in path, as shells, cmd.exe and clients spell
+// one, or "": ${HOME}, $HOME, $env:HOME, $(pwd), %USERPROFILE%.
+func variable(path string) string {
+	for i := range len(path) {
+		rest := path[i+1:]
+		n := nameLength(rest)
+		switch {
+		case path[i] == '$' && n > 0:
+			return path[i : i+1+n]
+		case path[i] == '$' && (strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "(")):
+			end := strings.IndexAny(rest, "})")
+			if end < 0 {
+				end = len(rest) - 1
+			}
+			return path[i : i+2+end]
+		case path[i] == '%' && n > 0 && strings.HasPrefix(rest[n:], "%"):
+			return path[i : i+2+n]
 		}
 	}
-	dir, err := os.UserHomeDir()
-	if err != nil {
-		return "", errors.New("no home directory: $HOME is not set")
+	return ""
+}
+
+// nameLength is how many bytes at the start of s can name a variable.
+func nameLength(s string) int {
+	for i := range len(s) {
+		c := s[i] | 0x20 // lower case
+		if (c < 'a' || c > 'z') && s[i] != '_' && (i == 0 || s[i] < '0' || s[i] > '9') {
+			return i
+		}
 	}
-	return Dir(filepath.Join(dir, ".signet")), nil
+	return len(s)
 }

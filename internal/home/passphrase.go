@@ -1,11 +1,12 @@
 package home
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -21,7 +22,11 @@ func Passphrase(file string, getenv func(string) string) ([]byte, error) {
 		}
 		return nil, keys.ErrPassphraseNeeded
 	}
-	f, err := os.Open(file)
+	path, err := Expand(file)
+	if err != nil {
+		return nil, fmt.Errorf("the passphrase file %w", err)
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the passphrase: %w", err)
 	}
@@ -33,9 +38,18 @@ func Passphrase(file string, getenv func(string) string) ([]byte, error) {
 	if len(b) > maxPassphrase {
 		return nil, fmt.Errorf("the passphrase file %q is longer than %d bytes", file, maxPassphrase)
 	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return nil, fmt.Errorf("the first line of the passphrase file %q is empty", file)
+	return firstLine(fmt.Sprintf("the passphrase file %q", file), b)
+}
+
+// firstLine is the passphrase in b, which came from what.
+func firstLine(what string, b []byte) ([]byte, error) {
+	b, err := text.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("reading the passphrase from %s: %w", what, err)
 	}
-	return []byte(line), nil
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+		return nil, fmt.Errorf("the first line of %s is empty, and should be the passphrase", what)
+	}
+	return line, nil
 }

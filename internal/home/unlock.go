@@ -87,11 +87,7 @@ func (l Unlock) run(what string, argv []string, stderr io.Writer) ([]byte, error
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, fmt.Errorf("no passphrase from %s: %w", what, err)
 	}
-	line, _, _ := strings.Cut(string(out.b), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return nil, fmt.Errorf("the first line from %s is empty, and should be the passphrase", what)
-	}
-	return []byte(line), nil
+	return firstLine(what, out.b)
 }
 
 // bounded keeps what is written to it, up to maxPassphrase bytes.
