@@ -24,7 +24,7 @@ import (
 // stderr is what was said to a person.
 func (s *scene) stderr() string {
 	s.t.Helper()
-	b, err := os.ReadFile(s.rec.opts.Stderr.Name())
+	b, err := os.ReadFile(s.rec.opts.Messages.(*os.File).Name())
 	if err != nil {
 		s.t.Fatal(err)
 	}

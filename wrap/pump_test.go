@@ -73,7 +73,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	t.Cleanup(func() { said.Close() })
 	p.said = said
 	o := Options{
-		Audit: p.audit, Stderr: said, NoOutcomes: true, NoSync: true, Target: "mcp://test",
+		Audit: p.audit, Messages: said, NoOutcomes: true, NoSync: true, Target: "mcp://test",
 		Signer: func() (*sign.Signer, error) { return sign.NewSigner(watched, "test", "") },
 	}
 	if change != nil {

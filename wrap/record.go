@@ -46,7 +46,7 @@ const (
 )
 
 func newRecorder(o Options) *recorder {
-	r := &recorder{speaker: speaker{w: o.Stderr}, opts: o, session: "ses_" + randomHex(16)}
+	r := &recorder{speaker: speaker{w: o.Messages}, opts: o, session: "ses_" + randomHex(16)}
 	if !o.NoOutcomes {
 		r.observer = newObserver(r)
 	}

@@ -34,7 +34,7 @@ type scene struct {
 
 func newScene(t testing.TB, change ...func(*Options)) *scene {
 	t.Helper()
-	o := Options{Command: []string{"server"}, Audit: filepath.Join(t.TempDir(), "audit"), Stderr: testStderr(t), NoSync: true}
+	o := Options{Command: []string{"server"}, Audit: filepath.Join(t.TempDir(), "audit"), Messages: testStderr(t), NoSync: true}
 	key := ed25519.NewKeyFromSeed([]byte(strings.Repeat("k", ed25519.SeedSize)))
 	o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") }
 	for _, f := range change {

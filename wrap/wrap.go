@@ -12,6 +12,7 @@
 //	observer.go   beside both: binds answers to calls, learns who is asked
 //	ledger.go     which calls wait for an answer, a task's end, a retry
 //	outcome.go    what an answer says of its call; outcomes.go: into the log
+//	messages.go   our own lines on stderr, which hold up nobody
 //	session.go    who asked whom; toolbox.go: with which tools
 //
 // Messages are read and written by package mcpwire.
@@ -22,10 +23,8 @@ package wrap
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
@@ -76,8 +75,11 @@ type Options struct {
 	MetaKey string
 	// MaxCall is the longest line taken from the client, in bytes. 0: 64 MiB.
 	MaxCall int
-	// Verbose says on stderr what was recorded.
+	// Verbose says what was recorded.
 	Verbose bool
+	// Messages is where our own lines for a person go. It must not block, for
+	// calls write to it. nil: Stderr, through NewMessages.
+	Messages io.Writer
 
 	// Now is the clock of the records. nil: time.Now.
 	Now func() time.Time
@@ -112,6 +114,11 @@ func (e *StartError) Unwrap() error { return e.Err }
 // 2026-07-28, with server/discover or any request.
 func Run(o Options) (Exit, error) {
 	o.setDefaults()
+	if o.Messages == nil {
+		m := NewMessages(o.Stderr)
+		defer m.Close()
+		o.Messages = m
+	}
 	signals := proc.CatchSignals()
 	defer signals.Release()
 	proc.Harden()
@@ -205,25 +212,6 @@ func (o *Options) setDefaults() {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-}
-
-// speaker writes the few lines a person must know to stderr.
-type speaker struct {
-	w     io.Writer
-	count atomic.Int64
-}
-
-// maxSaid bounds the lines of one session: whoever sends a million bad lines
-// must not fill a client's log with them.
-const maxSaid = 100
-
-func (s *speaker) say(format string, a ...any) {
-	switch n := s.count.Add(1); {
-	case n < maxSaid:
-		fmt.Fprintf(s.w, "signet-wrap: "+format+"\n", a...)
-	case n == maxSaid:
-		fmt.Fprintf(s.w, "signet-wrap: saying no more in this session\n")
 	}
 }
 

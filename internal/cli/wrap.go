@@ -56,13 +56,17 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	if errors.Is(err, errNotWrapping) {
 		return 0, false
 	}
+	messages := wrap.NewMessages(c.Stderr) // of what wraps, too: the client may read none
+	c.Stderr = messages
 	var end wrap.Exit
 	if err == nil {
 		end, err = c.run(s)
 	}
 	if err == nil {
+		messages.Close()
 		return end.Mirror(), true
 	}
+	defer messages.Close()
 	exit, hint := 125, ""
 	if start := (*wrap.StartError)(nil); errors.As(err, &start) {
 		exit, hint = start.Status, start.Hint
@@ -78,7 +82,7 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	}
 	staySmall()
 	o := s.Options
-	o.Command = c.after
+	o.Command, o.Messages = c.after, c.Stderr
 	h, err := home.Find(s.home, c.Getenv)
 	if err == nil {
 		s.passphraseFile, err = home.Expand(s.passphraseFile)
