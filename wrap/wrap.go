@@ -54,7 +54,7 @@ type Options struct {
 	Stdin, Stdout, Stderr *os.File
 
 	// Audit is the folder of the log. Nothing is made there before the first
-	// call.
+	// call. It may be "" where Signer only has an error to give.
 	Audit string
 	// Signer opens the agent's key. It is called at the first tools/call, and
 	// again at later ones as long as it fails.

@@ -150,7 +150,10 @@ func (c *command) wrapper(u *ucli.Context, sys install.System, h home.Dir) (inst
 		return w, fail("see `signet-wrap identity protect --help`, or give --passphrase-file F, or --key of one that is not encrypted",
 			fmt.Errorf("the key %q is encrypted, and nobody can be asked while wrapping", key))
 	}
-	if file, err = filepath.Abs(file); err != nil {
+	if file, err = home.Expand(file); err == nil {
+		file, err = filepath.Abs(file)
+	}
+	if err != nil {
 		return w, err
 	}
 	w.Flags = append(w.Flags, "--passphrase-file", file)

@@ -177,7 +177,10 @@ func (c *command) newSource(u *ucli.Context) (*keys.Source, error) {
 	switch src.Kind {
 	case keys.Keychain:
 	case keys.PassphraseFile:
-		path, err := filepath.Abs(u.String("file"))
+		path, err := home.Expand(u.String("file"))
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
 		if err != nil {
 			return nil, err
 		}

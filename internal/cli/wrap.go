@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -141,6 +142,8 @@ func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) 
 func (c *command) noVerb(u *ucli.Context) error {
 	const usage = "signet-wrap [flags] -- COMMAND [ARG...]"
 	switch name := u.Args().First(); {
+	case strings.HasPrefix(name, "–") || strings.HasPrefix(name, "—"): // an editor made one of two hyphens
+		return misuse(usage, "%q begins with a dash, not with hyphens", name)
 	case name != "":
 		return misuse(fmt.Sprintf(`to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name), "there is no verb %q", name)
 	case u.NArg() > 0 || u.NumFlags() > 0:
