@@ -53,17 +53,11 @@ func (l *Log) takeBack(before undo) {
 	defer l.forget()
 	l.owed = append(slices.Clone(l.told[before.told:]), l.owed...)
 	l.told = l.told[:before.told]
-	if _, err := l.lock.acquire(l.patience); err != nil {
+	defer l.release()
+	if _, err := l.acquire(); err != nil || !l.locksNamed() || l.file == nil || !l.named() {
 		return
 	}
-	defer l.lock.release()
-	defer l.releaseDays()
-	for _, d := range l.days {
-		if _, err := d.acquire(l.patience); err != nil {
-			return
-		}
-	}
-	if st, err := l.named(l.name); err == nil && st.Size() == l.size && truncate(l.file, before.size) == nil {
+	if st, err := l.file.Stat(); err == nil && st.Size() == l.size && truncate(l.file, before.size) == nil {
 		l.place = before.place
 	}
 }

@@ -22,39 +22,45 @@ type fileLock struct {
 	path string
 	f    *os.File
 	info fs.FileInfo
+	held bool
 	wait chan error // of the goroutine that waits for f's lock; nil if there is none
 }
 
-// acquire takes the lock. made says that the file is another one than at the
-// last call, or the first: what was known of its folder may be out of date.
-func (l *fileLock) acquire(patience time.Duration) (made bool, err error) {
-	deadline := time.Now().Add(patience)
-	for {
-		if l.f == nil {
-			made = true
-			if err := l.open(); err != nil {
-				return made, err
-			}
-		}
-		if err := l.take(time.Until(deadline)); err == errBusy {
-			return made, l.busy(patience)
-		} else if err != nil {
-			return made, err
-		}
-		// The lock counts only while its file bears the name: others may
-		// have removed the folder and made it anew.
-		if st, err := os.Lstat(l.path); err == nil && os.SameFile(st, l.info) {
-			return made, nil
-		}
-		l.close()
-		if time.Now().After(deadline) {
-			return made, l.busy(patience)
-		}
+// acquire takes the lock, unless it is held. It counts only while the file bears
+// its name, for others may have removed the directory and made it anew: see
+// named. opened says that the file is another one than at the last call, or the
+// first.
+func (l *fileLock) acquire(patience time.Duration) (opened bool, err error) {
+	if l.held {
+		return false, nil
 	}
+	if l.f == nil {
+		if err := l.open(); err != nil {
+			return true, err
+		}
+		opened = true
+	}
+	if err := l.take(patience); err == errBusy {
+		return opened, l.busy(patience)
+	} else if err != nil {
+		return opened, err
+	}
+	l.held = true
+	return opened, nil
+}
+
+// named says whether the lock's file still bears its name.
+func (l *fileLock) named() bool {
+	st, err := os.Lstat(l.path)
+	return err == nil && l.f != nil && os.SameFile(st, l.info)
 }
 
 // release lets others have the lock and keeps the file open.
 func (l *fileLock) release() {
+	if !l.held {
+		return
+	}
+	l.held = false
 	if err := durable.Unlock(l.f); err != nil {
 		l.close() // which gives it up in any case
 	}
@@ -111,5 +117,5 @@ func (l *fileLock) close() {
 	} else {
 		f.Close()
 	}
-	l.f, l.info, l.wait = nil, nil, nil
+	l.f, l.info, l.held, l.wait = nil, nil, false, nil
 }

@@ -45,9 +45,9 @@ type Log struct {
 	lock fileLock    // of this package's writers; held while appending
 	days []*fileLock // of the reference's writers, for the files that matter
 
-	seen   listing   // the folder's names
-	seenAt time.Time // the folder's modification time when they were read
-	racy   bool      // it may have changed since without a new time
+	seen   listing // the directory's names
+	seenAt stamp   // the directory's when they were read
+	racy   bool    // they may have changed since without a new stamp
 
 	file  *os.File    // the newest day file, for appending; nil: load first
 	info  fs.FileInfo // of file when it was opened: its identity

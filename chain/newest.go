@@ -1,83 +1,117 @@
 package chain
 
 import (
-	"os"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
 )
 
-// settle finds out which day file is the newest and which one is to be written
-// at this time, and takes the reference's locks for both. Newest is "" in an
-// empty log. A file older than the newest is never written.
-func (l *Log) settle(now time.Time) (newest, target string, err error) {
-	for _, d := range l.days {
-		if _, err := d.acquire(l.patience); err != nil {
-			return "", "", err
+// scene is what an append finds when it has the locks.
+type scene struct {
+	clock  time.Time // what it says
+	newest string    // day file, "" in an empty log
+	target string    // the day file to be written: never one older than the newest
+	fresh  bool      // names in the directory may stand for other files than before
+}
+
+// settle takes the locks: that of all writers and, for the newest day file and
+// the one to be written, those of the reference.
+func (l *Log) settle() (s scene, err error) {
+	for deadline := time.Now().Add(l.patience); ; {
+		opened, err := l.acquire()
+		if err != nil {
+			return s, err
 		}
-	}
-	for {
-		if err := l.look(); err != nil {
-			return "", "", err
+		changed, err := l.look(opened)
+		good := !changed || l.locksNamed()
+		if err != nil && (good || !errors.Is(err, fs.ErrNotExist)) {
+			return s, err
 		}
-		newest = ""
+		s = scene{clock: l.o.Now(), fresh: s.fresh || changed}
 		if n := len(l.seen.days); n > 0 {
-			newest = l.seen.days[n-1]
+			s.newest = l.seen.days[n-1]
 		}
-		target = max(newest, dayFile(now))
-		want := slices.Compact(slices.DeleteFunc([]string{newest, target}, func(s string) bool { return s == "" }))
-		if slices.EqualFunc(l.days, want, func(d *fileLock, name string) bool {
+		s.target = max(s.newest, dayFile(s.clock))
+		want := slices.Compact(slices.DeleteFunc([]string{s.newest, s.target}, func(s string) bool { return s == "" }))
+		if good && slices.EqualFunc(l.days, want, func(d *fileLock, name string) bool {
 			return d.path == filepath.Join(l.dir, name+lockSuffix)
 		}) {
-			return newest, target, nil
+			return s, nil
+		}
+		if time.Now().After(deadline) {
+			return s, l.lock.busy(l.patience)
 		}
 		for _, d := range l.days {
 			d.close()
 		}
 		l.days = nil
+		if !good {
+			l.lock.close()
+			continue
+		}
 		for _, name := range want {
-			d := &fileLock{path: filepath.Join(l.dir, name+lockSuffix)}
-			l.days = append(l.days, d)
-			if _, err := d.acquire(l.patience); err != nil {
-				return "", "", err
-			}
+			l.days = append(l.days, &fileLock{path: filepath.Join(l.dir, name+lockSuffix)})
 		}
 		// Somebody may have begun a newer file before the locks were ours.
 	}
 }
 
-func (l *Log) releaseDays() {
+// acquire takes the locks that this Log knows of, those of all writers first.
+// opened says that one of them is new.
+func (l *Log) acquire() (opened bool, err error) {
+	opened, err = l.lock.acquire(l.patience)
 	for _, d := range l.days {
-		if d.f != nil && d.wait == nil {
-			d.release()
+		if err != nil {
+			break
 		}
+		var first bool
+		first, err = d.acquire(l.patience)
+		opened = opened || first
 	}
+	return opened, err
+}
+
+// locksNamed says whether the locks that are held count.
+func (l *Log) locksNamed() bool {
+	return l.lock.named() && !slices.ContainsFunc(l.days, func(d *fileLock) bool { return !d.named() })
+}
+
+// release lets others have the locks.
+func (l *Log) release() {
+	for _, d := range l.days {
+		d.release()
+	}
+	l.lock.release()
 }
 
 // racyMargin: within it a folder can change twice and show one modification
 // time. FAT counts in two seconds, the others are finer.
 const racyMargin = 2 * time.Second
 
-// look brings l.seen up to date. It reads the folder only if its modification
-// time is new, or so recent that it may not show the last change.
-func (l *Log) look() error {
-	st, err := os.Stat(l.dir)
+// look brings l.seen up to date. It reads the directory only if that is another
+// one or has changed, or has changed so recently that its time may not show the
+// last change; or if it must. It says whether it did. If not, each name stands for
+// the file that it stood for.
+func (l *Log) look(must bool) (changed bool, err error) {
+	at, err := stampOf(l.dir)
 	if err != nil {
-		return err
+		return true, err
 	}
-	if !l.racy && st.ModTime().Equal(l.seenAt) {
-		return nil
+	if !must && !l.racy && at == l.seenAt {
+		return false, nil
 	}
 	start := time.Now()
 	if l.seen, err = list(l.dir); err != nil {
 		l.racy = true
-		return err
+		return true, err
 	}
-	l.seenAt, l.racy = st.ModTime(), start.Sub(st.ModTime()) < racyMargin
+	l.seenAt, l.racy = at, start.Sub(at.modified()) < racyMargin
 	for _, pending := range l.seen.pending {
 		if err := l.oweTorn(pending); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,18 +19,25 @@ const tailChunk = 8 << 10
 // log's end, unless it is as this Log left it. It goes by identity and size: if
 // somebody edits the last record in place, the next one still follows the
 // original, and the edit shows.
-func (l *Log) refresh(newest string) error {
-	st, err := l.named(newest)
-	switch {
-	case newest == "":
+func (l *Log) refresh(found scene) error {
+	newest := found.newest
+	if newest == "" {
 		l.forget()
 		l.name, l.size, l.floor = "", 0, time.Time{}
 		l.moveTo(place{})
 		return nil
-	case err == nil && st.Size() == l.size:
-		return nil
-	case err == nil: // somebody else has appended
-		return l.load(st.Size())
+	}
+	if l.file != nil && l.name == newest && (!found.fresh || l.named()) {
+		// The offset is of no use but to tell the size: what is written
+		// goes to the end, and what is read has offsets of its own.
+		size, err := l.file.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		if size == l.size {
+			return nil
+		}
+		return l.load(size) // somebody else has appended
 	}
 	l.forget()
 	f, info, err := openRegular(filepath.Join(l.dir, newest), os.O_RDWR|os.O_APPEND, 0)
@@ -43,17 +49,10 @@ func (l *Log) refresh(newest string) error {
 	return l.load(info.Size())
 }
 
-// named returns what the folder says of the day file name now. It is an error
-// if that is not l.file.
-func (l *Log) named(name string) (fs.FileInfo, error) {
-	if l.file == nil || l.name != name {
-		return nil, fs.ErrNotExist
-	}
-	st, err := os.Lstat(filepath.Join(l.dir, name))
-	if err == nil && !os.SameFile(st, l.info) {
-		err = fs.ErrNotExist
-	}
-	return st, err
+// named says whether l.file still bears its name.
+func (l *Log) named() bool {
+	st, err := os.Lstat(filepath.Join(l.dir, l.name))
+	return err == nil && os.SameFile(st, l.info)
 }
 
 // load reads the end of l.file, which is size bytes long: it mends a torn last

@@ -31,25 +31,16 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (before undo, er
 
 // writeLocked is write with the locks held.
 func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before undo, err error) {
-	made, err := l.lock.acquire(l.patience)
+	defer l.release()
+	found, err := l.settle()
 	if err != nil {
 		return before, err
 	}
-	defer l.lock.release()
-	if made { // maybe in a new folder
-		l.seenAt, l.racy = time.Time{}, true
-	}
-	clock := l.o.Now()
-	now := clock.UTC().Truncate(time.Millisecond)
-	newest, target, err := l.settle(now)
-	defer l.releaseDays()
-	if err != nil {
+	if err := l.refresh(found); err != nil {
 		return before, err
 	}
-	if err := l.refresh(newest); err != nil {
-		return before, err
-	}
-	l.watchClock(clock)
+	l.watchClock(found.clock)
+	now := found.clock.UTC().Truncate(time.Millisecond)
 	if now.Before(l.floor) {
 		now = l.floor
 	}
@@ -57,8 +48,8 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 	if err != nil {
 		return before, err
 	}
-	if target != newest {
-		if err := l.begin(target); err != nil {
+	if found.target != found.newest {
+		if err := l.begin(found.target); err != nil {
 			return before, err
 		}
 	}
