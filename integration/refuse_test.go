@@ -39,6 +39,11 @@ func TestRefused(t *testing.T) {
 		{"two names", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}`, invalid, `[1]`},
 		{"a twin of arguments", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Arguments":{}}}`, invalid, `[1]`},
 		{"two metas", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{},"_Meta":{}}}`, invalid, `[1]`},
+		{"a method of codes", `{"jsonrpc":"2.0","id":1,"method":{"json_class":"String","raw":[116,111,111,108,115]},"params":{"name":"t","arguments":{}}}`, invalid, `[1]`},
+		{"a method in pieces", `{"jsonrpc":"2.0","id":"x","method":["tools","/","call"],"params":{"name":"t"}}`, invalid, `["x"]`},
+		{"a method that is null", `{"jsonrpc":"2.0","id":1,"method":null,"params":{"name":"t"}}`, invalid, `[1]`},
+		{"a method of codes, in a batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":{"$binary":"dA=="}}]`, invalid, `[1,2]`},
+		{"a method of codes, in junk", `{"jsonrpc":"2.0","id":1,"method":{"raw":[116]},}`, parse, `[1]`},
 		{"in a batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":"2","method":"tools/call","METHOD":"tools/call"}]`, invalid, `[1,"2"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

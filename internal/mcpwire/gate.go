@@ -71,7 +71,7 @@ func Refuse(code int, format string, a ...any) Verdict {
 
 // Judge reads one line, with or without its line end.
 func (g *Gate) Judge(line []byte) Verdict {
-	if !mentionsCall(line) {
+	if !suspicious(line) {
 		return g.pass(line)
 	}
 	body := bytes.TrimRight(line, "\r\n")
@@ -111,10 +111,10 @@ func (g *Gate) Judge(line []byte) Verdict {
 // lines would join a body with what follows it, so a body must be whole: one
 // JSON value, or nothing.
 func (g *Gate) JudgeFrame(header, body []byte) Verdict {
-	if mentionsCall(header) {
+	if suspicious(header) {
 		return Refuse(CodeInvalid, "a call stands in the header of a frame")
 	}
-	if len(body) > 0 && !mentionsCall(body) && !jsontext.Value(body).IsValid(lenient...) {
+	if len(body) > 0 && !suspicious(body) && !jsontext.Value(body).IsValid(lenient...) {
 		return unreadable(body, codeParse, "the frame cannot be read as JSON")
 	}
 	return g.Judge(body)
@@ -130,7 +130,7 @@ func (g *Gate) pass(line []byte) Verdict {
 	for l := range bytes.FieldsFuncSeq(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		l = bytes.TrimSpace(l)
 		joined := append(g.tail[:len(g.tail):len(g.tail)], l...)
-		if mentionsCall(joined) {
+		if suspicious(joined) {
 			return unreadable(line, CodeInvalid, "a message must stand on one line")
 		}
 		g.tail = nil
@@ -186,13 +186,17 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 		}
 		return nil
 	}
-	methods, says := 0, false
+	methods, says, odd := 0, false, false
 	for _, x := range m.members {
-		if x.name == "method" {
-			methods++
-		}
-		if x.name == "method" || x.name == "__proto__" {
+		switch {
+		case x.name == "__proto__":
 			says = says || x.value.mayBeCall(line)
+		case x.name == "method" && x.value.Kind == '"':
+			methods++
+			says = says || x.value.mayBeCall(line)
+		case x.name == "method" && !(x.value.Kind == 'n' && isResponse(m.Raw(line))):
+			methods++
+			odd = true
 		}
 	}
 	// What has no method is a response, and its id is one of the server's.
@@ -201,11 +205,17 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 			v.IDs = append(v.IDs, id)
 		}
 	}
-	if !says {
+	if !says && !odd {
 		return nil
 	}
 	if r := m.ambiguous(); r != nil {
 		return r
+	}
+	if odd {
+		// Some readers make a string of an object or a list: Ruby's JSON.load
+		// by "json_class", JSON of MongoDB by "$binary", JavaScript where a
+		// method is looked up by its name.
+		return &refusal{CodeInvalid, "the method is not a string"}
 	}
 	method, _ := m.Member("method")
 	if s, _ := method.strict(line); s != toolsCall {
@@ -248,14 +258,27 @@ var (
 	paramsNames  = []string{"name", "arguments", "inputResponses", "requestState", "_meta", "__proto__"}
 )
 
-// mayBeCall says whether some server takes v, as a method, for "tools/call".
-// In an array too: JavaScript makes a property's name of any value.
+// mayBeCall says whether some server takes v for "tools/call", if it is a
+// string, or may find a call in it.
 func (v Value) mayBeCall(line []byte) bool {
 	raw := v.Raw(line)
 	if v.Kind == '"' {
 		return readsAs(raw[1:len(raw)-1], toolsCall, false)
 	}
-	return mentionsCall(raw)
+	return suspicious(raw)
+}
+
+// isResponse says whether a message whose method is null is a response all the
+// same: some clients write each member that a message does not have as null.
+func isResponse(message []byte) bool {
+	m, err := Parse(message, 0)
+	if err != nil {
+		return false
+	}
+	params, _ := m.Member("params")
+	_, result := m.Member("result")
+	_, failed := m.Member("error")
+	return (result || failed) && (params.Kind == 0 || params.Kind == 'n')
 }
 
 // ambiguous is a refusal if parsers may differ about a member that matters:

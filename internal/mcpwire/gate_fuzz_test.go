@@ -133,7 +133,7 @@ var tokens = []string{`"method"`, `method`, `"tools/call"`, `tools/call`, `tools
 var pieces = []string{"\x00", `\u0000`, "\r", "\n", "\r\n", "\xff", "\xc1\xad", "\xc0\xa2", "\xe0\x81\xad", "\u017f", "\u212a", `\ud800`, `\\`, `\"`, `\/`, `\u006d`,
 	"\ufeff", " ", "\t", "\f", "\u2028", "'", "//", "/**/", "#", ",", ":", "{", "}", "[", "]", `"`, "NaN", "1e400", "null", "-", "_", "\x1b",
 	`,"method":"tools/call"`, `,"Method":"ping"`, `"params":{"arguments":{"b":2}},`, `"arguments":[3],`, `{"method":"tools/call","params":{"arguments":4}}`,
-	`"_meta":{},`, `"_signet":{"id":"rec_1"},`, `["tools/call"]`, `"__proto__":{"method":"tools/call"},`, `,"id":[1]`, `,"id":"\ud83d\ude00"`, `\x74`, `\u{74}`, `\U00000074`}
+	`"_meta":{},`, `"_signet":{"id":"rec_1"},`, `["tools/call"]`, `,"method":{"raw":[1]}`, `"Method":null,`, `"result":{},`, `"method": 5`, `"__proto__":{"method":"tools/call"},`, `,"id":[1]`, `,"id":"\ud83d\ude00"`, `\x74`, `\u{74}`, `\U00000074`}
 
 // spelled is s in another spelling.
 func spelled(r *rand.Rand, s string) string {

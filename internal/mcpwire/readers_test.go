@@ -45,6 +45,10 @@ var readers = []reader{
 	{"overlong UTF-8", overlongRead, readTree(tree{lenient: true}, 0, true)},
 	{"UTF-16", func(b []byte) []byte { return bytes.ReplaceAll(b, []byte{0}, nil) }, readTree(tree{lenient: true}, 0, true)},
 	{"surrogates left out", asIs, readTree(tree{}, noHalves, true)},
+	{"revives, first wins, folding", asIs, readTree(tree{}, revives|fold, false)},
+	{"revives, last wins", asIs, readTree(tree{}, revives, true)},
+	{"revives, last wins, ends at NUL", asIs, readTree(tree{}, revives|endAtNUL, true)},
+	{"revives, bytes left out", func(b []byte) []byte { return bytes.ToValidUTF8(b, nil) }, readTree(tree{}, revives|fold, true)},
 }
 
 func asIs(b []byte) []byte { return b }
@@ -134,6 +138,7 @@ const (
 	rawNames
 	endAtNUL
 	noHalves // of surrogate pairs
+	revives  // makes "tools/call" of any method that is no string
 )
 
 // readTree is a server over a tree of all that a line holds.
@@ -179,7 +184,10 @@ func readTree(t tree, how int, lastWins bool) func([]byte) []ran {
 					continue
 				}
 				method := get(m, "method")
-				if method == nil || method.kind != '"' || text(method) != "tools/call" {
+				if method == nil {
+					continue
+				}
+				if revived := how&revives != 0 && method.kind != '"' && method.source != "null"; !revived && (method.kind != '"' || text(method) != "tools/call") {
 					continue
 				}
 				params := get(m, "params")

@@ -14,14 +14,14 @@ import (
 // line of a session. It says what judged says, but of the ids in a refused
 // line that cannot be read nothing.
 func byRules(line string) string {
-	// 2. Not readable as JSON: if no decoding of it could hold tools/call it
-	// passes; else it is refused, -32700.
-	if !speaks(line) {
+	// 2. Not readable as JSON: if no decoding of it could hold tools/call, or a
+	// method that is no string, it passes; else it is refused, -32700.
+	if !speaks(line) && !oddMethodIn(line) {
 		// Nor may one stand on several lines.
 		whole := ""
 		for _, piece := range strings.FieldsFunc(line, func(r rune) bool { return r == '\r' || r == '\n' }) {
 			piece = strings.TrimSpace(piece)
-			if whole += piece; speaks(whole) {
+			if whole += piece; speaks(whole) || oddMethodIn(whole) {
 				return "-32600 …"
 			}
 			if strings.HasSuffix(piece, "}") || strings.HasSuffix(piece, "]") {
@@ -107,20 +107,24 @@ func (r *ruling) message(m *node) {
 		}
 		return
 	}
-	methods := named(m, "method")
+	// A response may have null for the members that it does not have.
+	params := last(exactly(m, "params"))
+	response := len(exactly(m, "result"))+len(exactly(m, "error")) > 0 && (params == nil || params.source == "null")
+	methods := slices.DeleteFunc(named(m, "method"), func(m nodeMember) bool { return response && m.value.source == "null" })
 	if id := named(m, "id"); len(methods) > 0 || slices.ContainsFunc(named(m, "__proto__"), isCallMember) {
 		if v := last(id); v != nil && answerable(v) {
 			r.ids = append(r.ids, v.source)
 		}
 	}
-	if !slices.ContainsFunc(methods, isCallMember) && !slices.ContainsFunc(named(m, "__proto__"), isCallMember) {
+	noString := slices.ContainsFunc(methods, func(m nodeMember) bool { return m.value.kind != '"' })
+	if !slices.ContainsFunc(methods, isCallMember) && !noString && !slices.ContainsFunc(named(m, "__proto__"), isCallMember) {
 		return
 	}
-	if odd(m, "method", "id", "params", "jsonrpc") || methods[0].value.text != "tools/call" {
+	if noString || odd(m, "method", "id", "params", "jsonrpc") || methods[0].value.text != "tools/call" {
 		r.refuse()
 		return
 	}
-	params := only(m, "params")
+	params = only(m, "params")
 	c := ""
 	insertion := insert{}
 	switch {
@@ -279,7 +283,54 @@ func isCall(n *node) bool {
 	if n.kind == '"' {
 		return slices.Contains(decodings(n.raw), "tools/call")
 	}
-	return speaks(n.source)
+	return speaks(n.source) || oddMethodIn(n.source)
+}
+
+// exactly are the members of n with that name, escapes resolved.
+func exactly(n *node, name string) (found []nodeMember) {
+	for _, m := range n.members {
+		if m.name.text == name {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+var (
+	methodPlain = regexp.MustCompile(`"[-_]*(?i:m[-_]*e[-_]*t[-_]*h[-_]*o[-_]*d)[-_]*"` + noStringFollows)
+	aString     = regexp.MustCompile(`(?s)"((?:[^"\\]|\\.)*)"`)
+	anyLetter   = regexp.MustCompile(`\\[uUxXtTlLoOsS/cCaAmMeEhHdD\x0f]`)
+	notString   = regexp.MustCompile(`^` + noStringFollows)
+)
+
+const noStringFollows = `[ \t\r\n]*:[ \t\r\n]*[^ \t\r\n"}\],:]`
+
+// oddMethodIn says whether a name that reads as "method" is followed by a value
+// that is no string: wherever it stands, but if escapes may spell letters only
+// where strings stand.
+func oddMethodIn(s string) bool {
+	s = strings.ReplaceAll(s, "\x00", "")
+	for _, d := range []string{s, strings.ReplaceAll(string(overlongRead([]byte(s))), "\x00", "")} {
+		d = strings.ToValidUTF8(d, "")
+		if !spelledLetter(d) {
+			if methodPlain.MatchString(d) {
+				return true
+			}
+			continue
+		}
+		for _, at := range aString.FindAllStringSubmatchIndex(d, -1) {
+			if notString.MatchString(d[at[1]:]) && slices.ContainsFunc(decodings(d[at[2]:at[3]]), func(s string) bool { return sameName(s, "method") }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spelledLetter says whether a backslash, itself not escaped, stands before a
+// letter of the words.
+func spelledLetter(s string) bool {
+	return anyLetter.MatchString(strings.ReplaceAll(s, `\\`, "  "))
 }
 
 // speaks says whether some decoding of s holds tools/call: with NULs left out,

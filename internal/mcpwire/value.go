@@ -4,8 +4,8 @@
 // server writes, and error replies. It knows no files and no keys.
 //
 //	lines.go    the client's bytes, cut into lines; framing.go: Content-Length
-//	gate.go     which messages are calls, which are refused; mention.go: what
-//	            a lenient parser could take for one
+//	gate.go     which messages are calls, which are refused; lenient.go: what
+//	            a lenient reader could take for one
 //	call.go     what one tools/call says
 //	splice.go   the receipt into the line
 //	reply.go    error replies

@@ -6,11 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// mentionsCall says whether any decoding of the bytes could hold "tools/call".
-// It is the gate's first look, and for a line that is not JSON its only one,
-// so it errs to yes.
-func mentionsCall(line []byte) bool {
-	if bytes.Contains(line, callBytes) {
+// suspicious says whether some reader of line could take it, or a part of it,
+// for a tools/call: if any decoding of the bytes holds those words, or a member
+// "method" that is not a string, which some readers make one of. It is the
+// gate's first look, and for a line that is not JSON its only one, so it errs
+// to yes.
+func suspicious(line []byte) bool {
+	if saysCall(line) {
 		return true
 	}
 	nul := bytes.IndexByte(line, 0) >= 0
@@ -20,15 +22,64 @@ func mentionsCall(line []byte) bool {
 		line = bytes.ReplaceAll(line, []byte{0}, nil)
 	}
 	if utf8.Valid(line) {
-		return (nul || bytes.IndexByte(line, '\\') >= 0) && spellsCall(line)
+		return nul && saysCall(line) || suspiciousText(line)
 	}
 	// Some decoders leave out what is no character, some read on.
 	short, _ := shortest(line)
 	short = bytes.ReplaceAll(short, []byte{0}, nil)
-	return spellsCall(bytes.ToValidUTF8(short, nil)) || spellsCall(bytes.ToValidUTF8(line, nil))
+	for _, text := range [][]byte{bytes.ToValidUTF8(short, nil), bytes.ToValidUTF8(line, nil)} {
+		if saysCall(text) || suspiciousText(text) {
+			return true
+		}
+	}
+	return false
 }
 
 var callBytes = []byte(toolsCall)
+
+// saysCall says whether "tools/call" stands in b letter by letter. It looks for
+// the slash, which is rarer in text than a t.
+func saysCall(b []byte) bool {
+	const slash = len("tools")
+	for at := slash; at < len(b); at++ {
+		n := bytes.IndexByte(b[at:], '/')
+		if n < 0 {
+			return false
+		}
+		at += n
+		if bytes.HasPrefix(b[at-slash:], callBytes) {
+			return true
+		}
+	}
+	return false
+}
+
+// suspiciousText is suspicious for UTF-8 in which "tools/call" does not stand
+// letter by letter.
+func suspiciousText(line []byte) bool {
+	i := letterEscape(line)
+	if i < 0 {
+		return oddMethod(line)
+	}
+	return spellsCall(line[max(0, i-len(toolsCall)):]) || oddMethodEscaped(line)
+}
+
+// letterEscape is the index of the first backslash in line by which a letter
+// of "tools/call" or "method" may be spelled, -1 if there is none.
+func letterEscape(line []byte) int {
+	for i := 0; ; i += 2 {
+		n := bytes.IndexByte(line[min(i, len(line)):], '\\')
+		if n < 0 {
+			return -1
+		}
+		if i += n; i+1 < len(line) {
+			switch line[i+1] | 0x20 {
+			case 'u', 'x', 't', 'o', 'l', 's', '/', 'c', 'a', 'm', 'e', 'h', 'd':
+				return i
+			}
+		}
+	}
+}
 
 // spellsCall says whether "tools/call" stands in line, which is UTF-8, in
 // whatever escapes.
@@ -57,6 +108,113 @@ func spellsCall(line []byte) bool {
 	}
 	return false
 }
+
+// oddMethod says whether line, which is UTF-8 and spells no letter by an
+// escape, has a member that some reader takes for "method" and whose value is
+// no string. Most of what passes the gate is looked at here and nowhere else,
+// so it goes from colon to colon and not from string to string.
+func oddMethod(line []byte) bool {
+	for at := 0; ; {
+		n := bytes.IndexByte(line[at:], ':')
+		if n < 0 {
+			return false
+		}
+		at += n + 1
+		if at > 1 && line[at-2] > ' ' && line[at-2] != '"' {
+			continue // nearly all colons in text
+		}
+		if endsInMethod(line[:at-1]) && oddValue(line[at-1:]) {
+			return true
+		}
+	}
+}
+
+// endsInMethod says whether b ends in a string, spelled without escapes, that
+// readsAs "method".
+func endsInMethod(b []byte) bool {
+	const want = "method"
+	i := len(b) - 1
+	for i >= 0 && isSpace(b[i]) {
+		i--
+	}
+	if i < 0 || b[i] != '"' {
+		return false
+	}
+	left := len(want)
+	for i--; i >= 0; i-- {
+		switch c := b[i]; {
+		case c == '"':
+			return left == 0
+		case c == '-' || c == '_':
+		case left == 0 || c|0x20 != want[left-1]:
+			return false
+		default:
+			left--
+		}
+	}
+	return false
+}
+
+// oddMethodEscaped is oddMethod for a line with escapes: it goes from string to
+// string.
+func oddMethodEscaped(line []byte) bool {
+	for {
+		i := bytes.IndexByte(line, '"')
+		if i < 0 {
+			return false
+		}
+		line = line[i+1:]
+		end := endOfString(line)
+		if end < 0 {
+			return false
+		}
+		name := line[:end]
+		line = line[end+1:]
+		if oddValue(line) && readsAs(name, "method", true) {
+			return true
+		}
+	}
+}
+
+// endOfString is the index of the quote that ends the string b, of which the
+// first quote is taken off, -1 if there is none.
+func endOfString(b []byte) int {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		i += n
+		backslashes := 0
+		for backslashes < i && b[i-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return i
+		}
+	}
+}
+
+// oddValue says whether b, which follows a string, goes on with a colon and a
+// value that is no string.
+func oddValue(b []byte) bool {
+	i := skipSpace(b, 0)
+	if i == len(b) || b[i] != ':' {
+		return false
+	}
+	i = skipSpace(b, i+1)
+	return i < len(b) && bytes.IndexByte([]byte(`"}],:`), b[i]) < 0
+}
+
+// skipSpace is the index of the first byte from i on that is not white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	return i
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // readsAs says whether some parser takes the string s, as it is spelled
 // between its quotes, for want: one that ends it at NUL, as in C, or one that
