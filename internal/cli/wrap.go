@@ -44,7 +44,8 @@ VERBS
   "signet-wrap VERB --help" tells more.
 
 EXIT STATUS
-  the server's own; 127 COMMAND not found, 126 not executable, 125 own failure
+  the server's own; 127 COMMAND not found, 126 not executable, 125 own failure,
+  2 no COMMAND, and no VERB
 `
 }
 
