@@ -2,8 +2,6 @@ package sign
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -42,26 +40,34 @@ func (s *Signer) Respond(a Answer) (*Receipt, error) {
 		return nil, err
 	}
 	a.Action.ParentID = a.RequestID
-	action, _ := a.Action.appendTo([]byte(`{"action":`), []byte("null"), a.ParamsHash)
-
-	response := append([]byte(`,"response":{"content_hash":"`), a.ContentHash...)
-	response = append(response, '"')
+	size := 512 + sealLen + len(s.signer) + len(a.Action.Tool) + len(a.Action.Target) + len(a.Action.Session) +
+		len(a.Action.CallID) + len(a.Action.TraceID) + len(a.RequestID) + len(a.Outcome.Reason) + len(a.Outcome.Error)
+	m := append(make([]byte, 0, size), `{"action":`...)
+	m, _ = a.Action.appendTo(m, []byte("null"), a.ParamsHash)
+	action := len(m)
+	m = x.appendNonce(m)
+	nonce := len(m)
+	m = append(append(m, `,"response":{"content_hash":"`...), a.ContentHash...)
+	m = append(m, '"')
 	if a.Outcome.Status != "" {
-		response = append(response, `,"outcome":{`...)
-		response = appendOptional(response, "error", a.Outcome.Error)
-		response = appendOptional(response, "reason", a.Outcome.Reason)
-		response = canon.AppendString(append(response, `"status":`...), a.Outcome.Status)
-		response = append(response, '}')
+		m = append(m, `,"outcome":{`...)
+		m = appendOptional(m, "error", a.Outcome.Error)
+		m = appendOptional(m, "reason", a.Outcome.Reason)
+		m = canon.AppendString(append(m, `"status":`...), a.Outcome.Status)
+		m = append(m, '}')
 	}
-	response = append(response, '}')
+	m = append(m, '}')
+	response := len(m)
+	m = append(append(m, `,"signer":`...), s.signer...)
+	m = append(append(m, `,"ts_request":"`...), requested.ts[:]...)
+	m = append(append(m, `","ts_response":"`...), x.ts[:]...)
+	m = append(m, `","v":2}`...)
 
-	end := append([]byte(`,"signer":`), s.signer...)
-	end = fmt.Appendf(end, `,"ts_request":"%s","ts_response":"%s","v":2}`, requested.ts[:], x.ts[:])
-
-	message := slices.Concat(x.appendNonce(action), response, end)
-	if err := x.sign("rec_", s.key, message); err != nil {
+	if err := x.sign("rec_", s.key, m); err != nil {
 		return nil, err
 	}
-	b := slices.Concat(x.appendID(action), response, x.appendSig(nil), end)
+	b := append(make([]byte, 0, len(m)+len(`,"id":"","sig":""`)+len(x.id)+len(x.sig)), m[:action]...)
+	b = append(x.appendID(b), m[nonce:response]...)
+	b = append(x.appendSig(b), m[response:]...)
 	return &Receipt{ID: string(x.id[:]), JSON: b, Record: b}, nil
 }
