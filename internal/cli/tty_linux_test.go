@@ -162,8 +162,8 @@ func TestPromptForPassphrase(t *testing.T) {
 
 	s = start(t, home, "sign", "--key", "bot", "--tool", "t")
 	s.await(t, `passphrase of the key "bot": `)
-	s.answer(t, "another")
-	if status, stderr := s.end(t); status != 1 || s.stdout.Len() != 0 || !strings.Contains(stderr, "wrong passphrase") || strings.Contains(stderr, "another") {
+	s.answer(t, "wröng horse")
+	if status, stderr := s.end(t); status != 1 || s.stdout.Len() != 0 || !strings.Contains(stderr, "wrong passphrase") || strings.Contains(stderr, "wröng horse") {
 		t.Errorf("status %d, stdout %s, stderr %s", status, s.stdout.String(), stderr)
 	}
 }
