@@ -22,6 +22,9 @@ func TakeSnapshot(dir string) (*Snapshot, error) {
 	return &Snapshot{s}, err
 }
 
+// Days are the names of the day files, oldest first.
+func (s *Snapshot) Days() []string { return slices.Clone(s.s.days) }
+
 // A Place is where a line begins. The zero Place is before all others.
 type Place struct {
 	File   string // name of the day file

@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"/internal/keytable": 0,
 	"/internal/proc":     0,
 	"/internal/redact":   0,
+	"/internal/terminal": 0,
 	"/internal/text":     0,
 }
 

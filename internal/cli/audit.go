@@ -2,13 +2,20 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
 const auditHelp = `signet-wrap audit: what was called, as a table
@@ -32,16 +39,22 @@ FLAGS
   --failed         calls that failed
   --open           calls whose outcome is not known: in flight, never answered, or
                    answered with a task that was not fetched
-  --limit N        the newest N of them only, or all of them with "all"; a table has
-                   the newest 100 if neither this, --since nor --until is given
-  --json           one whole record a line, as it stands in the log
+  --limit N        the newest N rows only, or all of them with "all"; a table has the
+                   newest 100 if neither this, --since nor --until is given
+  --json           one whole record a line, as it stands in the log. With --limit,
+                   --failed or --open the records of the rows that the table has:
+                   each call, and after it the response that counts
   --export FILE    the same into a new FILE, readable by you alone
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 One line a call, with what came of it, and one for what befell the log; the
-newest comes last. Times are local; a narrow screen has fewer columns. The list
-says what the log says; whether that is true, "signet-wrap verify --chain" says.
-Ctrl-C ends it; an export that is not whole is taken away again.
+newest comes last. Times are local; a narrow screen has fewer columns. Only what
+is signed counts: a response if its signer, session, tool, server and time of the
+request are those of its call, and the first of them only. Whatever else stands
+in the log is a line of its own, and says why (no call, disagrees, further,
+unsigned, invalid); copies are left out, and counted. A "?" after a signer: its
+key is not in the home directory. Whether the log is whole, "signet-wrap verify
+--chain" says. Ctrl-C ends it; an export that is not whole does not get its name.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or not all of
@@ -70,7 +83,7 @@ func (c *command) audit(u *ucli.Context) error {
 	if err := c.noArgs(u); err != nil {
 		return err
 	}
-	f, err := newAuditFilter(u, time.Now())
+	o, err := auditOptions(u, time.Now())
 	if err != nil {
 		return err
 	}
@@ -78,34 +91,37 @@ func (c *command) audit(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	path := u.String("export")
+	if path == "-" {
+		return misuse("--json writes them to stdout", "--export wants a FILE")
+	}
 	ctx, stop := c.interruptible()
 	defer stop()
-
-	var l *lister
 	bar := c.progress("reading")
-	bar.beside = u.IsSet("export") || isFile(c.Stdout)
-	list := func(out auditSink) (err error) {
-		defer bar.clear()
-		if l, err = newLister(ctx, h.Audit(), f, out, bar); err != nil {
-			return err
-		}
-		err = l.list()
-		if ferr := out.flush(); err == nil {
-			err = ferr // else it would be said twice
-		}
-		return err
+	bar.beside = path != "" || isFile(c.Stdout)
+	defer bar.clear()
+	o.Progress = bar.show
+
+	log, err := chain.TakeSnapshot(h.Audit())
+	if err != nil {
+		return fmt.Errorf("listing the log: %w", err)
 	}
-	path := u.String("export")
+	var sum history.Summary
+	out := recordWriter{bar: bar}
 	switch {
-	case path == "-":
-		return misuse("--json writes them to stdout", "--export wants a FILE")
 	case path != "":
-		err = exportTo(path, list)
+		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) (err error) {
+			out.Writer = bufio.NewWriter(w)
+			sum, err = out.list(ctx, log, o)
+			return err
+		})
 	case u.Bool("json"):
-		err = list(jsonSink{bufio.NewWriter(c.Stdout)})
+		out.Writer = bufio.NewWriter(c.Stdout)
+		sum, err = out.list(ctx, log, o)
 	default:
-		err = list(newAuditTable(c.Stdout, c.width()))
+		sum, err = c.listRows(ctx, log, o, h, bar)
 	}
+	bar.clear()
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--export %q: there is such a file", path))
@@ -116,56 +132,69 @@ func (c *command) audit(u *ucli.Context) error {
 	case err != nil:
 		return fmt.Errorf("listing the log: %w", err)
 	}
-	switch _, missing := os.Stat(h.Audit()); {
-	case path != "":
-		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(int64(l.n), "record"), path)
-	case l.n == 0 && l.bad == nil && errors.Is(missing, fs.ErrNotExist):
-		c.complain("nothing has been logged yet in "+h.Audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
-	case l.n == 0 && l.bad == nil:
-		c.complain("no record matches", "")
-	case l.more && f.byDefault:
-		c.complain(fmt.Sprintf("only the newest %d are shown: --limit N or --limit all", f.limit), "")
+	if path != "" {
+		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(out.n, "record"), clean(path))
 	}
-	if l.bad != nil {
-		c.complain(fmt.Sprintf("the list is not whole: %v", l.bad), "signet-wrap verify --chain")
+	return c.listed(sum, o, h, path == "")
+}
+
+// listed says what there is to say of a list.
+func (c *command) listed(sum history.Summary, o history.Options, h home.Dir, shown bool) error {
+	const verify = "signet-wrap verify --chain"
+	switch _, missing := os.Stat(h.Audit()); {
+	case !shown:
+	case sum.Rows == 0 && sum.Bad == nil && errors.Is(missing, fs.ErrNotExist):
+		c.complain("nothing has been logged yet in "+h.Audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
+	case sum.Rows == 0 && sum.Bad == nil:
+		c.complain("no record matches", "")
+	case sum.More:
+		c.complain(fmt.Sprintf("only the newest %d are shown: --limit N or --limit all", o.Limit), "")
+	}
+	if sum.Future != "" {
+		c.complain(sum.Future+" is named for a day that is still to come: what stands in it is listed as the newest, whatever its time", verify)
+	}
+	if sum.Copies > 0 {
+		c.complain(fmt.Sprintf("%s left out: the same receipts stand in the log before, and are no further calls", count(int64(sum.Copies), "copy")), verify)
+	}
+	if sum.Bad != nil {
+		c.complain(fmt.Sprintf("the list is not whole: %v", sum.Bad), verify)
 		return status(exitFailed)
 	}
 	return nil
 }
 
-// jsonSink writes records as they stand in the log.
-type jsonSink struct{ *bufio.Writer }
+// asRecords says whether JSON has each record that is asked for by itself, as
+// opposed to calls with what came of them: where nothing depends on that.
+func asRecords(o history.Options) bool { return o.Limit == 0 && !o.Failed && !o.Open }
 
-func (s jsonSink) put(d *deed) error {
-	s.Write(d.e.Raw)
-	err := s.WriteByte('\n')
-	if d.answerRaw != nil {
-		s.Write(d.answerRaw)
-		err = s.WriteByte('\n')
-	}
-	return err
+// recordWriter writes records as they stand in the log.
+type recordWriter struct {
+	*bufio.Writer
+	bar *bar
+	n   int64 // written
 }
 
-func (s jsonSink) flush() error { return s.Flush() }
+func (w *recordWriter) put(e *chain.Entry) error {
+	w.bar.giveWay()
+	w.n++
+	w.Write(e.Raw)
+	return w.WriteByte('\n')
+}
 
-func (s jsonSink) records() bool { return true }
-
-// exportTo has list write a new file, which it takes away again if that fails.
-func exportTo(path string, list func(auditSink) error) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
+func (w *recordWriter) list(ctx context.Context, log *chain.Snapshot, o history.Options) (sum history.Summary, err error) {
+	if asRecords(o) {
+		sum, err = history.Records(ctx, log, o, w.put)
+	} else {
+		sum, err = history.List(ctx, log, o, func(row *history.Row) error {
+			err := w.put(&row.Entry)
+			if row.Response != nil && row.Response != row.Record {
+				err = w.put(&row.Response.Entry)
+			}
+			return err
+		})
 	}
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	if err := list(jsonSink{bufio.NewWriter(f)}); err != nil {
-		return err
+	if ferr := w.Flush(); err == nil {
+		err = ferr // else it would be said twice
 	}
-	return f.Sync()
+	return sum, err
 }

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +14,8 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/sign"
-	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 const auditShowHelp = `signet-wrap audit show: all about one call
@@ -58,9 +56,9 @@ func (c *command) auditShow(u *ucli.Context) error {
 	if len(args) != 1 {
 		return misuse("signet-wrap audit show ID", "one ID is wanted, and there are %d", len(args))
 	}
-	want, err := parseID(args[0])
-	if err != nil {
-		return err
+	want, ok := history.ParsePrefix(args[0])
+	if !ok {
+		return misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an id", args[0])
 	}
 	ring, err := c.keyring(u)
 	if err != nil {
@@ -72,199 +70,63 @@ func (c *command) auditShow(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
+	bar := c.progress("searching")
+	defer bar.clear()
 	log, err := chain.TakeSnapshot(h.Audit())
 	if err != nil {
 		return fmt.Errorf("searching the log: %w", err)
 	}
-	search := finder{ctx, log, c.progress("searching")}
-	defer search.bar.clear()
-	found, answers, err := search.records(want)
+	story, err := history.Find(ctx, log, want, bar.show)
+	bar.clear()
+	var several *history.AmbiguousError
 	switch {
+	case errors.As(err, &several):
+		return fail("add a character or two", fmt.Errorf("%q begins several ids: %s", args[0], clean(strings.Join(several.IDs, ", "))))
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return errors.New("interrupted: the log was not searched to its end")
 	case err != nil:
-		return searchFailed(ctx, err)
-	case len(found) == 0:
+		return fmt.Errorf("searching the log: %w", err)
+	case story == nil:
 		return fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", h.Audit(), args[0]))
+	case u.Bool("json"):
+		return c.showJSON(story, ring)
 	}
-	story := found[0]
-	for _, f := range found[1:] {
-		if f.v.ID != story.v.ID {
-			var ids []string
-			for _, f := range found {
-				ids = append(ids, clean(f.v.ID))
-			}
-			return fail("add a character or two", fmt.Errorf("%q begins several ids: %s", args[0], strings.Join(slices.Compact(ids), ", ")))
-		}
-	}
-	answers = slices.DeleteFunc(answers, func(a logged) bool { return a.v.ParentID != story.v.ID && a.v.EmbeddedID != story.v.ID })
-	events, err := search.sessionEvents(story.v)
-	if err != nil {
-		return searchFailed(ctx, err)
-	}
-	search.bar.clear()
-	if u.Bool("json") {
-		return c.showJSON(story, found[1:], answers, events, ring)
-	}
-	c.tell(story, found[1:], answers, events, ring)
+	c.tell(story, ring)
 	return nil
 }
 
-func searchFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return errors.New("interrupted: the log was not searched to its end")
-	}
-	return fmt.Errorf("searching the log: %w", err)
-}
-
-// wantedID is the beginning of an id.
-type wantedID struct{ kind, hex string } // "rec", "evt" or "", and digits
-
-var idForm = regexp.MustCompile(`^(?:(rec|evt)_)?([0-9a-f]{1,32})$`)
-
-func parseID(s string) (wantedID, error) {
-	m := idForm.FindStringSubmatch(strings.ToLower(s))
-	if m == nil {
-		return wantedID{}, misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an id", s)
-	}
-	return wantedID{m[1], m[2]}, nil
-}
-
-func (w wantedID) begins(id string) bool {
-	kind, hex, _ := strings.Cut(id, "_")
-	return (w.kind == "" || w.kind == kind) && strings.HasPrefix(hex, w.hex)
-}
-
-// in says whether such an id, or something that looks like it, stands in a
-// receipt.
-func (w wantedID) in(receipt []byte) bool {
-	part := []byte("_" + w.hex)
-	for {
-		before, rest, found := bytes.Cut(receipt, part)
-		if !found {
-			return false
-		}
-		// Sessions and nonces are many, and look alike.
-		if !bytes.HasSuffix(before, []byte(`"ses`)) && !bytes.HasSuffix(before, []byte(`"rnd`)) {
-			return true
-		}
-		receipt = rest
-	}
-}
-
-// logged is a record, read but not verified.
-type logged struct {
-	e chain.Entry
-	v *sign.Verified
-}
-
-// maxFound bounds what a short beginning of an id may find.
-const maxFound = 10
-
-// finder looks through one snapshot of the log.
-type finder struct {
-	ctx context.Context
-	log *chain.Snapshot
-	bar *bar
-}
-
-// find yields the records from the day of since on whose receipts pass and can be
-// read.
-func (f *finder) find(since time.Time, pass func(receipt []byte) bool) iter.Seq2[logged, error] {
-	o := chain.ReadOptions{Since: since, Sift: pass, Progress: f.bar.show}
-	return chain.Read(f.ctx, f.log, o, func(e chain.Entry, bad *chain.LineError) (logged, bool) {
-		if bad != nil || !e.Canonical && !pass(e.Receipt) {
-			return logged{}, false
-		}
-		e = e.Keep()
-		v, err := sign.Read(e.Receipt)
-		return logged{e, v}, err == nil
-	})
-}
-
-// records finds the records with such an id, and those that answer one.
-func (f *finder) records(want wantedID) (found, answers []logged, err error) {
-	for l, err := range f.find(time.Time{}, want.in) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if want.begins(l.v.ID) && len(found) < maxFound {
-			found = append(found, l)
-		} else if (want.begins(l.v.ParentID) || want.begins(l.v.EmbeddedID)) && len(answers) < 2*maxFound {
-			answers = append(answers, l)
-		}
-	}
-	return found, answers, nil
-}
-
-// sessionEvents finds what the log tells of the session of a call: who was
-// asked, the tools as they were listed, and what became of this call.
-func (f *finder) sessionEvents(v *sign.Verified) (events []logged, err error) {
-	if v.Session == "" {
-		return nil, nil
-	}
-	session := []byte(`"` + v.Session + `"`)
-	inSession := func(receipt []byte) bool {
-		return bytes.Contains(receipt, session) && bytes.Contains(receipt, []byte(`"type"`))
-	}
-	for l, err := range f.find(v.Time, inSession) {
-		if err != nil {
-			return nil, err
-		}
-		if !isAbout(l.v.Event, v.ID) {
-			continue
-		}
-		if events = append(events, l); len(events) == maxFound {
-			break
-		}
-	}
-	return events, nil
-}
-
-// isAbout says whether an event of the session of a call is to be told with it:
-// one about other calls is not.
-func isAbout(e event.Event, call string) bool {
-	switch e := e.(type) {
-	case nil:
-		return false
-	case event.Unanswered:
-		return slices.ContainsFunc(e.Calls, func(c event.Call) bool { return c.ID == call })
-	case event.Task:
-		return e.Call == call
-	}
-	return true
-}
-
-// examine verifies a record by itself.
-func (l logged) examine(ring keyring) (f finding, fits error) {
-	v, err := sign.Verify(l.e.Receipt)
+// examine is what verifying a record by itself came to.
+func examine(r *history.Record, ring keyring) finding {
 	var invalid *sign.InvalidError
 	switch {
-	case errors.As(err, &invalid):
-		f = finding{Verdict: "tampered", Reasons: []string{invalid.Reason}}
-	case errors.Is(err, sign.ErrUnsigned):
-		f = finding{Verdict: "unconfirmed", Reasons: []string{"an event without a signature, which any program could have written"}}
-	case err != nil:
-		f = finding{Verdict: "unconfirmed", Reasons: []string{err.Error()}}
-	default:
-		f = judge(v, ring, time.Now())
+	case errors.As(r.Err, &invalid):
+		return finding{Verdict: "tampered", Reasons: []string{invalid.Reason}}
+	case errors.Is(r.Err, sign.ErrUnsigned):
+		return finding{Verdict: "unconfirmed", Reasons: []string{"an event without a signature, which any program could have written"}}
+	case r.Err != nil && !errors.Is(r.Err, history.ErrHash): // which is told with the place
+		return finding{Verdict: "unconfirmed", Reasons: []string{r.Err.Error()}}
 	}
-	return f, l.e.Check()
+	return judge(r.Says, ring, time.Now())
 }
 
-func (l logged) place() string { return fmt.Sprintf("%s:%d", l.e.File, l.e.Line) }
+func place(r *history.Record) string { return fmt.Sprintf("%s:%d", r.File, r.Line) }
 
 // tell tells a person the whole story of a record.
-func (c *command) tell(l logged, twins, answers, events []logged, ring keyring) {
-	v := l.v
+func (c *command) tell(s *history.Story, ring keyring) {
+	v := s.Says
 	row := func(name, format string, a ...any) {
-		fmt.Fprintf(c.Stdout, "  %-10s %s\n", name, clean(fmt.Sprintf(format, a...)))
+		fmt.Fprintf(c.Stdout, "  %-10s %s\n", brief(name), clean(fmt.Sprintf(format, a...)))
 	}
-	f, fits := l.examine(ring)
+	ref := func(r *history.Record) string {
+		return fmt.Sprintf("(%s, %s, at %s)", brief(r.Says.ID), examine(r, ring).Verdict, place(r))
+	}
+	f := examine(s.Record, ring)
 	switch {
 	case len(f.Signers) > 0:
 		c.printFinding(f)
 	case f.Verdict == "tampered":
 		c.printFinding(f)
-		row("it says", "%s, %s", v.Tool, formatTime(v.Time))
+		row("it says", "%s, %s", brief(v.Tool), formatTime(v.Time))
 	default: // nothing could be verified
 		fmt.Fprintf(c.Stdout, "%s: %s\n", c.paint(yellow, f.Verdict), clean(f.Reasons[0]))
 	}
@@ -272,50 +134,77 @@ func (c *command) tell(l logged, twins, answers, events []logged, ring keyring) 
 		row("local time", "%s", v.Time.Local().Format("Mon 2006-01-02 15:04:05.000 -0700"))
 	}
 	for _, m := range []struct{ name, value string }{
-		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"embeds", v.EmbeddedID}, {"answer", v.ResponseHash},
+		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"embeds", v.EmbeddedID}, {"response", v.ResponseHash},
 	} {
 		if m.value != "" {
-			row(m.name, "%s", m.value)
+			row(m.name, "%s", brief(m.value))
 		}
 	}
-	for _, a := range answers {
-		af, _ := a.examine(ring)
-		after := ""
-		if d := a.v.Responded.Sub(v.Time); !a.v.Responded.IsZero() && d >= 0 {
-			after = fmt.Sprintf(" after %v", d)
+	for _, r := range s.Responses {
+		if r.Verdict == history.Counts {
+			row("response", "%s %s", responseText(r.Statement.Says, v), ref(r.Statement))
+		} else {
+			row("doubt", "a response that is not counted: %s %s", whyNot(r.Verdict), ref(r.Statement))
 		}
-		if a.v.Version == 1 {
-			row("retried", "as %s (%s, at %s)", a.v.ID, af.Verdict, a.place())
-			continue
-		}
-		row("answered", "%s%s (%s, %s, at %s)", outcomeText(a.v), after, a.v.ID, af.Verdict, a.place())
 	}
-	for _, e := range events {
-		ef, _ := e.examine(ring)
-		text, _ := eventMembers(e.e.Receipt)
-		if never, ok := e.v.Event.(event.Unanswered); ok {
-			i := slices.IndexFunc(never.Calls, func(c event.Call) bool { return c.ID == v.ID })
-			text = never.Calls[i].Reason // see isAbout
-		}
-		row(e.v.Type, "%s (%s, at %s)", shorten(text, mostOfEvent), ef.Verdict, e.place())
+	for _, r := range s.Embedded {
+		row("response", "%s %s", responseText(r.Says, v), ref(r))
 	}
-	if fits == nil {
-		row("log", "%s, and its hash fits: %s", l.place(), l.e.RecordHash)
+	for _, r := range s.Retries {
+		row("retried", "as %s", ref(r))
+	}
+	for _, e := range s.Events {
+		text := eventMembers(e.Statement.Says)
+		if e.Statement.Says.Type == "unanswered" {
+			text = "no response: " + s.Unanswered
+		}
+		if e.Verdict == history.Counts {
+			row(e.Statement.Says.Type, "%s %s", brief(text), ref(e.Statement))
+		} else {
+			row("doubt", "an event (%s) that is not counted: it is not signed as the call is %s", brief(e.Statement.Says.Type), ref(e.Statement))
+		}
+	}
+	if err := s.Check(); err == nil {
+		row("log", "%s, and its hash fits: %s", place(s.Record), s.RecordHash)
 	} else {
-		row("log", "%s: %v", l.place(), fits)
+		row("log", "%s: %v", place(s.Record), err)
 	}
-	for _, t := range twins {
-		row("", "the same id stands at %s too", t.place())
+	for _, r := range s.Same {
+		row("", "the same id stands at %s too", place(r))
 	}
 	if v.Type != "" {
-		text, _ := eventMembers(l.e.Receipt)
-		row("says", "%s", text)
+		row("says", "%s", brief(eventMembers(v)))
 	}
 	c.printArguments(v.Arguments())
 }
 
-// mostOfEvent is how much of an event is told beside a call, in characters.
-const mostOfEvent = 300
+// responseText is what a response says of a call.
+func responseText(response, call *sign.Verified) string {
+	o := response.Outcome
+	text := cmp.Or(o.Status, "no outcome stated")
+	for _, more := range []string{o.Reason, o.Error} {
+		if more != "" {
+			text += ", " + brief(more)
+		}
+	}
+	if d := response.Responded.Sub(call.Time); !response.Responded.IsZero() && d >= 0 {
+		text += fmt.Sprintf(" after %v", d)
+	}
+	return text
+}
+
+// whyNot is why a response is not counted.
+func whyNot(v history.Verdict) string {
+	switch v {
+	case history.Further:
+		return "it is not the first"
+	case history.Copy:
+		return "it is a copy"
+	case history.Disagrees:
+		return "signer, session, tool, server or time are not those of the call"
+	}
+	return "it or the call is not good, or it stands before the call"
+}
 
 // printArguments prints JSON so that a person can read it, but not a megabyte of
 // it.
@@ -326,7 +215,7 @@ func (c *command) printArguments(args []byte) {
 	}
 	fmt.Fprintf(c.Stdout, "\n")
 	text := jsontext.Value(slices.Clone(args))
-	if len(args) > most || text.Indent(jsontext.WithIndent("  ")) != nil {
+	if len(args) > most || bytes.Count(args, []byte{'['})+bytes.Count(args, []byte{'{'}) > most/16 || text.Indent(jsontext.WithIndent("  ")) != nil {
 		text = args[:min(len(args), most)]
 	}
 	for line := range strings.Lines(string(text)) {
@@ -337,36 +226,42 @@ func (c *command) printArguments(args []byte) {
 	}
 }
 
-// shownRecord is a record in the answer of audit show --json.
+// shownRecord is a record in what audit show --json prints.
 type shownRecord struct {
 	File   string          `json:"file"`
 	Line   int             `json:"line"`
-	Fits   bool            `json:"fits"` // the record_hash is that of the record
+	Fits   bool            `json:"fits"`             // the record_hash is that of the record
+	Counts *bool           `json:"counts,omitempty"` // of a response or an event: it is signed as the call is, and of responses the first
 	Check  finding         `json:"check"`
 	Record json.RawMessage `json:"record"`
 }
 
-func (l logged) shown(ring keyring) shownRecord {
-	f, fits := l.examine(ring)
-	return shownRecord{l.e.File, l.e.Line, fits == nil, f, l.e.Raw}
-}
-
-func (c *command) showJSON(l logged, twins, answers, events []logged, ring keyring) error {
+func (c *command) showJSON(s *history.Story, ring keyring) error {
+	show := func(r *history.Record) shownRecord {
+		return shownRecord{File: r.File, Line: r.Line, Fits: r.Check() == nil, Check: examine(r, ring), Record: r.Raw}
+	}
+	showAll := func(all []*history.Record) (shown []shownRecord) {
+		for _, r := range all {
+			shown = append(shown, show(r))
+		}
+		return shown
+	}
+	judged := func(all []history.Judged[*history.Record]) (shown []shownRecord) {
+		for _, r := range all {
+			one, counts := show(r.Statement), r.Verdict == history.Counts
+			one.Counts = &counts
+			shown = append(shown, one)
+		}
+		return shown
+	}
 	out := struct {
 		shownRecord
-		Twins   []shownRecord `json:"twins,omitempty"` // with the same id
-		Answers []shownRecord `json:"answers,omitempty"`
-		Events  []shownRecord `json:"events,omitempty"` // of its session
-	}{shownRecord: l.shown(ring)}
-	for _, t := range twins {
-		out.Twins = append(out.Twins, t.shown(ring))
-	}
-	for _, a := range answers {
-		out.Answers = append(out.Answers, a.shown(ring))
-	}
-	for _, e := range events {
-		out.Events = append(out.Events, e.shown(ring))
-	}
+		Same      []shownRecord `json:"same,omitempty"` // others with the same id
+		Responses []shownRecord `json:"responses,omitempty"`
+		Embedded  []shownRecord `json:"embedded,omitempty"` // receipts of version 3 that have it in them
+		Retries   []shownRecord `json:"retries,omitempty"`
+		Events    []shownRecord `json:"events,omitempty"` // of its session
+	}{show(s.Record), showAll(s.Same), judged(s.Responses), showAll(s.Embedded), showAll(s.Retries), judged(s.Events)}
 	b, err := json.Marshal(out)
 	if err != nil {
 		return err

@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,10 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -25,6 +28,8 @@ type auditTable struct {
 	rows  []auditRow
 	cols  []int // widths, -1: not shown; nil: not yet known
 	err   error
+
+	known map[string]bool // keys; nil: nothing is known of any
 }
 
 // auditRow is a row without its last column; "arguments" takes what is left of
@@ -51,20 +56,48 @@ func newAuditTable(w io.Writer, width int) *auditTable { return &auditTable{w: w
 
 // width is that of the screen on which results appear, 0 if there is none.
 func (c *command) width() int {
-	if !isTerminal(c.Stdout) {
+	screen := terminal.File(c.Stdout)
+	if screen == nil {
 		return 0
 	}
-	w, _, err := term.GetSize(int(c.Stdout.(*os.File).Fd()))
+	w, _, err := term.GetSize(int(screen.Fd()))
 	if err != nil {
 		return 80
 	}
 	return w
 }
 
-func (t *auditTable) records() bool { return false }
+// listRows lists rows for a person.
+func (c *command) listRows(ctx context.Context, log *chain.Snapshot, o history.Options, h home.Dir, bar *bar) (history.Summary, error) {
+	t := newAuditTable(c.Stdout, c.width())
+	t.known = knownKeys(h)
+	sum, err := history.List(ctx, log, o, func(row *history.Row) error {
+		bar.giveWay()
+		return t.put(row)
+	})
+	bar.giveWay()
+	if ferr := t.flush(); err == nil {
+		err = ferr // else it would be said twice
+	}
+	return sum, err
+}
 
-func (t *auditTable) put(d *deed) error {
-	r := newAuditRow(d)
+// knownKeys are the keys in the home directory; nil if there are none, so that
+// nothing is known of any.
+func knownKeys(h home.Dir) map[string]bool {
+	list, _ := h.Keys().List() // verify and doctor say what is wrong with one
+	var known map[string]bool
+	for _, p := range list {
+		if known == nil {
+			known = map[string]bool{}
+		}
+		known[string(p.Key)] = true
+	}
+	return known
+}
+
+func (t *auditTable) put(row *history.Row) error {
+	r := t.row(row)
 	if t.cols != nil {
 		t.print(r)
 		return t.err
@@ -145,32 +178,49 @@ func shorten(s string, n int) string {
 	return string(r[:max(n-1, 0)]) + "…"
 }
 
-// glance is clean for the beginning of what may be megabytes.
-func glance(b []byte) string {
-	const most = 4 * 1024
-	return clean(string(b[:min(len(b), most)]))
+// glance is clean for the beginning of what may be megabytes: as much as a column
+// may show.
+func glance[T string | []byte](s T) string {
+	const most = 4 * offScreen
+	return shorten(clean(string(s[:min(len(s), most)])), offScreen)
 }
 
-func newAuditRow(d *deed) auditRow {
-	v := d.v
+func (t *auditTable) row(row *history.Row) auditRow {
+	v := row.Says
 	if v == nil {
-		return auditRow{[8]string{1: "(not a receipt)"}, glance(d.e.Receipt)}
+		return auditRow{[8]string{1: "(not a receipt)"}, glance(row.Receipt)}
 	}
 	r := auditRow{cells: [8]string{
-		"", clean(v.Tool), clean(strings.TrimPrefix(v.Target, "mcp://")), clean(d.outcome()), d.took(), "", shortID(v.Session), shortID(v.ID),
+		"", glance(v.Tool), glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeWords(row), "", "", shortID(v.Session), shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {
 		r.cells[0] = v.Time.Local().Format(time.DateTime)
 	}
-	if len(v.Signers) > 0 {
-		r.cells[5] = clean(v.Signers[0].Name)
+	if took, ok := row.Took(); ok {
+		r.cells[4] = duration(took)
+	}
+	if row.Believed() && len(v.Signers) > 0 { // else it is nobody's word
+		by := v.Signers[len(v.Signers)-1]
+		if r.cells[5] = glance(by.Name); t.known != nil && !t.known[string(by.Key)] {
+			r.cells[5] = shorten(r.cells[5], auditMost[5]-1) + "?"
+		}
+	}
+	if v.Type != "" {
+		r.cells[1] = "(" + glance(v.Type) + ")"
 	}
 	switch {
+	case row.Err != nil && !errors.Is(row.Err, sign.ErrUnsigned):
+		r.arguments = glance(row.Err.Error())
+	case v.Type != "" && row.Verdict == history.Disagrees:
+		r.arguments = "of calls of another signer or session: not counted"
 	case v.Type != "":
-		members, session := eventMembers(d.e.Receipt)
-		r.cells[1], r.cells[6], r.arguments = "("+clean(v.Type)+")", shortID(session), members
-	case isAnswer(v):
-		r.arguments = "answer to " + shortID(v.ParentID) + ", which is not in this list"
+		r.arguments = glance(eventMembers(v))
+	case row.Verdict == history.NoCall:
+		r.arguments = "response to " + shortID(v.ParentID) + ", which is not in this list"
+	case row.Verdict == history.Further:
+		r.arguments = "further response to " + shortID(v.ParentID) + ", of which the first counts"
+	case row.Verdict == history.Disagrees:
+		r.arguments = "response to " + shortID(v.ParentID) + " that does not agree with it: not counted"
 	case v.HashOnly:
 		r.arguments = "(hash only)"
 	default:
@@ -179,44 +229,65 @@ func newAuditRow(d *deed) auditRow {
 	return r
 }
 
+// outcomeWords is how a call ended, or why a record does not count as what it
+// says, in two words at most.
+func outcomeWords(row *history.Row) string {
+	switch {
+	case errors.Is(row.Err, sign.ErrUnsigned):
+		return "unsigned"
+	case row.Err != nil:
+		return "invalid"
+	case row.Verdict == history.NoCall:
+		return "no call"
+	case row.Verdict == history.Further:
+		return "further"
+	case row.Verdict == history.Disagrees:
+		return "disagrees"
+	case row.Open() && row.Unanswered != "":
+		return "no response"
+	case row.Open():
+		return "open"
+	case row.Response == nil:
+		return ""
+	}
+	switch s := row.Response.Says.Outcome.Status; s {
+	case "requires_approval":
+		return "wants input"
+	case "":
+		return "responded"
+	default:
+		return s
+	}
+}
+
+// duration is a time from call to response, as a person says it.
+func duration(t time.Duration) string {
+	switch {
+	case t < time.Second:
+		return t.Round(time.Millisecond).String()
+	case t < time.Minute:
+		return t.Round(100 * time.Millisecond).String()
+	}
+	return t.Round(time.Second).String()
+}
+
 // shortID is enough of an id or session to find it again: eight characters, with
 // no "…", which nobody could type.
 func shortID(id string) string {
 	if _, hex, found := strings.Cut(id, "_"); found {
 		id = hex
 	}
-	r := []rune(glance([]byte(id)))
+	r := []rune(glance(id))
 	return string(r[:min(len(r), 8)])
 }
 
-func outcomeText(v *sign.Verified) string {
-	text := v.Outcome.Status
-	if text == "" {
-		text = "no outcome stated"
-	}
-	for _, more := range []string{v.Outcome.Reason, v.Outcome.Error} {
-		if more != "" {
-			text += ", " + more
+// eventMembers is what an event says, less what every event has, and its session.
+func eventMembers(v *sign.Verified) string {
+	var members []string
+	for _, m := range v.Event.Members() {
+		if m.Name != "session" {
+			members = append(members, fmt.Sprintf("%q:%.*s", m.Name, 4*offScreen, m.Value))
 		}
 	}
-	return text
-}
-
-// eventMembers is what an event says, less what every event has, and its session.
-func eventMembers(receipt []byte) (text, session string) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(receipt, &members) != nil {
-		return glance(receipt), ""
-	}
-	if json.Unmarshal(members["session"], &session) == nil {
-		delete(members, "session")
-	}
-	for _, name := range []string{"v", "type", "id", "ts", "nonce", "signer", "sig"} {
-		delete(members, name)
-	}
-	b, err := json.Marshal(members)
-	if err != nil {
-		return glance(receipt), session
-	}
-	return glance(bytes.Trim(b, "{}")), session
+	return strings.Join(members, ",")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -77,12 +78,12 @@ func TestAuditTable(t *testing.T) {
 }
 
 func listTable(out *strings.Builder, dir string, width int) error {
-	table := newAuditTable(out, width)
-	l, err := newLister(context.Background(), home.Dir(dir).Audit(), &auditFilter{}, table, &bar{})
+	log, err := chain.TakeSnapshot(home.Dir(dir).Audit())
 	if err != nil {
 		return err
 	}
-	if err := l.list(); err != nil {
+	table := newAuditTable(out, width)
+	if _, err := history.List(context.Background(), log, history.Options{}, table.put); err != nil {
 		return err
 	}
 	return table.flush()
@@ -181,12 +182,12 @@ func TestAuditShowAnswered(t *testing.T) {
 		return r.Record
 	})
 	status, out, errs := run(t, "audit", "show", asked, "--home", dir, "--pubkey", key)
-	if status != 0 || strings.Count(out, "  answered   executed after 0s (") != 1 || strings.Count(out, "  retried    as rec_") != 1 {
+	if status != 0 || strings.Count(out, "  response   executed after 0s (") != 1 || strings.Count(out, "  retried    as (rec_") != 1 {
 		t.Errorf("exit status %d: %s%s", status, out, errs)
 	}
-	var shown struct{ Answers []shownRecord }
+	var shown struct{ Responses, Retries []shownRecord }
 	_, out, _ = run(t, "audit", "show", asked, "--home", dir, "--json")
-	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.Answers) != 2 || !shown.Answers[0].Fits {
+	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.Responses) != 1 || len(shown.Retries) != 1 || !shown.Retries[0].Fits {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -105,7 +106,7 @@ func (a *authority) failed(e chain.Entry, err error) {
 // bound to their place a copy is displaced, and of an answer one too many; of
 // others, such as were signed by hand, it would pass for a second call.
 func (a *authority) isCopy(v *sign.Verified) bool {
-	if v.Type != "" || isAnswer(v) || strings.HasPrefix(v.Session, "ses_") || len(a.seen) > maxCounted {
+	if v.Type != "" || history.IsResponse(v) || strings.HasPrefix(v.Session, "ses_") || len(a.seen) > maxCounted {
 		return false
 	}
 	_, copied := a.seen[v.ID]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -77,7 +78,7 @@ func (c *calls) see(r checked) {
 		}
 	}
 	switch v := r.v; {
-	case isAnswer(v):
+	case history.IsResponse(v):
 		if !c.answered(v.ParentID) {
 			c.orphans++
 		}

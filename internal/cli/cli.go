@@ -23,6 +23,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -42,6 +43,7 @@ func Main(args []string, sys System) int {
 
 // MainContext is Main, ended early by ctx (demo and tests).
 func MainContext(ctx context.Context, args []string, sys System) int {
+	sys.Stdout, sys.Stderr = terminal.NewWriter(sys.Stdout), terminal.NewWriter(sys.Stderr)
 	c := &command{System: sys, ctx: ctx}
 	// All after the first "--" belongs to the wrapped command, whatever it
 	// looks like (`signet-wrap -- verify`), so it is cut off before the flag

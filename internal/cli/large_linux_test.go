@@ -45,7 +45,7 @@ func testMemory(t *testing.T, home string) {
 	}{
 		{"verify --chain", 0},
 		{"audit --json", largeRecords},
-		{"audit --json --limit 90000", 90000},
+		{"audit --json --limit 40000", 80000},
 		{"audit --limit 40000", 40001},
 		{"audit --since 2026-05-01T00:00Z --tool e", 0},
 		{"audit --failed --json", 0},
@@ -110,7 +110,7 @@ type onTerminal struct {
 
 func startOnTerminal(t *testing.T, home, args string, stdoutToo bool, env ...string) *onTerminal {
 	t.Helper()
-	ours, theirs := terminal(t)
+	ours, theirs := pty(t)
 	c := &onTerminal{Cmd: exec.Command("signet-wrap", append(strings.Fields(args), "--home", home)...), screen: bufio.NewReader(ours)}
 	c.Env = append(append(os.Environ(), eagerBar+"=1", "NO_COLOR=1"), env...)
 	c.Stdout, c.Stderr = &c.stdout, theirs

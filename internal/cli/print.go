@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
 
 // How this program speaks:
@@ -15,7 +15,9 @@ import (
 //     there is a way out a second line, "hint: ";
 //   - colour and progress only where a person looks: a terminal, no NO_COLOR;
 //   - text that came from outside (tool names, owners, paths in logs) is
-//     printed through clean, so that it cannot steer the terminal.
+//     printed through clean, so that it cannot break its line, and cut where it
+//     may be long; what is left steers no terminal, for MainContext puts a
+//     terminal.Writer before it.
 
 // System is what a run sees of the outside: its streams and environment.
 type System struct {
@@ -32,17 +34,14 @@ func OSSystem() System {
 
 // complain prints an error as one line and, if hint is not empty, a way out.
 func (c *command) complain(msg, hint string) {
-	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", strings.TrimSpace(msg))
+	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", cleanLines(strings.TrimSpace(msg)))
 	if hint != "" {
-		fmt.Fprintf(c.Stderr, "hint: %s\n", hint)
+		fmt.Fprintf(c.Stderr, "hint: %s\n", cleanLines(hint))
 	}
 }
 
 // isTerminal says whether a person looks at w.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
+func isTerminal(w any) bool { return terminal.File(w) != nil }
 
 // isFile says whether w is a file on a disk.
 func isFile(w any) bool {
@@ -74,29 +73,15 @@ func (c *command) paint(colour, word string) string {
 	return "\x1b[" + colour + "m" + word + "\x1b[0m"
 }
 
-// clean makes text from outside safe to print: control characters, invalid
-// UTF-8 and bidirectional overrides are shown as escapes.
-func clean(s string) string {
-	if strings.IndexFunc(s, unsafeRune) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unsafeRune(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// clean makes text from outside safe to print within a line.
+func clean(s string) string { return terminal.Clean(s) }
 
-func unsafeRune(r rune) bool {
-	switch {
-	case r < 0x20, r >= 0x7f && r < 0xa0, r == 0xfffd:
-		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
-		return true
+// brief is clean for what may be long: it is cut after some characters, and says
+// how long it is.
+func brief(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return clean(s)
 	}
-	return false
+	return fmt.Sprintf("%s... (%s)", clean(strings.ToValidUTF8(s[:most], "")), count(int64(len(s)), "byte"))
 }

@@ -258,10 +258,13 @@ func (c *command) keychainPassphrase(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	if f, ok := c.Stdout.(*os.File); ok {
-		if st, err := f.Stat(); err != nil || st.Mode()&fs.ModeNamedPipe == 0 {
-			return errors.New("a passphrase is written to a pipe only")
-		}
+	f, ok := c.Stdout.(*os.File)
+	if ok {
+		st, err := f.Stat()
+		ok = err == nil && st.Mode()&fs.ModeNamedPipe != 0
+	}
+	if !ok {
+		return errors.New("a passphrase is written to a pipe only")
 	}
 	src, err := h.Keys().Source(name)
 	if err != nil {

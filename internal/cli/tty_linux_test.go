@@ -18,8 +18,8 @@ import (
 
 // The passphrase prompts, at a real terminal: its echo, and what is left of it.
 
-// terminal opens a new pseudo-terminal: our end and the program's.
-func terminal(t *testing.T) (ours, theirs *os.File) {
+// pty opens a new pseudo-terminal: our end and the program's.
+func pty(t *testing.T) (ours, theirs *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -65,7 +65,7 @@ type session struct {
 func start(t *testing.T, home string, args ...string) *session {
 	t.Helper()
 	s := &session{Cmd: exec.Command("signet-wrap", args...)}
-	s.ours, s.theirs = terminal(t)
+	s.ours, s.theirs = pty(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

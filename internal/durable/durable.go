@@ -10,6 +10,7 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,7 +29,16 @@ import (
 // A process killed inside WriteNew may leave a file ".<name>.tmp-<digits>"
 // beside path. Nobody reads it and it may be deleted.
 func WriteNew(path string, data []byte, perm fs.FileMode) error {
-	tmp, err := writeTemp(path, data, perm)
+	return WriteNewFrom(path, perm, writing(data))
+}
+
+// WriteNewFrom is [WriteNew] for content of any length, which write writes. If
+// write fails there is no file, and the error is that of write.
+func WriteNewFrom(path string, perm fs.FileMode, write func(io.Writer) error) error {
+	if _, err := os.Lstat(path); err == nil { // say so before all the work
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	tmp, err := writeTemp(path, perm, write)
 	if err != nil {
 		return err
 	}
@@ -43,8 +53,16 @@ func WriteNew(path string, data []byte, perm fs.FileMode) error {
 	return nil
 }
 
-// writeTemp writes data, synced, to a new file in path's folder.
-func writeTemp(path string, data []byte, perm fs.FileMode) (name string, err error) {
+// writing writes data.
+func writing(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// writeTemp makes a new file in path's folder, with what write writes, synced.
+func writeTemp(path string, perm fs.FileMode, write func(io.Writer) error) (name string, err error) {
 	f, err := createTemp(path, perm)
 	if err != nil {
 		return "", err
@@ -57,7 +75,7 @@ func writeTemp(path string, data []byte, perm fs.FileMode) (name string, err err
 			os.Remove(f.Name())
 		}
 	}()
-	if _, err := f.Write(data); err != nil {
+	if err := write(f); err != nil {
 		return "", err
 	}
 	return f.Name(), f.Sync()

@@ -40,7 +40,7 @@ func Replace(path string, old, new []byte) error {
 		return err
 	}
 	f.Close()
-	tmp, err := writeTemp(path, new, 0o600)
+	tmp, err := writeTemp(path, 0o600, writing(new))
 	if err != nil {
 		return err
 	}

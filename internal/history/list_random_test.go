@@ -1,7 +1,10 @@
-package cli
+package history
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -80,7 +83,11 @@ func (l *randomLog) record(at chain.At) []byte {
 			which = l.calls[l.left]
 			l.left++
 		}
-		return eventBy(l.t, signer, event.Unanswered{Calls: []event.Call{{ID: which.RequestID, Reason: "the server ended"}}})(at)
+		session := which.Action.Session
+		if l.oddly(6) {
+			session = one(l.r, randomSessions)
+		}
+		return eventBy(l.t, signer, event.Unanswered{Session: session, Calls: []event.Call{{ID: which.RequestID, Reason: "the server ended"}}})(at)
 	case l.oddly(30):
 		return []byte(one(l.r, []string{`{"v":9}`, `{"action":{"tool":"delete"},"ts":"2026-05-01T00:00:00.000Z","type":"policy_violation","v":1}`,
 			`{"ts":"2026-05-02T00:00:00.000Z","v":1}`, `{"calls":[],"type":"unanswered"}`}))
@@ -188,76 +195,82 @@ func (l *randomLog) damage(dir string) {
 	}
 }
 
-// randomFilter asks for some of what may be in such a log.
-func (l *randomLog) filter() *auditFilter {
-	f := &auditFilter{}
+// filter asks for some of what may be in such a log.
+func (l *randomLog) filter() (f Filter) {
 	moment := func() time.Time { // near that of a call, to the nanosecond
 		off := one(l.r, []time.Duration{0, 0, 1, -1, 1e6, -1e6, 999_999, 1_000_001, 2e6, -2e6, time.Hour})
 		return one(l.r, l.calls).Requested.Add(off)
 	}
 	if l.r.IntN(3) == 0 {
-		f.since = moment()
+		f.Since = moment()
 	}
 	if l.r.IntN(4) == 0 {
-		f.until = moment()
+		f.Until = moment()
 	}
 	if l.r.IntN(2) == 0 {
-		f.tool = one(l.r, append([]string{"del", `"`, `e"l`, `\s`, "ö", "\x1b", "b<", "none", "/"}, randomTools...))
+		f.Tool = one(l.r, append([]string{"del", `"`, `e"l`, `\s`, "ö", "\x1b", "b<", "none", "/"}, randomTools...))
 	}
 	if l.r.IntN(4) == 0 {
-		_, key := testSigner(l.t, "bot")
-		f.signer = one(l.r, []string{"bot", `o"ther`, key, "none"})
+		_, key := newSigner(l.t, "bot")
+		f.Signer = one(l.r, []string{"bot", `o"ther`, key, "none"})
 	}
 	if l.r.IntN(4) == 0 {
-		f.session = one(l.r, append([]string{"ses_0123", "0123f", "ses_", "4", `q"`}, randomSessions...))
+		f.Session = one(l.r, append([]string{"ses_0123", "0123f", "ses_", "4", `q"`}, randomSessions...))
 	}
 	switch l.r.IntN(4) {
 	case 0:
-		f.failed = true
+		f.Failed = true
 	case 1:
-		f.open = true
+		f.Open = true
 	case 2:
-		f.failed = l.r.IntN(4) == 0
-		f.open = f.failed
+		f.Failed = l.r.IntN(4) == 0
+		f.Open = f.Failed
 	}
 	return f
 }
 
-// told is a list in words, and what was said besides.
-type told struct {
-	asRecords bool
-	deeds     []string
-}
-
-func (s *told) records() bool { return s.asRecords }
-func (s *told) flush() error  { return nil }
-func (s *told) put(d *deed) error {
-	s.deeds = append(s.deeds, fmt.Sprintf("%v %s %s %q", d.e.Place(), d.outcome(), canon.Hash(d.answerRaw)[:15], d.unanswered))
-	return nil
-}
-
-func tell(t *testing.T, dir string, f *auditFilter, asRecords, sieved bool) (deeds []string, l *lister) {
+// tell is a list in words.
+func tell(t *testing.T, dir string, o Options, records, prefiltered bool) (rows []string, sum Summary) {
 	t.Helper()
-	testOnlyNoSieve = !sieved
-	defer func() { testOnlyNoSieve = false }()
-	out := &told{asRecords: asRecords}
-	l, err := newLister(t.Context(), dir, f, out, &bar{})
-	if err == nil {
-		err = l.list()
+	testOnlyReadAll = !prefiltered
+	defer func() { testOnlyReadAll = false }()
+	log, err := chain.TakeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if records {
+		sum, err = Records(t.Context(), log, o, func(e *chain.Entry) error {
+			rows = append(rows, fmt.Sprint(e.Place()))
+			return nil
+		})
+	} else {
+		sum, err = List(t.Context(), log, o, func(r *Row) error {
+			rows = append(rows, describe(r))
+			return nil
+		})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.deeds, l
+	return rows, sum
+}
+
+// describe is all that there is to a row.
+func describe(r *Row) string {
+	response := chain.Place{}
+	if r.Response != nil {
+		response = r.Response.Place()
+	}
+	return fmt.Sprintf("%v %v %v %d %q", r.Place(), r.Believed(), response, r.Verdict, r.Unanswered)
 }
 
 // randomLogs is how many logs are tried. More were, when this was written.
-var randomLogs = 4
+var randomLogs = 3
 
 func newRandomLog(t *testing.T, seed uint64, odd bool, n int) (l *randomLog, dir string) {
 	t.Helper()
-	bot, _ := testSigner(t, "bot")
-	other, _ := testSigner(t, `o"ther`)
+	bot, _ := newSigner(t, "bot")
+	other, _ := newSigner(t, `o"ther`)
 	l = &randomLog{t: t, r: rand.New(rand.NewPCG(seed, 7)), odd: odd, signers: []*sign.Signer{bot, other},
 		now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)}
 	if !odd {
@@ -274,62 +287,60 @@ func difference(got, want []string) string {
 		i++
 	}
 	next := func(s []string) string { return strings.Join(s[i:min(i+3, len(s))], "\n") }
-	return fmt.Sprintf("%d deeds, want %d; from the %dth on:\n%s\nwant:\n%s", len(got), len(want), i, next(got), next(want))
+	return fmt.Sprintf("%d rows, want %d; from the %dth on:\n%s\nwant:\n%s", len(got), len(want), i, next(got), next(want))
 }
 
-// The sieve changes no list, whatever is in the log.
-func TestAuditSieve(t *testing.T) {
+// The prefilter changes no list, whatever is in the log.
+func TestPrefilterChangesNothing(t *testing.T) {
 	listed, bad := 0, 0
 	for seed := range uint64(randomLogs) {
 		l, dir := newRandomLog(t, seed, true, 500)
 		for range 60 {
-			f := l.filter()
-			if l.r.IntN(3) == 0 {
-				f.limit, f.byDefault = 1+l.r.IntN(80), l.r.IntN(2) == 0
+			o := Options{Filter: l.filter()}
+			records := l.r.IntN(3) == 0
+			if !records && l.r.IntN(2) == 0 {
+				o.Limit, o.Count = 1+l.r.IntN(80), l.r.IntN(2) == 0
 			}
-			asRecords := l.r.IntN(3) == 0
-			want, plain := tell(t, dir, f, asRecords, false)
-			got, sieved := tell(t, dir, f, asRecords, true)
+			want, plain := tell(t, dir, o, records, false)
+			got, filtered := tell(t, dir, o, records, true)
 			if !slices.Equal(got, want) {
-				t.Fatalf("seed %d, %+v: %s", seed, f, difference(got, want))
+				t.Fatalf("seed %d, %+v: %s", seed, o, difference(got, want))
 			}
-			if sieved.more != plain.more || sieved.n != plain.n || fmt.Sprint(sieved.bad) != fmt.Sprint(plain.bad) {
-				t.Fatalf("seed %d, %+v: %v, %d, %v with the sieve, %v, %d, %v without", seed, f, sieved.more, sieved.n, sieved.bad, plain.more, plain.n, plain.bad)
+			if fmt.Sprint(filtered) != fmt.Sprint(plain) {
+				t.Fatalf("seed %d, %+v: %+v with the prefilter, %+v without", seed, o, filtered, plain)
 			}
 			listed += len(got)
-			if sieved.bad != nil {
+			if filtered.Bad != nil {
 				bad++
 			}
 		}
 	}
 	if listed < 1000 || bad < 100 {
-		t.Errorf("only %d deeds were listed, and %d bad lines", listed, bad)
+		t.Errorf("only %d rows were listed, and %d bad lines", listed, bad)
 	}
 }
 
 // A list with a limit is the end of the list without, and so it is where more
 // are listed than are held.
-func TestAuditLimitIsTail(t *testing.T) {
-	defer func(deeds, kept int) { maxDeeds, maxKept = deeds, kept }(maxDeeds, maxKept)
+func TestLimitIsTail(t *testing.T) {
+	defer func(rows, kept, recent int) { maxRows, maxKept, maxRecent = rows, kept, recent }(maxRows, maxKept, maxRecent)
 	reread := 0
 	for seed := range uint64(randomLogs) {
 		l, dir := newRandomLog(t, 100+seed, false, 600)
 		for range 40 {
-			f := l.filter()
-			asRecords := l.r.IntN(2) == 0
-			maxDeeds, maxKept = 10_000, 1000
-			all, _ := tell(t, dir, f, asRecords, true)
+			o := Options{Filter: l.filter()}
+			maxRows, maxKept, maxRecent = 10_000, 1000, 10_000
+			all, _ := tell(t, dir, o, false, true)
 			for _, maxKept = range []int{1000, 50} {
-				maxDeeds = maxKept
-				f.limit = 1 + l.r.IntN(300)
-				f.byDefault = l.r.IntN(2) == 0
-				got, lister := tell(t, dir, f, asRecords, true)
-				want := all[max(len(all)-f.limit, 0):]
+				maxRows, maxRecent = maxKept, maxKept
+				o.Limit, o.Count = 1+l.r.IntN(300), l.r.IntN(2) == 0
+				got, sum := tell(t, dir, o, false, true)
+				want := all[max(len(all)-o.Limit, 0):]
 				if !slices.Equal(got, want) {
-					t.Fatalf("seed %d, %+v, %d held: %s", seed, f, maxKept, difference(got, want))
+					t.Fatalf("seed %d, %+v, %d held: %s", seed, o, maxKept, difference(got, want))
 				}
-				if f.byDefault && lister.more != (len(all) > f.limit) {
-					t.Fatalf("seed %d, %+v: more is %v of %d", seed, f, lister.more, len(all))
+				if o.Count && sum.More != (len(all) > o.Limit) {
+					t.Fatalf("seed %d, %+v: more is %v of %d", seed, o, sum.More, len(all))
 				}
 				if len(got) > maxKept {
 					reread++
@@ -339,5 +350,26 @@ func TestAuditLimitIsTail(t *testing.T) {
 	}
 	if reread < 20 {
 		t.Errorf("only %d lists were read again", reread)
+	}
+}
+
+func newSigner(t *testing.T, name string) (s *sign.Signer, pubkey string) {
+	t.Helper()
+	seed := sha256.Sum256([]byte(name))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	s, err := sign.NewSigner(key, name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, "ed25519:" + base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey))
+}
+
+func eventBy(t *testing.T, s *sign.Signer, e event.Event) func(chain.At) []byte {
+	return func(at chain.At) []byte {
+		r, err := s.Event(e, at.Time, at.Prev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Record
 	}
 }

@@ -1,0 +1,250 @@
+package history
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// Options say what [List] lists. The zero value is all.
+type Options struct {
+	Filter
+	Limit int  // the newest so many rows; 0: all
+	Count bool // with a limit: find out whether there are more
+
+	// Progress is told now and then how many records and bytes are done, of
+	// how many bytes in all. nil: nobody.
+	Progress func(records, bytes, total int64)
+}
+
+// A Summary is what there is to say of a list.
+type Summary struct {
+	Rows   int              // that were put
+	More   bool             // there are others, which the limit kept out; only if Count is set
+	Bad    *chain.LineError // the last line that is no record; nil: there was none
+	Copies int              // receipts left out, for they stand in the log before
+
+	// Future is the first day file, by name, of a day that is still to come;
+	// empty if there is none. No wrapper with a right clock writes one, and
+	// what stands in it counts as the newest.
+	Future string
+}
+
+// List puts rows in the order of the log, as it was when log was taken: one for
+// each call that is asked for, with what came of it, and one for each other
+// record, but for events that tell of calls and sessions. An error of put ends
+// it.
+//
+// Each record that makes a row, or part of one, is verified. That takes some 20 µs
+// a core, so a list of the whole log takes about as long as verifying it; what a
+// filter leaves out by time, tool, signer or session takes a hundredth.
+//
+// With a limit, a response that stands for itself is a row only if the list ends
+// before the place where its call would be.
+func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) error) (Summary, error) {
+	l := newLister(ctx, log, o)
+	l.put = func(row *Row) error {
+		l.sum.Rows++
+		return put(row)
+	}
+	var err error
+	if o.Limit > 0 {
+		err = l.newest()
+	} else {
+		l.eager.Store(true)
+		err = l.forward(chain.Place{}, nil, 0)
+	}
+	return l.sum, err
+}
+
+// Records puts each record that is asked for by itself, as it stands in the log,
+// whether it is to be believed or not; and not what came of calls. Its slices are
+// good until put returns.
+func Records(ctx context.Context, log *chain.Snapshot, o Options, put func(*chain.Entry) error) (Summary, error) {
+	l := newLister(ctx, log, o)
+	type line struct {
+		e   chain.Entry
+		bad *chain.LineError
+	}
+	look := func(e chain.Entry, bad *chain.LineError) (line, bool) {
+		return line{e, bad}, bad != nil || o.every() || o.about(newRecord(e))
+	}
+	for line, err := range chain.Read(ctx, log, l.readOptions(chain.ReadOptions{}), look) {
+		switch {
+		case err != nil:
+		case line.bad != nil:
+			l.sum.Bad = line.bad
+		default:
+			l.sum.Rows++
+			err = put(&line.e)
+		}
+		if err != nil {
+			return l.sum, err
+		}
+	}
+	return l.sum, nil
+}
+
+// lister is one run of List or Records.
+type lister struct {
+	ctx    context.Context
+	log    *chain.Snapshot
+	o      Options
+	put    func(*Row) error
+	before *prefilter // nil: everything is read
+	joined bool       // responses belong to calls
+	sum    Summary
+
+	// verifier checks records as they are read, on all cores, if eager is set;
+	// else each one as it is needed. A short list needs few.
+	verifier sign.Verifier
+	eager    atomic.Bool
+}
+
+// eagerAfter is how many records a list takes until it is no longer short.
+const eagerAfter = 2000
+
+// testOnlyReadAll has lists read everything.
+var testOnlyReadAll bool
+
+func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
+	l := &lister{ctx: ctx, log: log, o: o}
+	if !testOnlyReadAll {
+		l.before = newPrefilter(&o.Filter)
+	}
+	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly) + ".jsonl"
+	for _, day := range log.Days() {
+		if day > tomorrow { // one day may be a clock, or its zone
+			l.sum.Future = day
+			break
+		}
+	}
+	return l
+}
+
+// forward lists from a place on. Responses that stand at the places in strangers
+// belong to calls before it. The first few rows are passed over.
+func (l *lister) forward(from chain.Place, strangers map[chain.Place]bool, pass int) error {
+	w := newWindow(&l.o.Filter, func(row *Row) error {
+		if pass > 0 {
+			pass--
+			return nil
+		}
+		return l.put(row)
+	})
+	for r, err := range l.read(chain.ReadOptions{From: from}) {
+		if err == nil && !strangers[r.Place()] {
+			err = w.take(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	err := w.end()
+	l.sum.Copies = w.copies
+	return err
+}
+
+// newest lists the newest rows, as many as the limit says. It finds them from the
+// end of the log. As many as may be held are; of more only the place where they
+// begin is kept, and they are read again from there.
+func (l *lister) newest() error {
+	n := newNewest(l)
+	enough := false
+	for r, err := range l.read(chain.ReadOptions{Backward: true}) {
+		if err == nil {
+			err = n.take(r)
+		}
+		if err != nil {
+			return err
+		}
+		if enough = n.n > l.o.Limit || n.n == l.o.Limit && !l.o.Count; enough {
+			break
+		}
+	}
+	if !enough {
+		n.end()
+	}
+	l.sum.More = n.n > l.o.Limit
+	if n.kept != nil {
+		l.sum.Copies = n.copies
+		for _, row := range n.rows() {
+			if err := l.put(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	l.eager.Store(true)
+	if !enough {
+		return l.forward(chain.Place{}, nil, max(n.n-l.o.Limit, 0))
+	}
+	for s := range n.join.Waiting() {
+		n.strangers[s.Place()] = IsResponse(s.Says)
+	}
+	return l.forward(n.from, n.strangers, 0)
+}
+
+func (l *lister) readOptions(o chain.ReadOptions) chain.ReadOptions {
+	o.Since, o.Progress = l.o.Since, l.o.Progress
+	if l.before != nil {
+		o.Sift = l.before.pass
+	}
+	return o
+}
+
+// read yields the records that rows may be made of, checked.
+func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
+	type line struct {
+		r   *Record
+		bad *chain.LineError
+	}
+	look := func(e chain.Entry, bad *chain.LineError) (line, bool) {
+		if bad != nil {
+			return line{bad: bad}, true
+		}
+		r := newRecord(e.Keep()) // it will wait
+		if !l.o.about(r) && (r.Says == nil || r.Says.Type != event.Unanswered{}.Type()) {
+			return line{}, false
+		}
+		if l.eager.Load() {
+			r.check(&l.verifier)
+		}
+		return line{r: r}, true
+	}
+	return func(yield func(*Record, error) bool) {
+		seen := 0
+		for line, err := range chain.Read(l.ctx, l.log, l.readOptions(o), look) {
+			switch {
+			case err == nil && line.bad != nil:
+				l.sum.Bad = line.bad
+				continue
+			case err == nil:
+				line.r.check(&l.verifier)
+			}
+			if seen++; seen == eagerAfter {
+				l.eager.Store(true)
+			}
+			if !yield(line.r, err) {
+				return
+			}
+		}
+	}
+}
+
+// at reads the record at a place again.
+func (l *lister) at(p chain.Place) (*Record, error) {
+	look := func(e chain.Entry, bad *chain.LineError) (*Record, bool) { return newRecord(e.Keep()), bad == nil }
+	for r, err := range chain.Read(l.ctx, l.log, chain.ReadOptions{From: p, Workers: 1}, look) {
+		if err == nil {
+			r.check(&l.verifier)
+		}
+		return r, err
+	}
+	return nil, nil
+}

@@ -1,0 +1,186 @@
+package history
+
+import (
+	"slices"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// newest makes rows of records that are read newest first. It counts the rows
+// that are asked for, and holds them while they are few.
+type newest struct {
+	l    *lister
+	join *Backward[told]
+	seen recent[ID, counted] // calls
+
+	n      int         // rows so far
+	from   chain.Place // of the oldest of those that the limit takes in
+	kept   []*Row      // they, newest first; nil: too many
+	held   int         // bytes of records in kept
+	copies int
+
+	// What was said of calls that are older than the limit takes in.
+	strangers map[chain.Place]bool
+}
+
+// counted is what is remembered of a call, should it turn out to be a copy.
+type counted struct {
+	rows     int         // that it is, 0 or 1
+	response chain.Place // zero if it has none
+}
+
+// told is a response, or an entry of an unanswered event and its reason.
+type told struct {
+	*Record
+	reason string
+}
+
+func newNewest(l *lister) *newest {
+	n := &newest{l: l, kept: []*Row{}, strangers: map[chain.Place]bool{}}
+	n.join = NewBackward(n.alone)
+	return n
+}
+
+// take takes the next record, which is checked.
+func (n *newest) take(r *Record) error {
+	v, f := r.Says, &n.l.o.Filter
+	never, isUnanswered := unansweredBy(r)
+	switch {
+	case isUnanswered:
+		for _, c := range never.Calls {
+			s := told{r, cutReason(c.Reason)}
+			n.join.Unanswered(v, c.ID, s, r.size()/len(never.Calls)+len(s.reason))
+		}
+	case !f.about(r), r.Believed() && isQuiet(v):
+	case r.Believed() && IsResponse(v):
+		n.join.Response(v, told{Record: r}, r.size())
+	case r.Believed() && IsWrapped(v):
+		return n.call(r)
+	case r.Believed() && IsCall(v) && n.join.Alone(v):
+		n.copied(v)
+		n.add(newRow(r))
+	case r.Believed() && IsCall(v):
+		n.add(newRow(r))
+	default:
+		n.count(newRow(r))
+	}
+	return nil
+}
+
+// call takes a call of a wrapper, with what was said about it.
+func (n *newest) call(r *Record) error {
+	said, again := n.join.Call(r.Says)
+	row := newRow(r)
+	for _, s := range said {
+		n.judge(row, s.Statement, s.Verdict)
+	}
+	if again {
+		// What the copy took for its own was said of this one.
+		if at := n.copied(r.Says); row.Response == nil && row.Unanswered == "" && at != (chain.Place{}) {
+			response, err := n.l.at(at)
+			if err != nil {
+				return err
+			}
+			row.Response = response
+		}
+	}
+	n.add(row)
+	if n.n > n.l.o.Limit { // the list ends after this call
+		for _, s := range said {
+			if IsResponse(s.Statement.Says) {
+				n.strangers[s.Statement.Place()] = true
+			}
+		}
+	}
+	return nil
+}
+
+// judge makes of a statement about a call what it is worth.
+func (n *newest) judge(row *Row, s told, verdict Verdict) {
+	response := IsResponse(s.Says)
+	switch {
+	case verdict == Counts && response:
+		row.Response = s.Record
+	case verdict == Counts:
+		row.Unanswered = s.reason
+	case verdict == Copy:
+		n.copies++
+	case response:
+		n.count(&Row{Record: s.Record, Verdict: verdict})
+	case verdict == Disagrees && !s.listed && n.l.o.about(s.Record):
+		s.listed = true // once, whatever it says of others
+		n.count(&Row{Record: s.Record, Verdict: verdict})
+	}
+}
+
+// alone counts a response that stands for itself.
+func (n *newest) alone(s told) {
+	if IsResponse(s.Says) {
+		n.count(&Row{Record: s.Record, Verdict: NoCall})
+	}
+}
+
+// copied takes out the call that was taken with the id of v: it was a copy of
+// this one. It returns where the response stands that it had.
+func (n *newest) copied(v *sign.Verified) (response chain.Place) {
+	n.copies++
+	id, _ := ParseID(v.ID)
+	c, _ := n.seen.take(id)
+	n.n -= c.rows
+	n.kept = slices.DeleteFunc(n.kept, func(row *Row) bool {
+		copied := row.IsCall() && row.Says.ID == v.ID
+		if copied {
+			n.held -= row.size()
+		}
+		return copied
+	})
+	return c.response
+}
+
+// add counts a call.
+func (n *newest) add(row *Row) {
+	id, ok := ParseID(row.Says.ID)
+	c := counted{rows: n.n}
+	n.count(row)
+	c.rows = n.n - c.rows
+	if row.Response != nil && row.Response != row.Record {
+		c.response = row.Response.Place()
+	}
+	if ok {
+		n.seen.put(id, c, 0)
+	}
+}
+
+// count takes a row that is complete, if it is asked for.
+func (n *newest) count(row *Row) {
+	o := &n.l.o
+	if !o.ended(row) {
+		return
+	}
+	n.n++
+	if at := row.Place(); n.n <= o.Limit && (n.from == chain.Place{} || at.Compare(n.from) < 0) {
+		n.from = at
+	}
+	if n.kept == nil {
+		return
+	}
+	n.kept = append(n.kept, row)
+	n.held += row.size()
+	if len(n.kept) > maxKept || n.held > maxKeptSize {
+		n.kept = nil
+	}
+}
+
+// end counts the responses to calls that are not in the log, at its beginning.
+func (n *newest) end() {
+	for s := range n.join.Waiting() {
+		n.alone(s)
+	}
+}
+
+// rows are those that are kept, but for those past the limit, oldest first.
+func (n *newest) rows() []*Row {
+	slices.SortFunc(n.kept, func(x, y *Row) int { return x.Place().Compare(y.Place()) })
+	return n.kept[max(len(n.kept)-n.l.o.Limit, 0):]
+}

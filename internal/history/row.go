@@ -1,0 +1,85 @@
+package history
+
+import (
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// A Row is a call with what came of it, or a record that is neither.
+type Row struct {
+	*Record
+
+	// Response is the record of the response that counts, or the record itself
+	// if one tells both; nil: none is known.
+	Response *Record
+	// Unanswered is why the log says that there is no response, cut to some
+	// 200 bytes; empty if it does not.
+	Unanswered string
+	// Verdict is why a response, or an unanswered event, is a row of its own:
+	// Further, Disagrees or NoCall. It is 0 for any other row.
+	Verdict Verdict
+
+	settled bool // what came of the call is known
+	dropped bool // it turned out not to be asked for
+}
+
+// newRow is the row of a record that stands for itself, or of a call whose
+// outcome is not known yet.
+func newRow(r *Record) *Row {
+	row := &Row{Record: r}
+	if v := r.Says; r.Believed() && IsCall(v) && (v.Version == 2 || v.Version == 3) { // one record for both
+		row.Response = r
+	}
+	return row
+}
+
+// size is about how many bytes of memory the row takes.
+func (r *Row) size() int {
+	n := r.Record.size() + len(r.Unanswered)
+	if r.Response != nil && r.Response != r.Record {
+		n += r.Response.size()
+	}
+	return n
+}
+
+// IsCall says whether the row is a call that is believed.
+func (r *Row) IsCall() bool { return r.Believed() && IsCall(r.Says) }
+
+// Open says whether the outcome of a call is not known. Of what no wrapper has
+// logged, none is expected.
+func (r *Row) Open() bool { return r.IsCall() && r.Response == nil && IsWrapped(r.Says) }
+
+// Failed says whether the call failed or was refused.
+func (r *Row) Failed() bool {
+	return r.Response != nil && (r.Response.Says.Outcome.Status == "failed" || r.Response.Says.Outcome.Status == "rejected")
+}
+
+// Took is the time from call to response; false if it is not known.
+func (r *Row) Took() (time.Duration, bool) {
+	if r.Response == nil || r.Response.Says.Responded.Before(r.Response.Says.Time) {
+		return 0, false
+	}
+	return r.Response.Says.Responded.Sub(r.Response.Says.Time), true
+}
+
+// isQuiet says whether an event that is believed is no row of its own: it tells of
+// calls, and shows with them.
+func isQuiet(v *sign.Verified) bool {
+	switch v.Event.(type) {
+	case event.Session, event.Task, event.Tools, event.Unanswered:
+		return true
+	}
+	return false
+}
+
+// cutReason is the reason why a call has no response, cut to some 200 bytes.
+func cutReason(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return strings.Clone(s)
+}
