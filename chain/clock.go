@@ -12,15 +12,18 @@ import (
 const clockSlack = 2 * time.Second
 
 // watchClock owes an event if the clock, which says now, has stepped back: it
-// is before the newest record, or has gone on by less than time has passed
-// since this Log last looked at it (time.Time tells both). Until it has caught
-// up, records bear the time of the newest one, so what the clock really said
-// stands in the event only.
+// is before the newest record or the day of the newest file, or has gone on by
+// less than time has passed since this Log last looked at it (time.Time tells
+// both). Until it has caught up with the newest record, records bear the time of
+// that one, so what the clock really said stands in the event only.
 //
 // A step forward cannot be told from a machine that was asleep. It shows when
 // the clock is put right again.
-func (l *Log) watchClock(now time.Time) {
+func (l *Log) watchClock(now time.Time, newest string) {
 	notBefore := l.floor
+	if newest != "" && dayOf(newest).After(notBefore) {
+		notBefore = dayOf(newest)
+	}
 	behind := now.Before(notBefore.Add(-clockSlack))
 	back := false
 	if !l.clock.IsZero() {

@@ -69,6 +69,12 @@ func isDay(s string) bool {
 	return err == nil
 }
 
+// dayOf is when the day of a day file begins.
+func dayOf(name string) time.Time {
+	t, _ := time.Parse(dayForm, strings.TrimSuffix(name, daySuffix))
+	return t
+}
+
 func dayFile(t time.Time) string { return t.UTC().Format(dayForm) + daySuffix }
 
 func notRegular(path string, mode fs.FileMode) error {

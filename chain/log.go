@@ -25,6 +25,16 @@ type Options struct {
 	// an [event.TornLine], [event.LogDamaged] or [event.ClockStep]. If nil,
 	// events are written unsigned.
 	Event func(e event.Event, at At) ([]byte, error)
+
+	// Check says of a receipt, in canonical form, that follows the record with
+	// the hash prev, whether it is signed and stands where it was signed to
+	// stand, and if so, whether by a key that is known. Only the times of
+	// records by known keys count. If nil, everything counts.
+	Check func(receipt []byte, prev string) (signed, known bool)
+
+	// Warn is told, once for each Log, of what lies in the directory and is
+	// left alone. May be nil.
+	Warn func(text string)
 }
 
 // At is when and where a record is written.
@@ -59,6 +69,8 @@ type Log struct {
 	owed  []owed      // to be written before the next record
 	told  []owed      // written, but maybe not on the disk yet
 
+	loaded   bool // the log's end has been read once
+	warned   bool // Options.Warn was called
 	unsynced bool // records in name may not be on the disk yet
 	dirNew   bool // name itself may not be
 	behind   bool // the clock was behind the newest record
@@ -102,11 +114,12 @@ func New(dir string, o Options) *Log {
 // records cannot be taken back; they stay although the error says otherwise.
 //
 // Append looks at the end of the log only if another process has written to it:
-// its cost does not grow with the log. A half-written line that a crash has left
-// is set aside in a file of its own, and an event in the log tells of it. If
-// records that this Log has seen in the log are gone, or the clock has stepped
-// back, an event tells of that. Another process that keeps the lock for ten
-// seconds makes Append fail.
+// its cost does not grow with the log, whatever the size of the files. A
+// half-written line that a crash has left is quarantined in a file of its own,
+// and an event in the log tells of it. If records that this Log has seen in the
+// log are gone, if what it continues from is not signed, or if the clock has
+// stepped back, an event tells of that. Another process that keeps the lock for
+// ten seconds makes Append fail.
 func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,11 +1,17 @@
 package chain
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
 // scene is what an append finds when it has the locks.
@@ -38,7 +44,15 @@ func (l *Log) settle() (s scene, err error) {
 		if good && slices.EqualFunc(l.days, want, func(d *fileLock, name string) bool {
 			return d.path == filepath.Join(l.dir, name+lockSuffix)
 		}) {
-			return s, nil
+			moved, err := l.quarantineFuture(s)
+			if err != nil {
+				return s, fmt.Errorf("quarantine a day file of the future: %w", err)
+			}
+			if !moved {
+				return s, nil
+			}
+			l.racy = true
+			continue
 		}
 		if time.Now().After(deadline) {
 			return s, l.lock.busy(l.patience)
@@ -56,6 +70,91 @@ func (l *Log) settle() (s scene, err error) {
 		}
 		// Somebody may have begun a newer file before the locks were ours.
 	}
+}
+
+// Bounds of what is done about day files of the future: how many are moved before
+// the directory is read again, and how many lines of one are looked at.
+const (
+	maxFuture      = 1000
+	maxFutureLines = 100
+)
+
+// quarantineFuture takes day files of days that the clock has not reached away
+// from the log's end, if nothing in them is signed: they were planted, or a writer
+// whose clock was wrong died before it wrote anything, and whoever followed one
+// would write no other file until that day. They become torn lines, of which an
+// event tells. A file in which something is signed is followed; the clock, then,
+// is behind: see watchClock.
+func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
+	if l.o.Check == nil || !s.fresh {
+		return false, nil
+	}
+	now := s.clock.Add(clockSlack)
+	for i := len(l.seen.days) - 1; i >= max(0, len(l.seen.days)-maxFuture) && dayOf(l.seen.days[i]).After(now); i-- {
+		name := l.seen.days[i]
+		signed, err := l.anySigned(name)
+		if err != nil {
+			return moved, err
+		}
+		if signed {
+			break
+		}
+		to, err := unused(filepath.Join(l.dir, name+tornInfix+"0"))
+		if err != nil {
+			return moved, err
+		}
+		if err := os.Rename(filepath.Join(l.dir, name), to); err != nil {
+			return moved, err
+		}
+		moved = true
+	}
+	if moved {
+		err = durable.SyncDir(l.dir)
+	}
+	return moved, err
+}
+
+// anySigned says whether one of the first records of a day file is signed.
+func (l *Log) anySigned(name string) (bool, error) {
+	f, st, err := openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	left := int64(maxBack)
+	b := blocks{f: tether{f, &left}, size: st.Size()}
+	buf := make([]byte, tailChunk)
+	for n := 0; n < maxFutureLines; {
+		block, _, err := b.next(buf)
+		var long *tooLong
+		switch {
+		case err == io.EOF, errors.Is(err, errTooFar):
+			return false, nil
+		case errors.As(err, &long):
+			n++
+			continue
+		case err != nil:
+			return false, err
+		}
+		for line := range bytes.Lines(block) {
+			n++
+			r, err := parseRecord(bytes.TrimSuffix(line, []byte{'\n'}))
+			if err != nil {
+				continue
+			}
+			sum, canonical, err := r.sum()
+			if err != nil || sum != r.hash {
+				continue
+			}
+			if signed, _ := l.o.Check(canonical, r.prev.String()); signed {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // acquire takes the locks that this Log knows of, those of all writers first.
@@ -108,10 +207,5 @@ func (l *Log) look(must bool) (changed bool, err error) {
 		return true, err
 	}
 	l.seenAt, l.racy = at, start.Sub(at.modified()) < racyMargin
-	for _, pending := range l.seen.pending {
-		if err := l.oweTorn(pending); err != nil {
-			return true, err
-		}
-	}
 	return true, nil
 }

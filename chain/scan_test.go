@@ -293,24 +293,6 @@ func readBoth(t *testing.T, dir string, records, bad int) {
 	}
 }
 
-// A torn line of any size is set aside.
-func TestHugeTornLine(t *testing.T) {
-	dir := makeLog(t, 2)
-	day := filepath.Join(dir, dayFile(day0))
-	size := int64(len(read(t, day)))
-	if err := os.Truncate(day, size+maxLine+1); err != nil {
-		t.Fatal(err)
-	}
-	add(t, newLog(t, dir, &clock{day0}), "c")
-	if got := ids(t, dir); got != "0 1 torn_line c" {
-		t.Errorf("records %s", got)
-	}
-	st, err := os.Stat(fmt.Sprintf("%s.torn-%d", day, size))
-	if err != nil || st.Size() != maxLine+1 {
-		t.Error(st, err)
-	}
-}
-
 // Long records are whole records.
 func TestLongRecord(t *testing.T) {
 	dir := t.TempDir()

@@ -2,11 +2,12 @@ package chain
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -37,7 +38,7 @@ func (l *Log) refresh(found scene) error {
 		if size == l.size {
 			return nil
 		}
-		return l.load(size) // somebody else has appended
+		return l.load(size, found.clock) // somebody else has appended
 	}
 	l.forget()
 	f, info, err := openRegular(filepath.Join(l.dir, newest), os.O_RDWR|os.O_APPEND, 0)
@@ -46,7 +47,7 @@ func (l *Log) refresh(found scene) error {
 	}
 	l.dirNew = l.dirNew || l.info == nil || !os.SameFile(info, l.info)
 	l.file, l.info, l.name = f, info, newest
-	return l.load(info.Size())
+	return l.load(info.Size(), found.clock)
 }
 
 // named says whether l.file still bears its name.
@@ -55,35 +56,84 @@ func (l *Log) named() bool {
 	return err == nil && os.SameFile(st, l.info)
 }
 
-// load reads the end of l.file, which is size bytes long: it mends a torn last
-// line and finds the record that the next one follows.
-func (l *Log) load(size int64) error {
-	lines := newBackLines(l.file, size, tailChunk)
+// maxBack bounds how far the log's end is looked for, in bytes: one line of the
+// greatest length, and room. A file's end can be planted, of terabytes that take
+// no place on the disk.
+const maxBack = maxLine + 64<<20
+
+// errTooFar: something would take more reading than is done for one append.
+var errTooFar = errors.New("too much to be read")
+
+// A tether lets so much be read from a file and no more.
+type tether struct {
+	io.ReaderAt
+	left *int64 // bytes
+}
+
+func (t tether) ReadAt(p []byte, off int64) (int, error) {
+	if *t.left -= int64(len(p)); *t.left < 0 {
+		return 0, errTooFar
+	}
+	return t.ReaderAt.ReadAt(p, off)
+}
+
+// load reads the end of l.file, which is size bytes long: it repairs a torn last
+// line and finds the record that the next one follows. clock is what it says now.
+func (l *Log) load(size int64, clock time.Time) error {
+	left := int64(maxBack)
+	file := tether{l.file, &left}
+	lines := newBackLines(file, size, tailChunk)
 	last, off, ended, err := lines.prev()
 	var long *tooLong
-	if err != nil && err != io.EOF && !errors.As(err, &long) {
+	tooFar := errors.Is(err, errTooFar)
+	if err != nil && err != io.EOF && !errors.As(err, &long) && !tooFar {
 		return err
 	}
-	torn := size > 0 && !ended
-	if torn {
-		last = bytes.Clone(last)
-	} else {
-		lines = newBackLines(l.file, size, tailChunk)
+	if tooFar {
+		b := make([]byte, 1)
+		if err := readFull(l.file, b, size-1); err != nil {
+			return err
+		}
+		ended = b[0] == '\n'
 	}
-	end, bad, err := l.newestRecord(lines)
+	torn := size > 0 && !ended
+	var bad *LineError
+	if long != nil {
+		bad = &LineError{File: l.name, Offset: off, Reason: long.Error()}
+	}
+	switch {
+	case torn && (long != nil || tooFar):
+		// No crash leaves so much, and to copy it would take too long: it
+		// stays, as a line that cannot be read.
+		if err := l.endLine(); err != nil {
+			return err
+		}
+		size++
+		torn = false
+	case torn:
+		last = bytes.Clone(last)
+	case long == nil:
+		lines = newBackLines(file, size, tailChunk)
+	}
+	var end ending
+	err = errTooFar
+	if !tooFar {
+		end, bad, err = l.newestRecord(lines, bad, &left, clock)
+	}
+	if errors.Is(err, errTooFar) {
+		end, bad, err = l.lost(size)
+	}
 	if err != nil {
 		return err
 	}
-	if next, follows := end.followedBy(last); torn && long == nil && follows {
+	if next, follows := end.followedBy(last); torn && follows {
 		// Only the newline is missing. (The reference writes it apart.)
-		if _, err := l.file.Write([]byte{'\n'}); err != nil {
-			return err
-		}
-		if err := l.sync(l.file); err != nil {
+		if err := l.endLine(); err != nil {
 			return err
 		}
 		size++
 		end.take(l.name, size, next)
+		l.believe(&end, next, clock) // what is doubtful about it, the next one to look says
 	} else if torn {
 		if err := l.setAside(off, size); err != nil {
 			return err
@@ -93,40 +143,93 @@ func (l *Log) load(size int64) error {
 	if bad != nil {
 		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash.String(), Reason: bad.Reason})
 	}
-	l.size, l.floor = size, end.time
+	l.size, l.floor, l.loaded = size, end.time, true
 	// A time beyond its own file's day is not to be believed: it would make
 	// every later record bear it.
-	if day, err := time.Parse(dayForm, strings.TrimSuffix(l.name, daySuffix)); err == nil {
-		if eve := day.AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
-			l.floor = eve
-		}
+	if eve := dayOf(l.name).AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
+		l.floor = eve
 	}
 	l.moveTo(end.place)
 	return nil
 }
 
-// ending is the newest record of a log and its time.
+// endLine writes the newline that is missing at the file's end.
+func (l *Log) endLine() error {
+	if _, err := l.file.Write([]byte{'\n'}); err != nil {
+		return err
+	}
+	return l.sync(l.file)
+}
+
+// lost is the end of a log whose newest record would take too long to find: the
+// one that this Log has seen last, if that is still there, else none. Then the
+// chain begins anew, with an event that names a record that is nowhere, so that
+// what is missing before it does not come to look complete.
+func (l *Log) lost(size int64) (e ending, bad *LineError, err error) {
+	const reason = "the newest record is too far from the end to be found"
+	if l.place.file != "" && l.holds(l.place) {
+		e.place, e.time = l.place, l.floor
+		return e, &LineError{File: l.name, Offset: size, Reason: reason}, nil
+	}
+	end := make([]byte, min(size, tailChunk))
+	if err := readFull(l.file, end, size-int64(len(end))); err != nil {
+		return e, nil, err
+	}
+	l.owe(event.LogDamaged{File: l.name, Offset: size, Expected: digest(sha256.Sum256(end)).String(), Found: genesis.String(), Reason: reason})
+	l.place = place{}
+	return e, nil, nil
+}
+
+// ending is the newest record of a log and the time before which no later one may
+// be.
 type ending struct {
 	place
 	time time.Time
 }
 
 // take makes r, which ends at the offset end, the newest record.
-func (e *ending) take(file string, end int64, r record) {
-	e.place = place{file, end, r.hash}
-	if at := latest(r.receipt); at.After(e.time) {
+func (e *ending) take(file string, end int64, r record) { e.place = place{file, end, r.hash} }
+
+// believe takes the time of r, if it counts: a time that the clock has not reached
+// must be that of a record that a known key has signed. doubt says what is wrong
+// with r, "" if nothing is. To check a signature takes longer than to make one, so
+// where the clock has reached the time it is checked only when this Log reads the
+// end first: that a later one is false is left to verification.
+func (l *Log) believe(e *ending, r record, clock time.Time) (doubt string, counts bool) {
+	sum, canonical, err := r.sum()
+	if err != nil || sum != r.hash {
+		return "the record is not the one that its hash was made for", false
+	}
+	at := latest(canonical)
+	signed, known := true, true
+	switch {
+	case l.o.Check == nil:
+	case at.After(clock) || !l.loaded:
+		signed, known = l.o.Check(canonical, r.prev.String())
+	default:
+		signed = bytes.Contains(canonical, []byte(`"sig":"ed25519:`))
+	}
+	if !signed {
+		return "the newest record is not signed, or not for this place", false
+	}
+	if !known && at.After(clock) {
+		return "", false
+	}
+	if at.After(e.time) {
 		e.time = at
 	}
+	return "", true
 }
 
 // maxLookBack bounds the records that are looked at for a time.
 const maxLookBack = 1000
 
-// lookBack corrects the time of an ending in answers (version 2): they bear the
-// times of their calls, which may lie before those of the records before them.
-func (e *ending) lookBack(r record, lines *backLines) {
+// lookBack corrects the time of an ending in responses (version 2), which bear
+// the times of their calls: these may lie before those of the records before
+// them. It does so in what is not signed, too.
+func (l *Log) lookBack(e *ending, r record, counts bool, lines *backLines, clock time.Time) {
 	for range maxLookBack {
-		if !bytes.HasSuffix(r.receipt, []byte(`"v":2}`)) { // as we write them
+		if counts && !bytes.HasSuffix(r.receipt, []byte(`"v":2}`)) { // as we write them
 			return
 		}
 		line, _, _, err := lines.prev()
@@ -136,9 +239,7 @@ func (e *ending) lookBack(r record, lines *backLines) {
 		if r, err = parseRecord(line); err != nil {
 			return
 		}
-		if at := latest(r.receipt); at.After(e.time) {
-			e.time = at
-		}
+		_, counts = l.believe(e, r, clock)
 	}
 }
 
@@ -150,9 +251,16 @@ func (e *ending) followedBy(line []byte) (record, bool) {
 
 // newestRecord looks for the last readable record from lines on, which are of
 // l.file, and back through older files. bad is the last line behind it that
-// cannot be read.
-func (l *Log) newestRecord(lines *backLines) (e ending, bad *LineError, err error) {
-	name := l.name
+// cannot be read, or the record itself, if there is a doubt about it; it may be
+// known already. It reads until nothing is left of what may be read.
+func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, clock time.Time) (e ending, bad *LineError, err error) {
+	name, bad := l.name, known
+	var older *os.File
+	defer func() {
+		if older != nil {
+			older.Close()
+		}
+	}()
 	for i := len(l.seen.days) - 1; ; {
 		line, off, ended, err := lines.prev()
 		var long *tooLong
@@ -161,13 +269,18 @@ func (l *Log) newestRecord(lines *backLines) (e ending, bad *LineError, err erro
 			if i--; i < 0 {
 				return e, bad, nil
 			}
+			if *left -= tailChunk; *left < 0 { // empty files, too, take their time
+				return e, nil, errTooFar
+			}
 			name = l.seen.days[i]
-			f, st, err := openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0)
-			if err != nil {
+			if older != nil {
+				older.Close()
+			}
+			var st fs.FileInfo
+			if older, st, err = openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0); err != nil {
 				return e, nil, err
 			}
-			defer f.Close()
-			lines = newBackLines(f, st.Size(), tailChunk)
+			lines = newBackLines(tether{older, left}, st.Size(), tailChunk)
 		case errors.As(err, &long):
 			if bad == nil {
 				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
@@ -188,10 +301,11 @@ func (l *Log) newestRecord(lines *backLines) (e ending, bad *LineError, err erro
 				continue
 			}
 			e.take(name, end, r)
-			if bad == nil && !r.intact() {
-				bad = &LineError{File: name, Offset: off, Reason: "the record is not the one that its hash was made for"}
+			doubt, counts := l.believe(&e, r, clock)
+			if bad == nil && doubt != "" {
+				bad = &LineError{File: name, Offset: off, Reason: doubt}
 			}
-			e.lookBack(r, lines)
+			l.lookBack(&e, r, counts, lines, clock)
 			return e, bad, nil
 		}
 	}
@@ -230,8 +344,9 @@ func (l *Log) holds(p place) bool {
 		}
 		defer f.Close()
 	}
+	left := int64(maxBack)
 	// Past the file's end this fails as well.
-	line, _, ended, err := newBackLines(f, p.end, tailChunk).prev()
+	line, _, ended, err := newBackLines(tether{f, &left}, p.end, tailChunk).prev()
 	if err != nil || !ended {
 		return false
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,8 @@ func (l *Log) setAside(from, size int64) error {
 	if err := l.sync(l.file); err != nil {
 		return err
 	}
-	return l.oweTorn(pending)
+	left := int64(maxTorn)
+	return l.oweTorn(pending, &left)
 }
 
 // keepTorn copies the bytes to a new file and returns its name.
@@ -67,53 +69,126 @@ func (l *Log) keepTorn(from, size int64) (pending string, err error) {
 	return filepath.Base(to.Name()), durable.SyncDir(l.dir)
 }
 
-// createUnused makes a file base.pending, or base-2.pending and so on if a name
-// is taken, with the suffix or without.
+// createUnused makes a file base.pending, or base-N.pending if that name is taken,
+// with the suffix or without.
 func createUnused(base string) (*os.File, error) {
-	for i, path := 2, base; ; i, path = i+1, base+"-"+strconv.Itoa(i) {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			if err != nil {
-				return nil, err
-			}
-			continue
+	for {
+		path, err := unused(base)
+		if err != nil {
+			return nil, err
 		}
-		f, err := os.OpenFile(path+pendingSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}
 	}
 }
 
-// oweTorn reads a pending file and notes that step 3 is to be done for it.
-func (l *Log) oweTorn(pending string) error {
-	for _, e := range slices.Concat(l.owed, l.told) {
-		if e.pending == pending {
-			return nil
+// unused returns the name base.pending, or base-N.pending if there is such a file,
+// with the suffix or without. N counts from 2, but not for long: names may have
+// been planted.
+func unused(base string) (string, error) {
+	path := base
+	for i := 2; ; i++ {
+		_, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			_, err = os.Lstat(path + pendingSuffix)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return path + pendingSuffix, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		n := uint64(i)
+		if i > 20 {
+			n = rand.Uint64N(1 << 50)
+		}
+		path = base + "-" + strconv.FormatUint(n, 10)
+	}
+}
+
+// Bounds of what is done for pending files in one append, so that no number and
+// no size of them holds up a call: how many are told of, and how long, in bytes,
+// one may be to be hashed. No line that a crash breaks off is longer.
+const (
+	maxPending = 16
+	maxTorn    = maxLine
+)
+
+// owePending notes that step 3 is to be done for the pending files, as far as
+// that is to be done now. What is not named as we name them, or cannot be read,
+// is left alone.
+func (l *Log) owePending() {
+	left := int64(maxTorn)
+	for n := 0; n < maxPending && left > 0 && len(l.seen.pending) > 0; {
+		pending := l.seen.pending[0]
+		l.seen.pending = l.seen.pending[1:]
+		if _, _, ok := parseTorn(pending); !ok {
+			l.warn("%s is left alone: it is not named as a quarantined line is", pending)
+			continue
+		}
+		n++
+		// What is gone, another writer has told of meanwhile.
+		if err := l.oweTorn(pending, &left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.warn("%s is left alone: %v", pending, err)
 		}
 	}
-	length, sum, err := sumFile(filepath.Join(l.dir, pending))
-	if err != nil {
-		return err
+}
+
+// parseTorn reads <day>.jsonl.torn-<offset>, with -<number> and .pending or without.
+func parseTorn(name string) (file string, offset int64, ok bool) {
+	file, rest, ok := strings.Cut(strings.TrimSuffix(name, pendingSuffix), tornInfix)
+	at, number, numbered := strings.Cut(rest, "-")
+	offset, err := strconv.ParseInt(at, 10, 64)
+	if numbered && err == nil {
+		_, err = strconv.ParseUint(number, 10, 63)
+	}
+	return file, offset, ok && err == nil && offset >= 0
+}
+
+// oweTorn does so for one file. left is how many bytes may be read.
+func (l *Log) oweTorn(pending string, left *int64) error {
+	same := func(o owed) bool { return o.pending == pending }
+	if slices.ContainsFunc(l.owed, same) || slices.ContainsFunc(l.told, same) {
+		return nil
 	}
 	kept := strings.TrimSuffix(pending, pendingSuffix)
-	file, offset, _ := strings.Cut(kept, tornInfix)
-	offset, _, _ = strings.Cut(offset, "-")
-	at, err := strconv.ParseInt(offset, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%q is not named as a torn line is: %w", pending, err)
+	file, at, _ := parseTorn(pending)
+	length, sum, err := sumFile(filepath.Join(l.dir, pending), maxTorn)
+	switch {
+	case errors.Is(err, errTooFar):
+		l.owed = append(l.owed, owed{event.LogDamaged{File: kept, Expected: l.place.hash.String(),
+			Reason: fmt.Sprintf("beside the log is a file of %d bytes, too long for a quarantined line", length)}, pending})
+		return nil
+	case err != nil:
+		return err
 	}
+	*left -= length
 	l.owed = append(l.owed, owed{event.TornLine{File: file, Offset: at, Length: length, Hash: sum, Kept: kept}, pending})
 	return nil
 }
 
-// sumFile returns a file's length in bytes and hash.
-func sumFile(path string) (length int64, sum string, err error) {
-	f, _, err := openRegular(path, os.O_RDONLY, 0)
+// warn tells of what is left alone, once.
+func (l *Log) warn(format string, a ...any) {
+	if !l.warned && l.o.Warn != nil {
+		l.o.Warn(fmt.Sprintf(format, a...))
+	}
+	l.warned = true
+}
+
+// sumFile returns a file's length in bytes and hash, or errTooFar if it is longer
+// than most.
+func sumFile(path string, most int64) (length int64, sum string, err error) {
+	f, st, err := openRegular(path, os.O_RDONLY, 0)
 	if err != nil {
 		return 0, "", err
 	}
 	defer f.Close()
+	if st.Size() > most {
+		return st.Size(), "", errTooFar
+	}
 	h := sha256.New()
-	length, err = io.Copy(h, f)
+	length, err = io.Copy(h, io.LimitReader(f, most))
 	return length, digest(h.Sum(nil)).String(), err
 }

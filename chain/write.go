@@ -39,7 +39,8 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 	if err := l.refresh(found); err != nil {
 		return before, err
 	}
-	l.watchClock(found.clock)
+	l.owePending()
+	l.watchClock(found.clock, found.newest)
 	now := found.clock.UTC().Truncate(time.Millisecond)
 	if now.Before(l.floor) {
 		now = l.floor

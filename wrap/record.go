@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -188,21 +189,34 @@ func (r *recorder) open() error {
 		r.signer = signer
 	}
 	if r.log == nil {
-		r.log = chain.New(r.opts.Audit, chain.Options{NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.event})
+		r.log = chain.New(r.opts.Audit, chain.Options{
+			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.event, Check: sign.LogCheck(r.knows),
+			Warn: func(text string) { r.say("in the log's directory, %s", text) },
+		})
 	}
 	return nil
 }
 
-// event signs the log's own events, such as a torn line set aside.
+// knows says whether a key may have signed what the log goes on from.
+func (r *recorder) knows(key ed25519.PublicKey) bool {
+	return r.signer.PublicKey().Equal(key) || r.opts.Knows != nil && r.opts.Knows(key)
+}
+
+// event signs the log's own events, such as one about a torn line, and says what
+// they are about.
 func (r *recorder) event(e event.Event, at chain.At) ([]byte, error) {
 	receipt, err := r.signer.Event(e, at.Time, at.Prev)
 	if err != nil {
 		return nil, err
 	}
-	if _, step := e.(event.ClockStep); step {
-		r.say("the clock has stepped back; records bear the time of the newest one until it has caught up")
-	} else {
-		r.say("the log needed mending: %s", e.Type())
+	switch e := e.(type) {
+	case event.ClockStep:
+		r.say("the clock is behind the log: it says %s, and the newest record or day file is of %s",
+			event.FormatTime(e.Clock), event.FormatTime(e.NotBefore))
+	case event.TornLine:
+		r.say("%d bytes of %s were no record; they are quarantined in %s", e.Length, e.File, e.Kept)
+	case event.LogDamaged:
+		r.say("the log is not as it should be: %s, byte %d: %s", e.File, e.Offset, e.Reason)
 	}
 	return receipt.Record, nil
 }

@@ -22,6 +22,7 @@
 package wrap
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"os"
@@ -59,6 +60,11 @@ type Options struct {
 	// Signer opens the agent's key. It is called at the first tools/call, and
 	// again at later ones as long as it fails.
 	Signer func() (*sign.Signer, error)
+
+	// Knows says of a key whether the log may go on from what it has signed,
+	// beside the session's own: only the times of records by such keys count.
+	// It is asked seldom. nil: no other key.
+	Knows func(ed25519.PublicKey) bool
 
 	// Target is the action's target in each receipt. "": from Command.
 	Target string

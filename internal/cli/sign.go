@@ -166,7 +166,9 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 	if u.Bool("no-log") {
 		return draft.Sign(time.Now())
 	}
-	log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer)})
+	log := chain.New(h.Audit(), chain.Options{
+		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") },
+	})
 	defer log.Close()
 	err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		if receipt, err = draft.SignAt(at.Time, at.Prev); err != nil {

@@ -98,6 +98,7 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	}
 	o.Audit = h.Audit()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
+	o.Knows = h.Knows
 	return wrap.Run(o)
 }
 

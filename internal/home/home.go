@@ -3,11 +3,13 @@
 package home
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -22,6 +24,12 @@ type Dir string
 
 // Keys is where the keys are.
 func (d Dir) Keys() keys.Store { return keys.Store{Dir: filepath.Join(string(d), "keys")} }
+
+// Knows says whether a key is one of this home's.
+func (d Dir) Knows(key ed25519.PublicKey) bool {
+	list, _ := d.Keys().List() // those that can be read
+	return slices.ContainsFunc(list, func(p keys.Public) bool { return p.Key.Equal(key) })
+}
 
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
