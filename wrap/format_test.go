@@ -41,7 +41,9 @@ func TestFormatOfEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made[v.Type] = shape(t, receipt)
+		if made[v.Type] == nil { // a further listing has other members
+			made[v.Type] = shape(t, receipt)
+		}
 	}
 	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(made)); !slices.Equal(got, want) {
 		t.Fatalf("examples of %q, and we write %q", got, want)
@@ -111,7 +113,7 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 	s.client(toolCall("1", "read_file"))
 	locked = false
 	s.client(toolCall("2", "read_file"))
-	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`)
+	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`, `{"id":2,"result":{}}`)
 	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
 	s.client(toolCall("3", "read_file"))
 	s.rec.finish(&proc.Ending{}, true)

@@ -15,9 +15,11 @@ import (
 // that are in the log, and learns who the peers are and what the tools are. It
 // delays and changes nothing; what it does not understand, it passes over.
 type observer struct {
-	rec    *recorder
-	ledger *ledger
-	read   mcpwire.ResponseReader
+	rec     *recorder
+	pending *pending
+	read    mcpwire.ResponseReader
+
+	framed atomic.Bool // the client sends frames with Content-Length, and so reads them
 
 	// What the server wrote, in pieces: how many have begun to go to the
 	// client, and how many of them have been looked at.
@@ -27,12 +29,23 @@ type observer struct {
 	mu       sync.Mutex
 	outcomes *outcomes // from the first call on
 	session  session
-	tools    toolbox
+	tools    toolList
+	files    *commandFiles // from the first call on
+
+	// The session's event waits for the hashes of its files, but not beyond ending.
+	telling sync.WaitGroup
+	ending  chan struct{}
+	ends    sync.Once // closes ending
 }
 
 func newObserver(rec *recorder) *observer {
-	o := &observer{rec: rec, ledger: newLedger()}
-	o.read = mcpwire.ResponseReader{Wanted: func() bool { return o.ledger.expected.Load() > 0 }, Found: o.answered}
+	o := &observer{rec: rec, pending: newPending(), ending: make(chan struct{})}
+	o.read = mcpwire.ResponseReader{
+		Wanted: func() bool { return o.pending.expected.Load() > 0 },
+		Listed: func() bool { return o.pending.lists.Load() > 0 },
+		Framed: o.framed.Load,
+		Found:  o.found,
+	}
 	return o
 }
 
@@ -47,7 +60,11 @@ var noted = [][]byte{[]byte(`"initialize"`), []byte(`/discover"`), []byte(`/list
 // sent looks at a message for what is no call in it, before it goes to the
 // server.
 func (o *observer) sent(message []byte) {
-	if o == nil || len(message) > maxNoted {
+	if o == nil {
+		return
+	}
+	if len(message) > maxNoted {
+		o.pending.used("")
 		return
 	}
 	for _, method := range noted {
@@ -55,6 +72,9 @@ func (o *observer) sent(message []byte) {
 			o.note(message)
 			return
 		}
+	}
+	if o.pending.remembers() {
+		o.pending.used(mcpwire.IDIn(message))
 	}
 }
 
@@ -77,22 +97,30 @@ func (o *observer) note(message []byte) {
 			o.mu.Lock()
 			o.session.clientSays(message, params)
 			o.mu.Unlock()
-			o.ledger.sent(key, aboutServer, "")
+			o.pending.sent(key, aboutServer, "")
 		case "tools/list":
-			o.ledger.sent(key, aboutTools, "")
+			what := aboutTools
+			if cursor, ok := params.Member("cursor"); ok && cursor.Kind == '"' {
+				what = aboutMoreTools
+			}
+			o.pending.sent(key, what, "")
 		case "tasks/result":
 			o.catchUp()
-			o.ledger.sent(key, aboutTaskResult, task)
+			o.pending.sent(key, aboutTaskResult, task)
 		case "tasks/get":
 			o.catchUp()
-			o.ledger.sent(key, aboutTask, task)
+			o.pending.sent(key, aboutTask, task)
 		case "tasks/cancel":
 			o.catchUp()
-			o.ledger.taskCancelled(task)
-			o.ledger.sent(key, aboutTask, task)
+			o.pending.taskCancelled(task)
+			o.pending.sent(key, aboutTask, task)
 		case "notifications/cancelled":
 			id, _ := params.Member("requestId")
-			o.ledger.cancelled(mcpwire.IDKey(id.Raw(message)))
+			o.pending.cancelled(mcpwire.IDKey(id.Raw(message)))
+		default:
+			if key != "" {
+				o.pending.used(key)
+			}
 		}
 	}
 }
@@ -116,7 +144,7 @@ func (o *observer) parentOf(c *mcpwire.Call, paramsHash string) string {
 		return ""
 	}
 	o.catchUp()
-	return o.ledger.wishOf(c.State, c.Tool, paramsHash)
+	return o.pending.askerOf(c.State, c.Tool, paramsHash)
 }
 
 // called notes calls that are in the log, before the server may see them.
@@ -129,15 +157,23 @@ func (o *observer) called(calls []mcpwire.Call, as []*asked, outcomes *outcomes)
 	if o.outcomes == nil {
 		o.outcomes = outcomes
 		o.session.callSays(&calls[0])
-		o.outcomes.add(o.session.event(o.rec))
+		o.files = hashFiles(o.rec.opts.Command)
+		o.tellSession()
 	}
 	if j, ok := o.tools.changed(o.rec); ok {
 		o.outcomes.add(j)
 	}
 	for _, a := range as {
-		if givenUp := o.ledger.callSent(a); givenUp != nil {
+		if givenUp := o.pending.callSent(a); givenUp != nil {
 			o.outcomes.add(unansweredJob(o.rec.session, givenUp))
 		}
+	}
+}
+
+// framedBy notes that the client has sent a frame with Content-Length.
+func (o *observer) framedBy() {
+	if o != nil {
+		o.framed.Store(true)
 	}
 }
 
@@ -158,18 +194,40 @@ func (o *observer) received(p []byte) {
 	}
 }
 
-// answered is given each answer of the server.
-func (o *observer) answered(a mcpwire.Response) {
+// outputEnded says that the server's output is over.
+func (o *observer) outputEnded() {
+	if o != nil {
+		o.read.End()
+	}
+}
+
+// found is given each response of the server.
+func (o *observer) found(a mcpwire.Response) {
 	a.At = o.at
+	if a.Unreadable {
+		o.pending.couldNotRead(a.Loose)
+		return
+	}
 	if a.Task != "" {
-		if c, ok := o.ledger.taskOf(a.Task); ok {
+		if c, ok := o.pending.taskOf(a.Task); ok {
 			o.taskAnswered(c, a)
 		}
 		return
 	}
-	r, ok := o.ledger.answered(a.ID)
-	if !ok {
+	r, receipt, how := o.pending.response(a.ID, a.Loose)
+	switch how {
+	case noMatch:
 		return
+	case late:
+		sum, _ := a.ContentHash()
+		outcome := outcomeOf(a, true)
+		o.add(job{event: event.ExtraResponse{Session: o.rec.session, Call: receipt, ContentHash: sum, Status: outcome.Status, Reason: outcome.Reason}})
+		return
+	case looseMatch:
+		a.Doubt = join(a.Doubt, "its id is not spelled as the call's")
+	}
+	if r.call != nil && r.call.unreadable > 0 {
+		a.Doubt = join(a.Doubt, "a message before it that may be the response could not be read")
 	}
 	switch r.about {
 	case aboutCall:
@@ -184,26 +242,34 @@ func (o *observer) answered(a mcpwire.Response) {
 			o.session.serverSays(a.Value)
 			o.mu.Unlock()
 		}
-	case aboutTools:
-		if !a.Failed {
+	case aboutTools, aboutMoreTools:
+		if a.Listing != nil && !a.Failed {
 			o.mu.Lock()
-			o.tools.listed(a.Value)
+			o.tools.listed(a.Listing, r.about == aboutTools)
 			o.mu.Unlock()
 		}
 	}
 }
 
+// join is two reasons in one.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
 func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
 	if !a.Failed {
 		o.learnServer(a)
-		switch s := a.Says(); {
+		switch s := a.Said; {
 		case s.Handle != "":
 			// The handle is not the result: that is bound when it is fetched.
-			o.ledger.becameTask(c, s.Handle)
-			o.add(job{event: event.Task{Session: o.rec.session, Call: c.receipt, Task: s.Handle}})
+			o.pending.becameTask(c, s.Handle)
+			o.add(job{event: event.Task{Session: o.rec.session, Call: c.receipt, Task: shorten(s.Handle)}})
 			return
 		case s.Input:
-			o.ledger.wantsInput(wish{state: s.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
+			o.pending.askedForInput(asker{state: s.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
 		}
 	}
 	o.settle(c, a)
@@ -217,8 +283,25 @@ func (o *observer) learnServer(a mcpwire.Response) {
 	defer o.mu.Unlock()
 	if o.session.server == nil && bytes.Contains(a.Value, []byte(mcpwire.MetaServer)) {
 		o.session.serverSays(a.Value)
-		o.outcomes.add(o.session.event(o.rec))
+		o.tellSession()
 	}
+}
+
+// tellSession puts the session's event into the log as soon as its files are
+// hashed, and in any case by the end of the session or after hashTime. It needs mu.
+func (o *observer) tellSession() {
+	e, files := o.session.event(o.rec), o.files
+	o.telling.Go(func() {
+		timer := time.NewTimer(hashTime)
+		defer timer.Stop()
+		select {
+		case <-files.done:
+		case <-timer.C:
+		case <-o.ending:
+		}
+		e.Files = files.sofar()
+		o.add(job{event: e})
+	})
 }
 
 // taskResultAnswered looks at an answer to tasks/result, which is what the call
@@ -226,7 +309,7 @@ func (o *observer) learnServer(a mcpwire.Response) {
 // Retrieval"); but an error may also be one of this request.
 func (o *observer) taskResultAnswered(c *asked, a mcpwire.Response) {
 	if a.Failed {
-		switch a.Says().Code {
+		switch a.Said.Code {
 		case "-32600", "-32601", "-32602", "-32800": // no such request or task, interrupted
 			return
 		}
@@ -238,29 +321,27 @@ func (o *observer) taskResultAnswered(c *asked, a mcpwire.Response) {
 // notification, which may tell of the end of the task, and since 2026-07-28
 // brings the result. An error is one of the request, and tells nothing.
 func (o *observer) taskAnswered(c *asked, a mcpwire.Response) {
-	if a.Value != nil {
-		a.Said = nil // more can be read than was as it streamed
+	if a.Failed {
+		return
 	}
-	switch s := a.Says(); {
-	case s.Nested != nil:
-		o.settle(c, mcpwire.NewResponse(mcpwire.Response{Failed: s.NestedFailed, At: a.At}, s.Nested))
-	case s.Status == "completed" && a.Value == nil:
-		// 2026-07-28 brings the result here, and 2025-11-25 nothing so large.
-		a.Said = &mcpwire.Said{IsError: s.NestedIsError}
-		o.settle(c, a)
-	case s.Status == "cancelled":
+	switch {
+	case a.Inner != nil:
+		in := *a.Inner
+		in.At, in.Doubt = a.At, a.Doubt
+		o.settle(c, in)
+	case a.Said.Status == "cancelled":
 		a.Ended = "the task was cancelled"
 		o.settle(c, a)
-	case s.Status == "failed":
+	case a.Said.Status == "failed":
 		// The error may be fetched yet, and often is not.
 		a.Ended = "the task failed"
-		o.ledger.taskTold(c, a.Hashed())
+		o.pending.taskTold(c, a.Hashed())
 	}
 }
 
 // settle records the outcome of a call, unless it has one.
 func (o *observer) settle(c *asked, a mcpwire.Response) {
-	if o.ledger.settled(c) {
+	if o.pending.settled(c) {
 		o.add(job{call: c, answer: a})
 	}
 }
@@ -281,6 +362,17 @@ func (o *observer) finish(ended string, patience time.Duration) {
 		return
 	}
 	o.mu.Lock()
+	files := o.files
+	o.mu.Unlock()
+	if files != nil {
+		select { // a short session, perhaps, of a large program
+		case <-files.done:
+		case <-time.After(min(patience/2, time.Second)):
+		}
+	}
+	o.ends.Do(func() { close(o.ending) })
+	o.telling.Wait()
+	o.mu.Lock()
 	out := o.outcomes
 	if out != nil {
 		if j, ok := o.tools.changed(o.rec); ok {
@@ -291,7 +383,7 @@ func (o *observer) finish(ended string, patience time.Duration) {
 	if out == nil {
 		return
 	}
-	ends, never := o.ledger.left(ended)
+	ends, never := o.pending.left(ended)
 	for _, e := range ends {
 		o.settle(e.call, e.end)
 	}

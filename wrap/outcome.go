@@ -7,9 +7,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// outcomeOf is how the call ended, as the answer tells it.
+// outcomeOf is how the call ended, as the response tells it.
 func outcomeOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
-	switch s := a.Says(); {
+	o := statusOf(a, hashOnly)
+	o.Reason = join(o.Reason, a.Doubt)
+	return o
+}
+
+func statusOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
+	switch s := a.Said; {
 	case a.Failed:
 		return sign.Outcome{Status: "failed", Reason: "JSON-RPC error", Error: errorText(s, hashOnly)}
 	case a.Ended != "":

@@ -48,6 +48,7 @@ func (s *scene) hold() (release func()) {
 // written waits until the queue is empty.
 func (s *scene) written() {
 	s.t.Helper()
+	s.rec.observer.telling.Wait()
 	out := s.rec.observer.outcomes
 	for range 18000 {
 		out.mu.Lock()
@@ -250,7 +251,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are held, %d counted", held, out.kept)
 	}
 	out.mu.Unlock()
-	c := s.rec.observer.ledger.order[0]
+	c := s.rec.observer.pending.order[0]
 	for range small {
 		out.add(job{call: c, answer: mcpwire.Response{Sum: rawHash("x")}})
 	}

@@ -103,6 +103,9 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 
 // judge is the gate's verdict, also for a message that was too long to hold.
 func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
+	if l.Header != nil {
+		p.rec.observer.framedBy()
+	}
 	if !l.TooLong && l.Header != nil {
 		return p.gate.JudgeFrame(l.Header, l.Bytes)
 	}

@@ -44,6 +44,7 @@ func (r *relay) run() {
 			r.observer.received(buf[:n])
 		}
 		if err != nil {
+			r.observer.outputEnded()
 			return
 		}
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // A scene is a session whose two ends are in a test's hands, so that what
-// happens has an order: gate, recorder, ledger and log are real.
+// happens has an order: gate, recorder, pending and log are real.
 type scene struct {
 	t    testing.TB
 	dir  string
@@ -83,13 +83,18 @@ func (s *scene) write(text string) {
 	s.rec.observer.received([]byte(text))
 }
 
-// play is client for each line that begins with "> " and server for each that
-// begins with "< ".
+// play is client for each line that begins with "> ", server for each that begins
+// with "< ", and the end of the server's output, without a line end, for one that
+// begins with "<| ".
 func (s *scene) play(lines ...string) {
 	s.t.Helper()
 	for _, l := range lines {
 		if text, ok := strings.CutPrefix(l, "> "); ok {
 			s.client(text)
+		} else if text, ok := strings.CutPrefix(l, "<| "); ok {
+			s.said = append(s.said, text)
+			s.write(text)
+			s.rec.observer.outputEnded()
 		} else {
 			s.server(strings.TrimPrefix(l, "< "))
 		}

@@ -1,12 +1,6 @@
 package wrap
 
 import (
-	"crypto/sha256"
-	"errors"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
@@ -93,71 +87,10 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s, "\ufffd")
 }
 
-// event is the job that puts the session into the log. The files are hashed
-// when it is done, behind the session.
-func (s *session) event(rec *recorder) job {
-	client, server, protocol := s.client, s.server, shorten(s.protocol)
-	return job{prepare: func() []job {
-		command := redact.Command(rec.opts.Command)
-		return []job{{event: event.Session{
-			Session: rec.session, Target: rec.opts.Target, Client: client, Server: server, Protocol: protocol,
-			Command: command, Files: hashFiles(rec.opts.Command, command),
-		}}}
-	}}
-}
-
-// Bounds of what is hashed: files, and bytes of one that is only an argument,
-// which may be a database as well as a script.
-const (
-	maxFiles     = 8
-	maxArgument  = 64 << 20
-	maxExecuting = 1 << 30
-)
-
-// hashFiles hashes what the command runs, as it is now: the executable as it was
-// looked up, and the arguments that are files, such as the script where the
-// executable is an interpreter. Links are followed. What is masked as a secret
-// is left out, for the hash of a short one would tell it.
-func hashFiles(command, shown []string) (files []event.File) {
-	add := func(path string, most int64) {
-		if h, err := hashFile(path, most); err == nil {
-			files = append(files, h)
-		}
+// event is what the log is told of the session, but for its files.
+func (s *session) event(rec *recorder) event.Session {
+	return event.Session{
+		Session: rec.session, Target: rec.opts.Target, Client: s.client, Server: s.server, Protocol: shorten(s.protocol),
+		Command: redact.Command(rec.opts.Command),
 	}
-	if path, err := exec.LookPath(command[0]); err == nil {
-		add(path, maxExecuting)
-	}
-	for i, a := range command[1:] {
-		if shown[i+1] == a && strings.ContainsAny(a, `/\.`) && len(files) < maxFiles {
-			add(a, maxArgument)
-		}
-	}
-	return files
-}
-
-func hashFile(path string, most int64) (h event.File, err error) {
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return h, err
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return h, err
-	}
-	// Not to be opened before it is known to be a file: a pipe would block.
-	st, err := os.Stat(path)
-	if err != nil {
-		return h, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > most {
-		return h, errors.New("not a file to be hashed")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return h, err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return h, err
-	}
-	return event.File{Path: path, SHA256: mcpwire.FormatSum(sum.Sum(nil))}, nil
 }

@@ -9,11 +9,11 @@
 //	pump.go       client to server: lines, gate, record, splice
 //	record.go     calls to receipts in the log
 //	outlet.go     server to client, and our replies between its lines
-//	observer.go   beside both: binds answers to calls, learns who is asked
-//	ledger.go     which calls wait for an answer, a task's end, a retry
-//	outcome.go    what an answer says of its call; outcomes.go: into the log
-//	messages.go   our own lines on stderr, which hold up nobody
-//	session.go    who asked whom; toolbox.go: with which tools
+//	observer.go   beside both: binds responses to calls, learns who is asked
+//	pending.go    which requests wait for a response, a task's end, a retry
+//	outcome.go    what a response says of its call; outcomes.go: into the log
+//	session.go    who asked whom; session_files.go: the files of the command
+//	tools.go      with which tools
 //
 // Messages are read and written by package mcpwire.
 //

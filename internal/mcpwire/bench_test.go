@@ -48,3 +48,35 @@ func BenchmarkSplice(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkResponses is what reading a result costs, which the client has by then.
+func BenchmarkResponses(b *testing.B) {
+	text := strings.Repeat(`lorem ipsum dolor\n`, 60_000)
+	numbers := strings.Repeat(`{"x":12.5,"y":[1,2,3]},`, 45_000)
+	for _, c := range []struct{ name, content string }{
+		{"200B", text[:114]}, {"10KB", text[:9_975]}, {"100KB", text[:100_016]}, {"1MB", text[:1_000_008]}, {"numbers/1MB", ""},
+	} {
+		content := `[{"type":"text","text":"` + c.content + `"}]`
+		if c.content == "" {
+			content = "[" + numbers[:len(numbers)-1] + "]"
+		}
+		message := []byte(`{"jsonrpc":"2.0","id":17,"result":{"content":` + content + `}}` + "\n")
+		b.Run(c.name, func(b *testing.B) {
+			var found []Response
+			r := readerInto(&found)
+			b.SetBytes(int64(len(message)))
+			b.ReportAllocs()
+			for b.Loop() {
+				found = found[:0]
+				for rest := message; len(rest) > 0; {
+					n := min(len(rest), ReadSize)
+					r.Feed(rest[:n])
+					rest = rest[n:]
+				}
+			}
+			if len(found) != 1 {
+				b.Fatal(len(found))
+			}
+		})
+	}
+}

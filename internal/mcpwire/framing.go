@@ -110,7 +110,9 @@ func withLength(header []byte, length int) []byte {
 // Boundary follows the server's output to know where a message of it has
 // ended and one of ours may stand. It keeps nothing but a header's line.
 type Boundary struct {
-	Mid    bool   // the last byte was inside a message
+	Mid      bool // the last byte was inside a message
+	NoFrames bool // all are lines, whatever they say
+
 	body   int    // Bytes still to come of a body
 	header bool   // inside a header block
 	length int    // its Content-Length so far, or -1
@@ -131,7 +133,7 @@ func (b *Boundary) Next(p []byte) int {
 	if !whole {
 		n = len(p)
 	}
-	if b.header || !b.Mid && p[0]|0x20 == 'c' || len(b.line) > 0 {
+	if !b.NoFrames && (b.header || !b.Mid && p[0]|0x20 == 'c' || len(b.line) > 0) {
 		b.line = append(b.line, p[:min(n, maxHeader-len(b.line))]...)
 	}
 	b.Mid = true

@@ -9,8 +9,9 @@
 //	call.go     what one tools/call says
 //	splice.go   the receipt into the line
 //	reply.go    error replies
-//	answers.go  the responses in what the server wrote; skim.go: in large ones
-//	said.go     what a response says
+//	responses.go  the responses in what the server wrote: message.go reads one
+//	              message as it streams, scan.go its grammar
+//	response.go   what a response says; id.go: which request it is for
 //	value.go    JSON, as far as the rest reads it
 package mcpwire
 
@@ -75,6 +76,13 @@ func (v Value) Member(name string) (Value, bool) {
 		}
 	}
 	return Value{}, false
+}
+
+// MemberText is the string that is the member of that name, "" if it is none.
+func (v Value) MemberText(line []byte, name string) string {
+	m, _ := v.Member(name)
+	s, _ := m.Text(line)
+	return s
 }
 
 // lenient are the options to read with what RFC 8259 leaves open: duplicate

@@ -51,13 +51,23 @@ func (f *fields) read(kind string) Event {
 			Protocol: f.text("protocol"), Command: f.texts("command"), Files: f.files("files"),
 		}
 	case Tools{}.Type():
-		return Tools{f.text("session"), f.text("target"), f.hashes("tools")}
+		e := Tools{Session: f.text("session"), Target: f.text("target"), Tools: f.hashes("tools")}
+		e.Adds = f.has("adds") && f.flag("adds")
+		if f.has("by_bytes") {
+			e.ByBytes = f.texts("by_bytes")
+		}
+		if f.has("left") {
+			e.Left, e.LeftHash = f.integer("left"), f.text("left_hash")
+		}
+		return e
 	case ToolDrift{}.Type():
 		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.text("was"), f.text("now")}
 	case Task{}.Type():
 		return Task{f.text("session"), f.text("call"), f.text("task")}
 	case Unanswered{}.Type():
 		return Unanswered{f.text("session"), f.calls("calls")}
+	case ExtraResponse{}.Type():
+		return ExtraResponse{f.text("session"), f.text("call"), f.text("content_hash"), f.text("status"), f.text("reason")}
 	case Gap{}.Type():
 		return Gap{f.text("session"), f.integer("calls"), f.time("from"), f.time("to"), f.text("reason")}
 	case TornLine{}.Type():
@@ -118,6 +128,14 @@ func (f *fields) integer(name string) int64 {
 	return n
 }
 
+func (f *fields) flag(name string) bool {
+	value := string(f.value(name))
+	if value != "true" && value != "false" {
+		f.fail(name, "is neither true nor false")
+	}
+	return value == "true"
+}
+
 func (f *fields) time(name string) time.Time {
 	t, err := time.Parse(time.RFC3339, f.text(name))
 	if err != nil {
@@ -171,10 +189,23 @@ func (f *fields) implementation(name string) *Implementation {
 func (f *fields) files(name string) (all []File) {
 	for _, value := range f.list(name) {
 		var file File
-		file.Path, file.SHA256 = f.pair(name, value, "path", "sha256")
+		if hasMember(value, "sha256") {
+			file.Path, file.SHA256 = f.pair(name, value, "path", "sha256")
+		} else {
+			file.Path, file.Reason = f.pair(name, value, "path", "reason")
+		}
 		all = append(all, file)
 	}
 	return all
+}
+
+func hasMember(object []byte, name string) bool {
+	for cur := canon.Members(object); cur.Next(); {
+		if string(cur.Name) == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *fields) calls(name string) (all []Call) {

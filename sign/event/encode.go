@@ -12,13 +12,22 @@ import (
 func (e Session) Members() []Member {
 	return []Member{
 		{"client", e.Client.value()},
-		{"command", list(e.Command, func(b []byte, s string) []byte { return canon.AppendString(b, s) })},
-		{"files", list(e.Files, func(b []byte, f File) []byte { return pair(b, "path", f.Path, "sha256", f.SHA256) })},
+		{"command", list(e.Command, appendText)},
+		{"files", list(e.Files, appendFile)},
 		text("protocol", e.Protocol),
 		{"server", e.Server.value()},
 		text("session", e.Session),
 		text("target", e.Target),
 	}
+}
+
+func appendText(b []byte, s string) []byte { return canon.AppendString(b, s) }
+
+func appendFile(b []byte, f File) []byte {
+	if f.SHA256 == "" {
+		return pair(b, "path", f.Path, "reason", f.Reason)
+	}
+	return pair(b, "path", f.Path, "sha256", f.SHA256)
 }
 
 func (i *Implementation) value() []byte {
@@ -29,7 +38,17 @@ func (i *Implementation) value() []byte {
 }
 
 func (e Tools) Members() []Member {
-	return []Member{text("session", e.Session), text("target", e.Target), {"tools", hashes(e.Tools)}}
+	members := []Member{text("session", e.Session), text("target", e.Target), {"tools", hashes(e.Tools)}}
+	if e.Adds {
+		members = append(members, Member{"adds", []byte("true")})
+	}
+	if len(e.ByBytes) > 0 {
+		members = append(members, Member{"by_bytes", list(e.ByBytes, appendText)})
+	}
+	if e.Left > 0 {
+		members = append(members, integer("left", e.Left), text("left_hash", e.LeftHash))
+	}
+	return members
 }
 
 func (e ToolDrift) Members() []Member {
@@ -44,6 +63,12 @@ func (e Unanswered) Members() []Member {
 	return []Member{
 		{"calls", list(e.Calls, func(b []byte, c Call) []byte { return pair(b, "call", c.ID, "reason", c.Reason) })},
 		text("session", e.Session),
+	}
+}
+
+func (e ExtraResponse) Members() []Member {
+	return []Member{
+		text("call", e.Call), text("content_hash", e.ContentHash), text("reason", e.Reason), text("session", e.Session), text("status", e.Status),
 	}
 }
 

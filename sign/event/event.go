@@ -26,7 +26,8 @@ import (
 )
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
-// Unanswered, Gap, TornLine, LogDamaged, ClockStep, or Other for any other type.
+// Unanswered,
+// ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, or Other for any other type.
 type Event interface {
 	// Type is what the member "type" says, such as "torn_line".
 	Type() string
@@ -56,13 +57,21 @@ type Session struct {
 type Implementation struct{ Name, Version string }
 
 // A File is a file of the server's command and its hash, 64 hex digits after
-// "sha256:".
-type File struct{ Path, SHA256 string }
+// "sha256:", or else the reason why it was not hashed.
+type File struct{ Path, SHA256, Reason string }
 
 // Tools are the tools as they were last listed to the client.
 type Tools struct {
 	Session, Target string
 	Tools           map[string]string // name to the hash of the definition
+	ByBytes         []string          // names of those whose hash is of the bytes as sent
+	// Adds says that these are added to the tools of the event before, of the same
+	// target, or take their places; else they are all that there are.
+	Adds bool
+	// Left counts definitions in the listing that are not in Tools, because they
+	// are too many or have no name. LeftHash is the hash of their hashes.
+	Left     int64
+	LeftHash string
 }
 
 // ToolDrift is a definition that is not the one of an earlier Tools.
@@ -89,6 +98,15 @@ type Unanswered struct {
 type Call struct {
 	ID     string // of its receipt
 	Reason string
+}
+
+// ExtraResponse is a response with the id of a call that has had one: clients take
+// the first, which is the call's outcome.
+type ExtraResponse struct {
+	Session        string
+	Call           string // id of its receipt
+	ContentHash    string // of the result or error, as in a receipt of version 2
+	Status, Reason string // as in such a receipt
 }
 
 // Gap is a run of calls that were forwarded without a receipt.
@@ -131,15 +149,16 @@ type Other struct {
 	Rest []Member
 }
 
-func (Session) Type() string    { return "session" }
-func (Tools) Type() string      { return "tools" }
-func (ToolDrift) Type() string  { return "tool_drift" }
-func (Task) Type() string       { return "task" }
-func (Unanswered) Type() string { return "unanswered" }
-func (Gap) Type() string        { return "gap" }
-func (TornLine) Type() string   { return "torn_line" }
-func (LogDamaged) Type() string { return "log_damaged" }
-func (ClockStep) Type() string  { return "clock_step" }
+func (Session) Type() string       { return "session" }
+func (Tools) Type() string         { return "tools" }
+func (ToolDrift) Type() string     { return "tool_drift" }
+func (Task) Type() string          { return "task" }
+func (Unanswered) Type() string    { return "unanswered" }
+func (ExtraResponse) Type() string { return "extra_response" }
+func (Gap) Type() string           { return "gap" }
+func (TornLine) Type() string      { return "torn_line" }
+func (LogDamaged) Type() string    { return "log_damaged" }
+func (ClockStep) Type() string     { return "clock_step" }
 
 // Type is e.Kind.
 func (e Other) Type() string { return e.Kind }

@@ -63,7 +63,7 @@ func TestToolsDrift(t *testing.T) {
 			{lines: [][]string{listing("1", a1), call, listing("2", a2)}, want: []string{"tools a", "tools a", "drift a"}},
 		}},
 		{"before the first call", []session{
-			{lines: [][]string{listing("1", a1), listing("2", a2), call}, want: []string{"tools a"}},
+			{lines: [][]string{listing("1", a1), listing("2", a2), call}, want: []string{"tools a", "drift a"}},
 		}},
 		{"between sessions", []session{
 			{lines: [][]string{listing("1", a1), call}, want: []string{"tools a"}},
@@ -137,15 +137,15 @@ func TestDriftSaysWhat(t *testing.T) {
 	}
 }
 
-// TestLastListing looks for what stood in the log before, past damaged lines,
+// TestLastTools looks for what stood in the log before, past damaged lines,
 // and believes no event that is false.
-func TestLastListing(t *testing.T) {
+func TestLastTools(t *testing.T) {
 	s := newScene(t)
 	s.play(slices.Concat(listing("1", `{"name":"a"}`), []string{"> " + toolCall("1", "a")})...)
 	s.end()
-	target := s.rec.opts.Target
+	target, key := s.rec.opts.Target, s.rec.signer.PublicKey()
 	want := fmt.Sprint(map[string]string{"a": canonicalHash(t, `{"name":"a"}`)})
-	if got := fmt.Sprint(lastListing(s.dir, target)); got != want {
+	if got := fmt.Sprint(lastTools(s.dir, target, key).tools); got != want {
 		t.Fatalf("the last listing is %s, want %s", got, want)
 	}
 	files, err := filepath.Glob(filepath.Join(s.dir, "*.jsonl"))
@@ -170,13 +170,13 @@ func TestLastListing(t *testing.T) {
 	if err := os.WriteFile(files[0], text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(lastListing(s.dir, target)); got != want {
+	if got := fmt.Sprint(lastTools(s.dir, target, key).tools); got != want {
 		t.Errorf("in a damaged log it is %s, want %s", got, want)
 	}
-	if got := lastListing(s.dir, target+"x"); got != nil {
+	if got := lastTools(s.dir, target+"x", key); got.tools != nil {
 		t.Errorf("of another server it is %v", got)
 	}
-	if got := lastListing(filepath.Join(s.dir, "none"), target); got != nil {
+	if got := lastTools(filepath.Join(s.dir, "none"), target, key); got.tools != nil {
 		t.Errorf("with no log it is %v", got)
 	}
 }

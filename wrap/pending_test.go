@@ -85,7 +85,7 @@ func TestTasks(t *testing.T) {
 // TestLargeTaskResults: inside the answer to tasks/get, and too large to parse
 // or even to keep.
 func TestLargeTaskResults(t *testing.T) {
-	for _, size := range []int{mcpwire.MaxSmall, mcpwire.MaxKept} {
+	for _, size := range []int{mcpwire.ReadSize, mcpwire.MaxKept} {
 		result := `{"isError":true,"content":"` + strings.Repeat("x", size) + `"}`
 		task := `{"status":"completed","result":` + result + `}`
 		s := newScene(t)
@@ -95,7 +95,7 @@ func TestLargeTaskResults(t *testing.T) {
 		s.said = nil
 		want := "1 failed, isError " + canonicalHash(t, result)
 		if size == mcpwire.MaxKept {
-			want = fmt.Sprintf("1 failed, isError; content_hash is of the %d bytes as sent %s", len(task), rawHash(task))
+			want = fmt.Sprintf("1 failed, isError; content_hash is of the %d bytes as sent %s", len(result), rawHash(result))
 		}
 		if got := s.tell(st); len(got) != 1 || got[0] != want {
 			t.Errorf("%d bytes:\n got %q\nwant %q", size, got, want)
@@ -106,7 +106,7 @@ func TestLargeTaskResults(t *testing.T) {
 // TestRetries: a call that brings input is linked to the one that asked for it
 // (2026-07-28, basic/patterns/mrtr).
 func TestRetries(t *testing.T) {
-	wish := func(id, state string) string {
+	asker := func(id, state string) string {
 		return `< {"id":` + id + `,"result":{"resultType":"input_required","inputRequests":{}` + state + `}}`
 	}
 	const (
@@ -120,25 +120,25 @@ func TestRetries(t *testing.T) {
 		lines []string
 		want  []int
 	}{
-		{"with a state", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a, brings, echo)}, []int{-1, 0}},
-		{"with a state alone", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a, echo)}, []int{-1, 0}},
-		{"without a state", []string{"> " + toolCall("1", "t", a), wish("1", ""), "> " + toolCall("2", "t", a, brings)}, []int{-1, 0}},
-		{"without arguments", []string{"> " + toolCall("1", "t"), wish("1", ""), "> " + toolCall("2", "t", brings)}, []int{-1, 0}},
-		{"a state spelled otherwise", []string{"> " + toolCall("1", "t", a), wish("1", `,"requestState":"\u0073\/1"`), "> " + toolCall("2", "t", a, echo)}, []int{-1, 0}},
-		{"arguments spelled otherwise", []string{"> " + toolCall("1", "t", a), wish("1", ""), "> " + toolCall("2", "t", `"arguments": { "x" : 1.0 }`, brings)}, []int{-1, 0}},
-		{"a state, and other arguments", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", b, echo)}, []int{-1, 0}},
-		{"no input", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a)}, []int{-1, -1}},
+		{"with a state", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, brings, echo)}, []int{-1, 0}},
+		{"with a state alone", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, echo)}, []int{-1, 0}},
+		{"without a state", []string{"> " + toolCall("1", "t", a), asker("1", ""), "> " + toolCall("2", "t", a, brings)}, []int{-1, 0}},
+		{"without arguments", []string{"> " + toolCall("1", "t"), asker("1", ""), "> " + toolCall("2", "t", brings)}, []int{-1, 0}},
+		{"a state spelled otherwise", []string{"> " + toolCall("1", "t", a), asker("1", `,"requestState":"\u0073\/1"`), "> " + toolCall("2", "t", a, echo)}, []int{-1, 0}},
+		{"arguments spelled otherwise", []string{"> " + toolCall("1", "t", a), asker("1", ""), "> " + toolCall("2", "t", `"arguments": { "x" : 1.0 }`, brings)}, []int{-1, 0}},
+		{"a state, and other arguments", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", b, echo)}, []int{-1, 0}},
+		{"no input", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a)}, []int{-1, -1}},
 		{"nothing was asked", []string{"> " + toolCall("1", "t", a), `< {"id":1,"result":{}}`, "> " + toolCall("2", "t", a, brings)}, []int{-1, -1}},
-		{"another state", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a, `"requestState":"s2"`)}, []int{-1, -1}},
-		{"another tool, no state", []string{"> " + toolCall("1", "t", a), wish("1", ""), "> " + toolCall("2", "u", a, brings)}, []int{-1, -1}},
-		{"two calls, no state", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", b), wish("2", ""), wish("1", ""),
+		{"another state", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, `"requestState":"s2"`)}, []int{-1, -1}},
+		{"another tool, no state", []string{"> " + toolCall("1", "t", a), asker("1", ""), "> " + toolCall("2", "u", a, brings)}, []int{-1, -1}},
+		{"two calls, no state", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", b), asker("2", ""), asker("1", ""),
 			"> " + toolCall("3", "t", a, brings), "> " + toolCall("4", "t", b, brings)}, []int{-1, -1, 0, 1}},
-		{"two calls, one state", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", b), wish("2", state), wish("1", state),
+		{"two calls, one state", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", b), asker("2", state), asker("1", state),
 			"> " + toolCall("3", "t", a, echo), "> " + toolCall("4", "t", b, echo)}, []int{-1, -1, 0, 1}},
-		{"two calls that are the same", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", a), wish("1", ""), wish("2", ""),
+		{"two calls that are the same", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", a), asker("1", ""), asker("2", ""),
 			"> " + toolCall("3", "t", a, brings), "> " + toolCall("4", "t", a, brings)}, []int{-1, -1, 0, 1}},
-		{"a retry that is sent again", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a, echo), "> " + toolCall("3", "t", a, echo)}, []int{-1, 0, 0}},
-		{"rounds", []string{"> " + toolCall("1", "t", a), wish("1", state), "> " + toolCall("2", "t", a, echo), wish("2", `,"requestState":5`), "> " + toolCall("3", "t", a, `"requestState":5`)}, []int{-1, 0, 1}},
+		{"a retry that is sent again", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, echo), "> " + toolCall("3", "t", a, echo)}, []int{-1, 0, 0}},
+		{"rounds", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, echo), asker("2", `,"requestState":5`), "> " + toolCall("3", "t", a, `"requestState":5`)}, []int{-1, 0, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t)
@@ -177,10 +177,10 @@ func TestRetryOvertakes(t *testing.T) {
 	}
 }
 
-// TestLedgerIsBounded: whatever is in flight, it does not take all memory, and
+// TestPendingIsBounded: whatever is in flight, it does not take all memory, and
 // what was given up is said.
-func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger()
+func TestPendingIsBounded(t *testing.T) {
+	l := newPending()
 	var givenUp []event.Call
 	const calls = 3*maxOpen + 5
 	for i := range calls {
@@ -199,10 +199,11 @@ func TestLedgerIsBounded(t *testing.T) {
 			t.Fatalf("call %d is %s", i, u.ID)
 		}
 	}
-	if _, ok := l.answered("n:0"); ok {
+	if _, _, how := l.response("n:0", "n:0"); how != noMatch {
 		t.Error("a call that was given up is answered")
 	}
-	if r, ok := l.answered("n:" + strconv.Itoa(calls-1)); !ok || r.call.receipt != strconv.Itoa(calls-1) {
+	newest := "n:" + strconv.Itoa(calls-1)
+	if r, _, how := l.response(newest, newest); how != exactMatch || r.call.receipt != strconv.Itoa(calls-1) {
 		t.Error("the newest call is not answered")
 	}
 
@@ -212,14 +213,14 @@ func TestLedgerIsBounded(t *testing.T) {
 	if l.others > maxOthers {
 		t.Errorf("%d other requests are held", l.others)
 	}
-	for i := range 3 * maxWishes {
-		l.wantsInput(wish{state: strconv.Itoa(i), receipt: strconv.Itoa(i)})
+	for i := range 3 * maxAskers {
+		l.askedForInput(asker{state: strconv.Itoa(i), receipt: strconv.Itoa(i)})
 	}
-	if len(l.wishes) > maxWishes {
-		t.Errorf("%d wishes are held", len(l.wishes))
+	if len(l.askers) > maxAskers {
+		t.Errorf("%d askers are held", len(l.askers))
 	}
-	if newest := strconv.Itoa(3*maxWishes - 1); l.wishOf(newest, "", "") != newest {
-		t.Error("the newest wish is not held")
+	if newest := strconv.Itoa(3*maxAskers - 1); l.askerOf(newest, "", "") != newest {
+		t.Error("the newest asker is not held")
 	}
 }
 
@@ -227,17 +228,17 @@ func TestLedgerIsBounded(t *testing.T) {
 func TestTooLate(t *testing.T) {
 	s := newScene(t)
 	s.client(toolCall("1", "t"))
-	_, never := s.rec.observer.ledger.left("x")
+	_, never := s.rec.observer.pending.left("x")
 	s.server(`{"id":1,"result":{}}`)
 	if st := s.end(); len(never) != 1 || len(st.outcomes) > 0 {
 		t.Errorf("%d unanswered, and %d outcomes", len(never), len(st.outcomes))
 	}
 }
 
-// TestLedgerForgets: a session that goes on for long holds no more than one that
+// TestPendingForgets: a session that goes on for long holds no more than one that
 // is short.
-func TestLedgerForgets(t *testing.T) {
-	l := newLedger()
+func TestPendingForgets(t *testing.T) {
+	l := newPending()
 	for i := range 100_000 {
 		id := strconv.Itoa(i)
 		c := &asked{key: id}
@@ -245,14 +246,14 @@ func TestLedgerForgets(t *testing.T) {
 		if i%3 == 0 {
 			l.becameTask(c, id)
 		}
-		if r, ok := l.answered(id); !ok || r.call != c {
+		if r, _, how := l.response(id, id); how != exactMatch || r.call != c {
 			t.Fatalf("call %d is not answered", i)
 		}
 		if !l.settled(c) || l.settled(c) {
 			t.Fatalf("call %d is not settled once", i)
 		}
 		l.sent(id, aboutTools, "")
-		if r, ok := l.answered(id); !ok || r.about != aboutTools {
+		if r, _, how := l.response(id, id); how != exactMatch || r.about != aboutTools {
 			t.Fatalf("request %d is not answered", i)
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// TestAnswersFindTheirCalls: each answer is bound to the call that it is for,
+// TestResponsesFindTheirCalls: each answer is bound to the call that it is for,
 // and to no other.
-func TestAnswersFindTheirCalls(t *testing.T) {
+func TestResponsesFindTheirCalls(t *testing.T) {
+	const unread = "unanswered, the client ended the session; a message that may be its response could not be read"
+	deep := strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000)
 	const rejected = `{"code":-32602,"message":"no such tool"}`
 	for _, c := range []struct {
 		name  string
@@ -38,10 +40,32 @@ func TestAnswersFindTheirCalls(t *testing.T) {
 			[]string{`1 failed, JSON-RPC error, m {"message":"m"}`, `2 failed, JSON-RPC error, 5 {"code":5}`, `3 failed, JSON-RPC error null`}},
 		{"result and error",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":{},"error":{"code":5}}`},
-			[]string{`1 failed, JSON-RPC error, 5 {"code":5}`}},
+			[]string{`1 failed, JSON-RPC error; result and error stand together, 5 {"code":5}`}},
+		{"result, and error null",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), `< {"id":1,"result":{},"error":null}`, `< {"id":2,"result":null,"error":{"code":5}}`},
+			[]string{`1 executed, result and error stand together {}`, `2 failed, JSON-RPC error; result and error stand together, 5 {"code":5}`}},
+		{"members spelled with escapes",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), `< {"\u0069d":1,"r\u0065sult":{"is\u0045rror":true}}`, `< {"\u0065rror":{"\u0063ode":5},"i\u0064":2}`},
+			[]string{`1 failed, isError {"is\u0045rror":true}`, `2 failed, JSON-RPC error, 5 {"\u0063ode":5}`}},
+		{"isError twice",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":{"isError":true,"isError":false}}`},
+			[]string{`1 executed, a member stands twice; content_hash is of the 32 bytes as sent ` + rawHash(`{"isError":true,"isError":false}`)}},
+		{"nested deeper than parsers go",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":` + deep + `}`},
+			[]string{`1 executed, content_hash is of the 400000 bytes as sent ` + rawHash(deep)}},
+		{"method is no string",
+			[]string{"> " + toolCall("1", "t"), `< {"id":1,"method":null,"result":{}}`},
+			[]string{`1 executed, method is no string {}`}},
+		{"no line end",
+			[]string{"> " + toolCall("1", "t"), `<| {"id":1,"result":{}}`},
+			[]string{`1 executed, no line end follows {}`}},
+		{"a carriage return for a line end",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), "< {\"id\":1,\r\"result\":{}}\r", "< {\"id\":2,\"result\":{}}\r"},
+			[]string{`1 executed, a carriage return stands inside {}`, `2 executed {}`}},
+
 		{"result before id, and spelled otherwise",
 			[]string{"> " + toolCall("1", "t"), `< {"result" : {"b":1.0, "a":"\u0061"} , "\u0069d":1, "id" : 1}`},
-			[]string{`1 executed {"b":1.0, "a":"\u0061"}`}},
+			[]string{`1 executed, a member stands twice {"b":1.0, "a":"\u0061"}`}},
 		{"results that are no objects",
 			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), `< {"id":1,"result":null}`, `< {"id":2,"result":"x"}`},
 			[]string{`1 executed null`, `2 executed "x"`}},
@@ -81,16 +105,28 @@ func TestAnswersFindTheirCalls(t *testing.T) {
 		{"two answers to one id",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, `< {"id":1,"result":"b"}`},
 			[]string{`1 executed "a"`}},
-		{"answers to unknown ids",
-			[]string{"> " + toolCall("1", "t"), `< {"id":2,"result":"a"}`, `< {"id":"1","result":"b"}`, `< {"id":[1],"result":"c"}`, `< {"id":{},"result":"d"}`},
+		{"responses to unknown ids",
+			[]string{"> " + toolCall("1", "t"), `< {"id":2,"result":"a"}`, `< {"id":[1],"result":"c"}`, `< {"id":{},"result":"d"}`, `< {"id":"x","result":"e"}`},
 			[]string{`1 unanswered, the client ended the session`}},
+		{"ids of another type, as some clients read them",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), "> " + toolCall("3", "t"), "> " + toolCall("4", "t"), "> " + toolCall("0", "t"), "> " + toolCall(`"6"`, "t"), "> " + toolCall("7", "t"),
+				`< {"id":"1","result":"a"}`, `< {"id":" 0x2 ","result":"b"}`, `< {"id":"0_3e0","result":"c"}`, `< {"id":4.5,"result":"d"}`, `< {"id":"","result":"e"}`, `< {"id":6.0,"result":"f"}`, `< {"id":"\u0667","result":"g"}`},
+			[]string{`1 executed, its id is not spelled as the call's "a"`, `2 executed, its id is not spelled as the call's "b"`, `3 executed, its id is not spelled as the call's "c"`,
+				`4 executed, its id is not spelled as the call's "d"`, `0 executed, its id is not spelled as the call's "e"`, `s:6 executed, its id is not spelled as the call's "f"`,
+				`7 executed, its id is not spelled as the call's "g"`}},
+		{"ids of both types in flight",
+			[]string{"> " + toolCall("2", "n"), "> " + toolCall(`"2"`, "s"), `< {"id":2,"result":"n"}`, `< {"id":2,"result":"again"}`, `< {"id":"2","result":"s"}`},
+			[]string{`2 executed "n"`, `s:2 executed "s"`}},
+		{"the first response counts",
+			[]string{"> " + toolCall("7", "t"), `< {"id":"7","result":{"isError":true}}`, `< {"id":7,"result":"fine"}`},
+			[]string{`7 failed, isError; its id is not spelled as the call's {"isError":true}`}},
 		{"an error with id null",
 			[]string{"> " + toolCall("1", "t"), `< {"id":null,"error":{"code":-32700,"message":"parse error"}}`, `< {"error":{}}`},
 			[]string{`1 unanswered, the client ended the session`}},
 		{"the same id in both directions",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"method":"sampling/createMessage","params":{},"result":"no"}`, `> {"id":1,"result":{"role":"assistant"}}`,
 				`< {"id":1,"result":"a"}`},
-			[]string{`1 executed "a"`}},
+			[]string{`1 executed, a message before it that may be the response could not be read "a"`}},
 		{"no id",
 			[]string{`> {"method":"tools/call","params":{"name":"t"}}`, `> {"id":null,"method":"tools/call","params":{"name":"t"}}`, `< {"id":null,"result":"a"}`},
 			[]string{` unanswered, it had no id`, ` unanswered, it had no id`}},
@@ -109,7 +145,17 @@ func TestAnswersFindTheirCalls(t *testing.T) {
 			[]string{`1 unanswered, the client ended the session`}},
 		{"junk",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"`, `< Listening on port "id" 1`, `< {"id":1,"result":"a"} {}`, "< \ufeff{\"id\":1,\"result\":\"a\"}", `< {"id":1,"result":"b"}`},
-			[]string{`1 executed "b"`}},
+			[]string{`1 executed, a message before it that may be the response could not be read "b"`}},
+		{"what is no message", []string{"> " + toolCall("1", "t"), `< Listening on port 3000`, `< [INFO] id 1`, `< 17`, `<  `, `< "x"`},
+			[]string{`1 unanswered, the client ended the session`}},
+		{"what cannot be read, with an id",
+			[]string{"> " + toolCall("1", "t"), "> " + toolCall("2", "t"), "> " + toolCall("3", "t"), "> " + toolCall("4", "t"), "> " + toolCall("5", "t"),
+				`< {"id":1,"result":NaN}`, `< {"id":2,"result":{"a":01}}`, `< {"id":3,"result":{}}{"id":4,"result":{}}`, `< {"id":5,"RESULT":{}}`},
+			[]string{`1 ` + unread, `2 ` + unread, `3 ` + unread, `4 ` + unread, `5 ` + unread}},
+		{"what cannot be read, without one",
+			[]string{"> " + toolCall("1", "t"), `< {`, `<  "id":1`, "> " + toolCall("2", "t"), `< {"ID":2,"result":1}`},
+			[]string{`1 unanswered, the client ended the session; messages that could not be read and may be its response: 2`,
+				`2 unanswered, the client ended the session; messages that could not be read and may be its response: 1`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			newScene(t).expect(c.lines, c.want...)
@@ -117,18 +163,18 @@ func TestAnswersFindTheirCalls(t *testing.T) {
 	}
 }
 
-// TestLargeAnswers are bound too: their hash is that of the canonical form up
+// TestLargeResponses are bound too: their hash is that of the canonical form up
 // to maxKept, and beyond it that of the bytes, which the reason says.
-func TestLargeAnswers(t *testing.T) {
+func TestLargeResponses(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef", mcpwire.MaxKept/16)
-	small := `{"b":"` + text[:mcpwire.MaxSmall] + `", "a":1.0,"isError":true}`
+	small := `{"b":"` + text[:mcpwire.ReadSize] + `", "a":1.0,"isError":true}`
 	large := `{"b":"` + text + `", "a":1.0,"isError":true}`
-	wish := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
+	asker := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
 	failure := `{"message":"because","data":"` + text + `","code":-5}`
 	inexact := `{"n":9007199254740993}`
 	s := newScene(t)
 	var lines []string
-	for i, content := range []string{`"result":` + small, `"result":` + large, `"result":` + wish, `"error":` + failure, `"result":` + inexact} {
+	for i, content := range []string{`"result":` + small, `"result":` + large, `"result":` + asker, `"error":` + failure, `"result":` + inexact} {
 		lines = append(lines, "> "+toolCall(strconv.Itoa(i), "t"), `< {"id":`+strconv.Itoa(i)+`,`+content+`}`)
 	}
 	lines = append(lines, "> "+toolCall("9", "t", `"requestState":"s"`))
@@ -139,7 +185,7 @@ func TestLargeAnswers(t *testing.T) {
 	want := []string{
 		"0 failed, isError " + canonicalHash(t, small),
 		"1 failed, isError; " + raw(large) + " " + rawHash(large),
-		"2 requires_approval, input_required; " + raw(wish) + " " + rawHash(wish),
+		"2 requires_approval, input_required; " + raw(asker) + " " + rawHash(asker),
 		"3 failed, JSON-RPC error; " + raw(failure) + ", -5: because " + rawHash(failure),
 		"4 executed, " + raw(inexact) + " " + rawHash(inexact),
 		"9 unanswered, the client ended the session",

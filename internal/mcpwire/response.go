@@ -1,0 +1,266 @@
+package mcpwire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
+
+// Response is one JSON-RPC response of the server, or what it says of a task
+// without being asked.
+type Response struct {
+	At time.Time // when it came
+
+	ID    string // the exact key of its id, as IDKey; "" if it could not be read
+	Loose string // what a client may read the id as, as LooseKey
+
+	// Unreadable is a message that is no JSON, or no response for every client,
+	// and may be one for some. Nothing but its id is known, or not even that.
+	Unreadable bool
+	// Doubt is how clients may differ about a response, "" if they do not.
+	Doubt string
+
+	Task   string // of a notification about a task: the task's id
+	Failed bool   // it has error, not result
+	Value  []byte // result, error or params as sent; nil if it is not kept
+	Sum    string // its hash, "sha256:" and hex, where Value is nil
+	raw    bool   // Sum is not of the canonical form, but of the bytes
+	size   int    // of the value, in bytes
+	Said   Said   // what it says of itself
+
+	// Inner is the result or error inside, where a task's is: nil if there is none.
+	Inner *Response
+	// Listing are the tools in a result, if they were asked for; nil: none.
+	Listing *Listing
+
+	// Ended is set where Value tells that the task ended so, "the task failed" or
+	// "the task was cancelled", and is not its result.
+	Ended string
+}
+
+// Said is what a result or error says of itself.
+type Said struct {
+	IsError bool
+	Input   bool   // 2026-07-28, basic/patterns/mrtr: input_required
+	State   string // the stateKey of its requestState
+	Handle  string // the id of the task that stands for the result
+	Status  string // of a task
+
+	Code, Message string // of an error, the code as sent
+}
+
+// ContentHash is H(JCS(result)), or, where that cannot be had, the hash of the
+// bytes, and reason then says so (sign/FORMAT.md, "Version 2").
+func (a Response) ContentHash() (sum, reason string) {
+	a = a.Hashed()
+	if a.raw {
+		reason = fmt.Sprintf("content_hash is of the %d bytes as sent", a.size)
+	}
+	return a.Sum, reason
+}
+
+// Hashed is the response with its hash in place of its bytes.
+func (a Response) Hashed() Response {
+	if a.Value == nil {
+		return a
+	}
+	b, err := canon.Canonicalize(a.Value)
+	if err != nil {
+		return a.Reduced()
+	}
+	a.Sum, a.Value = canon.Hash(b), nil
+	return a
+}
+
+// Reduced is Hashed in a hurry: the bytes are hashed as they were sent.
+func (a Response) Reduced() Response {
+	if a.Value != nil {
+		a.Sum, a.raw, a.Value = canon.Hash(a.Value), true, nil
+	}
+	return a
+}
+
+// FormatSum is a SHA-256 sum as it is written.
+func FormatSum(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
+
+// stateKey stands for a requestState, which may be long, and which the client
+// repeats as it understood it, not as it was spelled. It is "" for none.
+func stateKey(raw []byte) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	if raw[0] == '"' {
+		raw, _ = jsontext.AppendUnquote(nil, raw)
+	}
+	return canon.Hash(raw)
+}
+
+// Listing is what a result of tools/list says, as far as it is remembered.
+type Listing struct {
+	Tools []Tool
+	// Left counts definitions that are not in Tools, because there are too many
+	// or they have no name, and LeftSum is a hash of them all, in order.
+	Left    int
+	LeftSum string
+
+	size int // of the names, in bytes
+	left hash.Hash
+}
+
+// Tool is a definition in a listing.
+type Tool struct {
+	Name    string // as ToolName
+	Hash    string // H(JCS(definition))
+	ByBytes bool   // Hash is of the bytes as sent
+}
+
+// Bounds of a listing, in definitions and bytes.
+const (
+	maxListedTools = 50_000
+	maxListedNames = 4 << 20
+	maxDefinition  = 256 << 10 // a longer one is hashed by its bytes
+	maxToolName    = 256       // a longer one stands as its beginning and its hash
+)
+
+func (l *Listing) add(name []byte, definition *buffer) {
+	t := Tool{Name: ToolName(name)}
+	if b, err := canon.Canonicalize(definition.kept); definition.sum == nil && err == nil {
+		t.Hash = canon.Hash(b)
+	} else {
+		t.Hash, t.ByBytes = definition.hash(), true
+	}
+	if t.Name == "" || len(l.Tools) == maxListedTools || l.size+len(t.Name) > maxListedNames {
+		if l.left == nil {
+			l.left = sha256.New()
+		}
+		l.left.Write([]byte(t.Hash))
+		l.Left++
+		l.LeftSum = FormatSum(l.left.Sum(nil))
+		return
+	}
+	l.size += len(t.Name)
+	l.Tools = append(l.Tools, t)
+}
+
+// ToolName is the string raw as a tool's name, or its JSON text if that is no
+// string of characters. A long one is cut, and followed by its hash. It is "" if
+// there is none.
+func ToolName(raw []byte) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	name := WellFormed(raw, Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)})
+	if len(name) > maxToolName {
+		head := bytes.ToValidUTF8([]byte(name[:maxToolName/2]), nil)
+		return string(head) + "... " + canon.Hash([]byte(name))
+	}
+	return name
+}
+
+// buffer takes a value as it streams: its bytes while they are few, else their
+// hash or, if that is not wanted, as many as there is room for.
+type buffer struct {
+	size int
+	max  int
+	only bool // the bytes are wanted, and no hash
+	kept []byte
+	sum  hash.Hash // nil if all is kept
+}
+
+func (c *buffer) Write(p []byte) (int, error) {
+	c.size += len(p)
+	switch {
+	case c.size <= c.max:
+		if c.size > cap(c.kept) && c.size > c.max/4 && len(c.kept) > 0 {
+			c.kept = slices.Grow(c.kept, c.max-len(c.kept)) // not step by step
+		}
+		c.kept = append(c.kept, p...)
+	case c.only:
+		if room := c.max - len(c.kept); room > 0 {
+			c.kept = append(c.kept, p[:min(room, len(p))]...)
+		}
+	default:
+		c.reduce()
+		c.sum.Write(p)
+	}
+	return len(p), nil
+}
+
+// reduce puts the hash of what is kept in its place.
+func (c *buffer) reduce() {
+	if c.sum == nil {
+		c.sum = sha256.New()
+		c.sum.Write(c.kept)
+		c.kept = nil
+	}
+}
+
+// bytes is the whole value, nil if it was too long to keep.
+func (c *buffer) bytes() []byte {
+	if c.size > c.max {
+		return nil
+	}
+	return c.kept
+}
+
+func (c *buffer) hash() string {
+	if c.sum == nil {
+		return canon.Hash(c.kept)
+	}
+	return FormatSum(c.sum.Sum(nil))
+}
+
+// reset empties the buffer. What is small is used again, and must be nobody's.
+func (c *buffer) reset() {
+	kept := c.kept
+	if *c = (buffer{}); cap(kept) <= 4<<10 {
+		c.kept = kept[:0]
+	}
+}
+
+// text is the string that was taken, "" if it is none. Of one that is too long,
+// nothing is known.
+func (c *buffer) text() string {
+	raw := c.bytes()
+	if len(raw) == 0 || raw[0] != '"' {
+		return ""
+	}
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
+	b, _ := jsontext.AppendUnquote(nil, raw)
+	return string(b)
+}
+
+// beginning is text, or as much of it as was kept.
+func (c *buffer) beginning() string {
+	if c.size <= c.max {
+		return c.text()
+	}
+	raw := c.kept
+	if i := bytes.LastIndexByte(raw, '\\'); i >= 0 && i > len(raw)-7 {
+		raw = raw[:i] // half an escape, perhaps
+	}
+	whole := buffer{size: len(raw) + 1, max: c.max + 1, kept: append(bytes.Clone(raw), '"')}
+	return whole.text()
+}
+
+// content is a Response with the value in c.
+func (c *buffer) content() Response {
+	r := Response{size: c.size}
+	if c.sum != nil {
+		r.Sum, r.raw = c.hash(), true
+	} else {
+		r.Value = c.kept
+	}
+	return r
+}

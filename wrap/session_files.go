@@ -1,0 +1,150 @@
+package wrap
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// commandFiles hashes the files that the server's command runs, in a goroutine of
+// its own: a disk that hangs, or a file that grows, holds up no record.
+type commandFiles struct {
+	done chan struct{} // closed when all is hashed
+
+	mu      sync.Mutex
+	files   []event.File // so far
+	current string       // what is being read; "": nothing
+}
+
+// hashTime is how long the hashes are waited for, and worked on.
+const hashTime = 10 * time.Second
+
+// Bounds of what is hashed: files, and bytes of one that is only an argument,
+// which may be a database as well as a script.
+const (
+	maxFiles     = 8
+	maxArgument  = 64 << 20
+	maxExecuting = 1 << 30
+)
+
+// hashFiles begins to hash what the command runs, as it is now: the executable as
+// it is looked up, and the arguments that are files, such as the script where the
+// executable is an interpreter. Links are followed. What is masked as a secret
+// is left out, for the hash of a short one would tell it.
+func hashFiles(command []string) *commandFiles {
+	c := &commandFiles{done: make(chan struct{})}
+	shown := redact.Command(command)
+	go func() {
+		defer close(c.done)
+		ctx, cancel := context.WithTimeout(context.Background(), hashTime)
+		defer cancel()
+		c.begin(command[0])
+		path, err := exec.LookPath(command[0])
+		if err != nil {
+			path = ""
+		}
+		c.hash(ctx, path, maxExecuting)
+		for i, a := range command[1:] {
+			if shown[i+1] == a && strings.ContainsAny(a, `/\.`) && c.count() < maxFiles {
+				c.begin(a)
+				c.hash(ctx, a, maxArgument)
+			}
+		}
+	}()
+	return c
+}
+
+func (c *commandFiles) begin(path string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = path
+}
+
+func (c *commandFiles) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.files)
+}
+
+// hash hashes what was begun, if it is a file.
+func (c *commandFiles) hash(ctx context.Context, path string, most int64) {
+	f, ok := hashFile(ctx, path, most)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current = ""; ok {
+		c.files = append(c.files, f)
+	}
+}
+
+// sofar is what is known by now.
+func (c *commandFiles) sofar() []event.File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	files := append([]event.File(nil), c.files...)
+	if c.current != "" {
+		files = append(files, event.File{Path: c.current, Reason: "not hashed in time, nor what follows it"})
+	}
+	return files
+}
+
+// hashFile hashes a file of at most most bytes. It is false if there is none, or
+// it is a directory.
+func hashFile(ctx context.Context, path string, most int64) (h event.File, ok bool) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return h, false
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return h, false
+	}
+	unhashed := func(reason string) (event.File, bool) { return event.File{Path: path, Reason: reason}, true }
+	// Not to be opened before it is known to be a file: opening a device may do
+	// something.
+	st, err := os.Stat(path)
+	switch {
+	case err != nil || st.IsDir():
+		return h, false
+	case !st.Mode().IsRegular():
+		return unhashed("no regular file")
+	case st.Size() > most:
+		return unhashed(fmt.Sprintf("longer than %d bytes", most))
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
+	if err != nil {
+		return unhashed("cannot be opened")
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil || !before.Mode().IsRegular() {
+		return unhashed("no regular file")
+	}
+	sum, size := sha256.New(), int64(0)
+	for buf := make([]byte, 1<<20); err == nil && size <= before.Size(); {
+		if ctx.Err() != nil {
+			return unhashed("not hashed in time")
+		}
+		var n int
+		n, err = f.Read(buf)
+		sum.Write(buf[:n])
+		size += int64(n)
+	}
+	after, statErr := f.Stat()
+	switch {
+	case err != nil && err != io.EOF:
+		return unhashed("cannot be read")
+	case statErr != nil, size != before.Size(), after.Size() != before.Size(), !after.ModTime().Equal(before.ModTime()):
+		return unhashed("it changed while it was read")
+	}
+	return event.File{Path: path, SHA256: mcpwire.FormatSum(sum.Sum(nil))}, true
+}

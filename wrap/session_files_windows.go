@@ -1,0 +1,4 @@
+package wrap
+
+// nonBlocking is for systems where opening a pipe waits.
+const nonBlocking = 0

@@ -1,0 +1,279 @@
+package wrap
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// toolList is the tools as the server listed them to the client, each by the hash
+// of its definition. A definition that changes after the client has read it is how
+// a server turns a tool into another; so what was listed is put into the log before
+// the calls that follow it, and a change shows as an event of its own. All of it is
+// guarded by the observer's lock.
+//
+// Memory is bounded: maxKnown tools are followed, and maxNamed of them by name.
+// The others are counted, and a hash of their definitions is kept.
+type toolList struct {
+	known   map[toolKey]definition
+	named   int // those of which the name is kept
+	bytes   int // that these names take
+	changes []toolChange
+	left    left
+	fresh   bool // there was a listing since the log was told
+	told    left // as last put into the log
+	begun   bool // the log has been told of any
+}
+
+// toolKey stands for a name.
+type toolKey [16]byte
+
+func keyOf(name string) toolKey {
+	sum := sha256.Sum256([]byte(name))
+	return toolKey(sum[:16])
+}
+
+// definition is a tool as it was last listed.
+type definition struct {
+	name    string // "" if it is not kept
+	hash    string
+	byBytes bool // hash is of the bytes as sent
+}
+
+// toolChange is a definition that came, or took another's place.
+type toolChange struct {
+	definition
+	was string // the hash of the one before, "" if there was none
+}
+
+// left is what of a listing is followed without its name or not at all.
+type left struct {
+	count int
+	sum   string // over their hashes, in order
+}
+
+func (l *left) add(hash string) {
+	l.count++
+	l.sum = canon.Hash([]byte(l.sum + hash))
+}
+
+// Bounds of what is remembered of the tools, in tools and bytes.
+const (
+	maxNamed   = 10_000
+	maxNames   = 1 << 20
+	maxKnown   = 50_000
+	maxChanges = 10_000 // between two calls
+)
+
+// listed takes a listing, the first page or a further one.
+func (t *toolList) listed(l *mcpwire.Listing, first bool) {
+	if t.known == nil {
+		t.known = map[toolKey]definition{}
+	}
+	if t.fresh = true; first {
+		t.left = left{}
+	}
+	last := make(map[string]int, len(l.Tools))
+	for i, tool := range l.Tools {
+		last[tool.Name] = i
+	}
+	for i, tool := range l.Tools {
+		if last[tool.Name] != i {
+			t.left.add(tool.Hash) // a later one has its name
+			continue
+		}
+		key := keyOf(tool.Name)
+		d, ok := t.known[key]
+		switch {
+		case ok:
+		case len(t.known) == maxKnown:
+			t.left.add(tool.Hash)
+			continue
+		case t.named < maxNamed && t.bytes+len(tool.Name) <= maxNames:
+			d.name = tool.Name
+			t.named++
+			t.bytes += len(tool.Name)
+		}
+		was := d.hash
+		d.hash, d.byBytes = tool.Hash, tool.ByBytes
+		t.known[key] = d
+		kept := d.name != ""
+		if !kept {
+			t.left.add(tool.Hash)
+		}
+		if was == d.hash || was == "" && (!kept || !t.begun) {
+			continue // the first time, all that is known by name is told
+		}
+		if len(t.changes) == maxChanges {
+			t.left.add(tool.Hash)
+			continue
+		}
+		d.name = tool.Name
+		t.changes = append(t.changes, toolChange{d, was})
+	}
+	if l.Left > 0 {
+		t.left.count += l.Left - 1
+		t.left.add(l.LeftSum)
+	}
+}
+
+// changed is the job that puts what was listed into the log, if there was a listing
+// since the last time and the log does not say so already.
+func (t *toolList) changed(rec *recorder) (job, bool) {
+	if !t.fresh {
+		return job{}, false
+	}
+	t.fresh = false
+	changes, rest, same := t.changes, t.left, t.left == t.told
+	t.changes, t.told = nil, t.left
+	if t.begun {
+		if len(changes) == 0 && same {
+			return job{}, false
+		}
+		return job{prepare: func() []job { return rec.tellChanges(changes, rest) }}, true
+	}
+	t.begun = true
+	known := maps.Clone(t.known)
+	return job{prepare: func() []job { return rec.tellTools(known, changes, rest) }}, true
+}
+
+// tellTools are the events of the first listing of a session.
+func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange, rest left) []job {
+	earlier := lastTools(r.opts.Audit, r.opts.Target, r.signer.PublicKey())
+	named := make(map[string]definition, min(len(known), maxNamed))
+	same := earlier.left == rest
+	for _, d := range known {
+		if d.name != "" {
+			named[d.name] = d
+			same = same && earlier.tools[d.name] == d.hash
+		}
+	}
+	var jobs []job
+	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
+		jobs = r.toolEvents(named, false, rest)
+	}
+	first := map[string]string{} // of those that have changed since
+	for _, c := range slices.Backward(changes) {
+		first[c.name] = c.was
+	}
+	var drifts []toolChange
+	for _, name := range slices.Sorted(maps.Keys(earlier.tools)) {
+		now, ok := first[name]
+		if !ok {
+			now = known[keyOf(name)].hash
+		}
+		if was := earlier.tools[name]; now != "" && now != was {
+			drifts = append(drifts, toolChange{definition{name: name, hash: now}, was})
+		}
+	}
+	return append(jobs, r.driftEvents(append(drifts, changes...))...)
+}
+
+// tellChanges are the events of a later listing.
+func (r *recorder) tellChanges(changes []toolChange, rest left) []job {
+	named := map[string]definition{}
+	for _, c := range changes {
+		named[c.name] = c.definition
+	}
+	return append(r.toolEvents(named, true, rest), r.driftEvents(changes)...)
+}
+
+// maxToolEvent bounds the names and hashes in one event, in bytes.
+const maxToolEvent = 64 << 10
+
+// toolEvents are the tools events for these definitions, the first of which adds to
+// those before it or not.
+func (r *recorder) toolEvents(named map[string]definition, adds bool, rest left) (jobs []job) {
+	e := event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]string{}, Adds: adds}
+	size := 0
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		d := named[name]
+		if size += len(name) + len(d.hash); size > maxToolEvent {
+			jobs = append(jobs, job{event: e})
+			e = event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]string{}, Adds: true}
+			size = len(name) + len(d.hash)
+		}
+		e.Tools[name] = d.hash
+		if d.byBytes {
+			e.ByBytes = append(e.ByBytes, name)
+			size += len(name)
+		}
+	}
+	e.Left, e.LeftHash = int64(rest.count), rest.sum
+	return append(jobs, job{event: e})
+}
+
+// maxDrifts bounds the tool_drift events of one listing. The tools events have all.
+const maxDrifts = 1_000
+
+func (r *recorder) driftEvents(changes []toolChange) (jobs []job) {
+	for _, c := range changes {
+		if c.was != "" && len(jobs) < maxDrifts {
+			jobs = append(jobs, job{event: event.ToolDrift{
+				Session: r.session, Target: r.opts.Target, Tool: c.name, Was: c.was, Now: c.hash}})
+		}
+	}
+	return jobs
+}
+
+// What is read to find an earlier listing is bounded: records, bytes, and events
+// whose signature is checked.
+const (
+	maxLookBack      = 50_000
+	maxLookBackBytes = 64 << 20
+	maxLookedAt      = 2_000
+)
+
+// loggedTools is what the log says of the tools of a target.
+type loggedTools struct {
+	tools map[string]string // by name; nil: nothing was found
+	left  left
+}
+
+// lastTools is what the log last says of the tools of target. Only events that key
+// has signed count.
+func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) {
+	records, size, looked := 0, 0, 0
+	for e, err := range chain.Backward(audit, time.Time{}) {
+		records, size = records+1, size+len(e.Raw)
+		var line *chain.LineError
+		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes || looked > maxLookedAt {
+			return found
+		}
+		// In canonical form, as we write it, or spelled with escapes.
+		if !bytes.Contains(e.Receipt, []byte(`"tools"`)) && !bytes.Contains(e.Receipt, []byte(`\u`)) {
+			continue
+		}
+		looked++
+		v, err := sign.Verify(e.Receipt)
+		if err != nil || len(v.Signers) == 0 || !v.Signers[len(v.Signers)-1].Key.Equal(key) {
+			continue
+		}
+		listed, ok := v.Event.(event.Tools)
+		if !ok || listed.Target != target {
+			continue
+		}
+		if found.tools == nil {
+			found = loggedTools{map[string]string{}, left{int(listed.Left), listed.LeftHash}}
+		}
+		for name, hash := range listed.Tools {
+			if _, newer := found.tools[name]; !newer && len(found.tools) < maxKnown {
+				found.tools[name] = hash
+			}
+		}
+		if !listed.Adds {
+			return found
+		}
+	}
+	return found
+}
