@@ -68,6 +68,8 @@ type subject struct {
 	say  string // sent at the start
 	hear int    // bytes that must come then; -1: a line
 	ends bool   // by itself
+	// leaves says that its first process ends without the others.
+	leaves bool
 }
 
 // An outcome is all that a client sees of a server's end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -13,6 +14,9 @@ import (
 
 func init() {
 	fakes["name-signals"] = fakeNameSignals // says which signals are ignored, then each that it gets
+	fakes["save"] = fakeSave                // TIME: answers, and takes that long to end when told to
+	fakes["launch"] = fakeLaunch            // NAME ARG...: starts another fake as npm does, and ends without it
+	fakes["stop-model"] = fakeStopModel     // answers, and takes INT for no reason to end
 	fakes["stay"] = fakeStay                // TEXT: says it and stays, whatever comes
 }
 
@@ -35,6 +39,39 @@ func fakeNameSignals([]string) int {
 		}
 	}()
 	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+func fakeSave(args []string) int {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	go fakeReply(nil)
+	<-told
+	takes, err := time.ParseDuration(args[0])
+	if err != nil {
+		return 2
+	}
+	time.Sleep(takes)
+	return 0
+}
+
+func fakeLaunch(args []string) int {
+	self, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	cmd := exec.Command(self, append([]string{"fake"}, args...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return 1
+	}
+	return 0
+}
+
+func fakeStopModel([]string) int {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	fakeReply(nil)
+	time.Sleep(time.Hour) // nor the end of its input
 	return 0
 }
 

@@ -46,42 +46,6 @@ func TestSignalsArrive(t *testing.T) {
 	}
 }
 
-// TestSecondSignalKills: a server that stays at TERM has 1.5 s; told a second
-// time, the wrapper does not wait for that. A second wrapper, told but once,
-// shows what it would have been.
-func TestSecondSignalKills(t *testing.T) {
-	for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		one := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "name-signals")...))
-		two := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "name-signals")...))
-		for _, p := range []*proc{two, one} {
-			p.hear("ignored: []")
-			p.signal(syscall.SIGTERM)
-			p.hear("terminated")
-		}
-		two.signal(second)
-		select {
-		case <-two.ended:
-		case <-one.ended:
-			t.Errorf("after %s, the server lived on", second)
-		}
-		for _, p := range []*proc{one, two} {
-			if how := p.how(); how != "signal: killed" {
-				t.Errorf("ended with %q", how)
-			}
-		}
-	}
-}
-
-// TestUSR1IsNoSecondSignal: it does not end a server that was asked to end.
-func TestUSR1IsNoSecondSignal(t *testing.T) {
-	p := start(t, t.TempDir(), wrapped.argv(t, nil, fake(t, "name-signals")...))
-	p.hear("ignored: []")
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2} {
-		p.signal(s)
-		p.hear(s.String())
-	}
-}
-
 // TestIgnoredStaysIgnored: under nohup, HUP ends neither wrapper nor server;
 // the server finds it ignored as it would without us.
 func TestIgnoredStaysIgnored(t *testing.T) {
@@ -134,7 +98,6 @@ func TestNotStartedSays(t *testing.T) {
 		{"no such file", []string{"--", dir + "/none"}, "exit status 127", []string{dir + "/none"}},
 		{"a folder", []string{"--", dir}, "exit status 126", []string{dir}},
 		{"no interpreter", []string{"--", file("a", "#!/no/such/interpreter\n")}, "exit status 126", []string{dir + "/a", "interpreter"}},
-		{"neither program nor script", []string{"--", file("b", "text\n")}, "exit status 126", []string{dir + "/b"}},
 		{"no such flag", []string{"--no-such-flag", "--", "x"}, "exit status 125", []string{"no-such-flag"}},
 		{"no such value", []string{"--sync", "maybe", "--", "x"}, "exit status 125", []string{"--sync", `"maybe"`}},
 		{"no such size", []string{"--max-call", "huge", "--", "x"}, "exit status 125", []string{"--max-call", `"huge"`}},

@@ -22,10 +22,12 @@ other run that test holds the table to be true.
 - same: the same bytes on stdout, the same exit status or signal, at the same
   step of the client's, and no process left that is not left without the
   wrapper.
-- sooner: the same, but gone a step earlier than without the wrapper: it kills
-  a server 1.5 s after it was told to end it, before the client has to.
 - cleaner: the same, but without the wrapper processes stay behind, and with it
   none or fewer.
+- later: the server itself is gone at the same step, but has left processes
+  behind. The wrapper asks them to end (SIGTERM) and waits for them, 10 s at
+  most and not longer than until the next signal: its only timer. A client that
+  does not wait for that kills the wrapper, and so them.
 
 The clients, and what they do until the server is gone:
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -68,7 +67,7 @@ func TestTimesOfOthers(t *testing.T) {
 			began := time.Now().Truncate(time.Millisecond)
 			next := newScene(t, func(o *Options) { *o = s.rec.opts })
 			next.client(toolCall("2", "after"))
-			next.rec.finish(&proc.Ending{}, true)
+			next.rec.finish(true)
 			var calls []*sign.Verified
 			var kinds []string
 			for e, err := range chain.Scan(s.dir, time.Time{}) {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -116,7 +115,7 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`, `{"id":2,"result":{}}`)
 	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
 	s.client(toolCall("3", "read_file"))
-	s.rec.finish(&proc.Ending{}, true)
+	s.rec.finish(true)
 	for e, err := range chain.Scan(s.dir, time.Time{}) {
 		if err != nil {
 			t.Fatal(err)

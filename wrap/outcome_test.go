@@ -16,7 +16,6 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -262,7 +261,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	out.mu.Unlock()
 	key.Unlock()
 	s.written()
-	s.rec.finish(&proc.Ending{}, true)
+	s.rec.finish(true)
 	if said := s.stderr(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
 		t.Errorf("it said %q", said)
 	}

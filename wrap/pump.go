@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -16,7 +15,7 @@ import (
 // recorded together and share the next sync.
 type pump struct {
 	client *mcpwire.LineReader
-	server *os.File
+	server io.WriteCloser
 	gate   *mcpwire.Gate
 	rec    *recorder
 	out    *outlet

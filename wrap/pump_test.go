@@ -24,7 +24,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -96,7 +95,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 			t.Errorf("the pump: %v", err)
 		}
 		p.pump.finish()
-		rec.finish(&proc.Ending{}, true)
+		rec.finish(true)
 		p.pump.out.finish()
 	}()
 	lines := func(r io.Reader, to chan string) {

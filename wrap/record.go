@@ -10,7 +10,6 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -268,18 +267,17 @@ func (r *recorder) gapEvent(at chain.At) ([]byte, error) {
 	return receipt.Record, nil
 }
 
+// lastOutcomes is how long the end of a session waits for its last outcomes.
+const lastOutcomes = 2 * time.Second
+
 // finish records what is left: the outcomes, the calls that were never
 // answered, and a gap, if there is one. Then it lets the log go.
-func (r *recorder) finish(e *proc.Ending, clientLeft bool) {
-	ended, patience := "the server ended", 2*time.Second
-	at, asked := e.Deadline()
-	if asked {
-		patience = max(time.Until(at), 100*time.Millisecond)
-	}
-	if asked || clientLeft {
+func (r *recorder) finish(clientEnded bool) {
+	ended := "the server ended"
+	if clientEnded {
 		ended = "the client ended the session"
 	}
-	r.observer.finish(ended, patience)
+	r.observer.finish(ended, lastOutcomes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true

@@ -50,20 +50,26 @@ func (r *relay) run() {
 	}
 }
 
-// drain returns when the output has ended, or none has come for the time of
-// silence, or at the deadline if there is one.
-func (r *relay) drain(silence time.Duration, deadline func() (time.Time, bool)) {
+// drain returns when the output has ended, or when nobody is left who is to
+// write and none has come for the time of silence, or at once if there is hurry.
+func (r *relay) drain(silence time.Duration, left, hurry <-chan struct{}) {
+	select {
+	case <-r.done:
+		return
+	case <-hurry:
+		return
+	case <-left:
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-r.done:
 			return
+		case <-hurry:
+			return
 		case now := <-tick.C:
 			if since := r.since.Load(); since != 0 && now.UnixNano()-since > int64(silence) {
-				return
-			}
-			if at, ok := deadline(); ok && now.After(at) {
 				return
 			}
 		}

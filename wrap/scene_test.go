@@ -17,7 +17,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -123,7 +122,7 @@ type told struct {
 // end ends the session as a client does, and reads the log.
 func (s *scene) end() story {
 	s.t.Helper()
-	s.rec.finish(&proc.Ending{}, true)
+	s.rec.finish(true)
 	return s.read()
 }
 

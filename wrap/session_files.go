@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -50,7 +50,7 @@ func hashFiles(command []string) *commandFiles {
 		ctx, cancel := context.WithTimeout(context.Background(), hashTime)
 		defer cancel()
 		c.begin(command[0])
-		path, err := exec.LookPath(command[0])
+		path, err := proc.LookPath(command[0])
 		if err != nil {
 			path = ""
 		}

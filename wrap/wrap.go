@@ -125,17 +125,15 @@ func Run(o Options) (Exit, error) {
 		defer m.Close()
 		o.Messages = m
 	}
-	signals := proc.CatchSignals()
-	defer signals.Release()
-	proc.Harden()
-
-	srv, err := proc.Start(proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr, Verbose: o.Verbose})
+	command := proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr}
+	if o.Verbose {
+		command.Say = (&speaker{w: o.Messages}).say
+	}
+	srv, err := proc.Start(command)
 	if start := (*proc.StartError)(nil); errors.As(err, &start) {
 		return Exit{}, (*StartError)(start)
 	}
-	stop := make(chan struct{})
-	defer close(stop)
-	end := signals.RelayTo(srv, stop)
+	defer srv.Close()
 
 	out := newOutlet(o.Stdout)
 	rec := newRecorder(o)
@@ -169,14 +167,15 @@ func Run(o Options) (Exit, error) {
 	}()
 
 	<-srv.Done()
-	// Replies in flight come first, then records, then the exit status.
-	replies.drain(drainSilence, end.Deadline)
-	srv.Finish(end)
+	// Replies in flight come first, also from what the server left behind, then
+	// records, then the exit status.
+	left := srv.End()
+	replies.drain(drainSilence, left, srv.Hurry())
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
 		p.finish()
-		rec.finish(end, p.left.Load())
+		rec.finish(srv.Asked() || p.left.Load())
 	}()
 	select {
 	case <-recorded:
@@ -184,6 +183,7 @@ func Run(o Options) (Exit, error) {
 		rec.say("the disk does not answer; what was being recorded may not be in the log")
 	}
 	out.finish()
+	<-left
 	return Exit(srv.Exit()), nil
 }
 

@@ -129,6 +129,14 @@ var parts = map[string]func(args []string) int{
 		time.Sleep(patience)
 		return 0
 	},
+	// parent starts a child and stays, until it is told to end.
+	"parent": func(args []string) int {
+		if err := beget(args[0]); err != nil {
+			return 1
+		}
+		time.Sleep(patience)
+		return 0
+	},
 	// orphan starts a child and ends.
 	"orphan": func(args []string) int {
 		if err := beget(args[0]); err != nil {
@@ -446,7 +454,7 @@ func killLeavesNothing(t *testing.T, server []string) {
 }
 
 func TestProcessToldToEndLeavesNothing(t *testing.T) {
-	h := hold(t, part(t, "family")...)
+	h := hold(t, part(t, "parent")...)
 	tellToEnd(t, h.cmd)
 	h.cmd.Wait()
 	if said := h.rest(t); said != "" {

@@ -4,10 +4,11 @@ import "os/exec"
 
 // For the tests that start this binary again, which are outside the package.
 var (
-	LookUp       = lookUp
 	ErrNoProgram = errNoProgram
 	CommandLine  = argv
 )
 
 // NewCommand is newCommand for a command without arguments.
-func NewCommand(name string) (*exec.Cmd, error) { return newCommand(Command{Args: []string{name}}) }
+func NewCommand(name string) (*exec.Cmd, error) {
+	return new(Server).newCommand(Command{Args: []string{name}})
+}

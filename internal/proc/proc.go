@@ -1,46 +1,80 @@
 // Package proc is a server as a child process: its start, the signals that it
 // gets, what ends with it, and how it ended. It knows no MCP.
 //
-// On Unix the server has a process group of its own, and a guard process kills
-// the group if we are killed. On Windows both are in a Job Object that does so.
+// The server is to notice nothing of us. What starts without us starts with us,
+// with the same dispositions of signals. A signal to us is a signal to the
+// server, and no timer of ours ends it. How it ended is how we end. Three things
+// are ours:
+//
+//   - When the server has ended because it was asked to, what it left of its
+//     process group gets SIGTERM, 10 s, and SIGKILL: npm ends at SIGTERM, and
+//     the real server lives on.
+//   - When we are killed, so are the server and the group: a guard process does
+//     that, and on Windows a Job Object.
+//   - On a terminal that is ours the server stays in our group, so that it may
+//     read from the terminal; its descendants then take the group's place.
+//
+// What a reader of the code should know:
+//
+//	proc.go        Start, and the server
+//	starterror.go  a server that could not be started, in one line
+//	start_*.go     what is started, and how it is found
+//	signals_*.go   which signals are the server's
+//	group_*.go     what belongs to the server, and its end
+//	guard_*.go     who ends that if we cannot; job_windows.go there
+//	terminal_*.go  whether the terminal is ours
+//	system_*.go    the process table, orphans, and what only Linux has
+//	exit_*.go      the same end for us
+//	batch.go       cmd.exe's quoting
+//	pipe_*.go      the end of a pipe
 package proc
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Command says what to start. Args must be set.
 type Command struct {
 	// Args are the server, a name looked up in PATH or a path, and its arguments.
 	Args []string
-	// Env is the server's environment, without our own secrets.
+	// Env is the server's environment; our own secrets in it are left out.
 	Env []string
 	// Stderr is the server's stderr.
 	Stderr *os.File
-	// Verbose says on Stderr if the server may outlive us.
-	Verbose bool
+	// Say tells a person if the server may outlive us. nil: nobody is told.
+	Say func(format string, a ...any)
 }
 
 // Server is the real server: a child process, and our ends of its stdin and
 // stdout.
 type Server struct {
-	Stdin, Stdout *os.File
+	Stdin  io.WriteCloser
+	Stdout *os.File
 
-	group group
-	done  chan struct{} // closed when it has ended and state is set
-	state *os.ProcessState
+	process   *os.Process
+	done      chan struct{} // closed when it has ended and state is set
+	state     *os.ProcessState
+	group     group
+	signals   chan os.Signal
+	signalled signalled
+	writes    atomic.Int64 // to Stdin
+
+	hurry     chan struct{} // closed when there is no time left for its end
+	hurryOnce sync.Once
 }
 
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Hurry is closed when nobody must wait any longer for what the server left.
+func (s *Server) Hurry() <-chan struct{} { return s.hurry }
+
+func (s *Server) hurryUp() { s.hurryOnce.Do(func() { close(s.hurry) }) }
 
 // Exit is how a server ended, and so how we must end.
 type Exit struct {
@@ -48,29 +82,20 @@ type Exit struct {
 	Signal os.Signal // what killed the server; nil if it exited
 }
 
-// StartError is a server that could not be started.
-type StartError struct {
-	// Status is the exit status for it, as env(1) and shells have it: 127 not
-	// found, 126 found but not executable, 125 our own failure.
-	Status int
-	Err    error
-	Hint   string
-}
-
-func (e *StartError) Error() string { return e.Err.Error() }
-func (e *StartError) Unwrap() error { return e.Err }
-
 // secretEnv are the variables that are for us alone; all others go to the
 // server, tokens too, because it needs them.
 var secretEnv = []string{"SIGNET_PASSPHRASE"}
 
-// Start starts the server. The error is a *StartError.
+// Start starts the server, and passes on to it the signals that this process
+// gets from now on. The server cannot read our memory (Linux). The error is a
+// *StartError. Call End and Close when the server is done.
 func Start(c Command) (*Server, error) {
-	cmd, err := newCommand(c)
+	harden()
+	s := &Server{done: make(chan struct{}), hurry: make(chan struct{}), signals: make(chan os.Signal, 64)}
+	cmd, err := s.newCommand(c)
 	if err != nil {
 		return nil, startError(c, err)
 	}
-	cmd.Env = withoutSecrets(c.Env)
 	// Pipes of our own: with StdoutPipe, Wait closes the pipe while output is
 	// still in it.
 	theirIn, ourOut, err := os.Pipe()
@@ -81,6 +106,7 @@ func Start(c Command) (*Server, error) {
 	if err != nil {
 		return nil, startError(c, err)
 	}
+	cmd.Env = withoutSecrets(c.Env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, c.Stderr
 	// Fd puts our ends into blocking mode, too. The client's end is in it, and
 	// not ours to change, and a goroutine that waits in a read there and at the
@@ -89,14 +115,20 @@ func Start(c Command) (*Server, error) {
 	// (Go 1.26, Linux).
 	ourIn.Fd()
 	ourOut.Fd()
+	s.Stdin, s.Stdout = &input{ourOut, &s.writes}, ourIn
 
-	s := &Server{Stdin: ourOut, Stdout: ourIn, done: make(chan struct{})}
+	s.catch()
 	started := make(chan error)
 	go func() {
 		// On Linux the server is killed when the thread that started it ends
 		// (golang/go#27505), so that thread is kept until the server is gone.
 		runtime.LockOSThread()
 		err := cmd.Start()
+		if script := asScript(cmd, err); script != nil {
+			cmd = script
+			err = cmd.Start()
+		}
+		s.process = cmd.Process
 		started <- err
 		if err == nil {
 			cmd.Wait() // its error is in the state
@@ -110,11 +142,26 @@ func Start(c Command) (*Server, error) {
 	if err != nil {
 		ourIn.Close()
 		ourOut.Close()
+		s.release()
 		return nil, startError(c, err)
 	}
-	s.group = newGroup(cmd.Process)
+	s.group.begin(s.process)
+	s.relay()
 	return s, nil
 }
+
+// input is the server's stdin. It counts what is written.
+type input struct {
+	file   *os.File
+	writes *atomic.Int64
+}
+
+func (i *input) Write(p []byte) (int, error) {
+	i.writes.Add(1)
+	return i.file.Write(p)
+}
+
+func (i *input) Close() error { return i.file.Close() }
 
 func withoutSecrets(env []string) []string {
 	out := make([]string, 0, len(env))
@@ -128,48 +175,4 @@ next:
 		out = append(out, e)
 	}
 	return out
-}
-
-// startError says in one line what was tried.
-func startError(c Command, err error) *StartError {
-	name := c.Args[0]
-	var batch *batchError
-	switch {
-	case errors.As(err, &batch):
-		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, batch), "start the program that it is for, such as node with its script"}
-	case errors.Is(err, exec.ErrDot):
-		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current folder, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
-	case errors.Is(err, exec.ErrNotFound):
-		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
-			"clients start servers with a short PATH; give the command's full path"}
-	case errors.Is(err, fs.ErrNotExist) && !exists(name):
-		return &StartError{127, fmt.Errorf("cannot find the server command %q", name), "check the path in the client's configuration"}
-	case errors.Is(err, fs.ErrNotExist):
-		return &StartError{126, fmt.Errorf("cannot start %q: the interpreter that it names is missing", name), "check its first line"}
-	case errors.Is(err, fs.ErrPermission):
-		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), permissionHint(name)}
-	case notExecutable(err):
-		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, err), "put its interpreter in front, such as node or python3"}
-	}
-	return &StartError{125, fmt.Errorf("cannot start %q: %w", name, err), ""}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// killAfter is how long a server may take to end when we were told to: the
-// SDKs kill us 2 s after they asked.
-const killAfter = 1500 * time.Millisecond
-
-// Ending is what is known of an end that was asked for from outside.
-type Ending struct {
-	at atomic.Int64 // unix nanoseconds by when all must be gone; 0: nobody asked
-}
-
-// Deadline is by when all must be gone, if an end was asked for.
-func (e *Ending) Deadline() (time.Time, bool) {
-	at := e.at.Load()
-	return time.Unix(0, at), at != 0
 }

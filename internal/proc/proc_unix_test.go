@@ -16,7 +16,7 @@ func TestPipesBlock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range map[string]*os.File{"stdin": srv.Stdin, "stdout": srv.Stdout} {
+	for name, f := range map[string]*os.File{"stdin": srv.Stdin.(*input).file, "stdout": srv.Stdout} {
 		c, err := f.SyscallConn()
 		if err != nil {
 			t.Fatal(err)
@@ -29,5 +29,6 @@ func TestPipesBlock(t *testing.T) {
 	}
 	srv.Stdin.Close()
 	<-srv.Done()
-	srv.Finish(&Ending{})
+	<-srv.End()
+	srv.Close()
 }

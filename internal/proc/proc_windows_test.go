@@ -81,9 +81,9 @@ func TestWindowsLookUp(t *testing.T) {
 		{"nope", "", exec.ErrNotFound},
 		{"text", "", exec.ErrNotFound},
 	} {
-		got, err := proc.LookUp(tc.name)
+		got, err := proc.LookPath(tc.name)
 		if !strings.EqualFold(got, tc.want) || !errors.Is(err, tc.err) {
-			t.Errorf("lookUp(%q) = %q, %v, want %q, %v", tc.name, got, err, tc.want, tc.err)
+			t.Errorf("LookPath(%q) = %q, %v, want %q, %v", tc.name, got, err, tc.want, tc.err)
 		}
 	}
 }

@@ -1,0 +1,128 @@
+//go:build unix
+
+package proc
+
+import (
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// passedOn says whether sig is one that a client, a person or the system sends
+// to a server. The others are about this very process, cannot be caught, or
+// are the Go runtime's own (URG, PROF).
+func passedOn(sig syscall.Signal) bool {
+	switch sig {
+	case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU,
+		syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGURG, syscall.SIGPROF:
+		return false
+	}
+	return true
+}
+
+// asksToEnd says whether sig asks most programs to end.
+func asksToEnd(sig syscall.Signal) bool {
+	return sig == syscall.SIGTERM || sig == syscall.SIGINT || sig == syscall.SIGHUP || sig == syscall.SIGQUIT
+}
+
+// signalled is what is known of the signals that we got.
+type signalled struct {
+	last   atomic.Int32 // the newest that asks to end; 0: none
+	writes atomic.Int64 // to the server's stdin, at that time
+	stays  bool         // TSTP was ignored when we started
+}
+
+// catch comes before the server's start, so that no signal kills us and leaves
+// it behind. The server starts with the dispositions that we inherited: what is
+// caught is reset for it by exec, and what is ignored stays so. Signals that
+// were ignored when we started are caught after its start, by relay.
+func (s *Server) catch() {
+	for _, sig := range ignoredAtStart() {
+		signal.Ignore(sig)
+	}
+	s.signalled.stays = ignored(syscall.SIGTSTP)
+	for sig := range maxSignal + 1 {
+		// Go leaves the last two as they were, too.
+		if !signal.Ignored(sig) && sig != syscall.SIGTSTP && sig != syscall.SIGCONT {
+			s.notify(sig)
+		}
+	}
+	// A client that stopped reading must not kill us: writing fails instead.
+	// Not signal.Ignore, which the server would inherit.
+	signal.Notify(s.signals, syscall.SIGPIPE)
+}
+
+func (s *Server) notify(sig syscall.Signal) {
+	// The terminal stops us and the server together.
+	if sig > 0 && passedOn(sig) && !(sig == syscall.SIGTSTP && s.group.shared) {
+		signal.Notify(s.signals, sig)
+	}
+}
+
+// relay passes each signal on: the kernel drops what the server ignores.
+func (s *Server) relay() {
+	for sig := range maxSignal + 1 {
+		s.notify(sig)
+	}
+	go func() {
+		for sig := range s.signals {
+			s.pass(sig.(syscall.Signal))
+		}
+	}()
+}
+
+// release lets signals go where they went before.
+func (s *Server) release() {
+	signal.Stop(s.signals)
+	close(s.signals)
+}
+
+func (s *Server) pass(sig syscall.Signal) {
+	if sig == syscall.SIGPIPE {
+		return
+	}
+	if asksToEnd(sig) {
+		select {
+		case <-s.done:
+			s.hurryUp() // what it left had its time
+			return
+		default:
+		}
+		s.signalled.writes.Store(s.writes.Load())
+		s.signalled.last.Store(int32(sig))
+	}
+	if s.group.shared && terminalSends(sig) {
+		return // the server has it already, and two can mean "now"
+	}
+	if sig == syscall.SIGTSTP && inSessionOfOurOwn() {
+		return // nobody could continue us, so the kernel stops nobody there
+	}
+	s.process.Signal(sig) // fails if it has ended
+	if sig == syscall.SIGTSTP && !s.signalled.stays {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP) // for whoever waits for that
+	}
+}
+
+// inSessionOfOurOwn says whether our parent is in another session.
+func inSessionOfOurOwn() bool {
+	ours, err1 := unix.Getsid(0)
+	theirs, err2 := unix.Getsid(os.Getppid())
+	return err1 == nil && err2 == nil && ours != theirs
+}
+
+// Asked says whether the server, which has ended, did so because it was asked
+// to. INT and the like often mean something else: a server that got one, and
+// then more to read, was not asked to end.
+func (s *Server) Asked() bool {
+	switch sig := syscall.Signal(s.signalled.last.Load()); sig {
+	case 0:
+		return false
+	case syscall.SIGTERM:
+		return true
+	default:
+		return s.writes.Load() == s.signalled.writes.Load() || s.Exit().Code == 128+int(sig)
+	}
+}

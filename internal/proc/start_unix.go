@@ -1,0 +1,99 @@
+//go:build unix
+
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func sameEnv(a, b string) bool { return a == b }
+
+func notExecutable(err error) bool { return errors.Is(err, syscall.EISDIR) }
+
+func permissionHint(name string) string {
+	return fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)
+}
+
+// newCommand makes the server's command, not yet started. The server gets a
+// process group of its own, except on a terminal that is ours: there a group of
+// its own would be stopped for ever when it reads from the terminal.
+func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
+	path, err := LookPath(c.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{Path: path, Args: c.Args, SysProcAttr: &syscall.SysProcAttr{}}
+	if s.group.shared = foreground(); s.group.shared {
+		adoptOrphans()
+	} else {
+		cmd.SysProcAttr.Setpgid = true
+	}
+	if !s.group.shared || !exists(shell) {
+		// In a shared group the guard goes from the server to its children, so
+		// the server must not be gone before.
+		dieWithParent(cmd.SysProcAttr)
+	}
+	return cmd, nil
+}
+
+// asScript is the command for a file that the kernel cannot execute: a script
+// without "#!", as execvp(3) starts it. It is nil if err is another error.
+func asScript(cmd *exec.Cmd, err error) *exec.Cmd {
+	if !errors.Is(err, syscall.ENOEXEC) {
+		return nil
+	}
+	return &exec.Cmd{
+		Path: shell, Args: append([]string{shell, cmd.Path}, cmd.Args[1:]...),
+		Env: cmd.Env, Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, SysProcAttr: cmd.SysProcAttr,
+	}
+}
+
+const shell = "/bin/sh"
+
+// LookPath finds a command as execvp(3) does: relative directories in PATH
+// count, and an empty one is the current directory. (exec.LookPath finds
+// nothing there.) Without PATH it is what the C library takes.
+func LookPath(name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, executable(name)
+	}
+	path, ok := os.LookupEnv("PATH")
+	if !ok {
+		path = "/bin:/usr/bin"
+	}
+	found := exec.ErrNotFound
+	for _, dir := range strings.Split(path, ":") {
+		if dir == "" {
+			dir = "."
+		}
+		file := dir + "/" + name // not filepath.Join, which takes the ./ away
+		err := executable(file)
+		if err == nil {
+			return file, nil
+		}
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
+			found = err // unless there is a better one
+		}
+	}
+	return "", &exec.Error{Name: name, Err: found}
+}
+
+// executable says what is wrong with a file that is to be executed.
+func executable(file string) error {
+	st, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return err
+	case st.IsDir():
+		return syscall.EISDIR
+	}
+	return unix.Access(file, unix.X_OK)
+}

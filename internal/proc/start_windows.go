@@ -1,0 +1,76 @@
+package proc
+
+import (
+	"errors"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+func sameEnv(a, b string) bool { return strings.EqualFold(a, b) }
+
+// errNoProgram is a path at which there is something, but nothing to start.
+var errNoProgram = errors.New("it is a folder, or PATHEXT does not list its extension")
+
+func notExecutable(err error) bool {
+	return errors.Is(err, errNoProgram) || errors.Is(err, windows.ERROR_BAD_EXE_FORMAT) || errors.Is(err, windows.ERROR_EXE_MACHINE_TYPE_MISMATCH)
+}
+
+func permissionHint(string) string { return "its permissions, or a policy of this computer, forbid it" }
+
+// newCommand makes the server's command, not yet started, and puts us into
+// the job in which it will be born.
+func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
+	path, err := LookPath(c.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{Path: path, Args: c.Args, SysProcAttr: &syscall.SysProcAttr{}}
+	if isBatch(path) {
+		system, err := windows.GetSystemDirectory()
+		if err != nil {
+			return nil, err
+		}
+		cmd.Path = filepath.Join(system, "cmd.exe")
+		if cmd.SysProcAttr.CmdLine, err = batchLine(path, c.Args[1:]); err != nil {
+			return nil, err
+		}
+	}
+	// Where we have no console, neither has the server: else a window would
+	// open. Where we have one, it is the server's too, as without us, and so
+	// are the Ctrl-C and Ctrl-Break that come through it.
+	if cp, err := windows.GetConsoleCP(); err != nil || cp == 0 {
+		cmd.SysProcAttr.CreationFlags = windows.CREATE_NO_WINDOW
+	}
+	job, err := ownJob()
+	if err == nil {
+		err = job.dieTogether(true)
+	}
+	if err != nil && c.Say != nil {
+		c.Say("the server may outlive us if we are killed: %v", err)
+	}
+	return cmd, nil
+}
+
+// asScript is for execvp.
+func asScript(*exec.Cmd, error) *exec.Cmd { return nil }
+
+// LookPath finds a command as Go does: with PATHEXT, in PATH, and in the
+// current folder only if it is named. The path is absolute, since cmd.exe takes
+// what stands behind a slash for a switch.
+func LookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return filepath.Abs(path)
+	case !strings.ContainsAny(name, `:\/`):
+		return "", err
+	case exists(name):
+		return "", errNoProgram
+	}
+	return "", fs.ErrNotExist
+}

@@ -1,0 +1,54 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+)
+
+// StartError is a server that could not be started.
+type StartError struct {
+	// Status is the exit status for it, as env(1) and shells have it: 127 not
+	// found, 126 found but not executable, 125 our own failure.
+	Status int
+	Err    error
+	Hint   string
+}
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
+// startError says in one line what was tried.
+func startError(c Command, err error) *StartError {
+	name := c.Args[0]
+	file := name // or where PATH led to
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		file = path.Path
+	}
+	var batch *batchError
+	switch {
+	case errors.As(err, &batch):
+		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, batch), "start the program that it is for, such as node with its script"}
+	case errors.Is(err, exec.ErrDot):
+		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current folder, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
+	case errors.Is(err, exec.ErrNotFound):
+		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
+			"clients start servers with a short PATH; give the command's full path"}
+	case errors.Is(err, fs.ErrNotExist) && !exists(file):
+		return &StartError{127, fmt.Errorf("cannot find the server command %q", name), "check the path in the client's configuration"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &StartError{126, fmt.Errorf("cannot start %q: the interpreter that it names is missing", name), "check its first line"}
+	case errors.Is(err, fs.ErrPermission):
+		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), permissionHint(name)}
+	case notExecutable(err):
+		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, err), "put its interpreter in front, such as node or python3"}
+	}
+	return &StartError{125, fmt.Errorf("cannot start %q: %w", name, err), ""}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

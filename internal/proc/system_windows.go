@@ -1,0 +1,5 @@
+package proc
+
+// harden does nothing: Windows has no way to keep the user's other processes
+// out of ours.
+func harden() {}
