@@ -2,7 +2,6 @@ package chain
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -166,20 +165,6 @@ func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	i := bytes.LastIndexByte(body, '\n') + 1
 	b.held = b.held[:i]
 	return body[i:], b.off + int64(i), ended, nil
-}
-
-// untilDone reads until ctx is done, however long a line is: a sparse file of
-// terabytes is one line.
-type untilDone struct {
-	ctx context.Context
-	io.ReaderAt
-}
-
-func (r untilDone) ReadAt(p []byte, off int64) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.ReaderAt.ReadAt(p, off)
 }
 
 // readFull fills p from offset off.

@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +19,7 @@ var fakes = map[string]func(args []string) int{
 	// Server stand-ins that behave.
 	"echo":  fakeEcho,  // each line back as it came
 	"reply": fakeReply, // a result for each line that has an id
+	"scan":  fakeScan,  // a result for each request, as long as bufio.Scanner can read the lines
 	"sink":  fakeSink,  // FILE: all input goes there, nothing comes back
 	"say":   fakeSay,   // TEXT: says it, then reads to the end of input
 	"mcpgo": fakeMCPGo, // a server of mcp-go
@@ -90,6 +92,25 @@ func fakeReply([]string) int {
 			return 0
 		}
 	}
+}
+
+func fakeScan([]string) int {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		type message struct{ ID json.RawMessage }
+		batch := []message{{}}
+		if json.Unmarshal(in.Bytes(), &batch) != nil {
+			json.Unmarshal(in.Bytes(), &batch[0])
+		}
+		for _, m := range batch {
+			fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":{"content":[]}}`+"\n", m.ID)
+		}
+	}
+	if err := in.Err(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 func idOf(line []byte) []byte {

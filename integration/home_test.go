@@ -182,6 +182,10 @@ func (r receipt) verify(t testing.TB, key ed25519.PublicKey, arguments []byte) {
 		if r.ParamsRaw != nil && !bytes.Equal(r.ParamsRaw, arguments) {
 			t.Errorf("params_raw is %q, want %q", head(r.ParamsRaw), head(arguments))
 		}
+	case r.ParamsRaw != nil: // apart
+		if string(r.Action.Params) != "null" || r.Action.ParamsHash != canon.Hash(canonical) || !bytes.Equal(r.ParamsRaw, arguments) {
+			t.Errorf("arguments %s apart, receipt has params %s, hash %s and params_raw %s", head(arguments), r.Action.Params, r.Action.ParamsHash, head(r.ParamsRaw))
+		}
 	default:
 		if !bytes.Equal(r.Action.Params, canonical) || r.Action.ParamsHash != canon.Hash(canonical) {
 			t.Errorf("arguments %s, receipt has params %s and hash %s", head(arguments), head(r.Action.Params), r.Action.ParamsHash)

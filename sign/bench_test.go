@@ -13,9 +13,9 @@ import (
 // Arguments of 200 bytes, in the spelling of a client.
 var smallArguments = []byte(`{"path": "/home/alice/project/internal/wrap", "pattern": "**/*_test.go", "excludePatterns": ["node_modules", ".git", "dist"], "maxResults": 250, "caseSensitive": false, "context": {"before": 2.5e0}}`)
 
-func benchmarkSign(b *testing.B, arguments []byte) {
+func benchmarkSign(b *testing.B, arguments []byte, room int) {
 	s := testSigner(b)
-	action := Action{Tool: "search_files", Arguments: arguments, Target: "mcp://files", Session: "ses_0123456789abcdef0123456789abcdef", CallID: "n:7"}
+	action := Action{Tool: "search_files", Arguments: arguments, Target: "mcp://files", Session: "ses_0123456789abcdef0123456789abcdef", CallID: "n:7", Room: room}
 	b.SetBytes(int64(len(arguments)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -33,22 +33,25 @@ func longString(n int) []byte {
 	return append(append([]byte(`{"content":"`), bytes.Repeat([]byte("0123456789abcdef"), n/16)...), `"}`...)
 }
 
-func BenchmarkSignSmall(b *testing.B) { benchmarkSign(b, smallArguments) }
+func BenchmarkSignSmall(b *testing.B) { benchmarkSign(b, smallArguments, 0) }
 func BenchmarkSignSmallCanonical(b *testing.B) {
-	benchmarkSign(b, []byte(`{"context":{"before":2.5},"excludePatterns":["node_modules",".git","dist"],"path":"/home/alice/project/internal/wrap"}`))
+	benchmarkSign(b, []byte(`{"context":{"before":2.5},"excludePatterns":["node_modules",".git","dist"],"path":"/home/alice/project/internal/wrap"}`), 0)
 }
-func BenchmarkSign100kB(b *testing.B)     { benchmarkSign(b, longString(100_000)) }
-func BenchmarkSignExact(b *testing.B)     { benchmarkSign(b, []byte(`{"id":9007199254740993}`)) }
-func BenchmarkSignExact10MB(b *testing.B) { benchmarkSign(b, longString(10_000_000)) }
+func BenchmarkSign100kB(b *testing.B)     { benchmarkSign(b, longString(100_000), 0) }
+func BenchmarkSignExact(b *testing.B)     { benchmarkSign(b, []byte(`{"id":9007199254740993}`), 0) }
+func BenchmarkSignExact10MB(b *testing.B) { benchmarkSign(b, longString(10_000_000), 0) }
 
-// BenchmarkSignSizes: arguments as clients send them, their members not in order.
-// Up to MaxParams all of them is in the signed message, and beyond none.
+// BenchmarkSignSizes: arguments as clients send them, their members not in order,
+// with the room that the wrapper gives and without a bound. In the signed message
+// is all of them or nothing.
 func BenchmarkSignSizes(b *testing.B) {
 	text := []byte(`\tif err != nil {\n\t\treturn fmt.Errorf(\"%q\", err)\n\t}\n`)
 	for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000} {
 		content := bytes.Repeat(text, n/len(text)+1)
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			benchmarkSign(b, slices.Concat([]byte(`{"path":"/srv/notes.txt","content":"`), content, []byte(`"}`)))
+			arguments := slices.Concat([]byte(`{"path":"/srv/notes.txt","content":"`), content, []byte(`"}`))
+			b.Run("travels", func(b *testing.B) { benchmarkSign(b, arguments, max(48<<10-len(arguments), 1)) })
+			b.Run("unbounded", func(b *testing.B) { benchmarkSign(b, arguments, 0) })
 		})
 	}
 }

@@ -2,6 +2,7 @@ package sign
 
 import (
 	"bytes"
+	"encoding/base64"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -68,14 +69,16 @@ func (d *document) readParams(v *Verified, params []byte, check verify) error {
 		if !ok {
 			return invalid("params_raw is not base64")
 		}
-		v.Exact, v.paramsRaw = true, raw
+		v.Apart, v.paramsRaw = true, raw
 		if check == nil {
 			return nil
 		}
-		switch hash, ok := hashBase64(raw); {
+		hash, ok := hashBase64(raw)
+		v.Exact = hash == v.ParamsHash
+		switch {
 		case !ok:
 			return invalid("params_raw is not base64")
-		case hash != v.ParamsHash:
+		case !v.Exact && !v.isHashOfCanonical():
 			return invalid("params_hash is not the hash of params_raw")
 		}
 	case !null:
@@ -87,6 +90,20 @@ func (d *document) readParams(v *Verified, params []byte, check verify) error {
 		v.HashOnly = v.ParamsHash != emptyHash && v.ParamsHash != nullHash
 	}
 	return nil
+}
+
+// isHashOfCanonical says whether params_hash is that of the canonical form of
+// what stands in params_raw. What is longer than MaxParams is never signed so.
+func (v *Verified) isHashOfCanonical() bool {
+	if base64.StdEncoding.DecodedLen(len(v.paramsRaw)) > MaxParams+2 {
+		return false
+	}
+	raw := v.Arguments()
+	if len(raw) > MaxParams {
+		return false
+	}
+	canonical, err := canon.Canonicalize(raw)
+	return err == nil && canon.Hash(canonical) == v.ParamsHash
 }
 
 // What params_hash is where params is null and that is all there is to it: a

@@ -17,7 +17,7 @@ func TestFormatExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(page, -1)
-	if len(examples) != 3 {
+	if len(examples) != 4 {
 		t.Fatalf("%d examples", len(examples))
 	}
 	author := ed25519.NewKeyFromSeed(make([]byte, 32)).Public()
@@ -29,7 +29,10 @@ func TestFormatExamples(t *testing.T) {
 		switch {
 		case i == 0 && string(v.Params) != `{"head":10,"path":"/etc/hosts"}`,
 			i == 1 && string(v.Arguments()) != `{"account": 9007199254740993}`,
-			i == 2 && v.Type != "torn_line":
+			i == 1 && !v.Exact,
+			i == 2 && string(v.Arguments()) != `{"path": "/etc/hosts", "head": 10.0}`,
+			i == 2 && (v.Exact || v.ParamsHash != hashOf(`{"head":10,"path":"/etc/hosts"}`)),
+			i == 3 && v.Type != "torn_line":
 			t.Errorf("example %d: %+v", i+1, v)
 		}
 	}
@@ -38,6 +41,7 @@ func TestFormatExamples(t *testing.T) {
 	ours := []*Receipt{
 		makeReceipt(t, Action{Tool: "t", Arguments: []byte(`{}`), Session: "s", CallID: "n:1"}),
 		makeReceipt(t, Action{Tool: "t", Arguments: []byte(`1e400`), Session: "s", CallID: "n:1"}),
+		makeReceipt(t, Action{Tool: "t", Arguments: []byte(`{}`), Session: "s", CallID: "n:1", Room: 1}),
 		makeEvent(t, "torn_line", event.Member{Name: "file", Value: []byte(`""`)}, event.Member{Name: "offset", Value: []byte(`0`)}),
 	}
 	for i, r := range ours {

@@ -39,9 +39,15 @@ type Action struct {
 	// Arguments is the JSON text of the arguments as sent, nil if the call
 	// had none.
 	Arguments []byte
+	IsJSON    bool   // Arguments is known to be JSON: it is not looked at again for that
 	HashOnly  bool   // sign the hash of the arguments and leave them out
 	Target    string // URI of the server, such as "mcp://files"; always in the receipt
 	Transport string // empty: "stdio"
+
+	// Room is how long the receipt may be as it travels, in bytes. If it would
+	// be longer with the arguments in it, they stand apart (FORMAT.md, "Apart").
+	// 0: there is no bound. SetParent may add 60 bytes.
+	Room int
 
 	// Left out of the receipt if empty.
 	Session, CallID, TraceID, ParentID string
@@ -75,7 +81,7 @@ type Receipt struct {
 	// JSON is the receipt as it travels, without params_raw.
 	JSON []byte
 	// Record is the receipt as it is logged: JSON itself or, if arguments
-	// were signed by their bytes and may be kept, with params_raw.
+	// stand apart and may be kept, with params_raw.
 	Record []byte
 }
 
@@ -97,29 +103,35 @@ type Draft struct {
 // their bytes (FORMAT.md, "Exact"). The error says that the arguments are not
 // JSON.
 func (s *Signer) Prepare(a Action) (*Draft, error) {
-	params, exact := []byte(nil), false
+	hashed, exact := []byte(nil), false
 	hash := emptyHash
 	if a.Arguments != nil {
 		var err error
-		if params, exact, err = carry(a.Arguments); err != nil {
+		if hashed, exact, err = carry(a.Arguments, a.IsJSON); err != nil {
 			return nil, fmt.Errorf("sign the arguments of %q: %w", a.Tool, err)
 		}
-		hash = canon.Hash(params)
+		hash = canon.Hash(hashed)
 	}
-	embedded := params
-	if params == nil || exact || a.HashOnly {
-		embedded = []byte("null")
-	}
-
-	size := 320 + len(embedded) + len(a.Tool) + len(a.Target) + len(a.Session) +
-		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(s.signer)
-	b := append(make([]byte, 0, size), `{"action":`...)
 	d := &Draft{signer: s, paramsHash: hash}
-	d.action, d.parentAt = a.appendTo(b, embedded, hash)
-	if exact && !a.HashOnly {
-		d.layRecord(params)
+	if hashed != nil && !exact && !a.HashOnly && (a.Room == 0 || len(hashed) < a.Room) {
+		d.layAction(&a, hashed)
+		if a.Room == 0 || len(d.action)+sealLen+len(s.signer) <= a.Room {
+			return d, nil
+		}
+	}
+	d.layAction(&a, []byte("null"))
+	if hashed != nil && !a.HashOnly {
+		d.layRecord(a.Arguments)
 	}
 	return d, nil
+}
+
+// layAction writes what the receipt begins with.
+func (d *Draft) layAction(a *Action, params []byte) {
+	size := 320 + len(params) + len(a.Tool) + len(a.Target) + len(a.Session) +
+		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(d.signer.signer)
+	b := append(make([]byte, 0, size), `{"action":`...)
+	d.action, d.parentAt = a.appendTo(b, params, d.paramsHash)
 }
 
 // appendTo appends the value of the member "action", in the order of RFC 8785,
@@ -171,9 +183,9 @@ func appendOptional(b []byte, name, value string) []byte {
 
 // carry returns the bytes of the arguments that are hashed: their canonical
 // form or, if exact, raw.
-func carry(raw []byte) (b []byte, exact bool, err error) {
+func carry(raw []byte, isJSON bool) (b []byte, exact bool, err error) {
 	if len(raw) > MaxParams {
-		if !canon.Valid(raw) {
+		if !isJSON && !canon.Valid(raw) {
 			return nil, false, errors.New("not JSON")
 		}
 		return raw, true, nil

@@ -151,7 +151,7 @@ func TestExact(t *testing.T) {
 			wantCanonical(t, r.JSON)
 			wantCanonical(t, r.Record)
 			v := wantValid(t, r.Record)
-			if v.Exact != test.exact || v.HashOnly {
+			if v.Exact != test.exact || v.Apart != test.exact || v.HashOnly {
 				t.Fatalf("exact: %v, want %v; hash only: %v", v.Exact, test.exact, v.HashOnly)
 			}
 			if !test.exact {
@@ -178,7 +178,7 @@ func TestExact(t *testing.T) {
 			if !reflect.DeepEqual(logged, travels) {
 				t.Errorf("record %v\ntravels %v", logged, travels)
 			}
-			if v := wantValid(t, r.JSON); v.Exact || !v.HashOnly || v.Arguments() != nil || v.ID != r.ID {
+			if v := wantValid(t, r.JSON); v.Exact || v.Apart || !v.HashOnly || v.Arguments() != nil || v.ID != r.ID {
 				t.Errorf("what travels: %+v", v)
 			}
 
@@ -189,6 +189,65 @@ func TestExact(t *testing.T) {
 			}
 			if v := wantValid(t, hidden.Record); v.ParamsHash != hashOf(test.arguments) || !v.HashOnly {
 				t.Errorf("hash only: %+v", v)
+			}
+		})
+	}
+}
+
+// Arguments stand apart where the receipt that travels would be longer than the
+// room for it.
+func TestApart(t *testing.T) {
+	arguments := ` { "b" : "` + strings.Repeat("é", 500) + `", "a" : [1.50, "\u0041"] } `
+	canonical := `{"a":[1.5,"A"],"b":"` + strings.Repeat("é", 500) + `"}`
+	action := Action{Tool: "a\"tool", Arguments: []byte(arguments), Target: "mcp://x", Session: "ses_1", CallID: "n:1"}
+	whole := makeReceipt(t, action)
+	for _, room := range []int{0, len(whole.JSON), len(whole.JSON) + 1, 1 << 20} {
+		action.Room = room
+		if r := makeReceipt(t, action); len(r.JSON) != len(whole.JSON) || string(r.Record) != string(r.JSON) || wantValid(t, r.JSON).Apart {
+			t.Errorf("room for %d bytes, and the arguments stand apart: %s", room, r.JSON)
+		}
+	}
+	for _, room := range []int{-1, 1, 500, len(canonical), len(whole.JSON) - 1} {
+		t.Run(fmt.Sprint(room), func(t *testing.T) {
+			action := action
+			action.Room = room
+			d := prepare(t, action)
+			d.SetParent("rec_0123")
+			r, err := d.Sign(testTime)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCanonical(t, r.JSON)
+			wantCanonical(t, r.Record)
+			if len(r.JSON) > 600 {
+				t.Errorf("what travels has %d bytes", len(r.JSON))
+			}
+			logged, travels := wantValid(t, r.Record), wantValid(t, r.JSON)
+			if !logged.Apart || logged.Exact || logged.HashOnly || logged.Params != nil || string(logged.Arguments()) != arguments {
+				t.Errorf("the record: %+v", logged)
+			}
+			if travels.Apart || !travels.HashOnly || travels.Arguments() != nil {
+				t.Errorf("what travels: %+v", travels)
+			}
+			for _, v := range []*Verified{logged, travels} {
+				if v.ID != r.ID || v.ParamsHash != hashOf(canonical) || v.ParamsHash != d.ParamsHash() || v.ParentID != "rec_0123" {
+					t.Errorf("%+v", v)
+				}
+			}
+
+			action.HashOnly = true
+			if r := makeReceipt(t, action); string(r.JSON) != string(r.Record) || !wantValid(t, r.Record).HashOnly {
+				t.Errorf("hash only: %s", r.Record)
+			}
+			// By their bytes, as without a bound.
+			action.HashOnly, action.Arguments = false, []byte(`[1e400]`)
+			if v := wantValid(t, makeReceipt(t, action).Record); !v.Exact {
+				t.Errorf("%+v", v)
+			}
+			// There is nothing to stand apart.
+			action.Arguments = nil
+			if r := makeReceipt(t, action); string(r.JSON) != string(r.Record) || wantValid(t, r.JSON).HashOnly {
+				t.Errorf("no arguments: %s", r.Record)
 			}
 		})
 	}

@@ -34,7 +34,8 @@ type Verified struct {
 	// The arguments: see also [Verified.Arguments].
 	ParamsHash string // "sha256:" and hex
 	Params     []byte // canonical JSON, nil if the receipt has null
-	Exact      bool   // they were signed by their bytes, which are in the receipt
+	Apart      bool   // they are in params_raw, as they were sent
+	Exact      bool   // they are there, and were signed by their bytes; only Verify knows
 	HashOnly   bool   // only their hash is in the receipt
 	paramsRaw  []byte // b64
 	nonce, ts  string // as they are written, of a receipt of version 1 or an event
@@ -74,10 +75,10 @@ type Party struct {
 func (v *Verified) Expired(at time.Time) bool { return !v.Expires.IsZero() && v.Expires.Before(at) }
 
 // Arguments returns the arguments that the receipt holds: the JSON text Params,
-// or for an exact receipt the bytes as they were sent. It is nil if there are
-// none or only their hash is there.
+// or if they stand apart the bytes as they were sent. It is nil if there are none
+// or only their hash is there.
 func (v *Verified) Arguments() []byte {
-	if !v.Exact {
+	if !v.Apart {
 		return v.Params
 	}
 	raw, err := base64Strict.DecodeString(string(v.paramsRaw))

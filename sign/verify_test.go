@@ -236,8 +236,33 @@ func TestParamsRaw(t *testing.T) {
 	})
 	t.Run("Read of a false one", func(t *testing.T) {
 		v, err := Read(o.with("params_raw", "!").canonical(t))
-		if err != nil || !v.Exact || v.Arguments() != nil {
+		if err != nil || !v.Apart || v.Exact || v.Arguments() != nil {
 			t.Errorf("%+v, %v", v, err)
+		}
+	})
+	t.Run("by their canonical form", func(t *testing.T) {
+		with := func(hashed, raw string) []byte {
+			o := version1().with("action", testActionObject().with("params", json.RawMessage("null")).with("params_hash", hashOf(hashed)))
+			return o.with("params_raw", base64.StdEncoding.EncodeToString([]byte(raw))).sign1(t)
+		}
+		for _, raw := range []string{`{ "b" : "\u0041", "a" : 1.0 }`, `{"a":1,"b":"A"}`, ` {"b":"A","a":1e0}` + "\n"} {
+			if v := wantValid(t, with(`{"a":1,"b":"A"}`, raw)); !v.Apart || v.Exact != (raw == `{"a":1,"b":"A"}`) || string(v.Arguments()) != raw {
+				t.Errorf("%s: %+v", raw, v)
+			}
+		}
+		long := `{"a":1}` + strings.Repeat(" ", MaxParams-7)
+		wantValid(t, with(`{"a":1}`, long))
+		for name, raw := range map[string]string{
+			"another value":        `{"a":2,"b":"A"}`,
+			"one more member":      `{"a":1,"b":"A","c":null}`,
+			"a member twice":       `{"a":2,"a":1}`,
+			"rounded":              `{"a":1.00000000000000000001}`,
+			"no JSON":              `{"a":1`,
+			"longer than is by it": long + " ",
+		} {
+			t.Run(name, func(t *testing.T) {
+				wantInvalid(t, with(`{"a":1}`, raw), "params_hash is not the hash of params_raw")
+			})
 		}
 	})
 	t.Run("signed, in version 2", func(t *testing.T) {

@@ -88,7 +88,9 @@ func (r *recorder) append(calls []mcpwire.Call) ([][]byte, error) {
 		action := sign.Action{
 			Tool:      c.Tool,
 			Arguments: c.Arguments,
+			IsJSON:    true,
 			HashOnly:  r.opts.HashOnly,
+			Room:      c.Room,
 			Target:    r.opts.Target,
 			Transport: "stdio",
 			Session:   r.session,

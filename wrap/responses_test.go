@@ -88,7 +88,7 @@ func TestResponsesFindTheirCalls(t *testing.T) {
 			[]string{`0 executed "0"`, `9007199254740993 executed "3"`, `9007199254740992 executed "2"`, `s: executed "e"`, `1e400 executed "h"`}},
 		{"half a surrogate pair",
 			[]string{"> " + toolCall(`"\ud83d"`, "t"), `< {"id":"\ud83d","result":"a"}`},
-			[]string{`s:"\ud83d" executed "a"`}},
+			[]string{`json:"\ud83d" executed "a"`}},
 
 		{"an id used again after the answer",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, "> " + toolCall("1", "t"), `< {"id":1,"result":"b"}`},

@@ -38,8 +38,12 @@ import (
 const DefaultMaxCall = 64 << 20
 
 // DefaultMetaKey is the member of params._meta that carries the receipt: the
-// name that the reference implementation uses.
-const DefaultMetaKey = "_signet"
+// name that the reference implementation uses. NoMetaKey in its place leaves
+// the requests as they are.
+const (
+	DefaultMetaKey = mcpwire.DefaultMetaKey
+	NoMetaKey      = mcpwire.NoMetaKey
+)
 
 // Options say what to wrap and how to record it. Command, Audit and Signer
 // must be set; the rest may be zero.
@@ -78,6 +82,7 @@ type Options struct {
 	// NoSync leaves it to the system when records reach the disk.
 	NoSync bool
 	// MetaKey is the member of params._meta for the receipt. "": _signet.
+	// NoMetaKey: the receipt is in the log only.
 	MetaKey string
 	// MaxCall is the longest line taken from the client, in bytes. 0: 64 MiB.
 	MaxCall int

@@ -209,6 +209,8 @@ func paramsFinding(v *sign.Verified) string {
 	switch {
 	case v.Exact:
 		return "match as bytes"
+	case v.Apart:
+		return "match"
 	case v.HashOnly:
 		return "hash only"
 	case v.Params == nil:

@@ -38,7 +38,7 @@ var wrapFlags = []wrapFlag{
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "wait for the disk before each call, or not (default: always)", takeSync},
 	{"outcomes", "on|off", "record what came of each call, too, or not (default: on)", takeOutcomes},
-	{"meta-key", "KEY", "where in params._meta the receipt goes (default: _signet)", takeMetaKey},
+	{"meta-key", "KEY|none", "where in params._meta the receipt goes (default: _signet), or\nin the log only", takeMetaKey},
 	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
 	{"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)",
 		func(s *wrapSettings, v string) error { s.home = v; return nil }},

@@ -188,46 +188,39 @@ func (f *finder) events(s *Story) error {
 	}
 	hash := hasher{maphash.MakeSeed()}
 	party := hash.party(s.Says)
-	// Those that are signed as the call is, and the others; of each first what
-	// is about this call, then what is about its session.
-	var signed, others [2]bounded
+	var own, others bounded // about this call, and about its session
 	for r, err := range f.find(s.Says.Time, inSession) {
 		if err != nil {
 			return err
 		}
-		v, kind := r.Says, 0
+		v := r.Says
 		if v.Session != s.Says.Session {
 			continue
 		}
-		agrees := s.Believed() && r.Believed() && hash.party(v) == party
 		switch e := v.Event.(type) {
 		case nil:
-			continue
 		case event.Unanswered:
 			i := slices.IndexFunc(e.Calls, func(c event.Call) bool { return c.ID == s.Says.ID })
-			if i < 0 {
-				continue
+			if i >= 0 {
+				own.add(r)
 			}
-			if agrees && s.Unanswered == "" {
+			if i >= 0 && r.Believed() && s.Unanswered == "" && hash.party(v) == party {
 				s.Unanswered = cutReason(e.Calls[i].Reason)
 			}
 		case event.Task:
-			if e.Call != s.Says.ID {
-				continue
+			if e.Call == s.Says.ID {
+				own.add(r)
 			}
 		default:
-			kind = 1
-		}
-		if agrees {
-			signed[kind].add(r)
-		} else {
-			others[kind].add(r)
+			others.add(r)
 		}
 	}
-	for i, all := range [][2]bounded{signed, others} {
-		for _, r := range slices.Concat(all[0].all(), all[1].all()) {
-			s.Events = append(s.Events, Judged[*Record]{r, []Verdict{Counts, Disagrees}[i]})
+	for _, r := range slices.Concat(own.all(), others.all()) {
+		verdict := Disagrees
+		if s.Believed() && r.Believed() && hash.party(r.Says) == party {
+			verdict = Counts
 		}
+		s.Events = append(s.Events, Judged[*Record]{r, verdict})
 	}
 	return nil
 }

@@ -77,19 +77,12 @@ func (n *newest) call(r *Record) error {
 	}
 	if again {
 		// What the copy took for its own was said of this one.
-		if at := n.copied(r.Says); at != (chain.Place{}) {
+		if at := n.copied(r.Says); row.Response == nil && row.Unanswered == "" && at != (chain.Place{}) {
 			response, err := n.l.at(at)
-			if err != nil || response == nil {
+			if err != nil {
 				return err
 			}
-			verdict := Counts
-			switch {
-			case row.Response != nil && row.Response.Says.ID == response.Says.ID:
-				verdict = Copy
-			case row.Response != nil || row.Unanswered != "":
-				verdict = Further
-			}
-			n.judge(row, told{Record: response}, verdict)
+			row.Response = response
 		}
 	}
 	n.add(row)

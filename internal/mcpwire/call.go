@@ -1,6 +1,11 @@
 package mcpwire
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+)
 
 // The keys of _meta by which each request and result of 2026-07-28 says what
 // the handshake said before.
@@ -13,9 +18,9 @@ const (
 // Call is one tools/call as it stands in its line. Offsets are bytes from the
 // start of the line.
 type Call struct {
-	Tool      string // params.name; its JSON text if that is no well-formed string; "" if missing
+	Tool      string // params.name as stated; "" if missing
 	Arguments []byte // params.arguments as sent, or params if that is neither object nor null; nil if missing
-	ID        string // receipt's call_id: "n:<number as sent>", "s:<string>", "" if it has none
+	ID        string // receipt's call_id: "n:<number as sent>", "s:<string>" or as stated, "" if it has none
 	Key       string // the id as idKey
 	TraceID   string // of a valid _meta.traceparent
 	Carried   string // ID of the receipt that the call already carries, if that can be read
@@ -29,6 +34,7 @@ type Call struct {
 	InsertAt int    // where the receipt goes in; 0 if there is no place, or one is carried
 	Before   string // what stands before the receipt at insertAt: comma and names
 	After    string // what stands after it: closing brace
+	Room     int    // the bytes that the receipt may have there with the arguments in it; 0: no bound
 }
 
 // Call reads what the receipt will say of the call m, and where it goes in.
@@ -50,7 +56,7 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 		return c, r
 	}
 	if name, ok := params.Member("name"); ok {
-		c.Tool = WellFormed(line, name)
+		c.Tool = stated(line, name, "")
 	}
 	if a, ok := params.Member("arguments"); ok {
 		c.Arguments = a.Raw(line)
@@ -69,8 +75,10 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 func (g *Gate) place(line []byte, params Value, c *Call) {
 	meta, ok := params.Member("_meta")
 	if !ok {
-		c.InsertAt = params.end - 1
-		c.Before, c.After = comma(params)+`"_meta":{`+g.named, "}"
+		if g.named != "" {
+			c.InsertAt = params.end - 1
+			c.Before, c.After = comma(params)+`"_meta":{`+g.named, "}"
+		}
 		return
 	}
 	if meta.Kind != '{' {
@@ -87,8 +95,13 @@ func (g *Gate) place(line []byte, params Value, c *Call) {
 		c.Protocol, _ = protocol.Text(line)
 	}
 	if carried, ok := meta.Member(g.metaKey); ok {
-		// A call that already carries a receipt keeps it.
+		// A call that already carries a receipt keeps it. One that has
+		// something else there, such as null, keeps that: a second member of
+		// the name would be read differently, and not a byte is changed.
 		c.Carried = receiptID(carried.Raw(line))
+		return
+	}
+	if g.named == "" {
 		return
 	}
 	c.InsertAt = meta.end - 1
@@ -106,11 +119,42 @@ func comma(object Value) string {
 func callID(line []byte, id Value) string {
 	switch id.Kind {
 	case '0':
-		return "n:" + string(id.Raw(line))
+		return stated(line, id, "n:")
 	case '"':
-		return "s:" + WellFormed(line, id)
+		return stated(line, id, "s:")
 	}
 	return ""
+}
+
+// maxStated bounds what a receipt repeats of a name or an id, in bytes of JSON.
+// Real ones have some dozens (2025-11-25, server/tools: a name SHOULD have 128
+// at most); the bound keeps a hostile one from doubling its request.
+const maxStated = 1024
+
+// Before what is stated by its JSON text, or by the hash of that.
+const (
+	asJSON = "json:"
+	asHash = "hash:"
+)
+
+// stated is how a receipt states the name or id v, in such a way that no two
+// are stated alike (sign/FORMAT.md, "Names"): behind kind, a string or a number
+// as it is; behind asJSON the JSON text of what is no string of Unicode
+// characters, or of a string that would look like one of these itself; behind
+// asHash the hash of a text that is longer than maxStated or not UTF-8.
+func stated(line []byte, v Value, kind string) string {
+	raw := v.Raw(line)
+	if len(raw) > maxStated || !utf8.Valid(raw) {
+		return asHash + canon.Hash(raw)
+	}
+	s, ok := v.strict(line)
+	if kind == "n:" {
+		s, ok = string(raw), true
+	}
+	if !ok || kind == "" && (strings.HasPrefix(s, asJSON) || strings.HasPrefix(s, asHash)) {
+		return asJSON + string(raw)
+	}
+	return kind + s
 }
 
 // WellFormed is the string at v, or, where that is no string of Unicode

@@ -25,14 +25,29 @@ import (
 // A gate is used by one goroutine.
 type Gate struct {
 	metaKey   string   // the member of _meta that carries a receipt
-	named     string   // metaKey as JSON, with a colon
+	named     string   // metaKey as JSON, with a colon; "": no receipt is put in
 	metaNames []string // the members of _meta that matter
 	parser    parser
 	tail      []byte // the end of what has passed, if a line may go on with it
 }
 
+// What stands in the place of the name of a member of _meta.
+const (
+	// DefaultMetaKey is the member that carries a receipt if nothing else is
+	// said: the name that the reference implementation uses.
+	DefaultMetaKey = "_signet"
+	// NoMetaKey leaves requests as they are.
+	NoMetaKey = "none"
+)
+
+// NewGate returns a gate that has receipts put into the member metaKey of
+// _meta, or nowhere if that is NoMetaKey.
 func NewGate(metaKey string) *Gate {
-	g := &Gate{metaKey: metaKey, named: Quoted(metaKey) + ":", metaNames: []string{metaKey, "traceparent", MetaClient, MetaProtocol}}
+	g := &Gate{metaKey: metaKey, named: Quoted(metaKey) + ":"}
+	if metaKey == NoMetaKey {
+		g.metaKey, g.named = DefaultMetaKey, ""
+	}
+	g.metaNames = []string{g.metaKey, "traceparent", MetaClient, MetaProtocol}
 	g.parser.keep = g.keep
 	return g
 }
@@ -99,11 +114,13 @@ func (g *Gate) Judge(line []byte) Verdict {
 	case err != nil:
 		return unreadable(line, codeParse, "it cannot be read as JSON (%v)", err)
 	}
-	if root.Kind == '[' {
-		return g.batch(body, root)
-	}
 	var v Verdict
-	v.Refusal = g.element(&v, body, root)
+	if root.Kind == '[' {
+		v = g.batch(body, root)
+	} else {
+		v.Refusal = g.element(&v, body, root)
+	}
+	share(v.Calls, len(line))
 	return v
 }
 

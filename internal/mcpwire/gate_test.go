@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
 // judged is a verdict in words, for tables:
@@ -138,8 +140,8 @@ var gateCases = []struct{ name, line, want string }{
 	{"id number as sent", `{"id":-1.50e400,"method":"tools/call"}`, `#n:-1.50e400 {"id":-1.50e400,"method":"tools/call"}`},
 	{"id null", `{"id":null,"method":"tools/call"}`, `# {"id":null,"method":"tools/call"}`},
 	{"id object", `{"id":{"a":1},"method":"tools/call"}`, `# {"id":{"a":1},"method":"tools/call"}`},
-	{"id lone surrogate", `{"id":"\ud800","method":"tools/call"}`, `#s:"\ud800" {"id":"\ud800","method":"tools/call"}`},
-	{"id bad UTF-8", `{"id":"` + badUTF8 + `","method":"tools/call"}`, "#s:\"\ufffd\" " + `{"id":"` + badUTF8 + `","method":"tools/call"}`},
+	{"id lone surrogate", `{"id":"\ud800","method":"tools/call"}`, `#json:"\ud800" {"id":"\ud800","method":"tools/call"}`},
+	{"id bad UTF-8", `{"id":"` + badUTF8 + `","method":"tools/call"}`, "#hash:" + canon.Hash([]byte(`"`+badUTF8+`"`)) + ` {"id":"` + badUTF8 + `","method":"tools/call"}`},
 
 	{"params null", `{"method":"tools/call","params":null}`, `# {"method":"tools/call","params":null}`},
 	{"params array", `{"method":"tools/call","params":["t",{}]}`, `(["t",{}])# {"method":"tools/call","params":["t",{}]}`},
@@ -148,10 +150,20 @@ var gateCases = []struct{ name, line, want string }{
 	{"params true", `{"method":"tools/call","params":true}`, `(true)# {"method":"tools/call","params":true}`},
 	{"params empty", `{"method":"tools/call","params":{}}`, `# {"method":"tools/call","params":{"_meta":{"_signet":R}}}`},
 	{"name missing", `{"method":"tools/call","params":{"arguments":{"a":1}}}`, `({"a":1})# {"method":"tools/call","params":{"arguments":{"a":1},"_meta":{"_signet":R}}}`},
-	{"name number", `{"method":"tools/call","params":{"name":5}}`, `5# {"method":"tools/call","params":{"name":5,"_meta":{"_signet":R}}}`},
-	{"name object", `{"method":"tools/call","params":{"name":{"name":"t"}}}`, `{"name":"t"}# {"method":"tools/call","params":{"name":{"name":"t"},"_meta":{"_signet":R}}}`},
+	{"name number", `{"method":"tools/call","params":{"name":5}}`, `json:5# {"method":"tools/call","params":{"name":5,"_meta":{"_signet":R}}}`},
+	{"name object", `{"method":"tools/call","params":{"name":{"name":"t"}}}`, `json:{"name":"t"}# {"method":"tools/call","params":{"name":{"name":"t"},"_meta":{"_signet":R}}}`},
 	{"name escaped", `{"method":"tools/call","params":{"name":"\u0074"}}`, `t# {"method":"tools/call","params":{"name":"\u0074","_meta":{"_signet":R}}}`},
-	{"name lone surrogate", `{"method":"tools/call","params":{"name":"\udfff"}}`, `"\udfff"# {"method":"tools/call","params":{"name":"\udfff","_meta":{"_signet":R}}}`},
+	{"name lone surrogate", `{"method":"tools/call","params":{"name":"\udfff"}}`, `json:"\udfff"# {"method":"tools/call","params":{"name":"\udfff","_meta":{"_signet":R}}}`},
+	{"name a number, as a string", `{"method":"tools/call","params":{"name":"5"}}`, `5# {"method":"tools/call","params":{"name":"5","_meta":{"_signet":R}}}`},
+	{"name null", `{"method":"tools/call","params":{"name":null}}`, `json:null# {"method":"tools/call","params":{"name":null,"_meta":{"_signet":R}}}`},
+	{"name that looks like another", `{"method":"tools/call","params":{"name":"json:5"}}`, `json:"json:5"# {"method":"tools/call","params":{"name":"json:5","_meta":{"_signet":R}}}`},
+	{"name that looks like a hash", `{"method":"tools/call","params":{"name":"h\u0061sh:5"}}`, `json:"h\u0061sh:5"# {"method":"tools/call","params":{"name":"h\u0061sh:5","_meta":{"_signet":R}}}`},
+	{"name as long as may be", `{"method":"tools/call","params":{"name":"` + long[:1022] + `"}}`, long[:1022] + `# {"method":"tools/call","params":{"name":"` + long[:1022] + `","_meta":{"_signet":R}}}`},
+	{"name longer", `{"method":"tools/call","params":{"name":"` + long[:1023] + `"}}`, `hash:` + canon.Hash([]byte(`"`+long[:1023]+`"`)) + `# {"method":"tools/call","params":{"name":"` + long[:1023] + `","_meta":{"_signet":R}}}`},
+	{"name bad UTF-8", `{"method":"tools/call","params":{"name":"` + badUTF8 + `"}}`, `hash:` + canon.Hash([]byte(`"`+badUTF8+`"`)) + `# {"method":"tools/call","params":{"name":"` + badUTF8 + `","_meta":{"_signet":R}}}`},
+	{"a long id", `{"id":"` + long + `","method":"tools/call"}`, `#hash:` + canon.Hash([]byte(`"`+long+`"`)) + ` {"id":"` + long + `","method":"tools/call"}`},
+	{"a long id, a number", `{"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`, `#hash:` + canon.Hash([]byte(`1`+strings.Repeat("0", 1024))) + ` {"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`},
+	{"an id that looks like a hash", `{"id":"hash:1","method":"tools/call"}`, `#s:hash:1 {"id":"hash:1","method":"tools/call"}`},
 	{"arguments null", `{"method":"tools/call","params":{"arguments":null}}`, `(null)# {"method":"tools/call","params":{"arguments":null,"_meta":{"_signet":R}}}`},
 	{"arguments array", `{"method":"tools/call","params":{"arguments":[1]}}`, `([1])# {"method":"tools/call","params":{"arguments":[1],"_meta":{"_signet":R}}}`},
 	{"arguments as sent", `{"method":"tools/call","params":{"arguments": {"a" :9007199254740993, "a":1e400,"b":"\ud800` + badUTF8 + `\/"} }}`,
@@ -354,6 +366,9 @@ var gateCases = []struct{ name, line, want string }{
 	{"a piece", `"method":"tools/call"`, `-32700 null`},
 	{"a piece, not alone", `"method":"tools/call","params":{`, `-32700 null`},
 }
+
+// long is longer than receipts repeat a name.
+var long = strings.Repeat("long ", 300)
 
 const badUTF8 = "\xff"
 

@@ -61,7 +61,11 @@ func suspiciousText(line []byte) bool {
 	if i < 0 {
 		return oddMethod(line)
 	}
-	return spellsCall(line[max(0, i-len(toolsCall)):]) || oddMethodEscaped(line)
+	start := i
+	for start > 0 && bytes.IndexByte(callBytes, line[start-1]) >= 0 {
+		start-- // the letters before it
+	}
+	return spellsCall(line[start:]) || oddMethodEscaped(line)
 }
 
 // letterEscape is the index of the first backslash in line by which a letter

@@ -1,6 +1,8 @@
 package mcpwire
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -136,7 +138,7 @@ func (r *ruling) message(m *node) {
 		return
 	default:
 		if name := only(params, "name"); name != nil {
-			c = sayable(name)
+			c = sayable("", name)
 		}
 		if args := only(params, "arguments"); args != nil {
 			c += "(" + args.source + ")"
@@ -152,9 +154,9 @@ func (r *ruling) message(m *node) {
 	if id := only(m, "id"); id != nil {
 		switch {
 		case id.kind == '"':
-			c += "s:" + sayable(id)
-		case answerable(id):
-			c += "n:" + id.source
+			c += sayable("s:", id)
+		case id.kind == 0 && strings.ContainsAny(id.source[:1], "-0123456789"):
+			c += sayable("n:", id)
 		}
 	}
 	if params != nil {
@@ -218,12 +220,18 @@ func isText(n *node) bool {
 	return n.kind == '"' && utf8.ValidString(n.raw) && !halves
 }
 
-// sayable is a string of characters, or the source of anything else.
-func sayable(n *node) string {
-	if isText(n) {
-		return n.text
+// sayable is a name or an id as the receipt has it.
+func sayable(kind string, n *node) string {
+	sum := sha256.Sum256([]byte(n.source))
+	switch {
+	case !utf8.ValidString(n.source) || len(n.source) > 1024:
+		return "hash:sha256:" + hex.EncodeToString(sum[:])
+	case kind == "n:":
+		return kind + n.source
+	case !isText(n), kind == "" && (strings.HasPrefix(n.text, "json:") || strings.HasPrefix(n.text, "hash:")):
+		return "json:" + n.source
 	}
-	return strings.ToValidUTF8(n.source, "\ufffd")
+	return kind + n.text
 }
 
 func answerable(n *node) bool {

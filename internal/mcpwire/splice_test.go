@@ -223,3 +223,106 @@ func TestSpliceKey(t *testing.T) {
 		}
 	}
 }
+
+// TestSpliceNoKey: with none for a key a message stays as it is, and so does
+// the header of its frame; what the call says is known all the same.
+func TestSpliceNoKey(t *testing.T) {
+	for _, c := range gateCases {
+		if len(c.line) > 2000 {
+			continue
+		}
+		with, without := NewGate("_signet").Judge([]byte(c.line)), NewGate(NoMetaKey).Judge([]byte(c.line))
+		for i := range with.Calls {
+			with.Calls[i].InsertAt, with.Calls[i].Before, with.Calls[i].After, with.Calls[i].Room = 0, "", "", 0
+		}
+		if !reflect.DeepEqual(with, without) {
+			t.Errorf("%s: %+v, with a key %+v", c.name, without, with)
+		}
+		receipts := make([][]byte, len(without.Calls))
+		for i := range receipts {
+			receipts[i] = []byte(testReceipt)
+		}
+		var b bytes.Buffer
+		l := Line{Header: []byte("Content-Length: 007\r\n\r\n"), Bytes: []byte(c.line)}
+		if err := Splice(&b, l, without.Calls, receipts); err != nil || b.String() != string(l.Header)+c.line {
+			t.Errorf("%s: %q, %v", c.name, &b, err)
+		}
+	}
+}
+
+// TestRoom: what a receipt may take that repeats the arguments, so that the
+// message with it is not longer than 48 KiB.
+func TestRoom(t *testing.T) {
+	call := func(size int, meta string) string {
+		return `{"method":"tools/call","params":{"arguments":"` + strings.Repeat("x", size) + `"` + meta + `}}`
+	}
+	for _, c := range []struct {
+		name, line string
+	}{
+		{"small", call(10, "")},
+		{"with a _meta", call(10, `,"_meta":{"a":1}`)},
+		{"a line end counts", call(10, "") + "\r\n"},
+		{"nearly all", call(48<<10-150, "")},
+		{"too long itself", call(50<<10, "")},
+		{"by another member", `{"method":"tools/call","params":{"_meta":{"a":"` + strings.Repeat("x", 60_000) + `"}}}`},
+		{"a batch", "[" + call(10, "") + "," + call(1000, "") + `,{"method":"ping"},{"method":"tools/call"},` + call(20_000, `,"_meta":{}`) + "]"},
+		{"a batch of many", "[" + strings.Repeat(call(10, "")+",", 999) + call(10, "") + "]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			length, places, room := len(c.line), 0, 0
+			for _, call := range NewGate("_signet").Judge([]byte(c.line)).Calls {
+				if call.InsertAt == 0 {
+					if call.Room != 0 {
+						t.Errorf("no place, and room for %d bytes", call.Room)
+					}
+					continue
+				}
+				places++
+				length += len(call.Before) + call.Room + len(call.After)
+				if room == 0 {
+					room = call.Room
+				}
+				if call.Room != room || room < 1 {
+					t.Errorf("room for %d bytes beside %d", call.Room, room)
+				}
+			}
+			if room > 1 && (length > 48<<10 || length+places <= 48<<10) {
+				t.Errorf("with its receipts the message has %d bytes", length)
+			}
+			if room == 1 && len(c.line) < 45<<10 {
+				t.Errorf("no room in a message of %d bytes", len(c.line))
+			}
+		})
+	}
+}
+
+// TestSpliceLineLimit: a message of less than 64 KiB does not get as long by
+// receipts; and what is as long by itself gets its own.
+func TestSpliceLineLimit(t *testing.T) {
+	const inserted = `,"_meta":{"_signet":` + testReceipt + `}`
+	for length, want := range map[int]int{
+		1000:                       1,
+		64<<10 - len(inserted) - 1: 1,
+		64<<10 - len(inserted):     0,
+		64<<10 - 1:                 0,
+		64 << 10:                   1,
+		100_000:                    1,
+	} {
+		for _, framed := range []bool{false, true} {
+			line := []byte(`{"method":"tools/call","params":{"arguments":""}}` + "\n")
+			line = bytes.Replace(line, []byte(`""`), []byte(`"`+strings.Repeat("x", length-len(line))+`"`), 1)
+			l := asLine(line)
+			if framed {
+				l.Header = fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", len(line))
+			}
+			var b bytes.Buffer
+			if err := Splice(&b, l, NewGate("_signet").Judge(line).Calls, [][]byte{[]byte(testReceipt)}); err != nil {
+				t.Fatal(err)
+			}
+			header, body, _ := ParseHeader(b.Bytes())
+			if got := bytes.Count(b.Bytes(), []byte(testReceipt)); got != want || framed && header+body != b.Len() || b.Len()-header != length+want*len(inserted) {
+				t.Errorf("%d bytes, framed %v: %d receipts, want %d; %d bytes with a header of %d", length, framed, got, want, b.Len(), header)
+			}
+		}
+	}
+}
