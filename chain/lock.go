@@ -20,6 +20,7 @@ const lockPatience = 10 * time.Second
 // missing and stays. It is not for several goroutines.
 type fileLock struct {
 	path string
+	day  string // the day file that it is for, if it is for one
 	f    *os.File
 	info fs.FileInfo
 	held bool

@@ -40,10 +40,11 @@ func (l *Log) settle() (s scene, err error) {
 			s.newest = l.seen.days[n-1]
 		}
 		s.target = max(s.newest, dayFile(s.clock))
-		want := slices.Compact(slices.DeleteFunc([]string{s.newest, s.target}, func(s string) bool { return s == "" }))
-		if good && slices.EqualFunc(l.days, want, func(d *fileLock, name string) bool {
-			return d.path == filepath.Join(l.dir, name+lockSuffix)
-		}) {
+		want := []string{s.newest, s.target}
+		if s.newest == "" || s.newest == s.target {
+			want = want[1:]
+		}
+		if good && slices.EqualFunc(l.days, want, func(d *fileLock, day string) bool { return d.day == day }) {
 			moved, err := l.quarantineFuture(s)
 			if err != nil {
 				return s, fmt.Errorf("quarantine a day file of the future: %w", err)
@@ -65,8 +66,8 @@ func (l *Log) settle() (s scene, err error) {
 			l.lock.close()
 			continue
 		}
-		for _, name := range want {
-			l.days = append(l.days, &fileLock{path: filepath.Join(l.dir, name+lockSuffix)})
+		for _, day := range want {
+			l.days = append(l.days, &fileLock{path: filepath.Join(l.dir, day+lockSuffix), day: day})
 		}
 		// Somebody may have begun a newer file before the locks were ours.
 	}
