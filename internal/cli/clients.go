@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 // What install, uninstall and status have in common: which clients and which
@@ -40,14 +41,27 @@ func (c *command) system() (install.System, error) {
 	return install.System{OS: runtime.GOOS, Home: dir, Getenv: c.Getenv}, nil
 }
 
-// configs opens the files that the command line means.
-func (c *command) configs(u *ucli.Context, sys install.System) ([]*install.Config, error) {
+// targets are the configurations that a command line means.
+type targets struct {
+	configs []*install.Config
+	// Of these, the ones that only the backups know of: files of projects, and
+	// files that were named.
+	elsewhere map[*install.Config]bool
+	past      install.Past
+	err       error // what is in disorder in the backups
+}
+
+// targets opens the files that the command line means, with what the backups in h
+// and in the homes of wrapped servers say of the past.
+func (c *command) targets(u *ucli.Context, sys install.System, h home.Dir) (*targets, error) {
 	if err := c.noArgs(u); err != nil {
 		return nil, err
 	}
 	var files []install.File
-	if path := u.String("file"); path != "" {
-		f, err := c.namedFile(u, path)
+	wanted := u.StringSlice("client")
+	named := u.String("file")
+	if named != "" {
+		f, err := c.namedFile(u, named)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +69,6 @@ func (c *command) configs(u *ucli.Context, sys install.System) ([]*install.Confi
 	} else if u.String("pointer") != "" {
 		return nil, misuse("for example --file mcp.json --pointer mcpServers", "--pointer makes no sense without --file")
 	} else {
-		wanted := u.StringSlice("client")
 		for _, name := range wanted {
 			if !slices.ContainsFunc(install.Clients, func(c install.Client) bool { return c.Name == name }) {
 				return nil, misuse("one of: "+strings.Join(clientNames(), ", "), "there is no client %q", name)
@@ -68,15 +81,65 @@ func (c *command) configs(u *ucli.Context, sys install.System) ([]*install.Confi
 				return nil, err
 			}
 		}
-		files = slices.DeleteFunc(sys.Find(project), func(f install.File) bool {
-			return len(wanted) > 0 && !slices.Contains(wanted, f.Client.Name)
-		})
+		files = sys.Find(project)
 	}
-	var configs []*install.Config
+	t := &targets{elsewhere: make(map[*install.Config]bool)}
+	homes := []string{backups(h)}
 	for _, f := range files {
-		configs = append(configs, f.Open())
+		if len(wanted) > 0 && !slices.Contains(wanted, f.Client.Name) {
+			continue
+		}
+		opened := f.Open()
+		if named != "" && opened.Err == nil && !opened.Doc.Leads() {
+			return nil, wrongPointer(u.String("pointer"), opened)
+		}
+		t.configs = append(t.configs, opened)
+		homes = append(homes, backupsOf(opened)...)
 	}
-	return configs, c.namesServers(u, configs)
+	slices.Sort(homes)
+	t.past, t.err = install.ReadPast(slices.Compact(homes)...)
+	if named == "" {
+		for _, f := range t.past.Files() {
+			if len(wanted) > 0 && !slices.Contains(wanted, f.Client.Name) || slices.ContainsFunc(t.configs, f.Is) {
+				continue
+			}
+			opened := f.Open()
+			t.configs, t.elsewhere[opened] = append(t.configs, opened), true
+		}
+	}
+	return t, c.namesServers(u, t.configs)
+}
+
+// backupsOf are the directories of backups in the homes that wrapped servers name.
+func backupsOf(f *install.Config) (dirs []string) {
+	if f.Err != nil {
+		return nil
+	}
+	for _, e := range f.Doc.Entries {
+		if dir := flagValue(e.Flags, "home"); e.Wrapped && dir != "" {
+			if h, err := home.Find(dir, os.Getenv); err == nil {
+				dirs = append(dirs, backups(h))
+			}
+		}
+	}
+	return dirs
+}
+
+func wrongPointer(pointer string, f *install.Config) error {
+	hint := "the name of the key that holds the servers, or /a/b for one in another"
+	if found := f.Doc.Candidates(); len(found) > 0 {
+		hint = "servers seem to be at --pointer " + text.Quote(short(found[0]))
+	}
+	return misuse(hint, "--pointer %q leads to no servers in %s", pointer, clean(f.Path))
+}
+
+// short is text from outside, cut to what a person reads.
+func short(s string) string {
+	const most = 200 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func (c *command) namedFile(u *ucli.Context, path string) (install.File, error) {
@@ -123,29 +186,55 @@ func meant(u *ucli.Context, e *install.Entry) bool {
 	return len(names) == 0 || slices.Contains(names, e.Name)
 }
 
-// chooser decides on whole clients: all of them, or those that the person at
-// the terminal says yes to.
-func (c *command) chooser(u *ucli.Context, verb string) (func(f *install.Config, names []string) (bool, error), error) {
+// chooser decides on whole files: all of them, or those that the person at the
+// terminal says yes to. It is told what would be done.
+func (c *command) chooser(u *ucli.Context, verb string) (func(f *install.Config, what string) (bool, error), error) {
 	named := u.Bool("all") || len(u.StringSlice("client")) > 0 || len(u.StringSlice("server")) > 0 || u.String("file") != ""
 	if named || u.Bool("dry-run") {
-		return func(*install.Config, []string) (bool, error) { return true, nil }, nil
+		return func(*install.Config, string) (bool, error) { return true, nil }, nil
 	}
 	if !term.IsTerminal(int(c.Stdin.Fd())) {
 		return nil, misuse("--all, --client C or --server S; --dry-run shows what would be done", "there is no terminal to ask which servers to %s", verb)
 	}
 	in := bufio.NewReader(c.Stdin)
-	return func(f *install.Config, names []string) (bool, error) {
-		for i := range names {
-			names[i] = clean(names[i])
+	all, none := false, false
+	return func(f *install.Config, what string) (bool, error) {
+		for !all && !none {
+			fmt.Fprintf(c.Stderr, "%s of %s, %s? [y,n,a,q,?] ", what, f.Client.Label, clean(f.Path))
+			line, err := in.ReadString('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return false, err
+			}
+			switch strings.ToLower(strings.TrimSpace(line)) {
+			case "y", "yes":
+				return true, nil
+			case "n", "no":
+				return false, nil
+			case "a", "all":
+				all = true
+			case "q", "quit":
+				none = true
+			case "?":
+				fmt.Fprint(c.Stderr, "y  yes, this file\nn  no, not this file\na  yes, this and all that follow\nq  no, and none that follows\n?  this\n")
+			}
+			if err != nil { // the terminal is gone
+				none = true
+			}
 		}
-		fmt.Fprintf(c.Stderr, "%s %s of %s, %s? [y/N] ", verb, strings.Join(names, ", "), f.Client.Label, clean(f.Path))
-		line, err := in.ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		line = strings.ToLower(strings.TrimSpace(line))
-		return line == "y" || line == "yes", nil
+		return all, nil
 	}, nil
+}
+
+// listedNames are names for a person, of whom not many are read.
+func listedNames(entries []*install.Entry) string {
+	var names []string
+	for _, e := range entries[:min(len(entries), 10)] {
+		names = append(names, entryName(e))
+	}
+	if more := len(entries) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // warnRunning tells of clients that write their files anew.
@@ -176,12 +265,12 @@ func (c *command) tellRestart(clients []*install.Client) {
 
 // entryName is a server's name, with the project it belongs to.
 func entryName(e *install.Entry) string {
-	name := clean(e.Name)
+	name := clean(short(e.Name))
 	if name == "" {
 		name = "(no name)"
 	}
 	if e.Scope != "" {
-		name += " (" + clean(e.Scope) + ")"
+		name += " (" + clean(short(e.Scope)) + ")"
 	}
 	return name
 }

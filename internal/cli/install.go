@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
 const installHelp = `signet-wrap install: put it in front of the servers of your clients
@@ -35,15 +38,20 @@ FLAGS
   --project            the files of the project in this folder, too (.mcp.json, ...)
   --file F             the configuration F of any other client: .json, .toml, .yaml
   --pointer KEY        the key in F that holds the servers, or /a/b for one in another
-  --dry-run            show the change (env and headers masked), make none
+  --dry-run            show the change (secrets masked), make none
   --key N              the identity that signs (default: default)
   --passphrase-file F  opens that key, if it is encrypted
+  --meta-key KEY       where in params._meta the receipt goes (default: _signet)
   --home DIR           keys, log, backups (default: $SIGNET_HOME or ~/.signet)
 
 A command becomes the path of signet-wrap, its args ["--", the old command, ...].
 No other byte changes. A file in which that cannot be proved is not touched, and
-the edit to make by hand is shown. The old file goes to the folder backup of
+the edit to make by hand is shown. The old file goes to the directory backup of
 --home. "signet-wrap uninstall" is the way back.
+
+A server that is wrapped already gets this program's path, if it has another, and
+the flags that you give; its other flags stay. Files that --project or --file
+wrapped before are looked at for that, too.
 
 EXIT STATUS
   0 done (or nothing to do), 1 a file was not touched, 2 bad usage
@@ -57,7 +65,7 @@ func (c *command) installVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"},
-			&ucli.StringFlag{Name: "key"}, passphraseFileFlag()),
+			&ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
 		Action: c.install,
 	}
 }
@@ -75,115 +83,224 @@ func (c *command) install(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.wrapper(u, sys, h)
+	w, err := c.wish(u, sys, h)
 	if err != nil {
 		return err
 	}
-	configs, err := c.configs(u, sys)
+	t, err := c.targets(u, sys, h)
 	if err != nil {
 		return err
 	}
 	ch := change{
-		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, done: "wrapped",
-		meant: func(e *install.Entry) bool { return meant(u, e) && !e.Wrapped },
-		edit: func(d *install.Document, pick func(*install.Entry) bool) ([]byte, []*install.Entry, error) {
-			return d.Wrap(w, pick)
-		},
-		byHand: func(e *install.Entry) string { return e.ByHand(w) },
-		hint:   "by hand: of each server, " + (&install.Entry{Command: "the old command", Args: []string{"its args"}}).ByHand(w),
-		listed: func(e *install.Entry) string {
-			switch {
-			case !meant(u, e):
-				return ""
-			case e.Wrapped:
-				return "wrapped before"
-			case e.Manual:
-				return "left: " + e.Reason + "; by hand: " + clean(e.ByHand(w))
-			}
-			return "left: " + e.Reason
-		},
+		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t,
+		byHand: func(e *install.Entry) string { return e.ByHand(w.of(e)) },
+		hint:   "by hand: of each server, " + (&install.Entry{Command: "the old command", Args: []string{"its args"}}).ByHand(w.plain),
 	}
-	return ch.run(configs, sys)
+	would := bare{home: sys.Home, opened: make(map[string]error)}
+	fails := make(map[*install.Entry]error)
+	ch.edit = func(f *install.Config) ([]byte, []*install.Entry, error) {
+		return f.Doc.Wrap(func(e *install.Entry) (install.Wrapper, bool) {
+			if !meant(u, e) || t.elsewhere[f] && !e.Wrapped {
+				return install.Wrapper{}, false
+			}
+			changed := w.of(e)
+			if e.Wrapped && !slices.Equal(changed.Flags, e.Flags) {
+				then := *e
+				then.Wrapper, then.Flags = changed.Path, changed.Flags
+				if err := would.check(&then); err != nil {
+					fails[e] = err
+					return install.Wrapper{}, false
+				}
+			}
+			return changed, true
+		})
+	}
+	ch.did = func(e *install.Entry) string {
+		if !e.Wrapped {
+			return "wrapped"
+		}
+		then := *e
+		then.Wrapper, then.Flags = w.of(e).Path, w.of(e).Flags
+		return "changed: now " + wrapping(&then)
+	}
+	ch.listed = func(f *install.Config, e *install.Entry) string {
+		switch {
+		case !meant(u, e) || t.elsewhere[f] && !e.Wrapped:
+			return ""
+		case fails[e] != nil:
+			ch.refused = true
+			return "left as it was, " + wrapping(e) + ": it would fail: " + clean(fails[e].Error())
+		case e.Wrapped && e.Reason == "" && len(e.Flags) == 0:
+			return "wrapped before"
+		case e.Wrapped && e.Reason == "":
+			return "wrapped before, with " + flagLine(e.MaskedFlags())
+		case e.Manual:
+			return "left: " + e.Reason + "; by hand: " + clean(e.ByHand(w.of(e)))
+		}
+		return "left: " + e.Reason + noDashesHint(e)
+	}
+	if err := ch.run(sys); err != nil {
+		return err
+	}
+	if _, err := os.Stat(string(h)); errors.Is(err, fs.ErrNotExist) && flagUp(u, "home") != "" && len(ch.changed) > 0 {
+		fmt.Fprintf(c.Stdout, "  there is no directory %s yet: the first call makes it\n", clean(string(h)))
+	}
+	return nil
 }
 
-// wrapper is what is put in front: this program with the flags it needs to find
-// its key and log where the environment is bare. It refuses a key that could
-// not be opened there, for then every call would be refused.
-func (c *command) wrapper(u *ucli.Context, sys install.System, h home.Dir) (install.Wrapper, error) {
-	var w install.Wrapper
-	var err error
-	if w.Path, err = install.Self(os.Args[0]); err != nil {
-		return w, fail("put signet-wrap into a folder that lasts, such as /usr/local/bin, and run it from there", err)
+// wrapping is what stands in front of a wrapped server, as a command line.
+func wrapping(e *install.Entry) string {
+	return flagLine(append([]string{e.Wrapper}, e.MaskedFlags()...))
+}
+
+// flagLine is words as a command line.
+func flagLine(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = text.Quote(short(w))
 	}
-	if string(h) != filepath.Join(sys.Home, ".signet") {
-		w.Flags = append(w.Flags, "--home", string(h))
+	return clean(strings.Join(quoted, " "))
+}
+
+// noDashesHint is why a "--" may be missing, if one is.
+func noDashesHint(e *install.Entry) string {
+	if !e.NoDashes || len(e.Args) > 0 && isVerb(e.Args[0]) {
+		return ""
+	}
+	return `: there is no "--" before the command (gemini mcp add and the MCP Inspector take it away: docs/CLIENTS.md has the spelling that works)`
+}
+
+// isVerb says whether name is one of this program's.
+func isVerb(name string) bool { return (&command{}).app().Command(name) != nil }
+
+// wish is what is to be put in front of servers: this program with the flags it
+// needs to find its key and log where the environment is bare. It refuses a key
+// that could not be opened there, for then every call would be refused.
+func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, error) {
+	w := &wish{values: make(map[string]string)}
+	var err error
+	if w.plain.Path, err = install.Self(os.Args[0]); err != nil {
+		return nil, fail("put signet-wrap into a directory that lasts, such as /usr/local/bin, and run it from there", err)
+	}
+	dir := string(h)
+	if dir == filepath.Join(sys.Home, ".signet") {
+		dir = ""
+	}
+	if flagUp(u, "home") != "" || c.Getenv("SIGNET_HOME") != "" {
+		w.say("home", dir)
 	}
 	key := u.String("key")
+	if key != "" && !keys.ValidName(key) {
+		return nil, misuse("1 to 64 letters, digits, - and _", "--key %q is not a name", key)
+	}
 	if key == "" {
 		key = home.DefaultKey
-	} else if !keys.ValidName(key) {
-		return w, misuse("1 to 64 letters, digits, - and _", "--key %q is not a name", key)
 	}
-	if key != home.DefaultKey {
-		w.Flags = append(w.Flags, "--key", key)
+	file, err := c.passphraseFile(u, h, key)
+	if err != nil {
+		return nil, err
 	}
-	p, err := h.Keys().Public(key)
-	switch {
-	case errors.Is(err, keys.ErrNoKey) && key == home.DefaultKey: // the first call makes it
-		return w, nil
-	case err != nil:
-		if do := h.Keys().Advice(key, err); do != "" {
+	name := key
+	if name == home.DefaultKey {
+		name = ""
+	}
+	if u.String("key") != "" {
+		w.say("key", name)
+		w.say("passphrase-file", file)
+	} else if given := flagUp(u, "passphrase-file"); given != "" {
+		given, err := absolute(given)
+		if err != nil {
+			return nil, err
+		}
+		w.say("passphrase-file", given)
+	}
+	metaKey := u.String("meta-key")
+	if u.IsSet("meta-key") {
+		if err := takeMetaKey(new(wrapSettings), metaKey); err != nil {
+			return nil, misuse("leave it out for "+wrap.DefaultMetaKey, "%w", err)
+		}
+		if metaKey == wrap.DefaultMetaKey {
+			metaKey = ""
+		}
+		w.say("meta-key", metaKey)
+	}
+	for _, f := range [][2]string{{"home", dir}, {"key", name}, {"passphrase-file", file}, {"meta-key", metaKey}} {
+		if f[1] != "" {
+			w.plain.Flags = append(w.plain.Flags, "--"+f[0], f[1])
+		}
+	}
+	return w, nil
+}
+
+// passphraseFile is the file that has to be named for the key to open, "" if none
+// has. It has opened the key.
+func (c *command) passphraseFile(u *ucli.Context, h home.Dir, key string) (string, error) {
+	store := h.Keys()
+	open := func(passphrase func() ([]byte, error)) error {
+		_, err := store.Load(key, passphrase)
+		if do := store.Advice(key, err); do != "" {
 			err = fail(do, err)
 		}
-		return w, err
+		return err
 	}
-	if !p.Encrypted {
-		_, err := h.Keys().Load(key, nil)
-		return w, err
+	p, err := store.Public(key)
+	switch {
+	case errors.Is(err, keys.ErrNoKey) && key == home.DefaultKey: // the first call makes it
+		return "", nil
+	case err != nil || !p.Encrypted:
+		return "", open(nil)
 	}
 	file := flagUp(u, "passphrase-file")
-	if _, err := h.Keys().Source(key); err == nil && file == "" {
-		_, err := h.Keys().Load(key, c.unlock(u, h, key).Passphrase)
-		return w, err
+	if _, err := store.Source(key); err == nil && file == "" {
+		return "", open(c.unlock(u, h, key).Passphrase)
 	}
 	if file == "" {
-		return w, fail("see `signet-wrap identity protect --help`, or give --passphrase-file F, or --key of one that is not encrypted",
+		return "", fail("see `signet-wrap identity protect --help`, or give --passphrase-file F, or --key of one that is not encrypted",
 			fmt.Errorf("the key %q is encrypted, and nobody can be asked while wrapping", key))
 	}
-	if file, err = home.Expand(file); err == nil {
-		file, err = filepath.Abs(file)
+	if file, err = absolute(file); err != nil {
+		return "", err
 	}
+	return file, open(func() ([]byte, error) { return home.Passphrase(file, c.Getenv) })
+}
+
+// absolute is the path of a file for a client's configuration.
+func absolute(path string) (string, error) {
+	path, err := home.Expand(path)
 	if err != nil {
-		return w, err
+		return "", err
 	}
-	w.Flags = append(w.Flags, "--passphrase-file", file)
-	_, err = h.Keys().Load(key, func() ([]byte, error) { return home.Passphrase(file, c.Getenv) })
-	return w, err
+	return filepath.Abs(path)
 }
 
 // change is a run of install or uninstall over the configurations.
 type change struct {
 	*command
+	*targets
 	home   home.Dir
 	dry    bool
-	done   string // "wrapped"
-	choose func(*install.Config, []string) (bool, error)
-	meant  func(*install.Entry) bool
-	edit   func(*install.Document, func(*install.Entry) bool) ([]byte, []*install.Entry, error)
+	verb   string // "wrap" or "unwrap"
+	choose func(*install.Config, string) (bool, error)
+	edit   func(*install.Config) ([]byte, []*install.Entry, error)
+	did    func(*install.Entry) string // to one that was chosen, in the past tense
+	// lost are the servers of a file that are not to count as lost any more. May
+	// be nil.
+	lost   func(*install.Config) []*install.Entry
 	byHand func(*install.Entry) string
-	hint   string                      // what to do with a file that cannot be read
-	listed func(*install.Entry) string // of one that was not changed; "" for not at all
+	hint   string                                       // what to do with a file that cannot be read
+	listed func(*install.Config, *install.Entry) string // of one that was not changed; "" for not at all
 
 	changed []*install.Client
 	refused bool
 }
 
-func (ch *change) run(configs []*install.Config, sys install.System) error {
-	if len(configs) == 0 {
+func (ch *change) run(sys install.System) error {
+	ch.complainEach(ch.err)
+	if len(ch.configs) == 0 {
 		ch.complain("no configuration of a client found", "see `signet-wrap install --help` for --file")
 		return nil
 	}
-	for _, f := range configs {
+	for _, f := range ch.configs {
 		if err := ch.one(f, sys); err != nil {
 			return err
 		}
@@ -203,8 +320,7 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 		ch.refuse(f, f.Err, ch.hint)
 		return nil
 	}
-	picked := make(map[*install.Entry]bool)
-	data, chosen, err := ch.edit(f.Doc, ch.meant)
+	data, chosen, err := ch.edit(f)
 	if err != nil {
 		ch.refuse(f, err, "")
 		for _, e := range chosen {
@@ -212,51 +328,81 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 		}
 		return nil
 	}
-	if len(chosen) > 0 {
-		var names []string
-		for _, e := range chosen {
-			names = append(names, e.Name)
-		}
-		yes, err := ch.choose(f, names)
-		if err != nil {
+	var lost []*install.Entry
+	if ch.lost != nil {
+		lost = ch.lost(f)
+	}
+	if len(chosen)+len(lost) > 0 {
+		if yes, err := ch.choose(f, ch.describe(chosen, lost)); err != nil || !yes {
 			return err
-		}
-		if !yes {
-			return nil
 		}
 	}
 	var kept, diff string
-	if len(chosen) > 0 {
-		if ch.dry {
-			if diff, err = f.Doc.Diff(data); err != nil {
-				return err
-			}
-		} else {
-			if !slices.Contains(ch.changed, f.Client) {
-				ch.warnRunning([]*install.Client{f.Client})
-			}
-			kept, err = f.Write(backups(ch.home), ch.done == "wrapped", data, chosen, time.Now())
-			if err != nil && kept == "" {
-				ch.refuse(f, err, "")
-				return nil
-			}
-			if err != nil { // done, but not noted
-				ch.complain(err.Error(), "")
-			}
-			if !slices.Contains(ch.changed, f.Client) {
-				ch.changed = append(ch.changed, f.Client)
-			}
+	switch {
+	case len(chosen) == 0:
+	case ch.dry:
+		if diff, err = f.Doc.Diff(data); err != nil {
+			return err
+		}
+	default:
+		if !slices.Contains(ch.changed, f.Client) {
+			ch.warnRunning([]*install.Client{f.Client})
+		}
+		kept, err = f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		if err != nil && kept == "" {
+			ch.refuse(f, err, "")
+			return nil
+		}
+		if err != nil { // done, but not noted
+			ch.complain(err.Error(), "")
+		}
+		if !slices.Contains(ch.changed, f.Client) {
+			ch.changed = append(ch.changed, f.Client)
 		}
 	}
-	for _, e := range chosen {
-		picked[e] = true
+	if len(lost) > 0 && !ch.dry {
+		if err := f.Forget(backups(ch.home), lost, time.Now()); err != nil {
+			return fmt.Errorf("noting that servers are not to be wrapped: %w", err)
+		}
 	}
-	ch.tell(f, sys, picked)
+	did := make(map[*install.Entry]string)
+	for _, e := range chosen {
+		did[e] = ch.did(e)
+		if ch.dry {
+			did[e] = "would be " + did[e]
+		}
+	}
+	for _, e := range lost {
+		did[e] = "was undone by the client or somebody: counts as lost no longer"
+	}
+	ch.tell(f, sys, did)
 	if kept != "" {
 		fmt.Fprintf(ch.Stdout, "  the old file is kept in %s\n", kept)
 	}
 	fmt.Fprint(ch.Stdout, cleanLines(diff))
 	return nil
+}
+
+// describe is what would be done to a file, for a question.
+func (ch *change) describe(chosen, lost []*install.Entry) string {
+	var first, again []*install.Entry
+	for _, e := range chosen {
+		if ch.verb == "wrap" && e.Wrapped {
+			again = append(again, e)
+		} else {
+			first = append(first, e)
+		}
+	}
+	var parts []string
+	for _, p := range []struct {
+		verb    string
+		entries []*install.Entry
+	}{{ch.verb, first}, {"change", again}, {"forget the lost", lost}} {
+		if len(p.entries) > 0 {
+			parts = append(parts, p.verb+" "+listedNames(p.entries))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (ch *change) refuse(f *install.Config, err error, hint string) {
@@ -265,16 +411,12 @@ func (ch *change) refuse(f *install.Config, err error, hint string) {
 }
 
 // tell lists the servers of a file, and what became of each.
-func (ch *change) tell(f *install.Config, sys install.System, changed map[*install.Entry]bool) {
-	done := ch.done
-	if ch.dry {
-		done = "would be " + done
-	}
+func (ch *change) tell(f *install.Config, sys install.System, did map[*install.Entry]string) {
 	var rows [][2]string
 	for _, e := range f.Doc.Entries {
-		if changed[e] {
-			rows = append(rows, [2]string{entryName(e), done})
-		} else if what := ch.listed(e); what != "" {
+		if what := did[e]; what != "" {
+			rows = append(rows, [2]string{entryName(e), what})
+		} else if what := ch.listed(f, e); what != "" {
 			rows = append(rows, [2]string{entryName(e), what})
 		}
 	}

@@ -48,13 +48,21 @@ func TestInstallAsks(t *testing.T) {
 		return false
 	}
 
+	const choice = "? [y,n,a,q,?] "
+	cursor := "wrap one, two of Cursor, " + file(".cursor") + choice
+	studio := "of LM Studio, " + file(".lmstudio") + choice
 	s := start(t, filepath.Join(home, ".signet"), "install")
-	s.asked(t, "wrap one, two of Cursor, "+file(".cursor")+"? [y/N] ")
+	for _, vague := range []string{"", "yy", "maybe", "?"} { // each asks again
+		s.asked(t, cursor)
+		s.answer(t, vague)
+	}
+	s.asked(t, "q  no, and none that follows\n")
+	s.asked(t, cursor)
 	s.answer(t, "Yes")
-	s.asked(t, "of LM Studio, "+file(".lmstudio")+"? [y/N] ")
-	s.answer(t, "")
-	s.asked(t, "of Factory, "+file(".factory")+"? [y/N] ")
-	s.answer(t, "yy")
+	s.asked(t, studio)
+	s.answer(t, "n")
+	s.asked(t, "of Factory, "+file(".factory")+choice)
+	s.answer(t, "q")
 	if status, stderr := s.end(t); status != 0 || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
@@ -62,10 +70,29 @@ func TestInstallAsks(t *testing.T) {
 		t.Errorf("wrapped: %v, %v, %v", wrapped(".cursor"), wrapped(".lmstudio"), wrapped(".factory"))
 	}
 
+	// What follows an "a" is not asked; what follows a "q" neither.
+	s = start(t, filepath.Join(home, ".signet"), "install")
+	s.asked(t, studio)
+	s.answer(t, "a")
+	if status, stderr := s.end(t); status != 0 || stderr != "" || !wrapped(".lmstudio") || !wrapped(".factory") {
+		t.Errorf("status %d: %s; wrapped: %v, %v", status, stderr, wrapped(".lmstudio"), wrapped(".factory"))
+	}
 	s = start(t, filepath.Join(home, ".signet"), "uninstall")
-	s.asked(t, "unwrap one, two of Cursor, "+file(".cursor")+"? [y/N] ")
+	s.asked(t, "unwrap one, two of Cursor, "+file(".cursor")+choice)
 	s.answer(t, "y")
-	if status, stderr := s.end(t); status != 0 || wrapped(".cursor") {
+	s.asked(t, studio)
+	s.answer(t, "q")
+	if status, stderr := s.end(t); status != 0 || stderr != "" || wrapped(".cursor") || !wrapped(".lmstudio") || !wrapped(".factory") {
+		t.Errorf("status %d: %s; wrapped: %v, %v, %v", status, stderr, wrapped(".cursor"), wrapped(".lmstudio"), wrapped(".factory"))
+	}
+
+	// What is wrapped and would be changed is asked for by that word.
+	s = start(t, filepath.Join(home, ".signet"), "install", "--meta-key", "x/y")
+	s.asked(t, cursor)
+	s.answer(t, "n")
+	s.asked(t, "change one, two "+studio)
+	s.answer(t, "q")
+	if status, stderr := s.end(t); status != 0 || stderr != "" {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }

@@ -32,8 +32,10 @@ FLAGS
   --file F       the configuration F of any other client: .json, .toml, .yaml
   --pointer KEY  the key in F that holds the servers, or /a/b for one in another
   --json         one object a line: client, file, project, server, state, disabled,
-                 problem
+                 problem; of wrapped ones wrapper, key, home, flags
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
+
+Files that "install" wrapped with --project or --file are listed, too.
 
 States
   wrapped  its calls are signed; a problem says why that would fail in the bare
@@ -41,11 +43,12 @@ States
   plain    it is not wrapped
   lost     it was wrapped by "install", and the client or somebody undid it
   remote   it is reached by URL: there is no process to stand in front of
-  left     it cannot be wrapped; the problem says why
+  left     it cannot be wrapped, or runs signet-wrap without a server; the problem
+           says why
 
 EXIT STATUS
-  0 listed, 1 a server is lost or wrapped and would fail, or a file cannot be read,
-  2 bad usage
+  0 listed, 1 a server is lost, or runs signet-wrap and would fail, or a file cannot
+  be read, 2 bad usage
 `
 
 func (c *command) statusVerb() *ucli.Command {
@@ -62,13 +65,20 @@ func (c *command) statusVerb() *ucli.Command {
 
 // serverStatus is a line of `status --json`.
 type serverStatus struct {
-	Client   string `json:"client"`
-	File     string `json:"file"`
-	Project  string `json:"project,omitempty"`
-	Server   string `json:"server"`
-	State    string `json:"state"`
-	Disabled bool   `json:"disabled"` // in the client
-	Problem  string `json:"problem,omitempty"`
+	Client   string   `json:"client"`
+	File     string   `json:"file"`
+	Project  string   `json:"project,omitempty"`
+	Server   string   `json:"server"`
+	State    string   `json:"state"`
+	Disabled bool     `json:"disabled"` // in the client
+	Problem  string   `json:"problem,omitempty"`
+	Wrapper  string   `json:"wrapper,omitempty"` // path of signet-wrap
+	Key      string   `json:"key,omitempty"`
+	Home     string   `json:"home,omitempty"`
+	Flags    []string `json:"flags,omitempty"` // all of them, with secrets masked
+
+	fails bool // it runs signet-wrap and cannot start, or its calls are refused
+	other []string
 }
 
 func (c *command) status(u *ucli.Context) error {
@@ -80,47 +90,33 @@ func (c *command) status(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	configs, err := c.configs(u, sys)
+	t, err := c.targets(u, sys, h)
 	if err != nil {
 		return err
 	}
-	past, err := install.ReadPast(backups(h))
-	c.complainEach(err)
-	bad := err != nil
+	c.complainEach(t.err)
+	bad := t.err != nil
 	bare := bare{home: sys.Home, opened: make(map[string]error)}
 	var list []serverStatus
-	for _, f := range configs {
+	for _, f := range t.configs {
 		if f.Err != nil {
 			bad = true
 			c.complain(fmt.Sprintf("%s: %s: %v", f.Client.Label, clean(f.Path), f.Err), "")
 			continue
 		}
 		for _, e := range f.Doc.Entries {
-			if !meant(u, e) {
+			if !meant(u, e) || t.elsewhere[f] && !e.Wrapped && !t.past.Lost(f, e) {
 				continue
 			}
-			s := serverStatus{Client: f.Client.Name, File: f.Path, Project: e.Scope, Server: e.Name, State: "plain", Disabled: e.Disabled}
-			switch {
-			case e.Wrapped:
-				s.State = "wrapped"
-				if err := bare.check(e); err != nil {
-					s.Problem = err.Error()
-				}
-			case e.Remote:
-				s.State = "remote"
-			case past.Lost(f, e):
-				s.State = "lost"
-			case e.Reason != "":
-				s.State, s.Problem = "left", e.Reason
-			}
-			bad = bad || s.State == "lost" || s.State == "wrapped" && s.Problem != ""
+			s := bare.status(f, e, t.past)
+			bad = bad || s.State == "lost" || s.fails
 			list = append(list, s)
 		}
 	}
 	if u.Bool("json") {
 		err = c.statusJSON(list)
 	} else {
-		err = c.statusTable(list)
+		err = c.statusTable(list, sys.Home)
 	}
 	if err != nil {
 		return err
@@ -132,6 +128,38 @@ func (c *command) status(u *ucli.Context) error {
 		return status(exitFailed)
 	}
 	return nil
+}
+
+// status is what there is to say of a server.
+func (b bare) status(f *install.Config, e *install.Entry, past install.Past) serverStatus {
+	s := serverStatus{Client: f.Client.Name, File: f.Path, Project: e.Scope, Server: e.Name, State: "plain", Disabled: e.Disabled}
+	switch {
+	case e.Wrapped:
+		s.State, s.Wrapper, s.Flags = "wrapped", e.Wrapper, e.MaskedFlags()
+		if err := b.check(e); err != nil {
+			s.Problem, s.fails = err.Error(), true
+		}
+		if s.Key = flagValue(e.Flags, "key"); s.Key == "" {
+			s.Key = home.DefaultKey
+		}
+		s.Home = flagValue(e.Flags, "home")
+		if dir, err := b.homeOf(e); err == nil {
+			s.Home = string(dir)
+		}
+		for _, g := range givenFlags(s.Flags) {
+			if g.name != "key" && g.name != "home" {
+				s.other = append(s.other, g.words...)
+			}
+		}
+	case e.Remote:
+		s.State = "remote"
+	case past.Lost(f, e):
+		s.State = "lost"
+	case e.Reason != "":
+		s.State, s.Problem = "left", e.Reason+noDashesHint(e)
+		s.fails = noDashesHint(e) != ""
+	}
+	return s
 }
 
 func (c *command) statusJSON(list []serverStatus) error {
@@ -147,16 +175,23 @@ func (c *command) statusJSON(list []serverStatus) error {
 	return nil
 }
 
-func (c *command) statusTable(list []serverStatus) error {
+// statusTable shows the list; own is the user's own directory, which is "~" here.
+func (c *command) statusTable(list []serverStatus, own string) error {
 	if len(list) == 0 {
 		return nil
 	}
 	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CLIENT\tSERVER\tSTATE\tPROBLEM")
+	fmt.Fprintln(t, "CLIENT\tSERVER\tSTATE\tKEY\tHOME\tFLAGS\tPROBLEM")
+	states := make(map[string]int)
+	fail := 0
 	for _, s := range list {
-		name, state, problem := clean(s.Server), s.State, clean(s.Problem)
+		name, state, problem, dir := clean(short(s.Server)), s.State, clean(s.Problem), s.Home
+		states[state]++
+		if s.fails {
+			fail++
+		}
 		if s.Project != "" {
-			name += " (" + clean(s.Project) + ")"
+			name += " (" + clean(short(s.Project)) + ")"
 		}
 		if s.State == "lost" {
 			problem = "was wrapped, and is no longer: " + clean(s.File)
@@ -164,9 +199,26 @@ func (c *command) statusTable(list []serverStatus) error {
 		if s.Disabled {
 			state += ", disabled"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Client, name, state, problem)
+		if rest, ok := strings.CutPrefix(dir, own+string(filepath.Separator)); ok {
+			dir = filepath.Join("~", rest)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Client, name, state, clean(short(s.Key)), clean(short(dir)), flagLine(s.other), problem)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	counts := []string{count(int64(states["wrapped"]), "server") + " wrapped"}
+	if n := len(list) - states["wrapped"] - states["lost"]; n > 0 {
+		counts = append(counts, fmt.Sprintf("%d not", n))
+	}
+	if n := states["lost"]; n > 0 {
+		counts = append(counts, fmt.Sprintf("%d lost", n))
+	}
+	if fail > 0 {
+		counts = append(counts, fmt.Sprintf("%d would fail", fail))
+	}
+	_, err := fmt.Fprintf(c.Stdout, "\n%s\n", strings.Join(counts, ", "))
+	return err
 }
 
 // bare finds out whether a wrapped server would be recorded where a client
@@ -181,7 +233,7 @@ func (b bare) check(e *install.Entry) error {
 		return fmt.Errorf("the path %q is not absolute, and clients search a short PATH", e.Wrapper)
 	}
 	if _, err := exec.LookPath(e.Wrapper); err != nil {
-		return fmt.Errorf("%s cannot be executed: %w", e.Wrapper, errors.Unwrap(err))
+		return fmt.Errorf("%s cannot be executed: %w: run `signet-wrap install --all` from where it is now", e.Wrapper, errors.Unwrap(err))
 	}
 	flags, err := parseWrapFlags(e.Flags)
 	if errors.Is(err, errNotWrapping) {
@@ -190,34 +242,43 @@ func (b bare) check(e *install.Entry) error {
 	if err != nil {
 		return err
 	}
-	dir := flags.home
-	if dir == "" {
-		dir = e.Env["SIGNET_HOME"]
+	dir, err := b.homeOf(e)
+	if err != nil {
+		return err
 	}
-	if dir == "" {
-		dir = filepath.Join(b.home, ".signet")
-	}
-	if dir, err = home.Expand(dir); err != nil {
-		return fmt.Errorf("the home directory %w", err)
-	}
-	if !filepath.IsAbs(dir) {
-		return fmt.Errorf("the home folder %q is not absolute", dir)
-	}
-	if err := install.Writable(home.Dir(dir).Audit()); err != nil {
+	if err := install.Writable(dir.Audit()); err != nil {
 		return fmt.Errorf("the log cannot be written: %w", err)
 	}
 	key, file, secret := flags.key, flags.passphraseFile, e.Env["SIGNET_PASSPHRASE"]
-	id := strings.Join([]string{dir, key, file, secret, fmt.Sprint(e.Env)}, "\x00")
+	id := strings.Join([]string{string(dir), key, file, secret, fmt.Sprint(e.Env)}, "\x00")
 	err, known := b.opened[id]
 	if !known {
 		env := []string{"HOME=" + b.home, "PATH=" + os.Getenv("PATH"), "USER=" + os.Getenv("USER")}
 		for name, value := range e.Env {
 			env = append(env, name+"="+value)
 		}
-		err = openKey(home.Unlock{Home: home.Dir(dir), Key: key, File: file, Getenv: func(string) string { return secret }, Env: env})
+		err = openKey(home.Unlock{Home: dir, Key: key, File: file, Getenv: func(string) string { return secret }, Env: env})
 		b.opened[id] = err
 	}
 	return err
+}
+
+// homeOf is the home of a wrapped server.
+func (b bare) homeOf(e *install.Entry) (home.Dir, error) {
+	for _, dir := range []string{flagValue(e.Flags, "home"), e.Env["SIGNET_HOME"]} {
+		if dir == "" {
+			continue
+		}
+		dir, err := home.Expand(dir)
+		if err == nil && !filepath.IsAbs(dir) {
+			err = fmt.Errorf("%q is not absolute", dir)
+		}
+		if err != nil {
+			return "", fmt.Errorf("the home directory %w", err)
+		}
+		return home.Dir(dir), nil
+	}
+	return home.Dir(filepath.Join(b.home, ".signet")), nil
 }
 
 // openKey says why the key could not be opened, or made.

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"strings"
-
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/install"
@@ -18,19 +16,20 @@ EXAMPLE
   signet-wrap uninstall --client cursor --server files
 
 FLAGS
-  --all          every server of every client; without it, and without names, you
-                 are asked, client by client
+  --all          every server of every client, and what --project and --file have
+                 wrapped; without it, and without names, you are asked, file by file
   --client C     only the client C, as "signet-wrap status" names it
   --server S     only the server S
   --project      the files of the project in this folder, too (.mcp.json, ...)
   --file F       the configuration F of any other client: .json, .toml, .yaml
   --pointer KEY  the key in F that holds the servers, or /a/b for one in another
-  --dry-run      show the change (env and headers masked), make none
+  --dry-run      show the change (secrets masked), make none
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
 
 What "install" changed is as it was, byte for byte; what was added since, or put
 there by hand in the same form, is taken away, too. Keys and log stay. The old
-file goes to the folder backup of --home.
+file goes to the directory backup of --home, where it also stands which files were
+wrapped. A server that its client has unwrapped counts as lost no longer.
 
 EXIT STATUS
   0 done (or nothing to do), 1 a file was not touched, 2 bad usage
@@ -61,27 +60,35 @@ func (c *command) uninstall(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	configs, err := c.configs(u, sys)
+	t, err := c.targets(u, sys, h)
 	if err != nil {
 		return err
 	}
-	byHand := func(e *install.Entry) string {
-		return "command: " + e.Command + ", args: " + strings.Join(e.Args, " ")
-	}
 	ch := change{
-		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, done: "unwrapped",
-		meant: func(e *install.Entry) bool { return meant(u, e) },
-		edit: func(d *install.Document, pick func(*install.Entry) bool) ([]byte, []*install.Entry, error) {
-			return d.Unwrap(pick)
+		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "unwrap", targets: t,
+		edit: func(f *install.Config) ([]byte, []*install.Entry, error) {
+			return f.Doc.Unwrap(func(e *install.Entry) bool { return meant(u, e) })
 		},
-		byHand: byHand,
+		did: func(*install.Entry) string { return "unwrapped" },
+		lost: func(f *install.Config) (lost []*install.Entry) {
+			for _, e := range f.Doc.Entries {
+				if meant(u, e) && t.past.Lost(f, e) {
+					lost = append(lost, e)
+				}
+			}
+			return lost
+		},
+		byHand: (*install.Entry).Plain,
 	}
-	ch.listed = func(e *install.Entry) string {
-		if !meant(u, e) || !e.Wrapped {
-			return ""
+	ch.listed = func(_ *install.Config, e *install.Entry) string {
+		switch {
+		case meant(u, e) && e.Wrapped:
+			ch.refused = true // still wrapped, though it was meant
+			return "left: " + e.Reason + "; by hand: " + clean(e.Plain())
+		case meant(u, e) && e.NoDashes:
+			return "left: " + e.Reason + noDashesHint(e)
 		}
-		ch.refused = true // still wrapped, though it was meant
-		return "left: " + e.Reason + "; by hand: " + clean(byHand(e))
+		return ""
 	}
-	return ch.run(configs, sys)
+	return ch.run(sys)
 }

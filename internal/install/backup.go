@@ -7,28 +7,33 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// A folder of backups holds a folder a change, named by its time (UTC) and the
-// client, so that names sort by age:
+// A directory of backups holds a directory a change, named by its time (UTC) and
+// the client, so that names sort by age:
 //
 //	20261123T230419.123456789Z-cursor/mcp.json        the file as it was
 //	20261123T230419.123456789Z-cursor/manifest.json   what was done; the last to come
+//
+// Where a wrapper is only to be forgotten, which a client has undone, there is
+// no file beside the manifest.
 const (
 	stamp        = "20060102T150405.000000000Z"
 	manifestName = "manifest.json"
-	maxManifest  = 1 << 20 // bytes; thousands of servers
 )
 
 type manifest struct {
 	V       int              `json:"v"`
 	Time    string           `json:"time"`
 	Client  string           `json:"client"`
-	Path    string           `json:"path"` // links resolved
-	Backup  string           `json:"backup"`
+	Path    string           `json:"path"`              // links resolved
+	Pointer Pointer          `json:"pointer,omitempty"` // of a client that is not in the table
+	Backup  string           `json:"backup,omitempty"`
 	Wrapped bool             `json:"wrapped"` // or unwrapped
 	Servers []manifestServer `json:"servers"`
 }
@@ -38,8 +43,20 @@ type manifestServer struct {
 	Name  string `json:"name"`
 }
 
-// keepOld makes the folder of a change with the old file in it.
-func keepOld(backups string, m manifest, old []byte, now time.Time) (dir string, err error) {
+// newManifest is that of a change to c's chosen entries.
+func newManifest(c *Config, wrapped bool, chosen []*Entry, now time.Time) manifest {
+	m := manifest{V: 1, Time: now.UTC().Format(time.RFC3339Nano), Client: c.Client.Name, Path: c.real, Wrapped: wrapped}
+	if knownClient(c.Client.Name) == nil {
+		m.Pointer = c.Client.Pointers[0]
+	}
+	for _, e := range chosen {
+		m.Servers = append(m.Servers, manifestServer{e.Scope, e.Name})
+	}
+	return m
+}
+
+// newChange makes the directory of a change.
+func newChange(backups string, m manifest, now time.Time) (dir string, err error) {
 	if err := durable.MkdirAll(backups, 0o700); err != nil {
 		return "", err
 	}
@@ -52,14 +69,10 @@ func keepOld(backups string, m manifest, old []byte, now time.Time) (dir string,
 	if err != nil {
 		return "", err
 	}
-	if err := durable.SyncDir(backups); err != nil {
-		return "", err
-	}
-	return dir, durable.WriteNew(filepath.Join(dir, filepath.Base(m.Path)), old, 0o600)
+	return dir, durable.SyncDir(backups)
 }
 
 func (m manifest) write(dir string) error {
-	m.Backup = filepath.Base(m.Path)
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err == nil {
 		err = durable.WriteNew(filepath.Join(dir, manifestName), append(b, '\n'), 0o600)
@@ -70,26 +83,38 @@ func (m manifest) write(dir string) error {
 	return nil
 }
 
-// A Past is what the manifests say was done last to each server.
-type Past map[string]bool // path and entry to: wrapped
+// A Past is what manifests say was done, last to each server, and to which files.
+type Past struct {
+	wrapped map[string]bool // path and entry to what was done last
+	files   map[string]File // path to the file
+	counts  map[string]int  // path to how many of its servers are wrapped, as far as we know
+}
 
-// ReadPast reads the manifests in a folder of backups, which need not be
+// ReadPast reads the manifests in directories of backups, which need not be
 // there. Those in disorder are named in the error; the rest is good.
-func ReadPast(backups string) (Past, error) {
-	past := make(Past)
-	folders, err := os.ReadDir(backups) // sorted by name, hence by age
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return past, err
-	}
+func ReadPast(backups ...string) (Past, error) {
+	past := Past{make(map[string]bool), make(map[string]File), make(map[string]int)}
+	var changes []string
 	var errs []error
-	for _, f := range folders {
-		name := filepath.Join(backups, f.Name(), manifestName)
+	for _, dir := range backups {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		for _, e := range entries {
+			changes = append(changes, filepath.Join(dir, e.Name(), manifestName))
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b string) int { // by name, hence by age
+		return strings.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
+	})
+	for _, name := range changes {
 		var m manifest
 		b, err := readBounded(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a change that was not carried out
 		}
-		if err == nil && len(b) > maxManifest {
+		if err == nil && len(b) > MaxSize {
 			err = errors.New("too large")
 		}
 		if err == nil {
@@ -99,16 +124,63 @@ func ReadPast(backups string) (Past, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			continue
 		}
-		for _, s := range m.Servers {
-			past[pastKey(m.Path, s.Scope, s.Name)] = m.Wrapped
-		}
+		past.add(m)
 	}
 	return past, errors.Join(errs...)
+}
+
+func (p *Past) add(m manifest) {
+	for _, s := range m.Servers {
+		key := pastKey(m.Path, s.Scope, s.Name)
+		switch before := p.wrapped[key]; {
+		case m.Wrapped && !before:
+			p.counts[m.Path]++
+		case !m.Wrapped && before:
+			p.counts[m.Path]--
+		}
+		p.wrapped[key] = m.Wrapped
+	}
+	if c := knownClient(m.Client); c != nil {
+		p.files[m.Path] = File{Client: c, Path: m.Path}
+	} else if f, err := ByName(m.Path, m.Pointer); err == nil && len(m.Pointer) > 0 {
+		p.files[m.Path] = f
+	}
 }
 
 func pastKey(path, scope, name string) string { return path + "\x00" + scope + "\x00" + name }
 
 // Lost says whether e was wrapped by us and, without our doing, is no longer.
 func (p Past) Lost(c *Config, e *Entry) bool {
-	return !e.Wrapped && p[pastKey(c.real, e.Scope, e.Name)]
+	return !e.Wrapped && p.wrapped[pastKey(c.real, e.Scope, e.Name)]
+}
+
+// Files are those that are still there and in which, as far as we know, servers
+// are wrapped. What was wrapped in a project's directory, or in a file that was
+// named, is found by nothing else.
+func (p Past) Files() []File {
+	var files []File
+	for path, f := range p.files {
+		if _, err := os.Stat(path); err == nil && p.counts[path] > 0 {
+			files = append(files, f)
+		}
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files
+}
+
+// Is says whether f leads to the file of c.
+func (f File) Is(c *Config) bool {
+	real, err := filepath.EvalSymlinks(f.Path)
+	return err == nil && real == c.real
+}
+
+// Forget notes that the entries of c are not to be wrapped any more: those that a
+// client has undone count as lost no longer.
+func (c *Config) Forget(backups string, lost []*Entry, now time.Time) error {
+	m := newManifest(c, false, lost, now)
+	dir, err := newChange(backups, m, now)
+	if err != nil {
+		return err
+	}
+	return m.write(dir)
 }

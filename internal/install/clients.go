@@ -39,6 +39,16 @@ var (
 	servers    = []Pointer{{"servers"}}
 )
 
+// knownClient is the client of the table, nil if there is none of that name.
+func knownClient(name string) *Client {
+	for i := range Clients {
+		if Clients[i].Name == name {
+			return &Clients[i]
+		}
+	}
+	return nil
+}
+
 // Clients is the table. docs/CLIENTS.md is for people what this is for us.
 var Clients = []Client{{
 	Name: "claude-code", Label: "Claude Code", Format: JSON,

@@ -69,11 +69,12 @@ func readBounded(path string) ([]byte, error) {
 //
 // The error wraps durable.ErrChanged if the file is no longer what Open read.
 func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (string, error) {
-	m := manifest{V: 1, Time: now.UTC().Format(time.RFC3339Nano), Client: c.Client.Name, Path: c.real, Wrapped: wrapped}
-	for _, e := range chosen {
-		m.Servers = append(m.Servers, manifestServer{e.Scope, e.Name})
+	m := newManifest(c, wrapped, chosen, now)
+	m.Backup = filepath.Base(c.real)
+	dir, err := newChange(backups, m, now)
+	if err == nil {
+		err = durable.WriteNew(filepath.Join(dir, m.Backup), c.Doc.data, 0o600)
 	}
-	dir, err := keepOld(backups, m, c.Doc.data, now)
 	if err != nil {
 		return "", fmt.Errorf("keeping the old file: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestWrite(t *testing.T) {
 	now := time.Date(2026, 11, 23, 1, 2, 3, 4, time.UTC)
 
 	c := open(t, path)
-	data, chosen, err := c.Doc.Wrap(wrapper, func(e *Entry) bool { return e.Name == "a" })
+	data, chosen, err := c.Doc.Wrap(with(wrapper, func(e *Entry) bool { return e.Name == "a" }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,10 +92,10 @@ func TestWrite(t *testing.T) {
 
 	// a manifest in disorder is named, and the others count
 	put(t, filepath.Join(backups, "20991231T000000.000000000Z-cursor", manifestName), "{")
-	if past, err := ReadPast(backups); err == nil || len(past) != 1 {
-		t.Errorf("%d, %v", len(past), err)
+	if past, err := ReadPast(backups); err == nil || len(past.wrapped) != 1 {
+		t.Errorf("%d, %v", len(past.wrapped), err)
 	}
-	if past, err := ReadPast(filepath.Join(dir, "none")); err != nil || len(past) != 0 {
+	if past, err := ReadPast(filepath.Join(dir, "none")); err != nil || len(past.wrapped) != 0 {
 		t.Errorf("no backups: %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestWriteChanged(t *testing.T) {
 	path, backups := filepath.Join(dir, "mcp.json"), filepath.Join(dir, "backup")
 	put(t, path, small)
 	c := open(t, path)
-	data, chosen, err := c.Doc.Wrap(wrapper, all)
+	data, chosen, err := c.Doc.Wrap(with(wrapper, all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestWriteWithoutBackup(t *testing.T) {
 	put(t, path, small)
 	put(t, filepath.Join(dir, "backup"), "a file")
 	c := open(t, path)
-	data, chosen, err := c.Doc.Wrap(wrapper, all)
+	data, chosen, err := c.Doc.Wrap(with(wrapper, all))
 	if err != nil {
 		t.Fatal(err)
 	}

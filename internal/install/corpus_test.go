@@ -88,7 +88,7 @@ func TestCorpus(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				new, chosen, err := d.Wrap(w, all)
+				new, chosen, err := d.Wrap(with(w, all))
 				if err != nil {
 					t.Fatal(err)
 				}

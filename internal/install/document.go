@@ -22,7 +22,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 // A Format is how a configuration is written.
@@ -42,10 +45,18 @@ const MaxSize = 32 << 20
 // file cannot be nested deeper than it has opening brackets.
 const maxBrackets = 1 << 20
 
+// Bounds of TOML, whose parser compares each name in a table with all others and
+// calls itself for each part of a dotted key: seconds, and some hundred MB.
+const (
+	maxTOMLKeys = 1 << 14
+	maxTOMLDots = 1 << 18
+)
+
 // A Document is a configuration that has been read.
 type Document struct {
 	Entries []*Entry // pointer by pointer, in the file's order
 
+	reached  bool   // some pointer leads to a table or list
 	data     []byte // the file
 	body     []byte // data without its byte order mark; places count from here
 	root     *node
@@ -60,19 +71,31 @@ func Parse(data []byte, format Format, pointers []Pointer) (*Document, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("it is larger than %d MiB", MaxSize>>20)
 	}
-	if !utf8.Valid(data) {
-		return nil, errors.New("it is not UTF-8")
+	// Whoever edits a file in UTF-16 would have to write one, and no client reads
+	// that.
+	body, err := text.Decode(data)
+	if err == nil && (bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))) {
+		err = errors.New("it is UTF-16: save it as UTF-8")
 	}
-	d.body = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err == nil && !utf8.Valid(data) {
+		err = errors.New("it is not UTF-8")
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.body = body
 	if bytes.Count(d.body, []byte("["))+bytes.Count(d.body, []byte("{")) > maxBrackets {
 		return nil, fmt.Errorf("it has more than %d brackets", maxBrackets)
 	}
-	var err error
 	switch {
 	case len(bytes.TrimSpace(d.body)) == 0:
 		d.root = &node{kind: table} // some clients leave an empty file
 	case format == JSON:
 		d.root, err = parseJSON(d.body)
+	case format == TOML && bytes.Count(d.body, []byte("="))+bytes.Count(d.body, []byte("\n[")) > maxTOMLKeys:
+		err = fmt.Errorf("it has more than %d keys, too many for TOML", maxTOMLKeys)
+	case format == TOML && bytes.Count(d.body, []byte(".")) > maxTOMLDots:
+		err = fmt.Errorf("it has more than %d dots, too many for TOML", maxTOMLDots)
 	case format == TOML:
 		d.root, err = parseTOML(d.body)
 	case format == YAML:
@@ -84,10 +107,22 @@ func Parse(data []byte, format Format, pointers []Pointer) (*Document, error) {
 		err = d.root.unique()
 	}
 	if err != nil {
-		return nil, err
+		return nil, shortError(err)
 	}
 	d.find()
 	return d, nil
+}
+
+// maxReason bounds what an error says, in bytes: a parser's may hold a name of
+// some megabytes.
+const maxReason = 300
+
+func shortError(err error) error {
+	s := err.Error()
+	if len(s) <= maxReason {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(s[:maxReason/2], "") + "…" + strings.ToValidUTF8(s[len(s)-maxReason/2:], ""))
 }
 
 // raw are the bytes of a node whose end is known.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
 // A Wrapper is what is put in front of servers.
@@ -22,70 +23,109 @@ type edit struct {
 	text       []byte
 }
 
-// Wrap returns the document with w in front of the entries that pick chooses
-// out of those that are neither wrapped nor have a Reason, and these entries.
-// The document itself stays as it is. An error means that the result cannot be
-// proved right, and that the file is to be edited by hand.
-func (d *Document) Wrap(w Wrapper, pick func(*Entry) bool) ([]byte, []*Entry, error) {
-	var edits []edit
+// Wrap returns the document with a wrapper in front of the entries for which with
+// gives one, and these entries. An entry that is wrapped gets the new wrapper in
+// the place of its own, if they differ; one with a Reason is left. The document
+// itself stays as it is. An error means that the result cannot be proved right,
+// and that the file is to be edited by hand.
+func (d *Document) Wrap(with func(*Entry) (Wrapper, bool)) ([]byte, []*Entry, error) {
+	wrappers := make(map[int]Wrapper) // by place: of a list, two entries may have one name
 	var chosen []*Entry
-	var which []int // of the entries
-	want, err := d.again()
-	if err != nil {
-		return nil, nil, err
-	}
+	wrapped := make(map[*Entry]bool) // of the chosen
 	for i, e := range d.Entries {
-		if e.Wrapped || e.Reason != "" || !pick(e) {
+		if e.Reason != "" {
 			continue
 		}
-		chosen, which = append(chosen, e), append(which, i)
-		edits = append(edits, d.wrap(e, w)...)
-		want.Entries[i].becomeWrapped(w)
+		w, ok := with(e)
+		if !ok || e.Wrapped && e.Wrapper == w.Path && slices.Equal(e.Flags, w.Flags) {
+			continue
+		}
+		wrappers[i], wrapped[e] = w, e.Wrapped
+		chosen = append(chosen, e)
 	}
 	if len(chosen) == 0 {
 		return d.data, nil, nil
 	}
-	out, err := d.splice(edits, want)
+	data, undone, err := d.Unwrap(func(e *Entry) bool { return wrapped[e] })
 	if err != nil {
 		return nil, chosen, err
+	}
+	plain := d
+	if len(undone) > 0 {
+		if plain, err = Parse(data, d.format, d.pointers); err != nil {
+			return nil, chosen, err
+		}
+	}
+	var never []*Entry // what was wrapped by hand, and would not be by us
+	for i := range wrappers {
+		if plain.Entries[i].Reason != "" {
+			never = append(never, d.Entries[i])
+		}
+	}
+	if len(never) > 0 {
+		return d.Wrap(func(e *Entry) (Wrapper, bool) {
+			w, ok := with(e)
+			return w, ok && !slices.Contains(never, e)
+		})
+	}
+	out, err := plain.wrapAll(wrappers)
+	return out, chosen, err
+}
+
+// wrapAll puts the wrappers in front of the plain entries at these places.
+func (d *Document) wrapAll(wrappers map[int]Wrapper) ([]byte, error) {
+	var edits []edit
+	want, err := d.again()
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range wrappers {
+		edits = append(edits, d.wrap(d.Entries[i], w)...)
+		want.Entries[i].becomeWrapped(w)
+	}
+	out, err := d.splice(edits, want)
+	if err != nil {
+		return nil, err
 	}
 	// The way back must lead here.
 	wrapped, err := Parse(out, d.format, d.pointers)
 	if err != nil {
-		return nil, chosen, err
+		return nil, err
 	}
-	ours := make(map[*Entry]bool) // by place: of a list, two may have one name
-	for _, i := range which {
+	ours := make(map[*Entry]bool)
+	for i := range wrappers {
 		ours[wrapped.Entries[i]] = true
 	}
 	back, undone, err := wrapped.Unwrap(func(e *Entry) bool { return ours[e] })
-	if err != nil || len(undone) != len(chosen) || !bytes.Equal(back, d.data) {
-		return nil, chosen, errors.Join(errors.New("taking the wrapper away again would not give the same bytes"), err)
+	if err != nil || len(undone) != len(wrappers) || !bytes.Equal(back, d.data) {
+		return nil, errors.Join(errors.New("taking the wrapper away again would not give the same bytes"), err)
 	}
-	return out, chosen, nil
+	return out, nil
 }
 
 // Unwrap is Wrap's way back, for the wrapped entries that pick chooses. It
 // knows entries that were wrapped by hand, too; of these, one in the form that
 // is made where there was no args loses its args, which means the same.
 func (d *Document) Unwrap(pick func(*Entry) bool) ([]byte, []*Entry, error) {
-	var edits []edit
 	var chosen []*Entry
+	var places []int
+	for i, e := range d.Entries {
+		if e.Wrapped && e.Reason == "" && pick(e) {
+			chosen, places = append(chosen, e), append(places, i)
+		}
+	}
+	if len(chosen) == 0 {
+		return d.data, nil, nil
+	}
+	var edits []edit
 	want, err := d.again()
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, e := range d.Entries {
-		if !e.Wrapped || e.Reason != "" || !pick(e) {
-			continue
-		}
-		chosen = append(chosen, e)
+	for n, e := range chosen {
 		ed, made := d.unwrap(e)
 		edits = append(edits, ed...)
-		want.Entries[i].becomePlain(made)
-	}
-	if len(chosen) == 0 {
-		return d.data, nil, nil
+		want.Entries[places[n]].becomePlain(made)
 	}
 	out, err := d.splice(edits, want)
 	return out, chosen, err
@@ -218,7 +258,7 @@ func (d *Document) unwrap(e *Entry) (edits []edit, made bool) {
 // becomeWrapped changes the entry's values, not its bytes.
 func (e *Entry) becomeWrapped(w Wrapper) {
 	var ahead []*node
-	say := func(s string) { ahead = append(ahead, &node{kind: text, value: s}) }
+	say := func(s string) { ahead = append(ahead, &node{kind: str, value: s}) }
 	if e.command.kind == list {
 		say(w.Path)
 	}
@@ -234,7 +274,7 @@ func (e *Entry) becomeWrapped(w Wrapper) {
 	if e.args == nil {
 		i := slices.IndexFunc(e.holder.members, func(m member) bool { return m.name == e.cmdName })
 		e.args = &node{kind: list}
-		e.holder.members = slices.Insert(e.holder.members, i+1, member{name: e.argsName, value: e.args})
+		e.holder.setMembers(slices.Insert(e.holder.members, i+1, member{name: e.argsName, value: e.args}))
 	}
 	e.args.elems = append(ahead, e.args.elems...)
 }
@@ -247,19 +287,63 @@ func (e *Entry) becomePlain(made bool) {
 	e.command.value = e.args.elems[e.old].value
 	e.args.elems = e.args.elems[e.old+1:]
 	if made {
-		e.holder.members = slices.DeleteFunc(e.holder.members, func(m member) bool { return m.name == e.argsName })
+		e.holder.setMembers(slices.DeleteFunc(e.holder.members, func(m member) bool { return m.name == e.argsName }))
 	}
 }
 
-// ByHand is the edit that puts w in front of e, for a person to make.
+// ByHand is the edit that puts w in front of e, for a person to make. What looks
+// like a secret is masked.
 func (e *Entry) ByHand(w Wrapper) string {
-	join := func(s ...string) string { return string(bytes.Join(literals(s...), []byte(", "))) }
-	args := join(append(append(w.ahead(), e.Command), e.Args...)...)
-	switch {
-	case e.command == nil:
-		return fmt.Sprintf("command: %s, args: [%s]", join(w.Path), args)
-	case e.command.kind == list:
-		return fmt.Sprintf("%s: [%s, %s]", e.cmdName, join(w.Path), args)
+	n := *e
+	n.Wrapped, n.Wrapper, n.Flags = true, w.Path, w.Flags
+	return n.String()
+}
+
+// Plain is what e is without a wrapper, for a person, with secrets masked.
+func (e *Entry) Plain() string {
+	n := *e
+	n.Wrapped = false
+	return n.String()
+}
+
+// String is the entry's command as its file has it, in the spelling of JSON, with
+// what looks like a secret masked.
+func (e *Entry) String() string {
+	command := redact.Command(append([]string{e.Command}, e.Args...))
+	if e.Wrapped {
+		command = slices.Concat([]string{e.Wrapper}, e.MaskedFlags(), []string{"--"}, command)
 	}
-	return fmt.Sprintf("%s: %s, %s: [%s]", e.cmdName, join(w.Path), e.argsName, args)
+	join := func(s ...string) string { return string(bytes.Join(literals(s...), []byte(", "))) }
+	name, args := e.cmdName, e.argsName
+	if name == "" {
+		name, args = "command", "args"
+	}
+	switch {
+	case e.command != nil && e.command.kind == list:
+		return fmt.Sprintf("%s: [%s]", name, join(command...))
+	case len(command) == 1:
+		return fmt.Sprintf("%s: %s", name, join(command...))
+	}
+	return fmt.Sprintf("%s: %s, %s: [%s]", name, join(command[0]), args, join(command[1:]...))
+}
+
+// MaskedFlags are the entry's Flags with what looks like a secret masked: not
+// the names of keys and files, which are none.
+func (e *Entry) MaskedFlags() []string {
+	out := slices.Clone(e.Flags)
+	for i, f := range e.Flags {
+		name, value, valued := strings.Cut(f, "=")
+		if i > 0 && !strings.HasPrefix(f, "-") {
+			name, value, valued = e.Flags[i-1], f, false
+		}
+		if slices.Contains([]string{"key", "home", "passphrase-file", "meta-key"}, strings.TrimLeft(name, "-")) {
+			continue
+		}
+		if valued {
+			out[i] = name + "=" + redact.Argument(value)
+		} else {
+			out[i] = redact.Argument(f)
+		}
+	}
+	return out
 }

@@ -1,6 +1,13 @@
 package install
 
-import "testing"
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
 
 var wrapper = Wrapper{Path: "/usr/local/bin/signet-wrap"}
 
@@ -13,7 +20,7 @@ func wrapped(t *testing.T, data string, format Format, p ...Pointer) (string, er
 	if err != nil {
 		return "", err
 	}
-	out, _, err := d.Wrap(wrapper, all)
+	out, _, err := d.Wrap(with(wrapper, all))
 	return string(out), err
 }
 
@@ -67,5 +74,71 @@ func TestWrap(t *testing.T) {
 				t.Fatalf("the second time %q, %v", again, err)
 			}
 		})
+	}
+}
+
+// with puts w in front of the plain entries that pick chooses.
+func with(w Wrapper, pick func(*Entry) bool) func(*Entry) (Wrapper, bool) {
+	return func(e *Entry) (Wrapper, bool) { return w, !e.Wrapped && pick(e) }
+}
+
+// A wrapper is put in the place of another, and the way back leads to the bytes
+// of the beginning, in every client's shape.
+func TestRewrap(t *testing.T) {
+	former := Wrapper{Path: "/old/place/signet-wrap", Flags: []string{"--key=bot", "--fail-open"}}
+	for name := range corpus {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := clientOf(t, name)
+		data := b
+		var chosen []*Entry
+		for _, w := range []Wrapper{former, wrapper, {Path: wrapper.Path, Flags: []string{"--key", "other"}}} {
+			d, err := Parse(data, c.Format, c.Pointers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := len(chosen)
+			if data, chosen, err = d.Wrap(func(*Entry) (Wrapper, bool) { return w, true }); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if before > 0 && len(chosen) != before {
+				t.Errorf("%s: %d wrapped, then %d", name, before, len(chosen))
+			}
+			if d, err = Parse(data, c.Format, c.Pointers); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range d.Entries {
+				if e.Wrapped && (e.Wrapper != w.Path || !slices.Equal(e.Flags, w.Flags)) {
+					t.Errorf("%s: %s has %s %q", name, e.Name, e.Wrapper, e.Flags)
+				}
+			}
+			if again, none, err := d.Wrap(func(*Entry) (Wrapper, bool) { return w, true }); err != nil || len(none) != 0 || !bytes.Equal(again, data) {
+				t.Errorf("%s: the same again changes %d: %v", name, len(none), err)
+			}
+		}
+		d, err := Parse(data, c.Format, c.Pointers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, _, err := d.Unwrap(all); err != nil || !bytes.Equal(back, b) {
+			t.Errorf("%s: not the bytes of the beginning: %v\n%s", name, err, back)
+		}
+	}
+}
+
+// What was wrapped by hand and would not be by us stays as it is.
+func TestRewrapLeavesOddCommands(t *testing.T) {
+	const file = `{"mcpServers": {
+		"shell": {"command": "/old/signet-wrap", "args": ["--", "npx -y server"]},
+		"own": {"command": "/old/signet-wrap", "args": ["--", "npx", "server"]}}}`
+	d, err := Parse([]byte(file), JSON, everywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, chosen, err := d.Wrap(func(*Entry) (Wrapper, bool) { return wrapper, true })
+	if err != nil || len(chosen) != 1 || chosen[0].Name != "own" || !strings.Contains(string(out), `"/old/signet-wrap", "args": ["--", "npx -y server"]`) {
+		t.Errorf("%v, %v\n%s", chosen, err, out)
 	}
 }

@@ -21,6 +21,7 @@ type Entry struct {
 	Env      map[string]string
 	Remote   bool
 	Disabled bool
+	NoDashes bool // it runs signet-wrap with a command and no "--" before it
 	// Why it is not to be wrapped (or unwrapped), for a person; "" if it is.
 	Reason string
 	Manual bool // nothing speaks against wrapping it but how the file is written
@@ -56,6 +57,7 @@ func (d *Document) walk(n *node, p Pointer, way []string, scope string, shared b
 		}
 		return
 	}
+	d.reached = d.reached || n.kind == table || n.kind == list
 	add := func(name string, v *node) {
 		e := read(v)
 		e.Name, e.Scope = name, scope
@@ -106,16 +108,32 @@ func read(n *node) *Entry {
 		e.Reason = "it is built into the client"
 	case e.command == nil:
 		e.Reason = "it has no command"
-	case n.get("sandboxEnabled").is("true") || n.get("sandbox") != nil && !n.get("sandbox").is("false"):
-		e.Reason = "it runs in a sandbox, from which the log cannot be written"
 	case e.command.kind == list:
 		e.readList()
-	case e.command.kind != text || e.command.value == "":
+	case e.command.kind != str || e.command.value == "":
 		e.Reason = "its command is not text"
 	default:
 		e.readPair()
 	}
+	if why := unfit(n); why != "" && e.Reason == "" && !e.Wrapped {
+		e.Reason = why
+	}
 	return e
+}
+
+// unfit says why the client could not start the server through another program.
+func unfit(n *node) string {
+	debug := n.get("dev").get("debug")
+	if debug == nil {
+		debug = n.get("dev.debug")
+	}
+	switch {
+	case n.get("sandboxEnabled").is("true") || n.get("sandbox") != nil && !n.get("sandbox").is("false"):
+		return "it runs in a sandbox, from which the log cannot be written"
+	case debug != nil && !debug.is("false") && !debug.is("null"):
+		return `it has "dev.debug": the client's debugger attaches to the program that it starts, which would be signet-wrap`
+	}
+	return ""
 }
 
 func isRemote(n *node, kind string, hasCommand bool) bool {
@@ -208,11 +226,14 @@ func (e *Entry) readWrapped(wrapper string, elems []*node, from int) {
 	default:
 		e.Command, e.Args = wrapper, all[min(from, len(all)):]
 		e.Reason = "it runs signet-wrap, but not in front of a server"
+		if i < 0 && slices.ContainsFunc(e.Args, func(a string) bool { return !strings.HasPrefix(a, "-") }) {
+			e.NoDashes = true
+		}
 		return
 	}
 	e.Wrapped, e.Wrapper, e.Flags, e.old = true, wrapper, all[from:i], i+1
 	e.Command, e.Args = all[i+1], all[i+2:]
-	if !e.args.cuttable() || elems[e.old].kind != text || elems[e.old].end < 0 || e.command.end < 0 && from == 0 {
+	if !e.args.cuttable() || elems[e.old].kind != str || elems[e.old].end < 0 || e.command.end < 0 && from == 0 {
 		e.Reason, e.Manual = uncut, true
 	}
 }

@@ -44,7 +44,7 @@ func FuzzWrap(f *testing.F) {
 			return
 		}
 		before := bytes.Clone(data)
-		out, chosen, err := d.Wrap(w, all)
+		out, chosen, err := d.Wrap(with(w, all))
 		if !bytes.Equal(data, before) {
 			t.Fatal("the input was changed")
 		}
@@ -59,7 +59,7 @@ func FuzzWrap(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was written is refused: %v\n%q", err, out)
 		}
-		if again, _, err := d.Wrap(w, all); err != nil || !bytes.Equal(again, out) {
+		if again, _, err := d.Wrap(with(w, all)); err != nil || !bytes.Equal(again, out) {
 			t.Fatalf("the second time: %v\n%q\n%q", err, out, again)
 		}
 		ours := make(map[*Entry]bool)

@@ -34,7 +34,7 @@ func fromJSON(v hujson.Value) *node {
 	case hujson.Literal:
 		n.value = string(x)
 		if x.Kind() == '"' {
-			n.kind, n.value = text, x.String()
+			n.kind, n.value = str, x.String()
 		}
 	}
 	return n

@@ -7,7 +7,7 @@ type kind byte
 
 const (
 	other kind = iota // number, boolean, null, date
-	text
+	str
 	list
 	table
 )
@@ -19,6 +19,8 @@ type node struct {
 	start, end int    // its bytes in the document's body; end < 0: not known
 	members    []member
 	elems      []*node
+	places     map[string]int // where the members are, of a table of many
+	placed     int            // how many members are in places
 
 	// A table or list that is written in brackets, in YAML and TOML too. The
 	// others have their members and elements on lines of their own.
@@ -51,17 +53,37 @@ func (n *node) member(name string) *member {
 	if n == nil {
 		return nil
 	}
-	for i := range n.members {
-		if n.members[i].name == name {
-			return &n.members[i]
+	if len(n.members) <= 16 {
+		for i := range n.members {
+			if n.members[i].name == name {
+				return &n.members[i]
+			}
 		}
+		return nil
+	}
+	// A client's file may hold very many servers, and TOML asks for each.
+	if n.places == nil {
+		n.places = make(map[string]int)
+	}
+	for ; n.placed < len(n.members); n.placed++ {
+		if at := n.members[n.placed].name; !has(n.places, at) {
+			n.places[at] = n.placed
+		}
+	}
+	if i, ok := n.places[name]; ok {
+		return &n.members[i]
 	}
 	return nil
 }
 
+// setMembers puts others in the place of the members.
+func (n *node) setMembers(m []member) { n.members, n.places, n.placed = m, nil, 0 }
+
+func has(m map[string]int, name string) bool { _, ok := m[name]; return ok }
+
 // says is what the text n says; "" if it is none.
 func (n *node) says() string {
-	if n == nil || n.kind != text {
+	if n == nil || n.kind != str {
 		return ""
 	}
 	return n.value

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,34 @@ func ParsePointer(s string) (Pointer, error) {
 		p[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(p[i])
 	}
 	return p, nil
+}
+
+// Leads says whether a pointer of the document leads to a table or list, be it an
+// empty one.
+func (d *Document) Leads() bool { return d.reached }
+
+// Candidates are pointers to what looks like servers in the document, as
+// ParsePointer reads them.
+func (d *Document) Candidates() []string {
+	var found []string
+	var look func(n *node, path string, depth int)
+	look = func(n *node, path string, depth int) {
+		isServer := func(v *node) bool { return v.get("command") != nil || v.get("cmd") != nil || v.get("url") != nil }
+		if slices.ContainsFunc(n.members, func(m member) bool { return isServer(m.value) }) || slices.ContainsFunc(n.elems, isServer) {
+			if name := path[min(1, len(path)):]; !strings.ContainsAny(name, "/~") {
+				path = name
+			}
+			found = append(found, path)
+			return
+		}
+		for _, m := range n.members {
+			if depth < 3 && len(found) < 3 {
+				look(m.value, path+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(m.name), depth+1)
+			}
+		}
+	}
+	look(d.root, "", 0)
+	return slices.DeleteFunc(found, func(p string) bool { return p == "" })
 }
 
 // ByName makes a file of a client that is not in the table: the name's ending

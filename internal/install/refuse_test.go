@@ -2,6 +2,7 @@ package install
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,13 @@ func TestParseRefuses(t *testing.T) {
 		{"name twice, escaped", `{"a":1,"\u0061":2}`, `"a" stands twice`, JSON},
 		{"name twice, far away", `{"x":[{"b":{"a":1,"a":2}}]}`, `"a" stands twice`, JSON},
 		{"not UTF-8", "{\"a\":\"\xff\"}", "not UTF-8", JSON},
-		{"UTF-16", "\xff\xfe{\x00}\x00", "not UTF-8", JSON},
+		{"UTF-16", "\xff\xfe{\x00}\x00", "it is UTF-16: save it as UTF-8", JSON},
+		{"UTF-16 without a mark", "{\x00}\x00", "UTF-16 without a byte order mark", JSON},
+		{"not UTF-8", "{\"\xff\": 1}", "not UTF-8", JSON},
+		{"very many keys", strings.Repeat("a=1\n", maxTOMLKeys+1), "more than 16384 keys", TOML},
+		{"a key of very many parts", strings.Repeat("a.", maxTOMLDots+1) + "a=1", "more than 262144 dots", TOML},
+		{"an error that quotes a long key", strings.Repeat("a", 4<<20) + "=1\n" + strings.Repeat("a", 4<<20) + "=1\n", "…", TOML},
+		{"a long name twice", `{"` + strings.Repeat("a", 4<<20) + `":1,"` + strings.Repeat("a", 4<<20) + `":1}`, "…", JSON},
 		{"deep", strings.Repeat("[", maxBrackets+1), "brackets", JSON},
 		{"deep TOML", "a=" + strings.Repeat("[", maxBrackets+1), "brackets", TOML},
 		{"large", strings.Repeat(" ", MaxSize+1), "larger than 32 MiB", JSON},
@@ -36,10 +43,47 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.data), c.format, everywhere)
-			if err == nil || !strings.Contains(err.Error(), c.why) {
+			if err == nil || !strings.Contains(err.Error(), c.why) || len(err.Error()) > maxReason+8 {
 				t.Errorf("%v, want %q", err, c.why)
 			}
 		})
+	}
+}
+
+// A file with very many servers takes time in proportion: if it did not, this
+// test would not end.
+func TestManyServers(t *testing.T) {
+	const many = 40_000
+	for _, c := range []struct {
+		name, before, each, after string
+		format                    Format
+		servers                   int
+	}{
+		{"JSON", `{"mcpServers": {`, `"s%d": {"command": "x"},` + "\n", `}}`, JSON, many},
+		{"YAML", "mcpServers:\n", "  s%d:\n    command: x\n", "", YAML, many},
+		{"YAML on one line", "mcpServers: {", "s%d: {command: x},", "}", YAML, many},
+		{"TOML", "", "[mcp_servers.s%d]\ncommand = 'x'\n", "", TOML, maxTOMLKeys / 2},
+	} {
+		var b bytes.Buffer
+		b.WriteString(c.before)
+		for i := range c.servers {
+			fmt.Fprintf(&b, c.each, i)
+		}
+		b.WriteString(c.after)
+		d, err := Parse(b.Bytes(), c.format, everywhere)
+		if err != nil || len(d.Entries) != c.servers {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if testing.Short() || c.format != JSON {
+			continue
+		}
+		out, chosen, err := d.Wrap(with(wrapper, all))
+		if err != nil || len(chosen) != c.servers {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if _, err := d.Diff(out); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -76,7 +120,7 @@ func TestLeft(t *testing.T) {
 			t.Errorf("%s: left since %q, want %q", c.data, e.Reason, c.why)
 		}
 		for _, edit := range []func(func(*Entry) bool) ([]byte, []*Entry, error){
-			func(p func(*Entry) bool) ([]byte, []*Entry, error) { return d.Wrap(wrapper, p) }, d.Unwrap,
+			func(p func(*Entry) bool) ([]byte, []*Entry, error) { return d.Wrap(with(wrapper, p)) }, d.Unwrap,
 		} {
 			if out, chosen, err := edit(all); err != nil || len(chosen) > 0 || !bytes.Equal(out, data) {
 				t.Errorf("%s became %s, %v", c.data, out, err)
@@ -98,7 +142,7 @@ func TestWrapRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, chosen, err := d.Wrap(wrapper, all)
+		out, chosen, err := d.Wrap(with(wrapper, all))
 		if err == nil && len(chosen) > 0 || err != nil && out != nil {
 			t.Errorf("%q became %q, %v", data, out, err)
 		}
@@ -138,7 +182,7 @@ func TestProof(t *testing.T) {
 		t.Errorf("no edit: %s, %v", out, err)
 	}
 	// A wrapper that unwrapping does not know must not be put in front.
-	if out, _, err := d.Wrap(Wrapper{Path: "/bin/other"}, all); err == nil {
+	if out, _, err := d.Wrap(with(Wrapper{Path: "/bin/other"}, all)); err == nil {
 		t.Errorf("wrapped for good: %s", out)
 	}
 }

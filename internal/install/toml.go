@@ -108,7 +108,7 @@ func (t *tomlReader) value(x *unstable.Node, from, end int) (*node, error) {
 	n := &node{start: int(x.Raw.Offset), end: int(x.Raw.Offset + x.Raw.Length), value: string(x.Data)}
 	switch x.Kind {
 	case unstable.String:
-		n.kind = text
+		n.kind = str
 	case unstable.Array:
 		*n = node{kind: list, start: t.bracket(from), end: end, flow: true}
 		for it := x.Children(); it.Next(); {

@@ -40,6 +40,9 @@ func parseYAML(body []byte) (*node, error) {
 type yamlReader struct {
 	body  []byte
 	lines []int // where each begins
+
+	// The place that was asked for last: the next is mostly to the right of it.
+	line, column, at int
 }
 
 // offset is the place of a line and a column, both 1-based, the column in
@@ -48,12 +51,14 @@ func (y *yamlReader) offset(line, column int) int {
 	if line < 1 || line > len(y.lines) {
 		return -1
 	}
-	at := y.lines[line-1]
-	for ; column > 1 && at < len(y.body); column-- {
-		_, size := utf8.DecodeRune(y.body[at:])
-		at += size
+	if line != y.line || column < y.column {
+		y.line, y.column, y.at = line, 1, y.lines[line-1]
 	}
-	return at
+	for ; y.column < column && y.at < len(y.body); y.column++ {
+		_, size := utf8.DecodeRune(y.body[y.at:])
+		y.at += size
+	}
+	return y.at
 }
 
 func (y *yamlReader) value(x *yaml.Node) *node {
@@ -67,7 +72,9 @@ func (y *yamlReader) value(x *yaml.Node) *node {
 	case yaml.MappingNode:
 		n.kind = table
 		for i := 0; i+1 < len(x.Content); i += 2 {
-			k, v := x.Content[i], y.value(x.Content[i+1])
+			k := x.Content[i]
+			at := y.offset(k.Line, k.Column) // before the value's: see offset
+			v := y.value(x.Content[i+1])
 			name := k.Value
 			if k.Kind != yaml.ScalarNode { // nobody's name, but one of its own
 				name = fmt.Sprintf("\x00%d", i)
@@ -75,7 +82,7 @@ func (y *yamlReader) value(x *yaml.Node) *node {
 			if k.Kind != yaml.ScalarNode || k.Anchor != "" || k.Tag == "!!merge" {
 				v.shared = true
 			}
-			n.members = append(n.members, member{name: name, key: y.offset(k.Line, k.Column), value: v})
+			n.members = append(n.members, member{name: name, key: at, value: v})
 		}
 	case yaml.SequenceNode:
 		n.kind = list
@@ -90,7 +97,7 @@ func (y *yamlReader) value(x *yaml.Node) *node {
 	default:
 		n.value = x.Tag + " " + x.Value
 		if x.Tag == "!!str" {
-			n.kind, n.value = text, x.Value
+			n.kind, n.value = str, x.Value
 		} else if x.Tag == "!!bool" {
 			n.value = strings.ToLower(x.Value) // as the other formats have it
 		}
@@ -119,8 +126,8 @@ func (y *yamlReader) scalarEnd(x *yaml.Node, start int) int {
 		return -1
 	}
 	rest := y.body[start:]
-	if line, _, ok := bytes.Cut(rest, []byte("\n")); ok {
-		rest = line
+	if x.Line < len(y.lines) { // where the next one begins
+		rest = y.body[start : y.lines[x.Line]-1]
 	}
 	switch x.Style {
 	case 0:

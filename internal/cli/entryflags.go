@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/install"
+)
+
+// The flags of wrapping as they stand in a client's configuration.
+
+// givenFlag is a flag there, as it is written.
+type givenFlag struct {
+	name  string // without dashes; "" for a word that is no flag
+	value string // of a switch "true"
+	words []string
+}
+
+// givenFlags reads flags as the flag parser does, good or not.
+func givenFlags(words []string) (given []givenFlag) {
+	for i := 0; i < len(words); i++ {
+		name, value, valued := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(words[i], "-"), "-"), "=")
+		f := givenFlag{name, value, words[i : i+1]}
+		known := slices.IndexFunc(wrapFlags, func(w wrapFlag) bool { return w.name == name })
+		switch {
+		case !strings.HasPrefix(words[i], "-"):
+			f.name = ""
+		case valued:
+		case known >= 0 && wrapFlags[known].value != "" && i+1 < len(words):
+			f.value, f.words = words[i+1], words[i:i+2]
+			i++
+		default:
+			f.value = "true"
+		}
+		given = append(given, f)
+	}
+	return given
+}
+
+// flagValue is the value of a flag of wrapping, of which the last counts; "" if
+// it is not there.
+func flagValue(flags []string, name string) (value string) {
+	for _, f := range givenFlags(flags) {
+		if f.name == name {
+			value = f.value
+		}
+	}
+	return value
+}
+
+// wish is what install puts in front of servers.
+type wish struct {
+	plain install.Wrapper // in front of one that is not wrapped
+	// Of one that is: what the command line speaks of, in this order, and the
+	// values; "" for the one that needs no flag. All other flags stay.
+	said   []string
+	values map[string]string
+}
+
+func (w *wish) say(name, value string) {
+	w.said, w.values[name] = append(w.said, name), value
+}
+
+// of is the wrapper that e is to have.
+func (w *wish) of(e *install.Entry) install.Wrapper {
+	if !e.Wrapped {
+		return w.plain
+	}
+	same := true
+	for _, name := range w.said {
+		same = same && flagValue(e.Flags, name) == w.values[name]
+	}
+	if same {
+		return install.Wrapper{Path: w.plain.Path, Flags: e.Flags}
+	}
+	var flags []string
+	for _, name := range w.said {
+		if v := w.values[name]; v != "" {
+			flags = append(flags, "--"+name, v)
+		}
+	}
+	for _, f := range givenFlags(e.Flags) {
+		if !slices.Contains(w.said, f.name) {
+			flags = append(flags, f.words...)
+		}
+	}
+	return install.Wrapper{Path: w.plain.Path, Flags: flags}
+}
