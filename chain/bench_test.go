@@ -112,20 +112,20 @@ func BenchmarkVerify(b *testing.B) {
 		b.Fatal(err)
 	}
 	sig := ed25519.Sign(private, benchReceipt)
-	check := func(receipt []byte, _ string) (any, error) {
+	check := func(receipt []byte, _ string) (c Checked[struct{}]) {
 		if !ed25519.Verify(public, receipt, sig) {
-			return nil, errors.New("invalid")
+			c.Bad = errors.New("invalid")
 		}
-		return nil, nil
+		return c
 	}
 	for _, bm := range []struct {
 		name string
-		o    VerifyOptions
+		o    VerifyOptions[struct{}]
 	}{
-		{"chain/one", VerifyOptions{Workers: 1}},
-		{"chain/all", VerifyOptions{}},
-		{"signed/one", VerifyOptions{Workers: 1, Check: check}},
-		{"signed/all", VerifyOptions{Check: check}},
+		{"chain/one", VerifyOptions[struct{}]{Workers: 1}},
+		{"chain/all", VerifyOptions[struct{}]{}},
+		{"signed/one", VerifyOptions[struct{}]{Workers: 1, Check: check}},
+		{"signed/all", VerifyOptions[struct{}]{Check: check}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			for b.Loop() {

@@ -65,7 +65,7 @@ func makeLog(t testing.TB, n int) string {
 
 func verify(t testing.TB, dir string) *Report {
 	t.Helper()
-	r, err := Verify(context.Background(), dir, VerifyOptions{})
+	r, err := Verify(context.Background(), dir, VerifyOptions[struct{}]{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
 package chain
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
-	"math"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +16,6 @@ import (
 // verifier is the collector of [Verify]: it gets the lines in order and follows
 // the chain.
 type verifier struct {
-	o      VerifyOptions
 	s      *snapshot
 	report Report
 
@@ -28,29 +28,22 @@ type verifier struct {
 
 	loose []loose // links that do not hold, in order; why is found out at the end
 
-	told   map[string]string // files with torn lines that events tell of, and their hashes
-	newest []byte            // the last receipt
+	told map[string]event.TornLine // what events tell of torn lines, by the names of their files
 }
 
-// take follows the chain through one part.
-func (v *verifier) take(p *part[line]) {
-	v.file, v.line = p.file, p.line
-	v.report.Bytes += p.size()
-	if p.long != nil {
-		v.unreadable(p.long, p.long.ended, p.off, p.size())
-	}
-	for i := range p.found {
-		l := &p.found[i]
-		v.line = l.number
-		v.follow(l)
-	}
-	if p.records > 0 {
-		v.newest = bytes.Clone(v.newest) // the part's memory is used again
-	}
+func newVerifier(s *snapshot) *verifier {
+	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
 }
 
-// follow is take for one line.
-func (v *verifier) follow(l *line) {
+// begin goes to a part of a file, of so many bytes, and its first line.
+func (v *verifier) begin(file, line int, size int64) {
+	v.file, v.line = file, line
+	v.report.Bytes += size
+}
+
+// follow follows the chain through one line.
+func (v *verifier) follow(l *checkedLine) {
+	v.line = l.number
 	if l.err != nil {
 		v.unreadable(l.err, l.ended, l.off, int64(len(l.raw)))
 		return
@@ -59,17 +52,13 @@ func (v *verifier) follow(l *line) {
 	here := spot{v.n, v.s.days[v.file], v.line}
 	v.n++
 	v.report.Records++
-	if here.n == 0 {
-		v.report.First = moment(r.receipt)
-	}
-	v.newest = r.receipt
 	if r.extra {
 		v.report.Unprotected++
 	}
-	edited := l.sumErr == nil && l.sum != r.hash
+	edited := r.refused == nil && l.sum != r.hash
 	switch {
-	case l.sumErr != nil:
-		v.damage(Malformed, "", "", l.sumErr.Error())
+	case r.refused != nil:
+		v.damage(Malformed, "", "", r.refused.Error())
 	case edited:
 		v.damage(Edited, l.sum.String(), r.hash.String(), "the record is not the one that its hash was made for")
 	case errors.Is(l.bad, ErrDisplaced):
@@ -90,13 +79,24 @@ func (v *verifier) follow(l *line) {
 	}
 	if l.event {
 		v.report.Events++
-		v.hear(here, r.receipt)
 	}
-	if v.o.Visit != nil && l.sumErr == nil {
-		v.o.Visit(Entry{
-			File: v.s.days[v.file], Line: v.line, Offset: l.off, Raw: l.raw,
-			Receipt: r.receipt, PrevHash: l.prev, RecordHash: r.hash.String(),
-		}, l.result)
+	if !l.belief || edited {
+		return // it is listed, and says nothing
+	}
+	if !l.time.IsZero() {
+		if v.report.First.IsZero() {
+			v.report.First = l.time
+		}
+		v.report.Last = l.time
+	}
+	v.hear(here, l.says)
+}
+
+// entry is what Visit gets of a line that was followed.
+func (v *verifier) entry(l *checkedLine) Entry {
+	return Entry{
+		File: v.s.days[v.file], Line: l.number, Offset: l.off, Raw: l.raw, Canonical: true,
+		Receipt: l.record.receipt, PrevHash: l.prev, RecordHash: l.record.hash.String(),
 	}
 }
 
@@ -115,8 +115,15 @@ func (v *verifier) unreadable(err error, ended bool, off, length int64) {
 }
 
 func (v *verifier) damage(kind Kind, expected, found, detail string) {
+	if len(detail) > maxDetail {
+		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "..."
+	}
 	v.report.note(Break{v.s.days[v.file], v.line, kind, expected, found, detail})
 }
+
+// maxDetail bounds what is said of a break, in bytes: part of it may be the
+// log's own words.
+const maxDetail = 300
 
 // loosen notes a link that does not hold. Its place among the breaks is kept for
 // it; past the bound it is only counted.
@@ -131,12 +138,11 @@ func (v *verifier) loosen(l loose) {
 }
 
 // hear takes what one of the log's own events tells.
-func (v *verifier) hear(here spot, receipt []byte) {
-	e, _ := event.Decode(receipt)
+func (v *verifier) hear(here spot, e event.Event) {
 	switch e := e.(type) {
 	case event.TornLine:
-		if len(v.told) < maxTold {
-			v.told[e.Kept] = e.Hash
+		if len(v.told) < maxTold && len(e.Kept) <= maxFileName {
+			v.told[e.Kept] = e
 		}
 	case event.LogDamaged:
 		expected, ok := parseDigest([]byte(e.Expected))
@@ -147,31 +153,72 @@ func (v *verifier) hear(here spot, receipt []byte) {
 	}
 }
 
-// maxTold bounds the events about torn lines that are remembered.
-const maxTold = 10_000
+const (
+	maxTold     = 10_000 // events about torn lines that are remembered
+	maxFileName = 255    // bytes of a file's name, of which no file system has more
+)
 
 // finish does what takes the whole log.
 func (v *verifier) finish(ctx context.Context) error {
-	r := &v.report
-	r.Head = v.last.String()
-	r.Last = moment(v.newest)
-	v.setAside()
+	v.report.Head = v.last.String()
+	if err := v.setAside(ctx); err != nil {
+		return err
+	}
 	return v.explain(ctx)
 }
 
 // setAside compares the torn lines beside the log with the events about them.
-func (v *verifier) setAside() {
-	there := slices.Concat(v.s.torn, v.s.pending)
+func (v *verifier) setAside(ctx context.Context) error {
+	there := map[string]bool{}
+	var names []string
+	for _, name := range slices.Concat(v.s.torn, v.s.pending) {
+		there[strings.TrimSuffix(name, pendingSuffix)] = true
+		names = append(names, name)
+	}
 	for name := range v.told {
-		if !slices.Contains(there, name) && !slices.Contains(there, name+pendingSuffix) {
-			there = append(there, name)
+		if !there[name] {
+			names = append(names, name)
 		}
 	}
-	slices.Sort(there)
-	for _, name := range there {
-		hash, recorded := v.told[strings.TrimSuffix(name, pendingSuffix)]
-		_, sum, err := sumFile(filepath.Join(v.s.dir, name), math.MaxInt64)
-		v.report.SetAside = append(v.report.SetAside,
-			SetAside{File: name, Recorded: recorded, Kept: err == nil && (!recorded || sum == hash)})
+	slices.Sort(names)
+	for _, name := range names {
+		told, recorded := v.told[strings.TrimSuffix(name, pendingSuffix)]
+		s := SetAside{File: name, Recorded: recorded}
+		var err error
+		if s.Kept, err = v.isKept(ctx, name, told, recorded); err != nil {
+			return err
+		}
+		v.report.SetAside = append(v.report.SetAside, s)
+	}
+	return nil
+}
+
+// isKept says whether a file beside the log is there and, if an event tells of it,
+// as the event tells. Nothing else is read: anybody may put files there, of any
+// size. The error is that of ctx.
+func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine, recorded bool) (bool, error) {
+	f, st, err := openRegular(filepath.Join(v.s.dir, name), os.O_RDONLY, 0)
+	if err != nil {
+		return false, nil
+	}
+	defer f.Close()
+	if !recorded {
+		return true, nil
+	}
+	if st.Size() != told.Length {
+		return false, nil
+	}
+	sum := sha256.New()
+	for buf := make([]byte, blockSize); ; {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		n, err := f.Read(buf)
+		sum.Write(buf[:n])
+		if err == io.EOF {
+			return digest(sum.Sum(nil)).String() == told.Hash, nil
+		} else if err != nil {
+			return false, nil
+		}
 	}
 }

@@ -86,7 +86,7 @@ func TestNotRegular(t *testing.T) {
 				mustBeWhole(t, dir, 0) // readers do not need the locks
 				continue
 			}
-			_, err := Verify(t.Context(), dir, VerifyOptions{})
+			_, err := Verify(t.Context(), dir, VerifyOptions[struct{}]{})
 			mustSay(t, name+": verify", err, kind)
 			for _, err = range Scan(dir, time.Time{}) {
 				break

@@ -79,7 +79,7 @@ func (g *logText) replaced(i, n int, with ...string) *logText {
 	})
 }
 
-func (g *logText) verify(o VerifyOptions) *Report {
+func (g *logText) verify(o VerifyOptions[struct{}]) *Report {
 	g.t.Helper()
 	for i, name := range g.names {
 		if text := strings.Join(g.files[i], ""); text == "" || text != g.there[name] {
@@ -98,7 +98,7 @@ func (g *logText) verify(o VerifyOptions) *Report {
 func (g *logText) breaks() string {
 	g.t.Helper()
 	var all []string
-	r := g.verify(VerifyOptions{})
+	r := g.verify(VerifyOptions[struct{}]{})
 	for _, b := range r.Breaks {
 		all = append(all, fmt.Sprintf("%s:%d %s", b.File, b.Line, b.Kind))
 	}
@@ -161,7 +161,7 @@ func TestSwapped(t *testing.T) {
 		for j := i + 1; j < len(lines); j++ {
 			e := g.replaced(i, 1, lines[j]).replaced(j, 1, lines[i])
 			e.want(fmt.Sprintf("lines %d and %d swapped", i, j), e.at(i)+" swapped")
-			b := e.verify(VerifyOptions{}).Breaks[0]
+			b := e.verify(VerifyOptions[struct{}]{}).Breaks[0]
 			if j > i+1 && !strings.Contains(b.Detail, "is at "+e.at(j)) {
 				t.Errorf("lines %d and %d swapped: %q does not name the second", i, j, b.Detail)
 			}
@@ -286,11 +286,11 @@ func TestGlued(t *testing.T) {
 // An editor who makes the hashes anew has no key.
 func TestForged(t *testing.T) {
 	g := goodLog(t)
-	check := func(receipt []byte, _ string) (any, error) {
+	check := func(receipt []byte, _ string) (c Checked[struct{}]) {
 		if bytes.Contains(receipt, []byte("forged")) {
-			return nil, errors.New("the signature does not fit")
+			c.Bad = errors.New("the signature does not fit")
 		}
-		return nil, nil
+		return c
 	}
 	lines := g.lines()
 	for i := range lines {
@@ -313,7 +313,7 @@ func TestForged(t *testing.T) {
 				made, prev = appendRecord(nil, r.receipt, prev)
 				e = e.replaced(k, 1, string(made))
 			}
-			r := e.verify(VerifyOptions{Check: check})
+			r := e.verify(VerifyOptions[struct{}]{Check: check})
 			if len(r.Breaks) != 1 || r.Breaks[0].Kind != Forged || e.at(i) != fmt.Sprintf("%s:%d", r.Breaks[0].File, r.Breaks[0].Line) {
 				t.Errorf("line %d, rest of the hashes made anew %v: %+v", i, all, r.Breaks)
 			}
@@ -333,11 +333,11 @@ func TestForgedAndInserted(t *testing.T) {
 		}
 		line, _ := appendRecord(nil, receipt("forged", day0), r.hash)
 		e := g.replaced(i, 0, string(line))
-		found := e.verify(VerifyOptions{Check: func(receipt []byte, _ string) (any, error) {
+		found := e.verify(VerifyOptions[struct{}]{Check: func(receipt []byte, _ string) (c Checked[struct{}]) {
 			if bytes.Contains(receipt, []byte("forged")) {
-				return nil, errors.New("the signature does not fit")
+				c.Bad = errors.New("the signature does not fit")
 			}
-			return nil, nil
+			return c
 		}})
 		if len(found.Breaks) != 1 || found.Breaks[0].Kind != Forged || found.Forged != 1 {
 			t.Errorf("before line %d: %+v", i, found.Breaks)
@@ -357,7 +357,7 @@ func TestRefusedAsDamage(t *testing.T) {
 	} {
 		line, _ := appendRecord(nil, []byte(tt.receipt), genesis)
 		g := &logText{t, t.TempDir(), map[string]string{}, []string{"2026-06-01.jsonl"}, [][]string{{string(line)}}}
-		r := g.verify(VerifyOptions{})
+		r := g.verify(VerifyOptions[struct{}]{})
 		if len(r.Breaks) != 1 || r.Breaks[0].Kind != Malformed || !strings.Contains(r.Breaks[0].Detail, tt.reason) {
 			t.Errorf("%.40s: %+v", tt.receipt, r.Breaks)
 		}
@@ -373,13 +373,13 @@ func TestUnprotected(t *testing.T) {
 		`{"meta":[],` + line[1:],
 		strings.Replace(line, `,"prev_hash"`, `,"meta":null,"prev_hash"`, 1),
 	} {
-		r := g.replaced(2, 1, with+"\n").verify(VerifyOptions{})
+		r := g.replaced(2, 1, with+"\n").verify(VerifyOptions[struct{}]{})
 		if r.Damaged != 0 || r.Unprotected != 1 || r.Records != 12 {
 			t.Errorf("%s: %+v", with, r)
 		}
 	}
 	// Spelled in another way, it is the same record.
-	r := g.replaced(2, 1, " "+strings.Replace(line, `"v":1`, `"\u0076" : 1.0`, 1)+"\r\n").verify(VerifyOptions{})
+	r := g.replaced(2, 1, " "+strings.Replace(line, `"v":1`, `"\u0076" : 1.0`, 1)+"\r\n").verify(VerifyOptions[struct{}]{})
 	if r.Damaged != 0 || r.Unprotected != 0 || r.Records != 12 {
 		t.Errorf("another spelling: %+v", r)
 	}
@@ -391,7 +391,7 @@ func TestManyBreaks(t *testing.T) {
 	line := g.lines()[3]
 	edited := strings.Replace(line, "echo", "ohce", 1)
 	e := g.edited(func(files [][]string) { files[0] = slices.Repeat([]string{edited}, 1000) })
-	r := e.verify(VerifyOptions{})
+	r := e.verify(VerifyOptions[struct{}]{})
 	if r.Damaged < 1000 || len(r.Breaks) != maxBreaks {
 		t.Errorf("%d damaged, %d listed", r.Damaged, len(r.Breaks))
 	}

@@ -25,7 +25,8 @@
 // holds the signing keys. Both take a copy of [Report].Head kept elsewhere.
 //
 // The package knows receipts only as JSON: who signed them is the business of
-// [VerifyOptions].Check.
+// [VerifyOptions].Check. Whatever it reads of a receipt, or hands on, it reads in
+// the canonical form that was hashed and signed, and not as it was spelled.
 package chain
 
 import "fmt"

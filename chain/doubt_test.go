@@ -270,7 +270,7 @@ func TestEndOutOfReach(t *testing.T) {
 				if err != nil || len(got) > 0 && last.prev != r.hash {
 					t.Fatalf("%s: %v", line, err)
 				}
-				m := members(r.receipt, "id", "type", "expected")
+				m := r.members("id", "type", "expected")
 				got = append(got, strings.Trim(string(m[0])+string(m[1]), `"`))
 				last = r
 				if len(got) == 3 && c.prev == "nothing" {

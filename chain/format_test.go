@@ -94,7 +94,7 @@ func TestFormatNames(t *testing.T) {
 	if len(members) != len(want) {
 		t.Errorf("events %v", members)
 	}
-	if _, err := Verify(context.Background(), dir, VerifyOptions{}); err != nil {
+	if _, err := Verify(context.Background(), dir, VerifyOptions[struct{}]{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,10 @@ import (
 
 // blockSize is how much of a file is read at once, in bytes.
 const blockSize = 256 << 10
+
+// maxSearch is how far the end of a line that is too long is looked for, in bytes.
+// The rest of its file is not read: a sparse file can have terabytes.
+const maxSearch = 1 << 30
 
 // blocks reads a file from its beginning in blocks of whole lines. Only a line
 // longer than the buffer given to next takes more memory than that buffer, and
@@ -35,13 +40,17 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 		b.off += int64(i) + 1
 		return buf[:i+1], off, nil
 	}
-	end, ended, err := lineEnd(b.f, off+int64(len(buf)), b.size, buf)
+	end, ended, err := lineEnd(b.f, off+int64(len(buf)), min(b.size, off+maxSearch), buf)
 	if err != nil {
 		return nil, off, err
 	}
 	b.off = end
+	if !ended && end < b.size {
+		b.off = b.size
+		return nil, off, &tooLong{off, b.size, true, true}
+	}
 	if end-off > maxLine {
-		return nil, off, &tooLong{off, end, ended}
+		return nil, off, &tooLong{off, end, ended, false}
 	}
 	if end == off+int64(len(buf)) {
 		return buf, off, nil
@@ -55,9 +64,13 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 type tooLong struct {
 	off, end int64
 	ended    bool // by a newline
+	beyond   bool // maxSearch: there may be more lines before end, which are not read
 }
 
 func (t *tooLong) Error() string {
+	if t.beyond {
+		return fmt.Sprintf("a line of more than %d MiB: %d MiB of the file are not read", maxSearch>>20, (t.end-t.off)>>20)
+	}
 	return fmt.Sprintf("a line of %d MiB; more than %d MiB are not read", (t.end-t.off)>>20, maxLine>>20)
 }
 
@@ -82,7 +95,11 @@ func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended b
 // bounds as blocks.
 type backBlocks struct {
 	f   io.ReaderAt
-	end int64 // offset behind the next block
+	end int64 // offset after the next block
+
+	// search is how far the beginning of a line that is too long is looked
+	// for, as maxSearch; 0: to the file's beginning.
+	search int64
 }
 
 // prev returns the block before the one returned last and its offset; io.EOF
@@ -110,22 +127,31 @@ func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 		return buf[i:], b.end, nil
 	}
 	ended := buf[len(buf)-1] == '\n'
-	if off, err = lineStart(b.f, off, buf); err != nil {
+	least := int64(0)
+	if b.search > 0 {
+		least = max(end-b.search, 0)
+	}
+	if off, err = lineStart(b.f, off, least, buf); err != nil {
 		return nil, off, err
+	}
+	if off == least && off > 0 {
+		b.end = 0
+		return nil, 0, &tooLong{0, end, true, true}
 	}
 	b.end = off
 	if end-off > maxLine {
-		return nil, off, &tooLong{off, end, ended}
+		return nil, off, &tooLong{off, end, ended, false}
 	}
 	block = make([]byte, end-off)
 	return block, off, readFull(b.f, block, off)
 }
 
 // lineStart finds the beginning of the line to which the byte before off
-// belongs, unless that is a newline. scratch is overwritten.
-func lineStart(f io.ReaderAt, off int64, scratch []byte) (int64, error) {
-	for off > 0 {
-		part := scratch[:min(int64(len(scratch)), off)]
+// belongs, unless that is a newline; least if it begins there or before. scratch
+// is overwritten.
+func lineStart(f io.ReaderAt, off, least int64, scratch []byte) (int64, error) {
+	for off > least {
+		part := scratch[:min(int64(len(scratch)), off-least)]
 		if err := readFull(f, part, off-int64(len(part))); err != nil {
 			return 0, err
 		}
@@ -134,7 +160,7 @@ func lineStart(f io.ReaderAt, off int64, scratch []byte) (int64, error) {
 		}
 		off -= int64(len(part))
 	}
-	return 0, nil
+	return least, nil
 }
 
 // backLines reads a file's lines from its end. buf bounds what is read at once.
@@ -146,7 +172,7 @@ type backLines struct {
 }
 
 func newBackLines(f io.ReaderAt, size int64, chunk int) *backLines {
-	return &backLines{blocks: backBlocks{f, size}, buf: make([]byte, chunk)}
+	return &backLines{blocks: backBlocks{f: f, end: size}, buf: make([]byte, chunk)}
 }
 
 // prev returns the line before the one returned last, without its newline, and
@@ -165,6 +191,20 @@ func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	i := bytes.LastIndexByte(body, '\n') + 1
 	b.held = b.held[:i]
 	return body[i:], b.off + int64(i), ended, nil
+}
+
+// endable is a file that cannot be read any more when ctx is done: it ends a long
+// search for the end of a line.
+type endable struct {
+	io.ReaderAt
+	ctx context.Context
+}
+
+func (e endable) ReadAt(p []byte, off int64) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.ReaderAt.ReadAt(p, off)
 }
 
 // readFull fills p from offset off.

@@ -24,10 +24,15 @@ func ids(t testing.TB, dir string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := members(e.Receipt, "id", "type")
-		all = append(all, strings.TrimPrefix(strings.Trim(string(m[0])+string(m[1]), `"`), "rec_"))
+		all = append(all, idOf(e.Receipt))
 	}
 	return strings.Join(all, " ")
+}
+
+// idOf is what ids has of a receipt.
+func idOf(receipt []byte) string {
+	m := (&record{receipt: receipt}).members("id", "type")
+	return strings.TrimPrefix(strings.Trim(string(m[0])+string(m[1]), `"`), "rec_")
 }
 
 // times are a log's record times in order.
@@ -37,7 +42,7 @@ func times(t testing.TB, dir string) (all []time.Time) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, moment(e.Receipt))
+		all = append(all, (&record{receipt: e.Receipt}).moment())
 	}
 	return all
 }

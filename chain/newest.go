@@ -143,14 +143,10 @@ func (l *Log) anySigned(name string) (bool, error) {
 		for line := range bytes.Lines(block) {
 			n++
 			r, err := parseRecord(bytes.TrimSuffix(line, []byte{'\n'}))
-			if err != nil {
+			if err != nil || !r.intact() {
 				continue
 			}
-			sum, canonical, err := r.sum()
-			if err != nil || sum != r.hash {
-				continue
-			}
-			if signed, _ := l.o.Check(canonical, r.prev.String()); signed {
+			if signed, _ := l.o.Check(r.receipt, r.prev.String()); signed {
 				return true, nil
 			}
 		}

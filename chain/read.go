@@ -45,8 +45,8 @@ type ReadOptions struct {
 
 	// Sift tells from the bytes of a receipt whether it is worth a look: if
 	// not, no more is done for it. It is called from several goroutines at
-	// once, and only for receipts in canonical form (RFC 8785); any others are
-	// looked at. nil: all are.
+	// once, with receipts in canonical form (RFC 8785); those that have none
+	// are looked at. nil: all are.
 	Sift func(receipt []byte) bool
 
 	// Progress is told now and then how many records and bytes are done, of
@@ -108,7 +108,7 @@ func (l *looker[T]) work(p *part[T]) {
 	for line := range bytes.Lines(p.block) {
 		raw := bytes.TrimSuffix(line, []byte{'\n'})
 		if !blank(raw) {
-			e.Raw = raw
+			e.Raw = trimMark(raw, e.Offset)
 			l.workLine(p, e)
 		}
 		e.Offset += int64(len(line))
@@ -125,10 +125,10 @@ func (l *looker[T]) workLine(p *part[T], e Entry) {
 		return
 	}
 	p.records++
-	if l.sift != nil && rec.canonical && !l.sift(rec.receipt) {
+	e.Receipt, e.Canonical = rec.receipt, rec.refused == nil
+	if l.sift != nil && e.Canonical && !l.sift(e.Receipt) {
 		return
 	}
-	e.Receipt, e.Canonical = rec.receipt, rec.canonical
 	l.found(p, e, nil)
 }
 

@@ -94,37 +94,58 @@ func recordSum(receipt []byte, prev digest) (sum digest) {
 
 // record is a line taken apart. receipt may share the line's memory.
 type record struct {
-	receipt   []byte // as stored
-	canonical bool   // receipt is in canonical form
-	prev      digest
-	hash      digest // as stored
-	extra     bool   // there are other members, which no hash covers
+	// receipt is in canonical form, however it was spelled: what is hashed and
+	// signed is what is read. If there is no such form it is as stored, and
+	// refused says why: FORMAT.md, "Refused as damage".
+	receipt []byte
+	refused error
+
+	prev  digest
+	hash  digest // as stored
+	extra bool   // there are other members, which no hash covers
 }
 
-// sum is the record_hash that the record should have, and the receipt in
-// canonical form, for which it is. The error says why there is no such form:
-// FORMAT.md, "Refused as damage".
-func (r *record) sum() (sum digest, canonical []byte, err error) {
-	canonical = r.receipt
-	if !r.canonical {
-		if canonical, err = canon.Canonicalize(canonical); err != nil {
-			return sum, nil, err
-		}
-	}
-	return recordSum(canonical, r.prev), canonical, nil
-}
+// sum is the record_hash that the record should have. A record that is refused
+// has none.
+func (r *record) sum() digest { return recordSum(r.receipt, r.prev) }
 
 // intact says whether the record has the record_hash that it should have.
-func (r *record) intact() bool {
-	sum, _, err := r.sum()
-	return err == nil && sum == r.hash
+func (r *record) intact() bool { return r.refused == nil && r.sum() == r.hash }
+
+// canonicalize brings the receipt into canonical form.
+func (r *record) canonicalize() {
+	c, err := canon.Canonicalize(r.receipt)
+	if err != nil {
+		r.refused = err
+		return
+	}
+	r.receipt = c
+}
+
+// trimMark takes a byte order mark, such as editors on Windows write, off the
+// line at an offset of its file.
+func trimMark(line []byte, off int64) []byte {
+	if off == 0 {
+		return bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+	}
+	return line
+}
+
+// isUTF16 guesses whether a line that is not JSON is so because of its encoding.
+func isUTF16(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) ||
+		len(line) > 2 && (line[0] == 0 && line[1] == '{' || line[0] == '{' && line[1] == 0)
 }
 
 // parseRecord reads a line, without its newline. The receipt of a record that
 // it returns is one JSON value; no hash is checked.
 func parseRecord(line []byte) (record, error) {
 	if r, ok := frame(line); ok {
-		if r.canonical = canon.IsCanonical(r.receipt); r.canonical || jsontext.Value(r.receipt).IsValid() {
+		if canon.IsCanonical(r.receipt) {
+			return r, nil
+		}
+		if jsontext.Value(r.receipt).IsValid() {
+			r.canonicalize()
 			return r, nil
 		}
 	}
@@ -203,7 +224,7 @@ func parseAny(line []byte) (r record, err error) {
 	case !hash:
 		return r, errors.New("no record_hash of the form sha256:<64 hex>")
 	}
-	r.canonical = canon.IsCanonical(r.receipt)
+	r.canonicalize()
 	return r, nil
 }
 
@@ -214,6 +235,9 @@ var errCut = errors.New("the line breaks off")
 // unreadable says why jsontext could not read line, and tells a line cut short,
 // with nothing or with another record behind the cut, from any other damage.
 func unreadable(line []byte, err error) error {
+	if isUTF16(line) {
+		return errors.New("the file is UTF-16: save it as UTF-8")
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w after %d bytes", errCut, len(line))
 	}

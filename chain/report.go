@@ -15,7 +15,7 @@ type Report struct {
 	Bytes   int64    // read
 
 	Head        string    // the newest record's hash; 64 zeros in an empty log
-	First, Last time.Time // of the first and last record; zero if they do not say
+	First, Last time.Time // of the first and last record that is believed and says so
 
 	Damaged   int64   // places where the log is damaged
 	Forged    int64   // those of them that are of kind Forged

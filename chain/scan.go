@@ -15,12 +15,27 @@ type Entry struct {
 	Line   int    // 1-based, 0 if it is not known (reading backward)
 	Offset int64  // of the line's first byte in the file
 
-	Receipt    []byte // as stored, one JSON value
+	Receipt    []byte // in canonical form (RFC 8785), however it was spelled; see Canonical
 	PrevHash   string // as stored, "sha256:" and 64 hex digits; empty in what Read shows
 	RecordHash string // likewise; Verify checks both, reading does not
 	Raw        []byte // the whole line, without its newline
+	Extra      bool   // from [ParseEntry]: it has other members too, which no hash covers
 
-	Canonical bool // from [Read]: Receipt is in canonical form (RFC 8785)
+	// Canonical is false for a receipt that has no canonical form, because that
+	// would not say the same: it is as stored, and damage. Nobody signed it.
+	Canonical bool
+}
+
+// ParseEntry reads one line of a log, without its newline, as a record: what
+// somebody has copied out of one. It has no place.
+func ParseEntry(line []byte) (Entry, error) {
+	r, err := parseRecord(line)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{
+		Raw: line, Receipt: r.receipt, Canonical: r.refused == nil, PrevHash: r.prev.String(), RecordHash: r.hash.String(), Extra: r.extra,
+	}, nil
 }
 
 // Check says whether the record's hash is that of its receipt and of PrevHash. It
@@ -30,11 +45,13 @@ func (e *Entry) Check() error {
 	if err != nil {
 		return err
 	}
-	sum, _, err := r.sum()
-	if err == nil && sum != r.hash {
-		err = fmt.Errorf("the record's hash is %v and should be %v", r.hash, sum)
+	if r.refused != nil {
+		return r.refused
 	}
-	return err
+	if sum := r.sum(); sum != r.hash {
+		return fmt.Errorf("the record's hash is %v and should be %v", r.hash, sum)
+	}
+	return nil
 }
 
 // Place is where the record stands.
@@ -44,7 +61,7 @@ func (e *Entry) Place() Place { return Place{e.File, e.Offset} }
 func (e *Entry) Keep() Entry {
 	k := *e
 	k.Raw = bytes.Clone(e.Raw)
-	if r, ok := frame(k.Raw); ok && len(r.receipt) == len(e.Receipt) {
+	if r, ok := frame(k.Raw); ok && bytes.Equal(r.receipt, e.Receipt) {
 		k.Receipt = r.receipt // once in memory is enough
 	} else {
 		k.Receipt = bytes.Clone(e.Receipt)

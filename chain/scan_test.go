@@ -3,6 +3,7 @@ package chain
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
 // Both directions give the same records, at their places.
@@ -28,8 +29,12 @@ func TestScanBackward(t *testing.T) {
 		if at := read(t, dir, e.File)[e.Offset:]; !bytes.HasPrefix(at, append(e.Raw, '\n')) {
 			t.Errorf("%s:%d is not at byte %d", e.File, e.Line, e.Offset)
 		}
-		if !bytes.Contains(e.Raw, e.Receipt) {
-			t.Errorf("%s:%d: receipt %s", e.File, e.Line, e.Receipt)
+		var stored struct{ Receipt json.RawMessage }
+		if json.Unmarshal(e.Raw, &stored) != nil {
+			t.Errorf("%s:%d: %.300s", e.File, e.Line, e.Raw)
+		}
+		if c, err := canon.Canonicalize(stored.Receipt); err != nil || !bytes.Equal(c, e.Receipt) || !e.Canonical {
+			t.Errorf("%s:%d: receipt %.300s", e.File, e.Line, e.Receipt)
 		}
 		return fmt.Sprint(e.File, e.Offset, e.PrevHash, e.RecordHash)
 	}
@@ -322,13 +327,13 @@ func TestVisit(t *testing.T) {
 		}
 	}
 	next, records, bytes, total := 0, int64(0), int64(0), int64(0)
-	r, err := Verify(context.Background(), dir, VerifyOptions{
+	r, err := Verify(context.Background(), dir, VerifyOptions[string]{
 		Workers: 3,
-		Check: func(receipt []byte, _ string) (any, error) {
-			return strings.Trim(string(members(receipt, "id")[0]), `"`), nil
+		Check: func(receipt []byte, _ string) Checked[string] {
+			return Checked[string]{Result: idOf(receipt)}
 		},
-		Visit: func(e Entry, result any) {
-			if want := fmt.Sprint("rec_", next); result != want || !strings.Contains(string(e.Receipt), want) || e.Line != next+1 {
+		Visit: func(e Entry, result string) {
+			if want := fmt.Sprint(next); result != want || !strings.Contains(string(e.Receipt), `"rec_`+want+`"`) || e.Line != next+1 {
 				t.Fatalf("%s:%d: %v, want %s", e.File, e.Line, result, want)
 			}
 			next++
@@ -348,16 +353,15 @@ func TestVisit(t *testing.T) {
 	}
 }
 
-// Check gets receipts in canonical form, and Visit as they are stored: the
-// reference writes their members in another order.
-func TestVisitAsStored(t *testing.T) {
+// Check and Visit get receipts in canonical form, and Visit the line as it is
+// stored: the reference writes the members in another order.
+func TestVisitCanonical(t *testing.T) {
 	n := 0
-	_, err := Verify(context.Background(), "testdata/log/audit", VerifyOptions{
-		Check: func(receipt []byte, _ string) (any, error) { return bytes.Clone(receipt), nil },
-		Visit: func(e Entry, result any) {
-			canonical := jsontext.Value(bytes.Clone(e.Receipt))
-			if err := canonical.Canonicalize(); err != nil || bytes.Equal(canonical, e.Receipt) || !bytes.Equal(canonical, result.([]byte)) {
-				t.Fatalf("%s:%d: %s, and stored %s; %v", e.File, e.Line, result, e.Receipt, err)
+	_, err := Verify(context.Background(), "testdata/log/audit", VerifyOptions[[]byte]{
+		Check: func(receipt []byte, _ string) Checked[[]byte] { return Checked[[]byte]{Result: bytes.Clone(receipt)} },
+		Visit: func(e Entry, result []byte) {
+			if !canon.IsCanonical(result) || !bytes.Equal(result, e.Receipt) || bytes.Contains(e.Raw, e.Receipt) {
+				t.Fatalf("%s:%d: %s, and stored %s", e.File, e.Line, result, e.Raw)
 			}
 			n++
 		},
@@ -375,7 +379,7 @@ func TestVerifyStopped(t *testing.T) {
 		add(t, l, strings.Repeat("x", blockSize))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := Verify(ctx, dir, VerifyOptions{Workers: 1, Visit: func(e Entry, _ any) {
+	r, err := Verify(ctx, dir, VerifyOptions[struct{}]{Workers: 1, Visit: func(e Entry, _ struct{}) {
 		if e.Line == 2 {
 			cancel()
 		}

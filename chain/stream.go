@@ -157,11 +157,11 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		return err
 	}
 	defer f.Close()
-	ahead, line := blocks{f: f, size: size}, 1
+	ahead, line := blocks{f: endable{f, ctx}, size: size}, 1
 	if r.s.days[i] == r.from.File && r.from.Offset > 0 {
 		ahead.off, line = r.from.Offset, 0
 	}
-	back := backBlocks{f: f, end: size}
+	back := backBlocks{f: endable{f, ctx}, end: size, search: maxSearch}
 	next := ahead.next
 	if r.backward {
 		next, line = back.prev, 0

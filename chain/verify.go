@@ -4,21 +4,23 @@ import (
 	"bytes"
 	"context"
 	"runtime"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // VerifyOptions are those of [Verify]. The zero value checks the chain alone.
-type VerifyOptions struct {
+type VerifyOptions[R any] struct {
 	// Check looks at a receipt by itself, which it gets in canonical form. It is
-	// called for each record whose receipt could be read, in no order, from
-	// several goroutines at once. prev is the hash of the record that it
-	// follows. The result goes to Visit; bad, if not nil, says why the receipt
-	// is not what somebody signed, which makes a break of kind [Forged], or is
-	// [ErrDisplaced]. The receipt's bytes are good until Visit returns.
-	Check func(receipt []byte, prev string) (result any, bad error)
+	// called for each record whose receipt has one, in no order, from several
+	// goroutines at once. prev is the hash of the record that it follows. The
+	// receipt's bytes are good until Visit returns. If Check is nil, all
+	// receipts are taken at their word.
+	Check func(receipt []byte, prev string) Checked[R]
 
 	// Visit gets each record that Check got, in order, from the goroutine that
 	// called Verify.
-	Visit func(e Entry, result any)
+	Visit func(e Entry, result R)
 
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all; from the goroutine that called Verify.
@@ -28,6 +30,21 @@ type VerifyOptions struct {
 	Workers int
 }
 
+// Checked is what [VerifyOptions].Check makes of a receipt.
+type Checked[R any] struct {
+	Result R // for Visit
+
+	// Bad, if not nil, says why the receipt is not what somebody signed, which
+	// makes a break of kind [Forged]; or it is [ErrDisplaced].
+	Bad error
+
+	// Believed says that a key that is known signed the receipt. Others are
+	// records like any, but what they say changes nothing in the report.
+	Believed bool
+	Time     time.Time   // of the receipt; zero if it does not say
+	Event    event.Event // what an event says, nil for a receipt
+}
+
 // Verify reads the log in the folder dir from its first record to its last, as
 // it is at this moment, and reports what is wrong with it. A break does not end
 // it. The error is not nil if the log could not be read to its end, or ctx was
@@ -35,7 +52,7 @@ type VerifyOptions struct {
 //
 // The work is spread over all cores; memory stays within some blocks of the log
 // (and, if it has lines of many megabytes, a few of those).
-func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
+func Verify[R any](ctx context.Context, dir string, o VerifyOptions[R]) (*Report, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -43,10 +60,20 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{o: o, s: &s, told: map[string]string{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
-	all := &stream[line]{s: &s, workers: o.Workers, progress: o.Progress, work: func(p *part[line]) { checkLines(p, o.Check) }}
-	err = all.run(ctx, func(p *part[line]) bool {
-		v.take(p)
+	v := newVerifier(&s)
+	all := &stream[line[R]]{s: &s, workers: o.Workers, progress: o.Progress, work: func(p *part[line[R]]) { checkLines(p, o.Check) }}
+	err = all.run(ctx, func(p *part[line[R]]) bool {
+		v.begin(p.file, p.line, p.size())
+		if p.long != nil {
+			v.unreadable(p.long, p.long.ended, p.off, p.size())
+		}
+		for i := range p.found {
+			l := &p.found[i]
+			v.follow(&l.checkedLine)
+			if o.Visit != nil && l.visited() {
+				o.Visit(v.entry(&l.checkedLine), l.result)
+			}
+		}
 		return true
 	})
 	if err != nil {
@@ -55,8 +82,13 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 	return &v.report, v.finish(ctx)
 }
 
-// line is what a worker found out about one line.
-type line struct {
+// line is what a worker found out about one line, with the result of Check.
+type line[R any] struct {
+	checkedLine
+	result R
+}
+
+type checkedLine struct {
 	number int    // in its file, from 1 on
 	off    int64  // in its file
 	raw    []byte // without the newline
@@ -65,21 +97,26 @@ type line struct {
 	prev   string // record.prev
 	err    error  // it is not readable as a record
 	sum    digest // what record.hash should be
-	sumErr error  // the receipt has no canonical form
-	event  bool
-	result any // of Check
-	bad    error
+	event  bool   // it has a type
+	bad    error  // as in Checked, and the rest too
+	time   time.Time
+	says   event.Event // nil unless it is believed
+	belief bool
 }
 
+// visited says whether Check got the line's receipt.
+func (l *checkedLine) visited() bool { return l.err == nil && l.record.refused == nil }
+
 // checkLines is the workers' share of [Verify].
-func checkLines(p *part[line], check func([]byte, string) (any, error)) {
+func checkLines[R any](p *part[line[R]], check func([]byte, string) Checked[R]) {
 	number, off := p.line, p.off
 	for raw := range bytes.Lines(p.block) {
-		l := line{number: number, off: off}
+		l := line[R]{checkedLine: checkedLine{number: number, off: off}}
 		number, off = number+1, off+int64(len(raw))
 		if l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'}); blank(l.raw) {
 			continue // of which a log can be full
 		}
+		l.raw = trimMark(l.raw, l.off)
 		l.check(check)
 		if l.err == nil {
 			p.records++
@@ -88,17 +125,24 @@ func checkLines(p *part[line], check func([]byte, string) (any, error)) {
 	}
 }
 
-func (l *line) check(check func([]byte, string) (any, error)) {
-	if l.record, l.err = parseRecord(l.raw); l.err != nil {
+func (l *line[R]) check(check func([]byte, string) Checked[R]) {
+	if l.record, l.err = parseRecord(l.raw); !l.visited() {
 		return
 	}
-	var receipt []byte
-	if l.sum, receipt, l.sumErr = l.record.sum(); l.sumErr != nil {
-		return
-	}
-	l.event = isEvent(receipt)
+	l.sum = l.record.sum()
+	l.event = l.record.isEvent()
 	l.prev = l.record.prev.String()
+	c := Checked[R]{Believed: true}
 	if check != nil {
-		l.result, l.bad = check(receipt, l.prev)
+		c = check(l.record.receipt, l.prev)
+	} else {
+		c.Time = l.record.moment()
+		if l.event {
+			c.Event, _ = event.Decode(l.record.receipt)
+		}
+	}
+	l.result, l.bad = c.Result, c.Bad
+	if l.belief = c.Believed; l.belief {
+		l.time, l.says = c.Time, c.Event
 	}
 }

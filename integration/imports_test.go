@@ -26,6 +26,7 @@ var floors = map[string]int{
 	"/internal/cli":      5,
 	"/internal/bench":    6, // a program of its own, never in the release
 	"/internal/demo":     4,
+	"/internal/verify":   4,
 	"/internal/history":  3,
 	"/internal/home":     3,
 	"/internal/install":  4,

@@ -88,14 +88,19 @@ func (v *Verified) Arguments() []byte {
 	return raw
 }
 
-// Follows says whether the receipt is where it was signed to be, behind the
-// record with the hash prev. It is true for what is not bound to a place: other
-// writers' receipts, answers, and receipts that were signed by hand. Of what
-// signet-wrap logs, calls and events are bound (FORMAT.md, "Nonce"): that they
-// follow another record now shows that some before them were taken out, put in
+// Bound says whether the receipt was signed for one place in a log: calls of a
+// wrapper and events are (FORMAT.md, "Nonce"). Other writers' receipts,
+// responses, and what was signed by hand outside a log are not.
+func (v *Verified) Bound() bool {
+	return v.Version == 1 && (v.Type != "" || isSession(v.Session)) && len(v.Signers) > 0
+}
+
+// Follows says whether the receipt is where it was signed to be, after the record
+// with the hash prev. It is true for what is not [Verified.Bound]. That a bound
+// one follows another record now shows that some before it were taken out, put in
 // or changed, and the log's hashes made anew.
 func (v *Verified) Follows(prev string) bool {
-	if v.Version != 1 || v.Type == "" && !isSession(v.Session) || len(v.Signers) == 0 {
+	if !v.Bound() {
 		return true
 	}
 	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(v.Signers[len(v.Signers)-1].Key)

@@ -170,10 +170,13 @@ func (p *piped) stderr() string {
 // logged are the receipts and events in the log, which must verify.
 func (p *piped) logged() (all []*sign.Verified) {
 	p.t.Helper()
-	report, err := chain.Verify(context.Background(), p.audit, chain.VerifyOptions{Check: func(receipt []byte, _ string) (any, error) {
-		v, err := sign.Verify(bytes.Clone(receipt))
-		return v, err
-	}, Visit: func(_ chain.Entry, v any) { all = append(all, v.(*sign.Verified)) }})
+	report, err := chain.Verify(context.Background(), p.audit, chain.VerifyOptions[*sign.Verified]{
+		Check: func(receipt []byte, _ string) (c chain.Checked[*sign.Verified]) {
+			c.Result, c.Bad = sign.Verify(bytes.Clone(receipt))
+			return c
+		},
+		Visit: func(_ chain.Entry, v *sign.Verified) { all = append(all, v) },
+	})
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -132,7 +132,7 @@ func (s *scene) read() story {
 	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
 		return st
 	}
-	if r, err := chain.Verify(s.t.Context(), s.dir, chain.VerifyOptions{}); err != nil || r.Damaged > 0 {
+	if r, err := chain.Verify(s.t.Context(), s.dir, chain.VerifyOptions[struct{}]{}); err != nil || r.Damaged > 0 {
 		s.t.Fatalf("the log: %v, %+v", err, r)
 	}
 	for e, err := range chain.Scan(s.dir, time.Time{}) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -96,17 +97,17 @@ func (c *command) auditShow(u *ucli.Context) error {
 }
 
 // examine is what verifying a record by itself came to.
-func examine(r *history.Record, ring keyring) finding {
+func examine(r *history.Record, ring keyring) verify.Receipt {
 	var invalid *sign.InvalidError
 	switch {
 	case errors.As(r.Err, &invalid):
-		return finding{Verdict: "tampered", Reasons: []string{invalid.Reason}}
+		return verify.Receipt{Verdict: verify.Tampered, Reasons: []string{invalid.Reason}}
 	case errors.Is(r.Err, sign.ErrUnsigned):
-		return finding{Verdict: "unconfirmed", Reasons: []string{"an event without a signature, which any program could have written"}}
+		return verify.Receipt{Verdict: verify.Unconfirmed, Reasons: []string{"an event without a signature, which any program could have written"}}
 	case r.Err != nil && !errors.Is(r.Err, history.ErrHash): // which is told with the place
-		return finding{Verdict: "unconfirmed", Reasons: []string{r.Err.Error()}}
+		return verify.Receipt{Verdict: verify.Unconfirmed, Reasons: []string{r.Err.Error()}}
 	}
-	return judge(r.Says, ring, time.Now())
+	return verify.Judge(r.Says, ring.Keys, time.Now())
 }
 
 func place(r *history.Record) string { return fmt.Sprintf("%s:%d", r.File, r.Line) }
@@ -123,12 +124,12 @@ func (c *command) tell(s *history.Story, ring keyring) {
 	f := examine(s.Record, ring)
 	switch {
 	case len(f.Signers) > 0:
-		c.printFinding(f)
-	case f.Verdict == "tampered":
-		c.printFinding(f)
+		c.printReceipt(&f)
+	case f.Verdict == verify.Tampered:
+		c.printReceipt(&f)
 		row("it says", "%s, %s", brief(v.Tool), formatTime(v.Time))
 	default: // nothing could be verified
-		fmt.Fprintf(c.Stdout, "%s: %s\n", c.paint(yellow, f.Verdict), clean(f.Reasons[0]))
+		fmt.Fprintf(c.Stdout, "%s: %s\n", c.paint(yellow, string(f.Verdict)), clean(f.Reasons[0]))
 	}
 	if !v.Time.IsZero() {
 		row("local time", "%s", v.Time.Local().Format("Mon 2006-01-02 15:04:05.000 -0700"))
@@ -232,7 +233,7 @@ type shownRecord struct {
 	Line   int             `json:"line"`
 	Fits   bool            `json:"fits"`             // the record_hash is that of the record
 	Counts *bool           `json:"counts,omitempty"` // of a response or an event: it is signed as the call is, and of responses the first
-	Check  finding         `json:"check"`
+	Check  verify.Receipt  `json:"check"`
 	Record json.RawMessage `json:"record"`
 }
 

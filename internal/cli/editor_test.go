@@ -14,6 +14,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -42,16 +43,16 @@ func goodScroll(t *testing.T) *scroll {
 	l := chain.New(dir, chain.Options{NoSync: true, Now: func() time.Time { return now }})
 	defer l.Close()
 	for range 2 {
-		var request struct{ ID string }
+		var asked request
 		for i, make := range []func(chain.At) []byte{
-			wrapped(t, bot, "read"), answered(t, bot, &request.ID), exact(t, bot), eventBy(t, bot, event.Tools{}),
+			wrapped(t, bot, "read"), answered(t, bot, &asked), exact(t, bot), eventBy(t, bot, event.Tools{}),
 		} {
 			if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 				receipt := make(at)
 				if i > 0 {
 					return receipt, nil
 				}
-				return receipt, json.Unmarshal(receipt, &request)
+				return receipt, json.Unmarshal(receipt, &asked)
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -95,11 +96,17 @@ func (s *scroll) key(t *testing.T, name string) *sign.Signer {
 	return signer
 }
 
-func answered(t *testing.T, s *sign.Signer, request *string) func(chain.At) []byte {
+// request is a call in the log, as far as its response needs it.
+type request struct {
+	ID string
+	TS time.Time
+}
+
+func answered(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
 	return func(at chain.At) []byte {
 		r, err := s.Respond(sign.Answer{
-			Action: sign.Action{Tool: "read"}, ParamsHash: canon.Hash([]byte("{}")), RequestID: *request,
-			Requested: at.Time, Responded: at.Time, ContentHash: canon.Hash([]byte("{}")), Outcome: sign.Outcome{Status: "executed"},
+			Action:     sign.Action{Tool: "read", Session: "ses_0123456789abcdef0123456789abcdef"},
+			ParamsHash: canon.Hash([]byte("{}")), RequestID: r.ID, Requested: r.TS, Responded: at.Time, ContentHash: canon.Hash([]byte("{}")), Outcome: sign.Outcome{Status: "executed"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +149,7 @@ func (s *scroll) with(lines []string) *scroll {
 	return &scroll{s.t, s.home, s.names, [][]string{lines[:first], lines[first:]}}
 }
 
-func (s *scroll) verify(args ...string) (chainFinding, int) {
+func (s *scroll) verify(args ...string) (verify.Log, int) {
 	s.t.Helper()
 	dir := filepath.Join(s.home, "audit")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -201,7 +208,7 @@ func (s *scroll) want(what, want string) {
 	if want == "" {
 		wantStatus, verdict = exitOK, "valid"
 	}
-	if strings.Join(got, ", ") != want || status != wantStatus || f.Verdict != verdict {
+	if strings.Join(got, ", ") != want || status != wantStatus || string(f.Verdict) != verdict {
 		s.t.Errorf("%s: found %q, %q, exit status %d; want %q, %d", what, got, f.Verdict, status, want, wantStatus)
 	}
 	if want == "" {
@@ -436,7 +443,7 @@ func TestEditorKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := s.anew(append(slices.Clone(receipts), call(t, mallory, "kill")(chain.At{Time: time.Now()})))
+	other := s.anew(append(slices.Clone(receipts), call(t, mallory, "kill")(chain.At{Time: time.Date(2026, 5, 2, 0, 1, 0, 0, time.UTC)})))
 
 	f, status := other.verify()
 	if status != exitUnconfirmed || f.Authenticity.Verdict != "unknown" || len(f.Authenticity.Signers) != 2 {

@@ -10,26 +10,15 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
 // keyring holds the public keys by which a verifier knows who signed: those of
 // --pubkey or, without any, all in the home folder.
 type keyring struct {
-	names map[string]string // public key, 32 bytes, to what it is called here
-	from  string            // for a person: "of --pubkey" or "in FOLDER"
-}
-
-// name is what the key is called here, and whether it is known at all.
-func (k keyring) name(key ed25519.PublicKey) (name string, known bool) {
-	name, known = k.names[string(key)]
-	return name, known
-}
-
-func (k keyring) add(key ed25519.PublicKey, name string) {
-	if _, ok := k.names[string(key)]; !ok {
-		k.names[string(key)] = name
-	}
+	verify.Keys
+	from string // for a person: "of --pubkey" or "in FOLDER"
 }
 
 func pubkeyFlag() ucli.Flag {
@@ -40,7 +29,7 @@ func pubkeyFlag() ucli.Flag {
 // status of verify for "could not check". A key file in the home folder that
 // is in disorder is complained of and left out.
 func (c *command) keyring(u *ucli.Context) (keyring, error) {
-	k := keyring{names: make(map[string]string), from: "of --pubkey"}
+	k := keyring{Keys: verify.Keys{}, from: "of --pubkey"}
 	h, err := c.existingHome(u)
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
@@ -51,7 +40,7 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 		list, err := h.Keys().List()
 		c.complainEach(err)
 		for _, p := range list {
-			k.add(p.Key, p.Name)
+			k.Add(p.Key, p.Name)
 		}
 		return k, nil
 	}
@@ -60,7 +49,7 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 		if err != nil {
 			return k, &failure{exitUsage, fmt.Errorf("--pubkey %q: %w", n, err), "a NAME in the home folder, a .pub FILE, or ed25519:B64 as in receipts"}
 		}
-		k.add(p.Key, p.Name)
+		k.Add(p.Key, p.Name)
 	}
 	return k, nil
 }
@@ -105,6 +94,4 @@ func (c *command) complainEach(err error) {
 }
 
 // formatKey is a public key as receipts have it.
-func formatKey(key ed25519.PublicKey) string {
-	return "ed25519:" + base64.StdEncoding.EncodeToString(key)
-}
+func formatKey(key ed25519.PublicKey) string { return verify.FormatKey(key) }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
 // What is promised of large logs, with real processes on one of 85 MB.
@@ -228,7 +229,7 @@ func testInterrupted(t *testing.T, home string) {
 	}
 }
 
-func interruptedVerify(t *testing.T, home string) (f chainFinding, status int) {
+func interruptedVerify(t *testing.T, home string) (f verify.Log, status int) {
 	t.Helper()
 	c := startInterrupted(t, home, "verify --chain --json", "verifying: ", os.Interrupt)
 	screen, status := c.rest(t)

@@ -4,23 +4,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/keys"
-	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-const verifyHelp = `signet-wrap verify: check a receipt, or with --chain the whole log
+const verifyHelp = `signet-wrap verify: check a receipt, an export, or with --chain the whole log
 
 USAGE
-  signet-wrap verify RECEIPT.json|-  [--pubkey KEY]... [--json]
-  signet-wrap verify --chain         [--pubkey KEY]... [--json]
+  signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
+  signet-wrap verify --chain [--pubkey KEY]... [--json]
 
 EXAMPLE
   signet-wrap verify receipt.json --pubkey ci-bot.pub
+  signet-wrap verify export.jsonl
   signet-wrap verify --chain
 
 FLAGS
@@ -31,10 +33,14 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
+FILE is known by its content: a receipt, or JSON lines of receipts or of records,
+such as "audit --export" writes. Each line is checked by itself; what was left out
+of such a selection, nobody can tell.
+
 Anybody can make a receipt that agrees with itself. It is valid if one of the
 keys that you know signed it. What a receipt says was asked for then was asked
-for by the holder of that key; its time is by their clock. Ctrl-C ends --chain,
-which says what was found so far.
+for by the holder of that key; its time is by their clock. Ctrl-C ends it, and
+what was found so far is said.
 
 EXIT STATUS
   0 valid: all is established
@@ -47,7 +53,7 @@ EXIT STATUS
 func (c *command) verifyVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "verify",
-		Usage:              "check a receipt, or with --chain the whole log",
+		Usage:              "check a receipt, an export, or with --chain the log",
 		CustomHelpTemplate: verifyHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
@@ -60,79 +66,75 @@ func (c *command) verifyVerb() *ucli.Command {
 			case u.Bool("chain"):
 				return c.verifyChain(u)
 			case len(args) == 0:
-				return misuse("signet-wrap verify RECEIPT.json, or signet-wrap verify --chain", "what is to be verified is missing")
+				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "what is to be verified is missing")
 			case len(args) > 1:
-				return misuse("verify takes one receipt", "there is no place for %q", args[1])
+				return misuse("verify takes one FILE", "there is no place for %q", args[1])
 			}
-			return c.verifyReceipt(u, args[0])
+			return c.verifyFile(u, args[0])
 		},
 	}
 }
 
-// finding is what verifying one receipt came to. Its JSON is the answer of
-// --json.
-type finding struct {
-	Verdict string   `json:"verdict"`           // "valid", "tampered" or "unconfirmed"
-	Reasons []string `json:"reasons,omitempty"` // why it is not valid
-
-	ID        string          `json:"id,omitempty"`
-	Version   int             `json:"v,omitempty"`
-	Event     string          `json:"event,omitempty"` // type, for an event of the log
-	Tool      string          `json:"tool,omitempty"`
-	Target    string          `json:"target,omitempty"`
-	Params    string          `json:"params,omitempty"` // "match", "match as bytes", "hash only" or "none"
-	Time      string          `json:"time,omitempty"`   // by the signer's clock
-	Expires   string          `json:"expires,omitempty"`
-	Expired   bool            `json:"expired"`
-	Responded string          `json:"responded,omitempty"`
-	Outcome   string          `json:"outcome,omitempty"`
-	Signers   []findingSigner `json:"signers,omitempty"`
-}
-
-type findingSigner struct {
-	Role    string `json:"role"`
-	Name    string `json:"name"` // what it calls itself
-	Owner   string `json:"owner,omitempty"`
-	Pubkey  string `json:"pubkey"`
-	Known   bool   `json:"known"`
-	KnownAs string `json:"known_as,omitempty"` // what it is called here
-}
-
-func (c *command) verifyReceipt(u *ucli.Context, path string) error {
+// verifyFile verifies a file of whatever kind: package verify knows it by its
+// content.
+func (c *command) verifyFile(u *ucli.Context, path string) error {
 	ring, err := c.keyring(u)
 	if err != nil {
 		return err
 	}
-	b, err := c.readFile(path, sign.MaxReceipt)
-	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("reading the receipt: %w", err), ""}
+	in := c.Stdin
+	if path != "-" {
+		if in, err = os.Open(path); err != nil {
+			return &failure{exitUsage, fmt.Errorf("reading the receipt: %w", err), ""}
+		}
+		defer in.Close()
 	}
-	v, err := sign.Verify(b)
-	var invalid *sign.InvalidError
-	var f finding
-	switch {
-	case errors.As(err, &invalid) && isPublicKey(b):
+	ctx, stop := c.interruptible()
+	defer stop()
+	bar := c.progress("verifying")
+	receipt, selection, err := verify.CheckFile(ctx, in, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
+	bar.clear()
+	switch other, notReceipt := errors.AsType[*verify.NotReceiptError](err); {
+	case selection != nil:
+		return c.tellSelection(u, path, selection, ring, err)
+	case notReceipt && isPublicKey(other.Content):
 		return &failure{exitUsage, fmt.Errorf("%s is a public key, not a receipt", path), "signet-wrap verify RECEIPT.json --pubkey " + path}
-	case errors.As(err, &invalid):
-		f = finding{Verdict: "tampered", Reasons: []string{invalid.Reason}}
+	case notReceipt:
+		return &failure{exitUsage, fmt.Errorf("%s: %w", path, err), receiptHint(other.Content)}
 	case err != nil:
-		return &failure{exitUsage, fmt.Errorf("%s: %w", path, err), receiptHint(b)}
-	default:
-		f = judge(v, ring, time.Now())
+		return &failure{exitUsage, fmt.Errorf("reading the receipt: %s: %w", path, err), ""}
 	}
 	if u.Bool("json") {
-		line, err := json.Marshal(f)
-		if err != nil {
+		if err := c.printJSON(receipt); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.Stdout, "%s\n", line)
 	} else {
-		c.printFinding(f)
-		if f.Verdict == "unconfirmed" && ring.unknown(v) {
-			c.complain("the keys known are those "+ring.from, "if a key's owner gave it to you, name it with --pubkey")
+		c.printReceipt(receipt)
+		if receipt.Verdict == verify.Unconfirmed && receipt.SignerUnknown() {
+			c.complainOfKeys(ring)
 		}
 	}
-	return map[string]error{"valid": nil, "tampered": status(exitFailed), "unconfirmed": status(exitUnconfirmed)}[f.Verdict]
+	return exitOf(receipt.Verdict)
+}
+
+func (c *command) complainOfKeys(ring keyring) {
+	c.complain("the keys known are those "+ring.from, "if a key's owner gave it to you, name it with --pubkey")
+}
+
+func (c *command) printJSON(finding any) error {
+	line, err := json.Marshal(finding)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Stdout, "%s\n", line)
+	return err
+}
+
+// exitOf is the exit status of a verdict.
+func exitOf(v verify.Verdict) error {
+	return map[verify.Verdict]error{
+		verify.Valid: nil, verify.Tampered: status(exitFailed), verify.Unchecked: status(exitUsage), verify.Unconfirmed: status(exitUnconfirmed),
+	}[v]
 }
 
 // receiptHint guesses what was meant by something that is not a receipt.
@@ -159,74 +161,14 @@ func isPublicKey(b []byte) bool {
 	return err == nil
 }
 
-// unknown says whether one who signed is not in the keyring.
-func (k keyring) unknown(v *sign.Verified) bool {
-	for _, s := range v.Signers {
-		if _, known := k.name(s.Key); !known {
-			return true
-		}
-	}
-	return false
-}
-
-// judge says what is established by a receipt whose signatures are good.
-func judge(v *sign.Verified, ring keyring, now time.Time) finding {
-	f := finding{
-		Verdict: "valid", Reasons: v.Doubts,
-		ID: v.ID, Version: v.Version, Event: v.Type, Tool: v.Tool, Target: v.Target,
-		Time: formatTime(v.Time), Expired: v.Expired(now), Outcome: v.Outcome.Status,
-	}
-	if !v.Expires.IsZero() {
-		f.Expires = formatTime(v.Expires)
-	}
-	if !v.Responded.IsZero() {
-		f.Responded = formatTime(v.Responded)
-	}
-	if v.Type == "" {
-		f.Params = paramsFinding(v)
-	}
-	vouched := false // by a root that is known; sign.Verify has checked its delegations
-	for _, s := range v.Signers {
-		name, known := ring.name(s.Key)
-		f.Signers = append(f.Signers, findingSigner{s.Role, s.Name, s.Owner, formatKey(s.Key), known, name})
-		if !known && !vouched {
-			f.Reasons = append(f.Reasons, fmt.Sprintf("the key of the %s, who calls itself %q, is not known here: anybody can make such a receipt", s.Role, s.Name))
-		}
-		vouched = vouched || known && s.Role == "root" // it comes first
-	}
-	if f.Expired {
-		f.Reasons = append(f.Reasons, "it expired at "+f.Expires)
-	}
-	if len(f.Reasons) > 0 {
-		f.Verdict = "unconfirmed"
-	}
-	return f
-}
-
-// paramsFinding is what is established about the arguments. sign.Verify has
-// compared them with their hash.
-func paramsFinding(v *sign.Verified) string {
-	switch {
-	case v.Exact:
-		return "match as bytes"
-	case v.Apart:
-		return "match"
-	case v.HashOnly:
-		return "hash only"
-	case v.Params == nil:
-		return "none"
-	}
-	return "match"
-}
-
-// printFinding says it to a person: the verdict, why not more, what is known.
-func (c *command) printFinding(f finding) {
+// printReceipt says it to a person: the verdict, why not more, what is known.
+func (c *command) printReceipt(f *verify.Receipt) {
 	w := c.Stdout
 	switch f.Verdict {
-	case "tampered":
+	case verify.Tampered:
 		fmt.Fprintf(w, "%s: %s\n", c.paint(red, "tampered"), clean(f.Reasons[0]))
 		return
-	case "valid":
+	case verify.Valid:
 		var names []string
 		for _, s := range f.Signers {
 			if s.Known {

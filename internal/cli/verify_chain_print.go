@@ -3,10 +3,14 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
 // printChain says the three verdicts to a person.
-func (c *command) printChain(f chainFinding, ring keyring) {
+func (c *command) printChain(f *verify.Log, ring keyring) {
 	w := c.Stdout
 	row := func(name, format string, a ...any) {
 		fmt.Fprintf(w, "%-13s %s\n", name, clean(fmt.Sprintf(format, a...)))
@@ -14,7 +18,7 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 	verdict := func(name, colour, word, format string, a ...any) {
 		fmt.Fprintf(w, "%-13s %s: %s\n", name, c.paint(colour, word), clean(fmt.Sprintf(format, a...)))
 	}
-	row("log", "%s", f.Log)
+	row("log", "%s", f.Dir)
 	whole := f.Completeness
 	cut := whole.Verdict == "unchecked"
 	if cut {
@@ -39,24 +43,7 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 		row("", "not read, for their names are not days: %s", strings.Join(i.Ignored, ", "))
 	}
 
-	a := f.Authenticity
-	switch a.Verdict {
-	case "false":
-		verdict("authenticity", red, "false", "what was signed is not what stands in %s", count(a.False, "record"))
-	case "unknown":
-		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
-	default:
-		verdict("authenticity", green, "known", "all signatures are good, and by keys known %s", ring.from)
-	}
-	var signers []string
-	for _, s := range a.Signers {
-		signers = append(signers, s.line())
-	}
-	few(row, signers)
-	if a.Unsigned > 0 {
-		row("", "%s without a signature, which any program could have written", count(a.Unsigned, "event"))
-	}
-	few(row, a.Doubts)
+	printAuthenticity(verdict, row, &f.Authenticity, ring)
 
 	switch whole.Verdict {
 	case "unchecked":
@@ -74,34 +61,60 @@ func (c *command) printChain(f chainFinding, ring keyring) {
 		row("head", "%s", f.Head)
 	}
 
-	shown := f.Breaks[:min(len(f.Breaks), maxShown)]
-	for _, b := range shown {
-		fmt.Fprintf(w, "\n%s:%d %s: %s\n", b.File, b.Line, c.paint(red, string(b.Kind)), clean(b.Detail))
-		if b.Expected != "" {
-			fmt.Fprintf(w, "  expected %s\n  found    %s\n", clean(b.Expected), clean(b.Found))
-		}
-	}
-	if more := f.Damaged - int64(len(shown)); more > 0 {
-		fmt.Fprintf(w, "\nand %s more: --json lists the first hundred\n", count(more, "place"))
-	}
+	c.printBreaks(f.Breaks, f.Damaged)
 	fmt.Fprintf(w, "\n%s\n", c.summary(f))
 }
 
+// printBreaks prints the first places where something is damaged, of so many.
+func (c *command) printBreaks(breaks []chain.Break, damaged int64) {
+	shown := breaks[:min(len(breaks), maxShown)]
+	for _, b := range shown {
+		fmt.Fprintf(c.Stdout, "\n%s:%d %s: %s\n", clean(b.File), b.Line, c.paint(red, string(b.Kind)), clean(b.Detail))
+		if b.Expected != "" {
+			fmt.Fprintf(c.Stdout, "  expected %s\n  found    %s\n", clean(b.Expected), clean(b.Found))
+		}
+	}
+	if more := damaged - int64(len(shown)); more > 0 {
+		fmt.Fprintf(c.Stdout, "\nand %s more: --json lists the first hundred\n", count(more, "place"))
+	}
+}
+
 // summary is the one line to take away.
-func (c *command) summary(f chainFinding) string {
+func (c *command) summary(f *verify.Log) string {
 	switch f.Verdict {
-	case "tampered":
+	case verify.Tampered:
 		return c.paint(red, "tampered") + ": the log is not as it was written"
-	case "unconfirmed":
+	case verify.Unconfirmed:
 		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established"
-	case "unchecked":
+	case verify.Unchecked:
 		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
 	}
 	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here"
 }
 
-// line is a signer in the list of them.
-func (s *chainSigner) line() string {
+// printAuthenticity says who signed.
+func printAuthenticity(verdict func(name, colour, word, format string, a ...any), row func(name, format string, a ...any), a *verify.Authenticity, ring keyring) {
+	switch a.Verdict {
+	case "false":
+		verdict("authenticity", red, "false", "what was signed is not what stands in %s", count(a.False, "record"))
+	case "unknown":
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
+	default:
+		verdict("authenticity", green, "known", "all signatures are good, and by keys known %s", ring.from)
+	}
+	var signers []string
+	for _, s := range a.Signers {
+		signers = append(signers, signerLine(s))
+	}
+	few(row, signers)
+	if a.Unsigned > 0 {
+		row("", "%s without a signature, which any program could have written", count(a.Unsigned, "event"))
+	}
+	few(row, a.Doubts)
+}
+
+// signerLine is a signer in the list of them.
+func signerLine(s verify.Signer) string {
 	names := "?"
 	if len(s.Names) > 0 {
 		names = strings.Join(s.Names, ", ")
@@ -142,18 +155,7 @@ func span(first, last string) string {
 }
 
 // count is a number of things, in words.
-func count(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return grouped(n) + " " + thing
-}
+func count(n int64, thing string) string { return text.Count(n, thing) }
 
 // grouped is a number that a person can read.
-func grouped(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func grouped(n int64) string { return text.Grouped(n) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -33,7 +34,7 @@ func referenceHome(t *testing.T) string {
 }
 
 // verified runs verify --chain --json.
-func verified(t *testing.T, home string, args ...string) (f chainFinding, status int) {
+func verified(t *testing.T, home string, args ...string) (f verify.Log, status int) {
 	t.Helper()
 	status, out, errs := run(t, append([]string{"verify", "--chain", "--json", "--home", home}, args...)...)
 	if err := json.Unmarshal([]byte(out), &f); err != nil {
@@ -236,24 +237,40 @@ func doubtful(t *testing.T, s *sign.Signer) func(at chain.At) []byte {
 	}
 }
 
-// Many keys, many gaps, many doubts: the finding stays of a size to be read.
+// Many keys, many gaps, many doubts, with long names and reasons: the finding
+// stays of a size to be read.
 func TestVerifyChainBounded(t *testing.T) {
+	const listed, long = 100, 10_000
+	bot, botKey := testSigner(t, "bot")
 	var makers []func(chain.At) []byte
-	for i := range 3 * maxListed {
-		s, _ := testSigner(t, fmt.Sprint("agent", i))
-		makers = append(makers, call(t, s, "t"), eventBy(t, s, event.Gap{}), raw(`{"v":9}`))
+	for i := range 3 * listed {
+		s, _ := testSigner(t, fmt.Sprint("agent", i)+strings.Repeat("x", long))
+		makers = append(makers, call(t, s, "t"), eventBy(t, bot, event.Gap{Calls: 1, Reason: strings.Repeat("y", long)}), raw(`{"v":9,"x":"`+strings.Repeat("z", long)+`"}`))
 	}
 	home := logOf(t, makers...)
-	f, _ := verified(t, home)
-	if len(f.Authenticity.Signers) != maxListed+1 || len(f.Completeness.Gaps) != maxListed || len(f.Authenticity.Doubts) != maxListed {
-		t.Errorf("%d signers, %d gaps, %d doubts", len(f.Authenticity.Signers), len(f.Completeness.Gaps), len(f.Authenticity.Doubts))
+	if err := os.MkdirAll(filepath.Join(home, "audit"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	if f.Authenticity.Unreadable != 3*maxListed || f.Records != 9*maxListed {
-		t.Errorf("%+v", f)
+	for i := range 3 * listed {
+		for _, name := range []string{"other%d.jsonl", "2026-05-01.jsonl.torn-%d"} {
+			if err := os.WriteFile(filepath.Join(home, "audit", fmt.Sprintf(name, i)), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f, _ := verified(t, home, "--pubkey", botKey)
+	if len(f.Authenticity.Signers) != listed+1 || len(f.Completeness.Gaps) != 2*listed+1 || len(f.Authenticity.Doubts) != listed || len(f.Integrity.Ignored) != listed+1 {
+		t.Errorf("%d signers, %d gaps, %d doubts, %d other files", len(f.Authenticity.Signers), len(f.Completeness.Gaps), len(f.Authenticity.Doubts), len(f.Integrity.Ignored))
+	}
+	if f.Authenticity.Unreadable != 3*listed || f.Records != 9*listed {
+		t.Errorf("%d unreadable of %d", f.Authenticity.Unreadable, f.Records)
+	}
+	if _, out, _ := run(t, "verify", "--chain", "--json", "--home", home, "--pubkey", botKey); len(out) > 200_000 {
+		t.Errorf("%d bytes of JSON", len(out))
 	}
 	_, out, _ := run(t, "verify", "--chain", "--home", home)
-	if n := strings.Count(out, "\n"); n > 100 {
-		t.Errorf("%d lines for a person:\n%s", n, out)
+	if n := strings.Count(out, "\n"); n > 100 || len(out) > 30_000 {
+		t.Errorf("%d lines, %d bytes for a person:\n%.3000s", n, len(out), out)
 	}
 }
 

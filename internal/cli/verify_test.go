@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
 // run is the program in this process, with an empty home folder.
@@ -53,14 +54,14 @@ func file(t *testing.T, b []byte) string {
 }
 
 // verdict verifies receipt by the keys and gives the finding and the status.
-func verdict(t *testing.T, receipt []byte, keys ...string) (finding, int) {
+func verdict(t *testing.T, receipt []byte, keys ...string) (verify.Receipt, int) {
 	t.Helper()
 	args := []string{"verify", file(t, receipt), "--json"}
 	for _, k := range keys {
 		args = append(args, "--pubkey", "ed25519:"+strings.TrimPrefix(k, "ed25519:"))
 	}
 	status, out, errs := run(t, args...)
-	var f finding
+	var f verify.Receipt
 	if err := json.Unmarshal([]byte(out), &f); err != nil {
 		t.Fatalf("%v: %s %s", err, out, errs)
 	}

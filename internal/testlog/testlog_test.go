@@ -17,13 +17,13 @@ func TestWrite(t *testing.T) {
 	if err := testlog.Write(home, testlog.Options{Records: n}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := chain.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions{
-		Check: func(receipt []byte, prev string) (any, error) {
+	r, err := chain.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions[struct{}]{
+		Check: func(receipt []byte, prev string) (c chain.Checked[struct{}]) {
 			v, err := sign.Verify(receipt)
-			if err == nil && !v.Follows(prev) {
-				err = chain.ErrDisplaced
+			if c.Bad = err; err == nil && !v.Follows(prev) {
+				c.Bad = chain.ErrDisplaced
 			}
-			return nil, err
+			return c
 		},
 	})
 	if err != nil || r.Damaged != 0 || r.Records != n || r.Events != 2 || len(r.Files) != 1 {

@@ -1,0 +1,438 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	pubkeys "github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// Selection is what verifying a file of JSON lines came to, each a receipt or a
+// record of a log: an export of audit, a day file, what somebody has picked out.
+// Each is verified by itself; what is not in the file, nobody can tell.
+type Selection struct {
+	Verdict     Verdict `json:"verdict"`
+	Interrupted bool    `json:"interrupted,omitempty"` // before its end: what follows is of what was read
+	Selection   bool    `json:"selection"`             // true
+	Records     int64   `json:"records"`               // receipts and events
+	First       string  `json:"first,omitempty"`       // the earliest time of one that is believed
+	Last        string  `json:"last,omitempty"`
+
+	Unprotected  int64        `json:"unprotected"` // records with members that no hash covers
+	Authenticity Authenticity `json:"authenticity"`
+	Gaps         []string     `json:"gaps,omitempty"`  // one phrase each: what the records themselves say is missing
+	Notes        []string     `json:"notes,omitempty"` // what is accounted for
+
+	Damaged int64         `json:"damaged"` // lines
+	Breaks  []chain.Break `json:"breaks"`  // the first of them
+}
+
+// CheckFile verifies what r has, as its content shows: one receipt or event, in
+// any layout, or a selection, of which the other result is nil. name is for
+// findings. An error that is no interruption says that it is neither, or could
+// not be read; an interrupted selection is returned beside it.
+func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Options) (*Receipt, *Selection, error) {
+	in, err := newLines(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, err := in.first()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !head.lines {
+		receipt, err := CheckReceipt(head.all, keys, o.Now)
+		if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
+			err = errors.New("a public key, not a receipt")
+		}
+		if err != nil {
+			return nil, nil, &NotReceiptError{err, head.all}
+		}
+		return &receipt, nil, nil
+	}
+	s := newSelection(keys, name)
+	err = s.run(ctx, in, o.Progress)
+	f := s.finding(o.Now)
+	if err != nil {
+		f.Interrupted = ctx.Err() != nil && errors.Is(err, ctx.Err())
+		if f.Verdict != Tampered {
+			f.Verdict = Unchecked
+		}
+	} else if s.readable == 0 {
+		return nil, nil, &NotReceiptError{sign.ErrNotReceipt, head.all}
+	}
+	return nil, f, err
+}
+
+// A NotReceiptError says that what was to be verified is no receipt.
+type NotReceiptError struct {
+	Err     error
+	Content []byte // of it, at least the beginning
+}
+
+func (e *NotReceiptError) Error() string { return e.Err.Error() }
+func (e *NotReceiptError) Unwrap() error { return e.Err }
+
+// lines reads JSON lines, as UTF-8, of any length up to sign.MaxReceipt.
+type lines struct {
+	r      *bufio.Reader
+	ahead  [][]byte // read already
+	n      int64    // bytes
+	number int      // of the line that next returned, from 1 on
+}
+
+func newLines(r io.Reader) (*lines, error) {
+	l := &lines{r: bufio.NewReaderSize(r, 256<<10)}
+	start, _ := l.r.Peek(4)
+	if isUTF8(start) {
+		if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
+			l.r.Discard(3)
+		}
+		return l, nil
+	}
+	b, err := readAll(l.r)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = text.Decode(b); err != nil {
+		return nil, err
+	}
+	l.r = bufio.NewReader(bytes.NewReader(b))
+	return l, nil
+}
+
+// isUTF8 says whether a file that begins so is not in one of the encodings that
+// text.Decode knows besides.
+func isUTF8(start []byte) bool {
+	return bytes.IndexByte(start, 0) < 0 && !bytes.HasPrefix(start, []byte("\xff\xfe")) && !bytes.HasPrefix(start, []byte("\xfe\xff"))
+}
+
+var errTooLong = fmt.Errorf("longer than %d MiB", sign.MaxReceipt>>20)
+
+func readAll(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, sign.MaxReceipt+1))
+	if err == nil && len(b) > sign.MaxReceipt {
+		err = errTooLong
+	}
+	return b, err
+}
+
+// next returns the next line with its newline, if it has one; io.EOF after the
+// last. The line is the caller's.
+func (l *lines) next() (line []byte, err error) {
+	if len(l.ahead) > 0 {
+		line, l.ahead = l.ahead[0], l.ahead[1:]
+	} else if line, err = l.read(); err != nil {
+		return nil, err
+	}
+	l.number++
+	l.n += int64(len(line))
+	return line, nil
+}
+
+func (l *lines) read() (line []byte, err error) {
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if line = append(line, part...); len(line) > sign.MaxReceipt {
+			return nil, fmt.Errorf("line %d is %w", l.number+1, errTooLong)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+		case err == io.EOF && len(line) > 0:
+			return line, nil
+		default:
+			return line, err
+		}
+	}
+}
+
+// head is what a file turns out to be.
+type head struct {
+	lines bool   // JSON lines
+	all   []byte // all of it, or of JSON lines the first
+}
+
+// first finds out what the file is. Of JSON lines nothing is taken.
+func (l *lines) first() (h head, err error) {
+	blank := func(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+	var one []byte
+	for one == nil || blank(one) {
+		if one, err = l.read(); err == io.EOF {
+			return head{}, nil
+		} else if err != nil {
+			return head{}, err
+		}
+		l.ahead = append(l.ahead, one)
+		if len(l.ahead) > 1000 {
+			return head{}, sign.ErrNotReceipt
+		}
+	}
+	if isObject(one) {
+		for {
+			more, err := l.read()
+			switch {
+			case err == io.EOF:
+				return head{isRecord(one), one}, nil
+			case err != nil:
+				return head{}, err
+			}
+			l.ahead = append(l.ahead, more)
+			if !blank(more) {
+				return head{true, one}, nil
+			}
+			if len(l.ahead) > 1000 {
+				return head{}, sign.ErrNotReceipt
+			}
+		}
+	}
+	// A receipt over several lines, or JSON lines of which the first is damaged.
+	rest, err := readAll(l.r)
+	if err != nil {
+		return head{}, err
+	}
+	all := append(bytes.Join(l.ahead, nil), rest...)
+	l.r, l.ahead = bufio.NewReader(bytes.NewReader(all)), nil
+	if !canon.Valid(all) {
+		for line := range bytes.Lines(rest) {
+			if isObject(line) {
+				return head{true, one}, nil
+			}
+		}
+	}
+	return head{false, all}, nil
+}
+
+func isObject(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	return len(line) > 0 && line[0] == '{' && canon.Valid(line)
+}
+
+func isRecord(line []byte) bool {
+	_, err := chain.ParseEntry(bytes.TrimSpace(line))
+	return err == nil
+}
+
+// selection follows the lines of a file.
+type selection struct {
+	checker  checker
+	name     string
+	tally    *tally
+	story    *story
+	readable int64 // receipts, and what is known not to be what was signed
+	f        Selection
+	from, to time.Time
+}
+
+func newSelection(keys Keys, name string) *selection {
+	s := &selection{checker: checker{keys: keys}, name: name, story: newStory(keys)}
+	s.tally = s.story.tally
+	s.tally.copies.all = true
+	return s
+}
+
+// lineChecked is what a worker found out about a line.
+type lineChecked struct {
+	number int
+	line   []byte
+	ended  bool
+
+	entry chain.Entry
+	bare  bool  // a receipt, and no record
+	err   error // it is neither
+	check chain.Checked[checked]
+	hash  error // of a record: it is not its own
+}
+
+// A batch of lines is checked by all cores at once.
+const (
+	batchLines = 256
+	batchBytes = 4 << 20
+)
+
+func (s *selection) run(ctx context.Context, in *lines, progress func(records, bytes, total int64)) error {
+	type batch struct {
+		lines []lineChecked
+		n     int64 // bytes read
+		err   error
+	}
+	// Reading may wait, of a terminal or a pipe, and cannot be interrupted.
+	batches := make(chan batch, 1)
+	go func() {
+		defer close(batches)
+		for {
+			var b batch
+			size := 0
+			for b.err == nil && len(b.lines) < batchLines && size < batchBytes {
+				var line []byte
+				if line, b.err = in.next(); b.err == nil {
+					body, ended := bytes.CutSuffix(line, []byte{'\n'})
+					if body = bytes.TrimSpace(body); len(body) > 0 {
+						b.lines = append(b.lines, lineChecked{number: in.number, line: body, ended: ended})
+					}
+					size += len(line)
+				}
+			}
+			b.n = in.n
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b := <-batches:
+			s.checkAll(b.lines)
+			for i := range b.lines {
+				s.follow(&b.lines[i])
+			}
+			if progress != nil {
+				progress(s.f.Records, b.n, 0)
+			}
+			if b.err == io.EOF {
+				return nil
+			} else if b.err != nil {
+				return b.err
+			}
+		}
+	}
+}
+
+func (s *selection) checkAll(all []lineChecked) {
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(all); i += workers {
+				s.check(&all[i])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (s *selection) check(l *lineChecked) {
+	l.entry, l.err = chain.ParseEntry(l.line)
+	if l.err == nil {
+		if l.hash = l.entry.Check(); l.hash == nil {
+			l.check = s.checker.check(l.entry.Receipt, l.entry.PrevHash)
+		}
+		return
+	}
+	receipt, err := canon.Canonicalize(l.line)
+	switch {
+	case errors.As(err, new(*canon.InexactError)):
+		receipt = l.line // sign says what is wrong with it
+	case err != nil:
+		return
+	default:
+		var ok bool
+		if receipt, ok = bareReceipt(receipt); !ok {
+			return
+		}
+	}
+	l.bare, l.err = true, nil
+	l.check = s.checker.check(receipt, "")
+}
+
+// bareReceipt is what may be the receipt of a line that is no record: the line,
+// in canonical form, or its only member, "receipt". A record of which another
+// member is not as it should be is not ok.
+func bareReceipt(line []byte) (receipt []byte, ok bool) {
+	receipt = line
+	members, inside := 0, false
+	for cur := canon.Members(line); cur.Next(); members++ {
+		if string(cur.Name) == "receipt" {
+			receipt, inside = cur.Value, true
+		}
+	}
+	return receipt, !inside || members == 1
+}
+
+// follow takes the lines in their order.
+func (s *selection) follow(l *lineChecked) {
+	l.entry.File, l.entry.Line = s.name, l.number
+	damage := func(kind chain.Kind, detail string) {
+		if s.f.Damaged++; len(s.f.Breaks) < maxListed {
+			s.f.Breaks = append(s.f.Breaks, chain.Break{File: s.name, Line: l.number, Kind: kind, Detail: text.Clip(detail, maxClip)})
+		}
+	}
+	if l.err != nil {
+		if l.ended {
+			damage(chain.Malformed, l.err.Error())
+		} else {
+			s.f.Gaps = append(s.f.Gaps, fmt.Sprintf("%s:%d: the file ends within a line", s.name, l.number))
+		}
+		return
+	}
+	s.f.Records++
+	if !l.bare {
+		s.readable++
+	}
+	if l.entry.Extra {
+		s.f.Unprotected++
+	}
+	if l.hash != nil {
+		damage(chain.Edited, l.hash.Error())
+		return
+	}
+	c := l.check.Result
+	if c.err == nil || errors.As(c.err, new(*sign.InvalidError)) || errors.Is(c.err, sign.ErrUnsigned) {
+		s.readable++
+	}
+	switch {
+	case errors.Is(l.check.Bad, chain.ErrDisplaced):
+		damage(chain.Displaced, l.check.Bad.Error())
+	case l.check.Bad != nil:
+		damage(chain.Forged, l.check.Bad.Error())
+	}
+	s.tally.see(&l.entry, c)
+	if !c.known {
+		return
+	}
+	s.story.believe(&l.entry, c)
+	if at := c.v.Time; !at.IsZero() {
+		if s.from.IsZero() || at.Before(s.from) {
+			s.from = at
+		}
+		if at.After(s.to) {
+			s.to = at
+		}
+	}
+}
+
+func (s *selection) finding(now time.Time) *Selection {
+	s.story.dated(now)
+	f := &s.f
+	f.Selection, f.Verdict = true, Valid
+	f.First, f.Last = formatTime(s.from), formatTime(s.to)
+	f.Breaks = append([]chain.Break{}, f.Breaks...) // [] rather than null
+	f.Authenticity = s.tally.finding()
+	gaps, notes := s.story.outcomes.findings(true)
+	f.Gaps = append(append(f.Gaps, s.story.gaps...), gaps...)
+	f.Notes = notes
+	switch {
+	case f.Damaged > 0:
+		f.Verdict = Tampered
+	case f.Authenticity.Verdict != "known" || len(f.Gaps) > 0:
+		f.Verdict = Unconfirmed
+	}
+	return f
+}

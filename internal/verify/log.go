@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// Log is what verifying a log came to.
+type Log struct {
+	Verdict     Verdict `json:"verdict"`
+	Interrupted bool    `json:"interrupted,omitempty"` // before its end: what follows is of what was read
+	Dir         string  `json:"log"`
+	Records     int64   `json:"records"`
+	Files       int     `json:"files"`
+	First       string  `json:"first,omitempty"` // time of the first record that is believed
+	Last        string  `json:"last,omitempty"`
+	Head        string  `json:"head"` // hash of the newest record: keep a copy elsewhere; "" if the log was not read to its end
+
+	Integrity    Integrity    `json:"integrity"`
+	Authenticity Authenticity `json:"authenticity"`
+	Completeness Completeness `json:"completeness"`
+
+	Damaged int64         `json:"damaged"` // number of places
+	Breaks  []chain.Break `json:"breaks"`  // the first of them
+
+	empty bool
+}
+
+// Empty says that there was nothing to verify.
+func (f *Log) Empty() bool { return f.empty }
+
+// Integrity: does each record follow the one before it, unedited?
+type Integrity struct {
+	Verdict     string   `json:"verdict"`           // "unbroken" or "broken"
+	Damaged     int64    `json:"damaged"`           // number of places, without those of false receipts
+	Unprotected int64    `json:"unprotected"`       // records with members that no hash covers
+	Ignored     []string `json:"ignored,omitempty"` // .jsonl files whose names are no days, the first of them
+}
+
+// Options are those of [CheckLog] and [CheckFile].
+type Options struct {
+	Now time.Time // what is later is yet to come
+
+	// Progress is told now and then how many records and bytes are done, of
+	// how many bytes in all, 0 if that is not known; from the goroutine that
+	// called.
+	Progress func(records, bytes, total int64)
+}
+
+// CheckLog verifies the log in the folder dir. If the error is not nil the log
+// was not read to its end, and the finding, unless that is nil too, is of what
+// was read.
+func CheckLog(ctx context.Context, dir string, keys Keys, o Options) (*Log, error) {
+	c := checker{keys: keys}
+	s := newStory(keys)
+	r, err := chain.Verify(ctx, dir, chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Progress: o.Progress})
+	if r == nil {
+		return nil, err
+	}
+	f := judge(r, s, dir, o.Now)
+	if err != nil {
+		f.Interrupted = ctx.Err() != nil && errors.Is(err, ctx.Err())
+		f.cutShort()
+	}
+	return f, err
+}
+
+// story is what the records of a log tell, together.
+type story struct {
+	tally    *tally
+	outcomes *outcomes
+	gaps     []string // the first of them
+	damage   int64    // events of damage
+	steps    int64    // likewise, of clocks that stepped back
+
+	latest time.Time // of what is believed
+
+	file     string    // of the newest record that is believed
+	fileEnds time.Time // the day of file
+}
+
+func newStory(keys Keys) *story {
+	return &story{tally: newTally(keys), outcomes: newOutcomes()}
+}
+
+// visit is chain.VerifyOptions.Visit.
+func (s *story) visit(e chain.Entry, c checked) {
+	s.tally.see(&e, c)
+	if c.known {
+		s.day(&e, c)
+		s.believe(&e, c)
+	}
+}
+
+// believe takes a record that is believed.
+func (s *story) believe(e *chain.Entry, c checked) {
+	s.outcomes.see(c.v)
+	if c.v.Time.After(s.latest) {
+		s.latest = c.v.Time
+	}
+	switch told := c.v.Event.(type) {
+	case event.LogDamaged:
+		s.damage++
+	case event.ClockStep:
+		s.steps++
+	case event.Gap:
+		if len(s.gaps) < maxListed {
+			s.gaps = append(s.gaps, fmt.Sprintf("%s:%d: %s forwarded unsigned between %s and %s: %s", text.Clip(e.File, maxClip), e.Line,
+				text.Count(told.Calls, "call"), formatTime(told.From), formatTime(told.To), text.Clip(told.Reason, maxClip)))
+		}
+	}
+}
+
+// day compares a record that is believed with its file, whose day is never before
+// that of the record (chain/FORMAT.md, "Files").
+func (s *story) day(e *chain.Entry, c checked) {
+	if s.file != e.File {
+		day, _ := dayOf(e.File)
+		s.file, s.fileEnds = e.File, day.AddDate(0, 0, 1)
+	}
+	if !c.v.Time.Before(s.fileEnds) {
+		s.tally.doubt(e, "it claims a time after the day of its file: "+formatTime(c.v.Time))
+	}
+}
+
+func dayOf(file string) (time.Time, error) {
+	return time.Parse(time.DateOnly, strings.TrimSuffix(file, ".jsonl"))
+}
+
+// planted says whether the newest file is of a day to come and has nothing that
+// is believed: no writer of ours has begun it.
+func (s *story) planted(files []string, now time.Time) (file string, planted bool) {
+	if len(files) == 0 || files[len(files)-1] == s.file {
+		return "", false
+	}
+	file = files[len(files)-1]
+	day, err := dayOf(file)
+	return file, err == nil && day.After(now)
+}
+
+// clockSlack is how far two clocks may be apart with no word of it.
+const clockSlack = time.Hour
+
+// dated compares the times of what is believed with the clock.
+func (s *story) dated(now time.Time) {
+	if s.latest.After(now.Add(clockSlack)) {
+		s.tally.found.Doubts = append(s.tally.found.Doubts, "records claim times to come, up to "+formatTime(s.latest)+", and the clock here says "+formatTime(now))
+	}
+}
+
+// cutShort takes out what only the whole log could tell: its head, and which
+// calls have no outcome.
+func (f *Log) cutShort() {
+	if f.Verdict != Tampered {
+		f.Verdict = Unchecked
+	}
+	f.Head = ""
+	f.Completeness = Completeness{Verdict: "unchecked"}
+	for i := range f.Breaks {
+		if b := &f.Breaks[i]; b.Detail == "" {
+			b.Detail = "this record does not follow the one before it; why, was not looked into"
+		}
+	}
+}
+
+// judge puts the three verdicts together.
+func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
+	f := &Log{
+		Verdict: Valid, Dir: dir, Records: r.Records, Files: len(r.Files), Head: r.Head,
+		First: formatTime(r.First), Last: formatTime(r.Last),
+		Damaged: r.Damaged, Breaks: append([]chain.Break{}, r.Breaks...), // [] rather than null
+		Integrity: Integrity{"unbroken", r.Damaged - r.Forged, r.Unprotected, first(r.Ignored)},
+		empty:     r.Records == 0 && r.Damaged == 0 && r.Torn == nil && len(r.SetAside) == 0,
+	}
+	if f.Integrity.Damaged > 0 {
+		f.Integrity.Verdict = "broken"
+	}
+	if file, planted := s.planted(r.Files, now); planted {
+		s.tally.found.Doubts = append(s.tally.found.Doubts, file+" is of a day to come, and nothing in it is signed by a key that is known")
+	}
+	s.dated(now)
+	f.Authenticity = s.tally.finding()
+	f.Completeness = s.completeness(r)
+	switch {
+	case r.Damaged > 0:
+		f.Verdict = Tampered
+	case f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap":
+		f.Verdict = Unconfirmed
+	}
+	return f
+}
+
+func (s *story) completeness(r *chain.Report) Completeness {
+	c := Completeness{Verdict: "no gap", Gaps: s.gaps}
+	if r.Torn != nil {
+		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in half a line of %s; the next append sets it aside",
+			r.Torn.File, r.Torn.Line, text.Count(r.Torn.Length, "byte")))
+	}
+	told, bad := int64(0), int64(0)
+	for _, t := range r.SetAside {
+		what := ""
+		switch {
+		case !t.Kept:
+			what = "a torn line was set aside there, and is not there as it was"
+		case !t.Recorded:
+			what = "a torn line that no event in the log tells of"
+		default:
+			told++
+			continue
+		}
+		if bad++; bad <= maxListed {
+			c.Gaps = append(c.Gaps, fmt.Sprintf("%s: %s", t.File, what))
+		}
+	}
+	if more := bad - maxListed; more > 0 {
+		c.Gaps = append(c.Gaps, text.Count(more, "more torn line")+" not as they were, or that no event tells of")
+	}
+	note := func(n int64, what, rest string) {
+		if n > 0 {
+			c.Notes = append(c.Notes, text.Count(n, what)+rest)
+		}
+	}
+	note(told, "torn line", " set aside and accounted for")
+	note(s.damage, "event", " of damage that a writer met and went on behind")
+	note(s.steps, "event", " of a clock that had stepped back: what it said stands there")
+	for _, b := range r.Breaks {
+		if b.Kind == chain.Removed || b.Kind == chain.Truncated || b.Kind == chain.Malformed {
+			c.Gaps = append(c.Gaps, "records are missing where the log is damaged")
+			break
+		}
+	}
+	// A call whose record is damaged is not missing.
+	gaps, notes := s.outcomes.findings(r.Damaged > 0)
+	c.Gaps, c.Notes = append(c.Gaps, gaps...), append(c.Notes, notes...)
+	if s.tally.copies.full {
+		c.Notes = append(c.Notes, fmt.Sprintf("copies were looked for among the first %s alone that are bound to no place", text.Count(maxCopies, "receipt")))
+	}
+	if len(c.Gaps) > 0 {
+		c.Verdict = "gaps"
+	}
+	return c
+}
+
+// first is the first of a list that anybody can make long.
+func first(all []string) []string {
+	if len(all) <= maxListed {
+		return all
+	}
+	return append(append([]string{}, all[:maxListed]...), fmt.Sprintf("and %s more", text.Grouped(int64(len(all)-maxListed))))
+}

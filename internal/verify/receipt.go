@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// Receipt is what verifying one receipt came to.
+type Receipt struct {
+	Verdict Verdict  `json:"verdict"`           // Valid, Tampered or Unconfirmed
+	Reasons []string `json:"reasons,omitempty"` // why it is not valid
+
+	ID        string          `json:"id,omitempty"`
+	Version   int             `json:"v,omitempty"`
+	Event     string          `json:"event,omitempty"` // type, for an event of the log
+	Tool      string          `json:"tool,omitempty"`
+	Target    string          `json:"target,omitempty"`
+	Params    string          `json:"params,omitempty"` // "match", "match as bytes", "hash only" or "none"
+	Time      string          `json:"time,omitempty"`   // by the signer's clock
+	Expires   string          `json:"expires,omitempty"`
+	Expired   bool            `json:"expired"`
+	Responded string          `json:"responded,omitempty"`
+	Outcome   string          `json:"outcome,omitempty"`
+	Signers   []ReceiptSigner `json:"signers,omitempty"`
+}
+
+// ReceiptSigner is one who signed a receipt.
+type ReceiptSigner struct {
+	Role    string `json:"role"`
+	Name    string `json:"name"` // what it calls itself
+	Owner   string `json:"owner,omitempty"`
+	Pubkey  string `json:"pubkey"`
+	Known   bool   `json:"known"`
+	KnownAs string `json:"known_as,omitempty"` // what it is called here
+}
+
+// CheckReceipt verifies a receipt or event in any spelling. The error says that
+// it cannot be read as one, or that it is an event without a signature: nothing
+// is established then, either way.
+func CheckReceipt(receipt []byte, keys Keys, now time.Time) (Receipt, error) {
+	v, err := sign.Verify(receipt)
+	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
+		return Receipt{Verdict: Tampered, Reasons: []string{invalid.Reason}}, nil
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Judge(v, keys, now), nil
+}
+
+// Judge says what is established by a receipt whose signatures are good.
+func Judge(v *sign.Verified, keys Keys, now time.Time) Receipt {
+	r := Receipt{
+		Verdict: Valid, Reasons: v.Doubts,
+		ID: v.ID, Version: v.Version, Event: v.Type, Tool: v.Tool, Target: v.Target,
+		Time: formatTime(v.Time), Expires: formatTime(v.Expires), Expired: v.Expired(now),
+		Responded: formatTime(v.Responded), Outcome: v.Outcome.Status,
+	}
+	if v.Type == "" {
+		r.Params = params(v)
+	}
+	keys.signers(v, func(s sign.Party, as string, known bool) {
+		signer := ReceiptSigner{s.Role, s.Name, s.Owner, FormatKey(s.Key), known, as}
+		if as == byDelegation {
+			signer.Known, signer.KnownAs = false, "" // it is the root that is
+		}
+		r.Signers = append(r.Signers, signer)
+		if !known {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("the key of the %s, who calls itself %q, is not known here: anybody can make such a receipt", s.Role, s.Name))
+		}
+	})
+	if r.Expired {
+		r.Reasons = append(r.Reasons, "it expired at "+r.Expires)
+	}
+	if len(r.Reasons) > 0 {
+		r.Verdict = Unconfirmed
+	}
+	return r
+}
+
+// SignerUnknown says whether one who signed is not known here.
+func (r *Receipt) SignerUnknown() bool {
+	for _, s := range r.Signers {
+		if !s.Known {
+			return true
+		}
+	}
+	return false
+}
+
+// params is what is established about the arguments. sign.Verify has compared
+// them with their hash.
+func params(v *sign.Verified) string {
+	switch {
+	case v.Exact:
+		return "match as bytes"
+	case v.Apart:
+		return "match"
+	case v.HashOnly:
+		return "hash only"
+	case v.Params == nil:
+		return "none"
+	}
+	return "match"
+}

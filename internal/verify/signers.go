@@ -1,0 +1,160 @@
+package verify
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/sign"
+)
+
+// Authenticity: who signed?
+type Authenticity struct {
+	Verdict    string   `json:"verdict"`    // "known", "unknown" (a signer or what a record is) or "false"
+	False      int64    `json:"false"`      // receipts that are not what was signed
+	Unsigned   int64    `json:"unsigned"`   // events without a signature
+	Unreadable int64    `json:"unreadable"` // records that are not known as receipts here
+	Signers    []Signer `json:"signers"`
+	Doubts     []string `json:"doubts,omitempty"` // what a good signature does not settle
+}
+
+// Signer is a key in the log.
+type Signer struct {
+	Pubkey  string   `json:"pubkey,omitempty"` // "" for all keys beyond the first hundred together
+	Names   []string `json:"names"`            // that it gave itself, the first five
+	Records int64    `json:"records"`
+	Known   bool     `json:"known"`
+	KnownAs string   `json:"known_as,omitempty"`
+}
+
+// maxNames is how many names of one key are listed.
+const maxNames = 5
+
+// checked is what is known of a receipt by itself.
+type checked struct {
+	v     *sign.Verified // nil: err
+	err   error
+	known bool // by all who signed it: it is believed
+}
+
+// checker checks receipts by themselves. It may be used by several goroutines at
+// once.
+type checker struct {
+	keys     Keys
+	verifier sign.Verifier
+}
+
+// check is chain.VerifyOptions.Check: bad only for what is false, not for what
+// merely cannot be verified. A receipt that is bound to another place tells of a
+// log that was made anew only if a known key signed it: anybody can sign with a
+// key of their own.
+func (c *checker) check(receipt []byte, prev string) (result chain.Checked[checked]) {
+	v, err := c.verifier.Verify(receipt)
+	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
+		result.Bad = errors.New(invalid.Reason)
+	}
+	if err != nil {
+		result.Result.err = err
+		return result
+	}
+	known := c.keys.know(v)
+	if known && prev != "" && !v.Follows(prev) {
+		result.Bad = chain.ErrDisplaced
+	}
+	result.Result = checked{v: v, known: known}
+	result.Believed, result.Time, result.Event = known, v.Time, v.Event
+	return result
+}
+
+// tally counts who signed what.
+type tally struct {
+	keys    Keys
+	signers map[string]*Signer // by public key
+	found   Authenticity
+	copies  copies
+}
+
+func newTally(keys Keys) *tally {
+	return &tally{keys: keys, signers: map[string]*Signer{}}
+}
+
+// see takes the records in their order.
+func (t *tally) see(e *chain.Entry, c checked) {
+	switch {
+	case c.err == nil:
+	case errors.As(c.err, new(*sign.InvalidError)):
+		t.found.False++
+		return
+	case errors.Is(c.err, sign.ErrUnsigned):
+		t.found.Unsigned++
+		return
+	default:
+		t.found.Unreadable++
+		t.doubt(e, c.err.Error())
+		return
+	}
+	t.keys.signers(c.v, t.count)
+	for _, d := range c.v.Doubts {
+		t.doubt(e, d)
+	}
+	if t.copies.again(c.v) {
+		t.doubt(e, "the same receipt stands in the "+t.copies.in()+" before: a copy, for which no key is needed")
+	}
+}
+
+func (t *tally) doubt(e *chain.Entry, what string) {
+	if len(t.found.Doubts) < maxListed {
+		t.found.Doubts = append(t.found.Doubts, fmt.Sprintf("%s:%d: %s", text.Clip(e.File, maxClip), e.Line, text.Clip(what, maxClip)))
+	}
+}
+
+// count adds a record to its signer.
+func (t *tally) count(p sign.Party, as string, known bool) {
+	key := string(p.Key)
+	if as == byDelegation {
+		key += as
+	}
+	s := t.signers[key]
+	if s == nil {
+		s = &Signer{Pubkey: FormatKey(p.Key), Known: known, KnownAs: as}
+		if len(t.signers) >= maxListed && !known {
+			// The others are counted together, under no key.
+			if s, key = t.signers[""], ""; s == nil {
+				s = new(Signer)
+			}
+		}
+		t.signers[key] = s
+	}
+	s.Records++
+	if name := text.Clip(p.Name, maxClip); len(s.Names) < maxNames && !slices.Contains(s.Names, name) {
+		s.Names = append(s.Names, name)
+	}
+}
+
+// finding is what came of it.
+func (t *tally) finding() Authenticity {
+	f := t.found
+	f.Verdict, f.Signers = "known", []Signer{}
+	for _, s := range t.signers {
+		f.Signers = append(f.Signers, *s)
+		if !s.Known {
+			f.Verdict = "unknown"
+		}
+	}
+	slices.SortFunc(f.Signers, func(x, y Signer) int {
+		if x.Known != y.Known { // what is to be looked at comes first
+			return map[bool]int{false: -1, true: 1}[x.Known]
+		}
+		return cmp.Or(cmp.Compare(y.Records, x.Records), cmp.Compare(x.Pubkey, y.Pubkey))
+	})
+	if len(f.Doubts) > 0 || f.Unreadable > 0 {
+		f.Verdict = "unknown"
+	}
+	if f.False > 0 {
+		f.Verdict = "false"
+	}
+	return f
+}
