@@ -19,6 +19,8 @@ type observer struct {
 	pending *pending
 	read    mcpwire.ResponseReader
 
+	advised bool // advise has said it; of the goroutine that reads responses
+
 	framed atomic.Bool // the client sends frames with Content-Length, and so reads them
 
 	// What the server wrote, in pieces: how many have begun to go to the
@@ -260,6 +262,7 @@ func join(a, b string) string {
 }
 
 func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
+	o.advise(a)
 	if !a.Failed {
 		o.learnServer(a)
 		switch s := a.Said; {

@@ -14,6 +14,7 @@
 //	outcome.go    what a response says of its call; outcomes.go: into the log
 //	session.go    who asked whom; session_files.go: the files of the command
 //	tools.go      with which tools
+//	advice.go     what to do where a server does not take the receipt
 //
 // Messages are read and written by package mcpwire.
 //
