@@ -81,8 +81,8 @@ func (s *Server) release() {
 }
 
 func (s *Server) pass(sig syscall.Signal) {
-	if sig == syscall.SIGPIPE {
-		return
+	if sig == syscall.SIGPIPE || sig == syscall.SIGXFSZ {
+		return // for a write of our own, which fails, too
 	}
 	if asksToEnd(sig) {
 		select {
