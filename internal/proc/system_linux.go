@@ -1,13 +1,11 @@
 package proc
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -169,10 +167,7 @@ func reapOrphans(adopted bool, own func(pid int) bool) {
 }
 
 // ignored says whether sig, which nobody has caught, is ignored.
-func ignored(sig syscall.Signal) bool {
-	ours, _ := ignoredBy("self")
-	return ours&bit(sig) != 0
-}
+func ignored(sig syscall.Signal) bool { return ignoredBy("self")&bit(sig) != 0 }
 
 // ignoredAtStart are the signals that were ignored when this process started,
 // as far as that can be known: Go's runtime catches all but HUP and INT, which
@@ -180,18 +175,15 @@ func ignored(sig syscall.Signal) bool {
 // one that changes that for what it starts, as interactive shells do: that
 // shows in those signals that Go leaves alone.
 func ignoredAtStart() []syscall.Signal {
-	ours, _ := ignoredBy("self")
-	parents, ok := ignoredBy(strconv.Itoa(os.Getppid()))
-	var kept uint64
+	parents := ignoredBy(strconv.Itoa(os.Getppid()))
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU} {
-		kept |= bit(sig)
-	}
-	if !ok || parents&kept&^ours != 0 {
-		parents = 0
+		if parents&bit(sig) != 0 && !ignored(sig) {
+			parents = 0
+		}
 	}
 	// "client &" in a script ignores these two (POSIX, Shell Command Language,
 	// 2.11).
-	if ours&bit(syscall.SIGINT) != 0 && parents&bit(syscall.SIGINT) == 0 {
+	if signal.Ignored(syscall.SIGINT) && parents&bit(syscall.SIGINT) == 0 {
 		parents |= bit(syscall.SIGQUIT)
 	}
 	var all []syscall.Signal
@@ -206,18 +198,11 @@ func ignoredAtStart() []syscall.Signal {
 
 func bit(sig syscall.Signal) uint64 { return 1 << (sig - 1) }
 
-// ignoredBy is the SigIgn of a process, proc(5).
-func ignoredBy(pid string) (mask uint64, ok bool) {
-	f, err := os.Open("/proc/" + pid + "/status")
-	if err != nil {
-		return 0, false
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if hex, ok := strings.CutPrefix(s.Text(), "SigIgn:"); ok {
-			mask, err = strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
-			return mask, err == nil
-		}
-	}
-	return 0, false
+// ignoredBy is the SigIgn of a process, proc(5); 0 if it cannot be had.
+func ignoredBy(pid string) uint64 {
+	status, _ := os.ReadFile("/proc/" + pid + "/status")
+	_, rest, _ := bytes.Cut(status, []byte("\nSigIgn:"))
+	hex, _, _ := bytes.Cut(rest, []byte("\n"))
+	mask, _ := strconv.ParseUint(string(bytes.TrimSpace(hex)), 16, 64)
+	return mask
 }
