@@ -170,3 +170,18 @@ func TestProtectedSession(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestTalkativePassphraseCommand: what a passphrase command says on stderr holds
+// up no call either, if the client reads none of it.
+func TestTalkativePassphraseCommand(t *testing.T) {
+	home := newHome(t)
+	home.signet(t, 0, nil, "identity", "generate", "--name", "default", "--unencrypted")
+	home.signet(t, 0, nil, "identity", "protect", "--name", "default", "--with", "passphrase-command", "--",
+		"sh", "-c", "yes | head -c 300000 >&2; echo correct horse")
+	p := start(t, home.dir, wrapped.argv(t, nil, fake(t, "echo")...), fullStderr(t))
+	p.send(benchCall + "\n")
+	if got := p.line(); !strings.Contains(string(got), `"_signet"`) {
+		t.Errorf("heard %q", got)
+	}
+	p.finish()
+}

@@ -117,7 +117,7 @@ func staySmall() {
 // terminal, if there is one, is not ours while wrapping.
 func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) {
 	store := h.Keys()
-	passphrase := home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv}.Passphrase
+	passphrase := home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv, Stderr: c.Stderr}.Passphrase
 	key, err := store.Load(s.key, passphrase)
 	if errors.Is(err, keys.ErrNoKey) && s.key == home.DefaultKey {
 		if _, err = store.Generate(home.DefaultKey, "", nil); err == nil {

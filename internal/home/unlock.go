@@ -25,7 +25,8 @@ type Unlock struct {
 	Key    string
 	File   string // "": no flag
 	Getenv func(string) string
-	Env    []string // of a passphrase command; nil: ours
+	Env    []string  // of a passphrase command; nil: ours
+	Stderr io.Writer // of a passphrase command; nil: ours
 }
 
 // Passphrase looks for it. The error is keys.ErrPassphraseNeeded if there is no
@@ -51,7 +52,11 @@ func (l Unlock) From(src *keys.Source) ([]byte, error) {
 	case keys.PassphraseFile:
 		return Passphrase(src.File, nil)
 	case keys.PassphraseCommand:
-		return l.run(src.String(), src.Command, os.Stderr)
+		var stderr io.Writer = os.Stderr
+		if l.Stderr != nil {
+			stderr = l.Stderr
+		}
+		return l.run(src.String(), src.Command, stderr)
 	}
 	self, err := os.Executable()
 	if err != nil {
