@@ -37,7 +37,7 @@ func (d *document) readAction(v *Verified, check verify) error {
 		case "parent_receipt_id":
 			s = &v.ParentID
 		case "response_hash":
-			s = &v.ResponseHash
+			s = &v.InputHash
 		case "session":
 			s = &v.Session
 		case "trace_id":

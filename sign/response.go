@@ -40,7 +40,7 @@ func (s *Signer) Respond(a Answer) (*Receipt, error) {
 		return nil, err
 	}
 	a.Action.ParentID = a.RequestID
-	size := 512 + sealLen + len(s.signer) + len(a.Action.Tool) + len(a.Action.Target) + len(a.Action.Session) +
+	size := 640 + sealLen + len(s.signer) + len(a.Action.Tool) + len(a.Action.Target) + len(a.Action.Session) +
 		len(a.Action.CallID) + len(a.Action.TraceID) + len(a.RequestID) + len(a.Outcome.Reason) + len(a.Outcome.Error)
 	m := append(make([]byte, 0, size), `{"action":`...)
 	m, _ = a.Action.appendTo(m, []byte("null"), a.ParamsHash)

@@ -49,8 +49,10 @@ type Action struct {
 	// 0: there is no bound. SetParent may add 60 bytes.
 	Room int
 
-	// Left out of the receipt if empty.
+	// Left out of the receipt if empty. ResponseHash is the [ValueHash] of what a
+	// call brings in response to a server that asked for input.
 	Session, CallID, TraceID, ParentID string
+	ResponseHash                       string
 }
 
 // A Signer makes receipts with one key. It may be used concurrently if its key
@@ -103,6 +105,9 @@ type Draft struct {
 // their bytes (FORMAT.md, "Exact"). The error says that the arguments are not
 // JSON.
 func (s *Signer) Prepare(a Action) (*Draft, error) {
+	if a.ResponseHash != "" && !isHash(a.ResponseHash) {
+		return nil, errors.New("sign a call: ResponseHash is not \"sha256:\" and 64 hex digits")
+	}
 	hashed, exact := []byte(nil), false
 	hash := emptyHash
 	if a.Arguments != nil {
@@ -129,7 +134,7 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 // layAction writes what the receipt begins with.
 func (d *Draft) layAction(a *Action, params []byte) {
 	size := 320 + len(params) + len(a.Tool) + len(a.Target) + len(a.Session) +
-		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + sealLen + len(d.signer.signer)
+		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + 2*len(a.ResponseHash) + sealLen + len(d.signer.signer)
 	b := append(make([]byte, 0, size), `{"action":`...)
 	d.action, d.parentAt = a.appendTo(b, params, d.paramsHash)
 }
@@ -149,6 +154,7 @@ func (a *Action) appendTo(b, params []byte, paramsHash string) (_ []byte, parent
 		parentAt = len(b)
 	}
 	b = appendOptional(b, "parent_receipt_id", a.ParentID)
+	b = appendOptional(b, "response_hash", a.ResponseHash)
 	b = appendOptional(b, "session", a.Session)
 	b = canon.AppendString(append(b, `"target":`...), a.Target)
 	b = canon.AppendString(append(b, `,"tool":`...), a.Tool)
@@ -179,6 +185,17 @@ func appendOptional(b []byte, name, value string) []byte {
 	}
 	b = append(append(append(b, '"'), name...), '"', ':')
 	return append(canon.AppendString(b, value), ',')
+}
+
+// ValueHash is the hash of a JSON value as params_hash is that of the arguments:
+// H(JCS(value)), or H of its bytes where RFC 8785 cannot carry it without loss, or
+// it is longer than [MaxParams].
+func ValueHash(raw []byte) (string, error) {
+	b, _, err := carry(raw, false)
+	if err != nil {
+		return "", err
+	}
+	return canon.Hash(b), nil
 }
 
 // carry returns the bytes of the arguments that are hashed: their canonical

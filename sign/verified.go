@@ -29,6 +29,7 @@ type Verified struct {
 	Tool, Target, Transport  string
 	Session, CallID, TraceID string
 	ParentID                 string // parent_receipt_id
+	InputHash                string // action.response_hash: of the input that the call brings
 	EmbeddedID               string // of the receipt embedded in a version 3 receipt
 
 	// The arguments: see also [Verified.Arguments].
@@ -44,7 +45,7 @@ type Verified struct {
 	Responded time.Time // ts_response, zero if there is none
 	Expires   time.Time // exp, zero if there is none
 
-	ResponseHash string // response.content_hash or action.response_hash
+	ResponseHash string // response.content_hash
 	Outcome      Outcome
 
 	// Signers are the keys that signed, each with the name it gave itself.

@@ -32,7 +32,8 @@ type observer struct {
 	outcomes *outcomes // from the first call on
 	session  session
 	tools    toolList
-	files    *commandFiles // from the first call on
+	hash     func(command []string) *commandFiles // hashFiles
+	files    *commandFiles                        // from the first call on
 
 	// The session's event waits for the hashes of its files, but not beyond ending.
 	telling sync.WaitGroup
@@ -41,7 +42,7 @@ type observer struct {
 }
 
 func newObserver(rec *recorder) *observer {
-	o := &observer{rec: rec, pending: newPending(), ending: make(chan struct{})}
+	o := &observer{rec: rec, pending: newPending(), hash: hashFiles, ending: make(chan struct{})}
 	o.read = mcpwire.ResponseReader{
 		Wanted: func() bool { return o.pending.expected.Load() > 0 },
 		Listed: func() bool { return o.pending.lists.Load() > 0 },
@@ -159,7 +160,7 @@ func (o *observer) called(calls []mcpwire.Call, as []*asked, outcomes *outcomes)
 	if o.outcomes == nil {
 		o.outcomes = outcomes
 		o.session.callSays(&calls[0])
-		o.files = hashFiles(o.rec.opts.Command)
+		o.files = o.hash(o.rec.opts.Command)
 		o.tellSession()
 	}
 	if j, ok := o.tools.changed(o.rec); ok {

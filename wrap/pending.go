@@ -71,7 +71,10 @@ func (c *asked) size() int {
 }
 
 // answered is a call that was answered.
-type answered struct{ key, receipt string }
+type answered struct {
+	key, receipt string
+	more         bool // another response came, and was told of
+}
 
 // request is a request that waits for its response.
 type request struct {
@@ -229,7 +232,7 @@ const (
 	noMatch    match = iota
 	exactMatch       // the ids are the same
 	looseMatch       // some clients take them for the same
-	late             // the request was answered before; the receipt is its call's
+	late             // the call with this receipt was answered before
 )
 
 // response takes out the request that a response is for: the oldest with the same
@@ -251,7 +254,7 @@ func (p *pending) response(exact, loose string) (r request, receipt string, how 
 		}
 		r = p.take(key, found)
 		if r.about == aboutCall {
-			p.note(key, answered{r.key, r.call.receipt})
+			p.note(key, answered{key: r.key, receipt: r.call.receipt})
 		}
 		return true
 	}
@@ -259,8 +262,16 @@ func (p *pending) response(exact, loose string) (r request, receipt string, how 
 		return r, "", exactMatch
 	}
 	a, wasAnswered := p.answered[loose]
-	if wasAnswered && a.key == exact {
+	again := func(key string, a answered) (request, string, match) {
+		if a.more {
+			return r, "", noMatch
+		}
+		a.more = true
+		p.answered[key] = a
 		return r, a.receipt, late
+	}
+	if wasAnswered && a.key == exact {
+		return again(loose, a)
 	}
 	whole := mcpwire.WholeKey(loose)
 	for _, key := range []string{loose, whole} {
@@ -269,10 +280,10 @@ func (p *pending) response(exact, loose string) (r request, receipt string, how 
 		}
 	}
 	if wasAnswered {
-		return r, a.receipt, late
+		return again(loose, a)
 	}
 	if a, ok := p.answered[whole]; ok {
-		return r, a.receipt, late
+		return again(whole, a)
 	}
 	return r, "", noMatch
 }

@@ -99,6 +99,11 @@ func (r *recorder) append(calls []mcpwire.Call) ([][]byte, error) {
 			ParentID:  c.Carried,
 		}
 		var err error
+		if c.Input != nil {
+			if action.ResponseHash, err = sign.ValueHash(c.Input); err != nil {
+				return nil, fmt.Errorf("sign the inputResponses of %q: %w", c.Tool, err)
+			}
+		}
 		if drafts[i], err = r.signer.Prepare(action); err != nil {
 			return nil, err
 		}

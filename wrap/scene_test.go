@@ -116,6 +116,10 @@ type told struct {
 	Calls                           []struct{ Call, Reason string }
 	Command                         []string
 	Files                           []event.File
+	Status, Reason                  string // of an extra_response
+	ContentHash                     string `json:"content_hash"`
+	Left                            int64  // of tools
+	Adds                            bool
 	Client, Server                  *event.Implementation
 }
 

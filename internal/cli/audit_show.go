@@ -135,7 +135,7 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("local time", "%s", v.Time.Local().Format("Mon 2006-01-02 15:04:05.000 -0700"))
 	}
 	for _, m := range []struct{ name, value string }{
-		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"embeds", v.EmbeddedID}, {"response", v.ResponseHash},
+		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"input", v.InputHash}, {"embeds", v.EmbeddedID}, {"response", v.ResponseHash},
 	} {
 		if m.value != "" {
 			row(m.name, "%s", brief(m.value))

@@ -27,6 +27,7 @@ type Call struct {
 
 	// What the call says of its session and of calls before it.
 	BringsInput bool   // it has inputResponses or requestState
+	Input       []byte // inputResponses as sent; nil if missing
 	State       string // the stateKey of its requestState
 	Client      []byte // clientInfo of _meta as sent
 	Protocol    string // protocolVersion of _meta
@@ -61,8 +62,8 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 	if a, ok := params.Member("arguments"); ok {
 		c.Arguments = a.Raw(line)
 	}
-	if _, ok := params.Member("inputResponses"); ok {
-		c.BringsInput = true
+	if input, ok := params.Member("inputResponses"); ok {
+		c.BringsInput, c.Input = true, input.Raw(line)
 	}
 	if state, ok := params.Member("requestState"); ok {
 		c.BringsInput, c.State = true, stateKey(state.Raw(line))

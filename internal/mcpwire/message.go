@@ -389,7 +389,7 @@ func (m *message) begin(c byte, at int) place {
 		}
 	case aTool:
 		if member == nameField {
-			m.take(&o.name, maxIDBytes, true, at)
+			m.take(&o.name, maxDefinition, true, at)
 		}
 	default:
 		return m.beginInside(int(around-theParts), member, c, at)
