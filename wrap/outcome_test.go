@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,6 +170,41 @@ func TestEventThatCannotBeSigned(t *testing.T) {
 	s.server(`{"id":2,"result":"b"}`)
 	s.expect(nil, `1 executed "a"`, `2 executed "b"`)
 	if said := s.stderr(); !strings.Contains(said, "a note event cannot be recorded") {
+		t.Errorf("it said %q", said)
+	}
+}
+
+// failingKey is a key that fails while it is broken.
+type failingKey struct {
+	crypto.Signer
+	broken atomic.Bool
+}
+
+func (k *failingKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	if k.broken.Load() {
+		return nil, errors.New("no agent")
+	}
+	return k.Signer.Sign(r, message, o)
+}
+
+// TestOutcomeThatCannotBeSigned is lost, which is said, and holds up no other.
+func TestOutcomeThatCannotBeSigned(t *testing.T) {
+	key := &failingKey{Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	s := newScene(t, func(o *Options) {
+		o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") }
+	})
+	s.client(toolCall("1", "t"), toolCall("2", "t"))
+	s.written()
+	key.broken.Store(true)
+	s.server(`{"id":1,"result":"a"}`)
+	s.written()
+	key.broken.Store(false)
+	s.server(`{"id":2,"result":"b"}`)
+	st := s.end()
+	if n := len(st.outcomes); n != 1 || len(st.outcomes[st.calls[1].ID]) != 1 {
+		t.Errorf("%d outcomes: %v", n, st.outcomes)
+	}
+	if said := s.stderr(); !strings.Contains(said, "an outcome cannot be signed: sign a receipt: no agent") || !strings.Contains(said, "1 outcomes are not in the log") {
 		t.Errorf("it said %q", said)
 	}
 }

@@ -146,33 +146,33 @@ func (o *outcomes) run() {
 
 // sign makes j, which is the first of those that are not ready, ready.
 func (o *outcomes) sign(j job) {
-	var made []job
+	if j.prepare != nil {
+		made := j.prepare()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.queue = slices.Replace(o.queue, o.ready, o.ready+1, made...)
+		return
+	}
+	signed := job{event: j.event}
 	var err error
-	switch {
-	case j.prepare != nil:
-		made = j.prepare()
-	case j.event == nil:
+	if j.event == nil {
 		var receipt *sign.Receipt
 		if receipt, err = o.signer.Respond(j.outcome(o.hashOnly)); err == nil {
-			made = []job{{record: receipt.Record}}
+			signed.record = receipt.Record
 		}
-	default:
-		made = []job{j}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kept -= len(j.answer.Value)
-	o.queue = slices.Replace(o.queue, o.ready, o.ready+1, made...)
 	if err != nil {
+		o.queue = slices.Delete(o.queue, o.ready, o.ready+1)
 		o.lost++
 		o.say("an outcome cannot be signed: %v", err)
 		return
 	}
-	if j.prepare == nil {
-		if o.ready == 0 {
-			o.since = time.Now()
-		}
-		o.ready++
+	o.queue[o.ready] = signed
+	if o.ready++; o.ready == 1 {
+		o.since = time.Now()
 	}
 }
 
