@@ -203,7 +203,7 @@ func testInterrupted(t *testing.T, home string) {
 	}
 
 	f, status := interruptedVerify(t, home)
-	if status != exitUsage || f.Verdict != "unchecked" || f.Head != "" || f.Damaged != 0 || f.Integrity.Verdict != "unbroken" ||
+	if status != exitUsage || f.Verdict != "unchecked" || !f.Interrupted || f.Head != "" || f.Damaged != 0 || f.Integrity.Verdict != "unbroken" ||
 		f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "unchecked" {
 		t.Errorf("status %d: %+v", status, f)
 	}
