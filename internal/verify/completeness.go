@@ -28,7 +28,7 @@ type outcomes struct {
 	unanswered int64 // calls that an event lists as never answered
 	orphans    int64 // outcomes of calls that are not in the log
 	foreign    int64 // outcomes that do not fit their calls
-	further    int64 // outcomes of calls that have one
+	further    int64 // outcomes of calls that have one, and events about further responses
 	copied     int64 // receipts of outcomes that stand before
 }
 
@@ -64,6 +64,8 @@ func (o *outcomes) see(v *sign.Verified) {
 	switch e := v.Event.(type) {
 	case event.Session:
 		o.records[o.session(e.Session)] = true
+	case event.ExtraResponse:
+		o.further++
 	case event.Unanswered:
 		for _, call := range e.Calls {
 			switch _, verdict := o.join.Unanswered(v, call.ID); verdict {
@@ -109,7 +111,7 @@ func (o *outcomes) findings(part bool) (gaps, notes []string) {
 	}
 	gap(o.foreign, "outcome", " of another signer, session, tool, target or time than the call: not believed")
 	gap(o.copied, "outcome", " copied: the same receipt stands before")
-	note(o.further, "further outcome", " of a call that has one: more than one response came, and the first counts")
+	note(o.further, "further response", " to calls that had one: the first counts, and clients may differ")
 	note(o.unanswered, "call", " never answered: audit --open lists them")
 	if !part {
 		gap(o.orphans, "outcome", " of calls that are not in the log")

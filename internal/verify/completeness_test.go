@@ -53,6 +53,7 @@ func TestOutcomes(t *testing.T) {
 		forged, other, later, // believed by nobody
 		answerTo(one), answerTo(one), again, answerTo(askedBy(6, "by hand")), answerTo(askedBy(9, "ses_a")),
 		said(event.Unanswered{Session: "ses_a", Calls: []event.Call{{ID: three.ID}, {ID: numbered("rec_", 9)}}}, "ses_a"),
+		said(event.ExtraResponse{Session: "ses_a", Call: one.ID}, "ses_a"),
 		said(event.Unanswered{Session: "ses_x", Calls: []event.Call{{ID: two.ID}}}, "ses_x"),
 	} {
 		o.see(v)
@@ -62,7 +63,7 @@ func TestOutcomes(t *testing.T) {
 		"4 outcomes of another signer, session, tool, target or time than the call: not believed",
 		"1 outcome copied: the same receipt stands before",
 		"2 outcomes of calls that are not in the log",
-		"1 further outcome of a call that has one: more than one response came, and the first counts",
+		"2 further responses to calls that had one: the first counts, and clients may differ",
 		"1 call never answered: audit --open lists them",
 		"2 calls without an outcome: in flight now, or the wrapper was killed",
 	}
