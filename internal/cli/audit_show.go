@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
@@ -82,7 +83,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 	var several *history.AmbiguousError
 	switch {
 	case errors.As(err, &several):
-		return fail("add a character or two", fmt.Errorf("%q begins several ids: %s", args[0], clean(strings.Join(several.IDs, ", "))))
+		return fail("add a character or two", fmt.Errorf("%q begins several ids: %s", args[0], briefly(several.IDs)))
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return errors.New("interrupted: the log was not searched to its end")
 	case err != nil:
@@ -115,8 +116,8 @@ func place(r *history.Record) string { return fmt.Sprintf("%s:%d", r.File, r.Lin
 // tell tells a person the whole story of a record.
 func (c *command) tell(s *history.Story, ring keyring) {
 	v := s.Says
-	row := func(name, format string, a ...any) {
-		fmt.Fprintf(c.Stdout, "  %-10s %s\n", brief(name), clean(fmt.Sprintf(format, a...)))
+	row := func(name, format string, a ...any) { // with texts that are brief
+		fmt.Fprintf(c.Stdout, "  %-10s %s\n", brief(name), terminal.Clean(fmt.Sprintf(format, a...)))
 	}
 	ref := func(r *history.Record) string {
 		return fmt.Sprintf("(%s, %s, at %s)", brief(r.Says.ID), examine(r, ring).Verdict, place(r))
@@ -194,6 +195,14 @@ func responseText(response, call *sign.Verified) string {
 	return text
 }
 
+// briefly is a list of ids, of which those of forgers may be long.
+func briefly(ids []string) string {
+	for i := range ids {
+		ids[i] = brief(ids[i])
+	}
+	return strings.Join(ids, ", ")
+}
+
 // whyNot is why a response is not counted.
 func whyNot(v history.Verdict) string {
 	switch v {
@@ -220,7 +229,7 @@ func (c *command) printArguments(args []byte) {
 		text = args[:min(len(args), most)]
 	}
 	for line := range strings.Lines(string(text)) {
-		fmt.Fprintf(c.Stdout, "  %s\n", clean(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(c.Stdout, "  %s\n", terminal.Clean(strings.TrimSuffix(line, "\n"))) // it is short enough
 	}
 	if more := len(args) - most; more > 0 {
 		fmt.Fprintf(c.Stdout, "  ... and %s more: --json has them\n", count(int64(more), "byte"))

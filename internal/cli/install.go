@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -440,7 +441,7 @@ func cleanLines(s string) string {
 	for i, l := range lines {
 		parts := strings.Split(strings.TrimRight(l, "\r\n"), "\t")
 		for j := range parts {
-			parts[j] = clean(parts[j])
+			parts[j] = terminal.Clean(parts[j])
 		}
 		lines[i] = strings.Join(parts, "\t") + l[len(strings.TrimSuffix(l, "\n")):]
 	}

@@ -73,15 +73,16 @@ func (c *command) paint(colour, word string) string {
 	return "\x1b[" + colour + "m" + word + "\x1b[0m"
 }
 
-// clean makes text from outside safe to print within a line.
-func clean(s string) string { return terminal.Clean(s) }
+// clean makes text from outside safe to print within a line: what steers a terminal
+// is escaped, and what is longer than 4 KiB is cut, and says how long it is.
+func clean(s string) string { return cut(s, 4<<10) }
 
-// brief is clean for what may be long: it is cut after some characters, and says
-// how long it is.
-func brief(s string) string {
-	const most = 300
+// brief is clean for a line that has several of such texts: 300 bytes of each.
+func brief(s string) string { return cut(s, 300) }
+
+func cut(s string, most int) string {
 	if len(s) <= most {
-		return clean(s)
+		return terminal.Clean(s)
 	}
-	return fmt.Sprintf("%s... (%s)", clean(strings.ToValidUTF8(s[:most], "")), count(int64(len(s)), "byte"))
+	return fmt.Sprintf("%s... (%s)", terminal.Clean(strings.ToValidUTF8(s[:most], "")), count(int64(len(s)), "byte"))
 }
