@@ -454,6 +454,7 @@ func killLeavesNothing(t *testing.T, server []string) {
 }
 
 func TestProcessToldToEndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	h := hold(t, part(t, "parent")...)
 	tellToEnd(t, h.cmd)
 	h.cmd.Wait()

@@ -61,6 +61,7 @@ type Server struct {
 	state     *os.ProcessState
 	group     group
 	signals   chan os.Signal
+	stop      chan struct{} // closed when signals are no longer ours
 	signalled signalled
 	writes    atomic.Int64 // to Stdin
 
@@ -91,7 +92,7 @@ var secretEnv = []string{"SIGNET_PASSPHRASE"}
 // *StartError. Call End and Close when the server is done.
 func Start(c Command) (*Server, error) {
 	harden()
-	s := &Server{done: make(chan struct{}), hurry: make(chan struct{}), signals: make(chan os.Signal, 64)}
+	s := &Server{done: make(chan struct{}), hurry: make(chan struct{}), stop: make(chan struct{}), signals: make(chan os.Signal, 64)}
 	cmd, err := s.newCommand(c)
 	if err != nil {
 		return nil, startError(c, err)

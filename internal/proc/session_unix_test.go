@@ -229,6 +229,7 @@ func TestSignalsAreTheServers(t *testing.T) {
 // What a server does with a signal is its own affair, and so is how long it
 // takes: nothing ends it but itself.
 func TestNoTimerEndsAServer(t *testing.T) {
+	t.Parallel()
 	k := converse(t, wrapping(t, part(t, "report")...))
 	k.hear("ignored: []")
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGTERM} {
@@ -255,6 +256,7 @@ func TestSignalsAreNotForTheServersChildren(t *testing.T) {
 }
 
 func TestWhatIsLeftMaySave(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
 			t.Parallel()
@@ -275,6 +277,7 @@ func TestWhatIsLeftMaySave(t *testing.T) {
 
 // Told a second time, nobody waits for what is left any longer.
 func TestSecondSignalHurries(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "saved")
 	k := converse(t, wrapping(t, part(t, "saver", "1h", file)...))
 	k.hear("up")
@@ -297,6 +300,7 @@ func TestSecondSignalHurries(t *testing.T) {
 }
 
 func TestKilledWhileItWaitsLeavesNothing(t *testing.T) {
+	t.Parallel()
 	h := hold(t, part(t, "parent")...)
 	tellToEnd(t, h.cmd)
 	time.Sleep(500 * time.Millisecond) // most likely the server is gone then, and its child not

@@ -33,9 +33,10 @@ func asksToEnd(sig syscall.Signal) bool {
 
 // signalled is what is known of the signals that we got.
 type signalled struct {
-	last   atomic.Int32 // the newest that asks to end; 0: none
-	writes atomic.Int64 // to the server's stdin, at that time
-	stays  bool         // TSTP was ignored when we started
+	last   atomic.Int32  // the newest that asks to end; 0: none
+	writes atomic.Int64  // to the server's stdin, at that time
+	stays  bool          // TSTP was ignored when we started
+	caught chan struct{} // closed when all signals are
 }
 
 // catch comes before the server's start, so that no signal kills us and leaves
@@ -69,21 +70,31 @@ func (s *Server) relay() {
 	for _, sig := range likely {
 		s.notify(sig)
 	}
+	s.signalled.caught = make(chan struct{})
 	go func() {
 		s.signalled.stays = ignored(syscall.SIGTSTP)
 		for sig := range maxSignal + 1 {
 			s.notify(sig)
 		}
-		for sig := range s.signals {
-			s.pass(sig.(syscall.Signal))
+		close(s.signalled.caught)
+		for {
+			select {
+			case sig := <-s.signals:
+				s.pass(sig.(syscall.Signal))
+			case <-s.stop:
+				return
+			}
 		}
 	}()
 }
 
 // release lets signals go where they went before.
 func (s *Server) release() {
+	if s.signalled.caught != nil {
+		<-s.signalled.caught
+	}
 	signal.Stop(s.signals)
-	close(s.signals)
+	close(s.stop)
 }
 
 func (s *Server) pass(sig syscall.Signal) {

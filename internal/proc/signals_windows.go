@@ -28,7 +28,7 @@ func (s *Server) catch() { signal.Notify(s.signals, os.Interrupt, syscall.SIGTER
 // release lets the events go where they went before.
 func (s *Server) release() {
 	signal.Stop(s.signals)
-	close(s.signals)
+	close(s.stop)
 }
 
 // relay ends the server when we are told to end. It shares our console and has
@@ -39,10 +39,9 @@ func (s *Server) relay() {
 		var late <-chan time.Time
 		for {
 			select {
-			case _, ok := <-s.signals:
-				if !ok {
-					return
-				}
+			case <-s.stop:
+				return
+			case <-s.signals:
 				if !s.Asked() {
 					s.signalled.at.Store(time.Now().Add(killAfter).UnixNano())
 					late = time.After(killAfter)

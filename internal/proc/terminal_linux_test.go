@@ -159,6 +159,7 @@ func (k *talk) wrapper() int {
 }
 
 func TestWhatIsLeftOnATerminalMaySave(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "saved")
 	k, stays := besides(t, part(t, "saver", "3s", file)...)
 	k.hear("up")
@@ -172,6 +173,7 @@ func TestWhatIsLeftOnATerminalMaySave(t *testing.T) {
 }
 
 func TestNothingIsLeftOnATerminal(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		signal syscall.Signal
