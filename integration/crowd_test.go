@@ -42,7 +42,7 @@ func TestCrowd(t *testing.T) {
 	t.Parallel()
 	n := crowdSize(t)
 	h := newHome(t)
-	eve := time.Date(2031, 4, 30, 23, 59, 57, 0, time.UTC)
+	eve := time.Date(2025, 4, 30, 23, 59, 57, 0, time.UTC)
 	began := time.Now()
 	midnight := began.Add(3 * time.Second)
 	h.fill(t, 1, eve)
@@ -66,7 +66,7 @@ func TestCrowdBesideReference(t *testing.T) {
 	t.Parallel()
 	const n, theirs = 50, 100
 	h := newHome(t)
-	noon := time.Date(2031, 5, 2, 12, 0, 0, 0, time.UTC)
+	noon := time.Date(2025, 5, 2, 12, 0, 0, 0, time.UTC)
 	h.fill(t, 1, noon)
 	store := keys.Store{Dir: filepath.Join(h.dir, ".signet", "keys")}
 	if _, err := store.Generate("reference", "", nil); err != nil {
