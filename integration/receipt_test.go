@@ -50,6 +50,8 @@ func TestReceiptArrives(t *testing.T) {
 		{"params is an array", `{"jsonrpc":"2.0","id":14,"method":"tools/call","params":["t"]}`, 0, 1},
 		{"meta is null", `{"jsonrpc":"2.0","id":14,"method":"tools/call","params":{"name":"t","_meta":null}}`, 0, 1},
 
+		{"something else in its place", `{"jsonrpc":"2.0","id":14,"method":"tools/call","params":{"name":"t","_meta":{"_signet":null}}}`, 0, 1},
+
 		{"not a call", `{"jsonrpc":"2.0","id":15,"method":"tools/list","params":{}}`, 0, 0},
 		{"named in arguments", `{"jsonrpc":"2.0","id":15,"method":"x","params":{"method":"tools/call"}}`, 0, 0},
 		{"a reply", `{"jsonrpc":"2.0","id":1,"result":{"n":9007199254740993,  "s":"\u0041"}}`, 0, 0},

@@ -96,13 +96,13 @@ func TestLineReaders(t *testing.T) {
 				p := start(t, home.dir, argv)
 				if c.sdk {
 					p.send(`{"jsonrpc":"2.0","id":"first","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}` + "\n")
-					p.answer(t, `"first"`)
+					p.response(t, `"first"`)
 					p.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n")
 				}
 				for _, line := range lines {
 					p.send(line + "\n")
 					for _, call := range callsIn(t, []byte(line)) {
-						p.answer(t, string(call.id))
+						p.response(t, string(call.id))
 					}
 				}
 				p.finish()
@@ -148,8 +148,8 @@ func TestLineReaders(t *testing.T) {
 	}
 }
 
-// answer waits for the response with that id.
-func (p *proc) answer(t *testing.T, id string) {
+// response waits for the response with that id.
+func (p *proc) response(t *testing.T, id string) {
 	t.Helper()
 	for {
 		var m struct {
@@ -158,7 +158,7 @@ func (p *proc) answer(t *testing.T, id string) {
 			Result json.RawMessage `json:"result"`
 		}
 		if line := p.line(); json.Unmarshal(line, &m) != nil || m.Method == nil && (string(m.ID) != id || m.Result == nil) {
-			t.Fatalf("the answer to %s is %s", head([]byte(id)), head(line))
+			t.Fatalf("the response to %s is %s", head([]byte(id)), head(line))
 		}
 		if m.Method == nil {
 			return

@@ -160,3 +160,45 @@ func TestEveryBitCounts(t *testing.T) {
 		})
 	}
 }
+
+// TestReferenceServerCheck: which of our receipts the reference's check on the
+// server's side takes for a call. It wants params to be the arguments, or null
+// where the call has none, so it refuses all others with params null (FORMAT.md,
+// "Apart"); verification takes them all.
+func TestReferenceServerCheck(t *testing.T) {
+	accepts := func(receipt, arguments []byte) bool {
+		var r struct {
+			Action struct {
+				Params     json.RawMessage `json:"params"`
+				ParamsHash string          `json:"params_hash"`
+			} `json:"action"`
+		}
+		if err := json.Unmarshal(receipt, &r); err != nil {
+			t.Fatal(err)
+		}
+		if arguments == nil {
+			return string(r.Action.Params) == "null" && r.Action.ParamsHash == hashOf(`{}`)
+		}
+		canonical, err := canon.Canonicalize(arguments)
+		return err == nil && bytes.Equal(r.Action.Params, canonical) && r.Action.ParamsHash == canon.Hash(canonical)
+	}
+	small, exact := []byte(`{"b":1, "a":"\u00e9"}`), []byte(`{"n":9007199254740993}`)
+	for name, c := range map[string]struct {
+		action Action
+		want   bool
+	}{
+		"small arguments":       {Action{Arguments: small}, true},
+		"no arguments":          {Action{}, true},
+		"no arguments, no room": {Action{Room: 1}, true},
+		"apart":                 {Action{Arguments: small, Room: 1}, false},
+		"by their bytes":        {Action{Arguments: exact}, false},
+		"hash only":             {Action{Arguments: small, HashOnly: true}, false},
+	} {
+		r := makeReceipt(t, c.action)
+		if got := accepts(r.JSON, c.action.Arguments); got != c.want {
+			t.Errorf("%s: accepted %v, want %v: %s", name, got, c.want, r.JSON)
+		}
+		wantValid(t, r.JSON)
+		wantValid(t, r.Record)
+	}
+}

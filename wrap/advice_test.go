@@ -10,8 +10,8 @@ import (
 // worth one line on stderr, with the flag that helps, and others are worth none.
 func TestAdvice(t *testing.T) {
 	for _, c := range []struct {
-		name, answer string
-		advice       bool
+		name, response string
+		advice         bool
 	}{
 		{"a member unknown", `"error":{"code":-32602,"message":"unknown: _meta"}`, true},
 		{"serde", "\"error\":{\"code\":-32602,\"message\":\"unknown field `_meta`, expected `name` or `arguments`\"}", true},
@@ -32,7 +32,7 @@ func TestAdvice(t *testing.T) {
 				var said bytes.Buffer
 				s := newScene(t, func(o *Options) { o.Messages, o.MetaKey = &said, key })
 				for range 3 {
-					s.play(`> {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{}}}`, `< {"jsonrpc":"2.0","id":1,`+c.answer+`}`)
+					s.play(`> {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{}}}`, `< {"jsonrpc":"2.0","id":1,`+c.response+`}`)
 				}
 				s.end()
 				want := 0

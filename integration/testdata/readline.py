@@ -1,5 +1,5 @@
 # A server that reads lines with asyncio's StreamReader, whose limit is 64 KiB
-# unless it is told another, and answers each request in them.
+# unless it is told another, and responds to each request in them.
 import asyncio
 import json
 import sys
