@@ -140,13 +140,10 @@ func (c *command) install(u *ucli.Context) error {
 		}
 		return "left: " + e.Reason + noDashesHint(e)
 	}
-	if err := ch.run(sys); err != nil {
-		return err
+	if _, err := os.Stat(string(h)); errors.Is(err, fs.ErrNotExist) && flagUp(u, "home") != "" {
+		c.complain(fmt.Sprintf("there is no home directory %q yet: a new one", h), "look at --home, if keys or a log should be there")
 	}
-	if _, err := os.Stat(string(h)); errors.Is(err, fs.ErrNotExist) && flagUp(u, "home") != "" && len(ch.changed) > 0 {
-		fmt.Fprintf(c.Stdout, "  there is no directory %s yet: the first call makes it\n", clean(string(h)))
-	}
-	return nil
+	return ch.run(sys)
 }
 
 // wrapping is what stands in front of a wrapped server, as a command line.

@@ -61,5 +61,5 @@ func ByName(path string, p Pointer) (File, error) {
 	if format == "" {
 		return File{}, fmt.Errorf("%q does not end in .json, .jsonc, .toml, .yaml or .yml", path)
 	}
-	return File{Client: &Client{Name: "file", Label: path, Format: format, Pointers: []Pointer{p}}, Path: path}, nil
+	return File{Client: &Client{Name: "file", Label: "client of " + filepath.Base(path), Format: format, Pointers: []Pointer{p}}, Path: path}, nil
 }
