@@ -41,9 +41,9 @@ const (
 // holds its history, reach some megabytes.
 const MaxSize = 32 << 20
 
-// maxBrackets bounds the nesting, for the parsers call themselves for each: a
-// file cannot be nested deeper than it has opening brackets.
-const maxBrackets = 1 << 20
+// maxDepth bounds the nesting, for the parsers call themselves for each level. It
+// is the limit of those of TOML and YAML.
+const maxDepth = 10_000
 
 // Bounds of TOML, whose parser compares each name in a table with all others and
 // calls itself for each part of a dotted key: seconds, and some hundred MB.
@@ -84,12 +84,11 @@ func Parse(data []byte, format Format, pointers []Pointer) (*Document, error) {
 		return nil, err
 	}
 	d.body = body
-	if bytes.Count(d.body, []byte("["))+bytes.Count(d.body, []byte("{")) > maxBrackets {
-		return nil, fmt.Errorf("it has more than %d brackets", maxBrackets)
-	}
 	switch {
 	case len(bytes.TrimSpace(d.body)) == 0:
 		d.root = &node{kind: table} // some clients leave an empty file
+	case format == JSON && depth(d.body) > maxDepth:
+		err = fmt.Errorf("it is nested more than %d levels deep", maxDepth)
 	case format == JSON:
 		d.root, err = parseJSON(d.body)
 	case format == TOML && bytes.Count(d.body, []byte("="))+bytes.Count(d.body, []byte("\n[")) > maxTOMLKeys:

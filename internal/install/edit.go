@@ -83,21 +83,21 @@ func (d *Document) wrapAll(wrappers map[int]Wrapper) ([]byte, error) {
 		edits = append(edits, d.wrap(d.Entries[i], w)...)
 		want.Entries[i].becomeWrapped(w)
 	}
-	out, err := d.splice(edits, want)
+	out, wrapped, err := d.splice(edits, want)
 	if err != nil {
 		return nil, err
 	}
 	// The way back must lead here.
-	wrapped, err := Parse(out, d.format, d.pointers)
-	if err != nil {
-		return nil, err
-	}
-	ours := make(map[*Entry]bool)
+	var back []edit
 	for i := range wrappers {
-		ours[wrapped.Entries[i]] = true
+		e := wrapped.Entries[i]
+		if !e.Wrapped || e.Reason != "" {
+			return nil, errors.New("the wrapper could not be taken away again")
+		}
+		edits, _ := wrapped.unwrap(e)
+		back = append(back, edits...)
 	}
-	back, undone, err := wrapped.Unwrap(func(e *Entry) bool { return ours[e] })
-	if err != nil || len(undone) != len(wrappers) || !bytes.Equal(back, d.data) {
+	if again, err := wrapped.spliced(back); err != nil || !bytes.Equal(again, d.data) {
 		return nil, errors.Join(errors.New("taking the wrapper away again would not give the same bytes"), err)
 	}
 	return out, nil
@@ -127,15 +127,32 @@ func (d *Document) Unwrap(pick func(*Entry) bool) ([]byte, []*Entry, error) {
 		edits = append(edits, ed...)
 		want.Entries[places[n]].becomePlain(made)
 	}
-	out, err := d.splice(edits, want)
+	out, _, err := d.splice(edits, want)
 	return out, chosen, err
 }
 
 // again is a second reading, to be changed into what an edit is to bring about.
 func (d *Document) again() (*Document, error) { return Parse(d.data, d.format, d.pointers) }
 
-// splice carries out the edits and proves that the result reads as want.
-func (d *Document) splice(edits []edit, want *Document) ([]byte, error) {
+// splice carries out the edits and proves that the result, which it returns read
+// too, reads as want.
+func (d *Document) splice(edits []edit, want *Document) ([]byte, *Document, error) {
+	out, err := d.spliced(edits)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := Parse(out, d.format, d.pointers)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the edit would not be readable: %w", err)
+	}
+	if !got.root.equal(want.root) {
+		return nil, nil, errors.New("the edit would change more than the command")
+	}
+	return out, got, nil
+}
+
+// spliced is the file with the edits carried out.
+func (d *Document) spliced(edits []edit) ([]byte, error) {
 	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
 	out := bytes.Clone(d.data[:len(d.data)-len(d.body)])
 	at := 0
@@ -146,15 +163,7 @@ func (d *Document) splice(edits []edit, want *Document) ([]byte, error) {
 		out = append(append(out, d.body[at:e.start]...), e.text...)
 		at = e.end
 	}
-	out = append(out, d.body[at:]...)
-	got, err := Parse(out, d.format, d.pointers)
-	if err != nil {
-		return nil, fmt.Errorf("the edit would not be readable: %w", err)
-	}
-	if !got.root.equal(want.root) {
-		return nil, errors.New("the edit would change more than the command")
-	}
-	return out, nil
+	return append(out, d.body[at:]...), nil
 }
 
 // literals are the strings as literals of all three formats: those of JSON,

@@ -1,6 +1,8 @@
 package install
 
 import (
+	"bytes"
+
 	"github.com/tailscale/hujson"
 )
 
@@ -38,4 +40,36 @@ func fromJSON(v hujson.Value) *node {
 		}
 	}
 	return n
+}
+
+// depth is how deep the brackets of JSON with comments are nested. Of what is no
+// JSON it says the depth up to the first fault, or more.
+func depth(body []byte) (deepest int) {
+	now := 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '[', '{':
+			now++
+			deepest = max(deepest, now)
+		case ']', '}':
+			now--
+		case '"':
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		case '/':
+			end := "\n"
+			if bytes.HasPrefix(body[i:], []byte("/*")) {
+				i, end = i+1, "*/"
+			}
+			n := bytes.Index(body[i+1:], []byte(end))
+			if n < 0 {
+				return deepest
+			}
+			i += n + len(end)
+		}
+	}
+	return deepest
 }

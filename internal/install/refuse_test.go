@@ -27,8 +27,12 @@ func TestParseRefuses(t *testing.T) {
 		{"a key of very many parts", strings.Repeat("a.", maxTOMLDots+1) + "a=1", "more than 262144 dots", TOML},
 		{"an error that quotes a long key", strings.Repeat("a", 4<<20) + "=1\n" + strings.Repeat("a", 4<<20) + "=1\n", "…", TOML},
 		{"a long name twice", `{"` + strings.Repeat("a", 4<<20) + `":1,"` + strings.Repeat("a", 4<<20) + `":1}`, "…", JSON},
-		{"deep", strings.Repeat("[", maxBrackets+1), "brackets", JSON},
-		{"deep TOML", "a=" + strings.Repeat("[", maxBrackets+1), "brackets", TOML},
+		{"deep", strings.Repeat("[", 1<<24), "nested more than 10000", JSON},
+		{"deep and closed", strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20), "nested more than 10000", JSON},
+		{"deep behind comments", "// \"\n/* \" */" + strings.Repeat(`{"\"[":`, maxDepth+1), "nested more than 10000", JSON},
+		{"deep TOML", "a=" + strings.Repeat("[", 1<<24), "nested more than", TOML},
+		{"deep YAML", strings.Repeat("[", 1<<24), "exceeded max depth", YAML},
+		{"deep YAML of dashes", strings.Repeat("- ", 1<<23) + "a", "exceeded max depth", YAML},
 		{"large", strings.Repeat(" ", MaxSize+1), "larger than 32 MiB", JSON},
 		{"broken TOML", "[mcp_servers.a\n", "expected", TOML},
 		{"table twice", "[mcp_servers.a]\n[mcp_servers.a]\n", "already", TOML},
@@ -47,6 +51,17 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.why)
 			}
 		})
+	}
+}
+
+// What stands in strings and comments nests nothing.
+func TestDepth(t *testing.T) {
+	for body, want := range map[string]int{
+		"": 0, "{}": 1, `{"a": [[], {}]}`: 3, `{"[[[\\\"[[": "[["}`: 1, "// [[\n[]": 1, "/* [[ // */ [/**/[]]": 2, "/* [": 0, "// [": 0, `["\`: 1,
+	} {
+		if got := depth([]byte(body)); got != want {
+			t.Errorf("%s: %d, want %d", body, got, want)
+		}
 	}
 }
 
@@ -170,7 +185,7 @@ func TestProof(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, err := d.splice(c.edits, d); err == nil || !strings.Contains(err.Error(), c.why) {
+		if out, _, err := d.splice(c.edits, d); err == nil || !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: %s, %v", c.name, out, err)
 		}
 	}
@@ -178,7 +193,7 @@ func TestProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := d.splice(nil, d); err != nil || !bytes.Equal(out, data) {
+	if out, _, err := d.splice(nil, d); err != nil || !bytes.Equal(out, data) {
 		t.Errorf("no edit: %s, %v", out, err)
 	}
 	// A wrapper that unwrapping does not know must not be put in front.
