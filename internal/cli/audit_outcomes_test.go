@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,6 +122,108 @@ func TestAuditOutcomes(t *testing.T) {
 	for _, say := range []string{"1 call never answered", "1 call without an outcome"} {
 		if status != exitOK || !strings.Contains(out, say) {
 			t.Errorf("verify: exit status %d, %q is not in:\n%s", status, say, out)
+		}
+	}
+}
+
+// TestAuditJSONHasTheRows: with a limit or a question for outcomes, JSON has the
+// records of the rows of the table: each call, and after it the response that
+// counts.
+func TestAuditJSONHasTheRows(t *testing.T) {
+	home, _ := outcomesHome(t)
+	for _, args := range [][]string{
+		{"--limit", "1"}, {"--limit", "2"}, {"--limit", "3"}, {"--limit", "4"}, {"--limit", "6"}, {"--limit", "99"},
+		{"--failed"}, {"--open"}, {"--failed", "--limit", "1"}, {"--open", "--limit", "1"}, {"--tool", "a", "--limit", "2"},
+	} {
+		_, table, _ := run(t, append([]string{"audit", "--home", home}, args...)...)
+		_, out, _ := run(t, append([]string{"audit", "--home", home, "--json"}, args...)...)
+		file := filepath.Join(t.TempDir(), "export")
+		_, _, _ = run(t, append([]string{"audit", "--home", home, "--export", file}, args...)...)
+		if exported, err := os.ReadFile(file); err != nil || string(exported) != out {
+			t.Errorf("%q: the export is another: %v", args, err)
+		}
+		var calls []string
+		last := ""
+		for line := range strings.Lines(out) {
+			var r struct {
+				Receipt struct {
+					V      int
+					ID     string
+					Action struct {
+						ParentID string `json:"parent_receipt_id"`
+					}
+				}
+			}
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			if r.Receipt.V == 2 {
+				if r.Receipt.Action.ParentID != last {
+					t.Errorf("%q: a response is not after its call", args)
+				}
+				continue
+			}
+			last = r.Receipt.ID
+			calls = append(calls, last[4:12])
+		}
+		rows := strings.Split(strings.TrimSpace(table), "\n")[1:]
+		if len(rows) != len(calls) {
+			t.Fatalf("%q: %d rows, %d calls", args, len(rows), len(calls))
+		}
+		for i, row := range rows {
+			if !strings.Contains(row, " "+calls[i]+" ") {
+				t.Errorf("%q: row %d is not of %s: %s", args, i, calls[i], row)
+			}
+		}
+	}
+}
+
+// What does not count is a row that says why, and says nothing of how the call
+// ended.
+func TestAuditDoubts(t *testing.T) {
+	bot, _ := testSigner(t, "bot")
+	other, _ := testSigner(t, "other")
+	a := sign.Answer{Action: sign.Action{Tool: "pay", Target: "mcp://x", Session: "ses_0123456789abcdef0123456789abcdef"}, ContentHash: canon.Hash([]byte("{}"))}
+	respond := func(by *sign.Signer, status string) func(chain.At) []byte {
+		return func(at chain.At) []byte {
+			r := a
+			r.Responded, r.Outcome.Status = at.Time, status
+			receipt, err := by.Respond(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return receipt.Record
+		}
+	}
+	home := logOf(t,
+		func(at chain.At) []byte {
+			d, err := bot.Prepare(a.Action)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := d.SignAt(at.Time, at.Prev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.ParamsHash, a.RequestID, a.Requested = d.ParamsHash(), r.ID, at.Time
+			return r.Record
+		},
+		respond(other, "executed"),
+		raw(`{"session":"`+a.Action.Session+`","ts":"2026-05-01T00:00:00.000Z","type":"unanswered","v":1}`),
+		respond(bot, "failed"), respond(bot, "executed"),
+		func(at chain.At) []byte {
+			return []byte(strings.Replace(string(respond(bot, "executed")(at)), "executed", "verified", 1))
+		},
+		func(at chain.At) []byte {
+			a.RequestID = "rec_" + strings.Repeat("0", 32)
+			return respond(bot, "executed")(at)
+		},
+	)
+	_, out, errs := run(t, "audit", "--home", home)
+	rows := strings.Split(strings.TrimSpace(out), "\n")
+	for i, want := range []string{"TOOL", "failed", "disagrees", "unsigned", "further", "invalid", "no call"} {
+		if i >= len(rows) || !strings.Contains(rows[i], " "+want+" ") || i > 1 && strings.Contains(rows[i], "executed") {
+			t.Fatalf("row %d does not say %q: %s%s", i, want, out, errs)
 		}
 	}
 }

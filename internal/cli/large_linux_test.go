@@ -31,6 +31,7 @@ func TestLarge(t *testing.T) {
 	t.Run("Memory", func(t *testing.T) { testMemory(t, home) })
 	t.Run("Progress", func(t *testing.T) { testProgress(t, home) })
 	t.Run("Interrupted", func(t *testing.T) { testInterrupted(t, home) })
+	t.Run("ExportKilled", func(t *testing.T) { testExportKilled(t, home) })
 	// The last, for it edits the log.
 	t.Run("InterruptedBehindDamage", func(t *testing.T) { testInterruptedBehindDamage(t, home) })
 }
@@ -226,6 +227,25 @@ func testInterrupted(t *testing.T, home string) {
 		if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) != 0 {
 			t.Errorf("export left %v, %v", left, err)
 		}
+	}
+}
+
+// An export has its name only when it is whole, whatever ends it.
+func testExportKilled(t *testing.T, home string) {
+	out := filepath.Join(t.TempDir(), "out")
+	c := startOnTerminal(t, home, "audit --export "+out, false, awaitInterrupt+"=1")
+	if _, err := c.screen.ReadString('%'); err != nil { // it is at work, and waits there
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(out); err == nil {
+		t.Error("a part of it has its name")
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c.rest(t)
+	if _, err := os.Lstat(out); err == nil {
+		t.Error("a part of it has its name")
 	}
 }
 

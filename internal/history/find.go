@@ -188,39 +188,46 @@ func (f *finder) events(s *Story) error {
 	}
 	hash := hasher{maphash.MakeSeed()}
 	party := hash.party(s.Says)
-	var own, others bounded // about this call, and about its session
+	// Those that are signed as the call is, and the others; of each first what
+	// is about this call, then what is about its session.
+	var signed, others [2]bounded
 	for r, err := range f.find(s.Says.Time, inSession) {
 		if err != nil {
 			return err
 		}
-		v := r.Says
+		v, kind := r.Says, 0
 		if v.Session != s.Says.Session {
 			continue
 		}
+		agrees := s.Believed() && r.Believed() && hash.party(v) == party
 		switch e := v.Event.(type) {
 		case nil:
+			continue
 		case event.Unanswered:
 			i := slices.IndexFunc(e.Calls, func(c event.Call) bool { return c.ID == s.Says.ID })
-			if i >= 0 {
-				own.add(r)
+			if i < 0 {
+				continue
 			}
-			if i >= 0 && r.Believed() && s.Unanswered == "" && hash.party(v) == party {
+			if agrees && s.Unanswered == "" {
 				s.Unanswered = cutReason(e.Calls[i].Reason)
 			}
 		case event.Task:
-			if e.Call == s.Says.ID {
-				own.add(r)
+			if e.Call != s.Says.ID {
+				continue
 			}
 		default:
-			others.add(r)
+			kind = 1
+		}
+		if agrees {
+			signed[kind].add(r)
+		} else {
+			others[kind].add(r)
 		}
 	}
-	for _, r := range slices.Concat(own.all(), others.all()) {
-		verdict := Disagrees
-		if s.Believed() && r.Believed() && hash.party(r.Says) == party {
-			verdict = Counts
+	for i, all := range [][2]bounded{signed, others} {
+		for _, r := range slices.Concat(all[0].all(), all[1].all()) {
+			s.Events = append(s.Events, Judged[*Record]{r, []Verdict{Counts, Disagrees}[i]})
 		}
-		s.Events = append(s.Events, Judged[*Record]{r, verdict})
 	}
 	return nil
 }

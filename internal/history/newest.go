@@ -77,12 +77,19 @@ func (n *newest) call(r *Record) error {
 	}
 	if again {
 		// What the copy took for its own was said of this one.
-		if at := n.copied(r.Says); row.Response == nil && row.Unanswered == "" && at != (chain.Place{}) {
+		if at := n.copied(r.Says); at != (chain.Place{}) {
 			response, err := n.l.at(at)
-			if err != nil {
+			if err != nil || response == nil {
 				return err
 			}
-			row.Response = response
+			verdict := Counts
+			switch {
+			case row.Response != nil && row.Response.Says.ID == response.Says.ID:
+				verdict = Copy
+			case row.Response != nil || row.Unanswered != "":
+				verdict = Further
+			}
+			n.judge(row, told{Record: response}, verdict)
 		}
 	}
 	n.add(row)
