@@ -151,6 +151,27 @@ func TestToolsOfAnySize(t *testing.T) {
 	}
 }
 
+// TestListingsThatCannotBeRead: a client may have read what we could not, so the
+// log does not say that it knows the tools.
+func TestListingsThatCannotBeRead(t *testing.T) {
+	for response, want := range map[string]int64{
+		`{"id":1,"result":{"tools":[{"name":"a"}]}}`:                        0,
+		`{"id":"1","result":{"tools":[{"name":"a"}]}}`:                      0,
+		`{"id":1,"result":{"tools":[{"name":"a","x":NaN}]}}`:                1,
+		`{"id":1,"result":{"tools":[{"name":"a"}],"tools":[{"name":"a"}]}}`: 1,
+		`{"id":1,"result":{"tools":[{"name":"a"}]},"error":null}`:           1,
+		`{"id":1,"result":{"tools":[]},"Result":{"tools":[]}}`:              1,
+		`{`: 1,
+	} {
+		s := newScene(t)
+		s.play(`> {"id":1,"method":"tools/list"}`, "< "+response, "> "+toolCall("2", "t"))
+		tools := s.end().of("tools")
+		if len(tools) != 1 || tools[0].Left != want {
+			t.Errorf("%s: %+v", response, tools)
+		}
+	}
+}
+
 // TestToolsAreToldOnce: a listing that is repeated writes nothing, and one that adds
 // a tool, however long its name, no more than that.
 func TestToolsAreToldOnce(t *testing.T) {

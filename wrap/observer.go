@@ -208,7 +208,11 @@ func (o *observer) outputEnded() {
 func (o *observer) found(a mcpwire.Response) {
 	a.At = o.at
 	if a.Unreadable {
-		o.pending.couldNotRead(a.Loose)
+		if o.pending.couldNotRead(a.Loose) {
+			o.mu.Lock()
+			o.tools.notRead("a listing that cannot be read")
+			o.mu.Unlock()
+		}
 		return
 	}
 	if a.Task != "" {
@@ -217,6 +221,7 @@ func (o *observer) found(a mcpwire.Response) {
 		}
 		return
 	}
+	odd := a.Doubt
 	r, receipt, how := o.pending.response(a.ID, a.Loose)
 	switch how {
 	case noMatch:
@@ -249,6 +254,9 @@ func (o *observer) found(a mcpwire.Response) {
 		if a.Listing != nil && !a.Failed {
 			o.mu.Lock()
 			o.tools.listed(a.Listing, r.about == aboutTools)
+			if odd != "" {
+				o.tools.notRead(odd) // clients may have another
+			}
 			o.mu.Unlock()
 		}
 	}

@@ -296,21 +296,24 @@ func (p *pending) note(key string, a answered) {
 }
 
 // couldNotRead notes a message that could not be read and may be a response: to
-// the requests that its id may be of, or, without an id, to any.
-func (p *pending) couldNotRead(loose string) {
+// the requests that its id may be of, or, without an id, to any. It says whether a
+// list of tools is among them.
+func (p *pending) couldNotRead(loose string) (list bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if loose == "" {
 		p.unreadable++
-		return
+		return p.lists.Load() > 0
 	}
 	for _, key := range []string{loose, mcpwire.WholeKey(loose)} {
 		for _, r := range p.waiting[key] {
+			list = list || r.about.isList()
 			if r.call != nil {
 				r.call.unreadable++
 			}
 		}
 	}
+	return list
 }
 
 // taskOf is the call that was answered with this task, if it has no outcome.

@@ -30,6 +30,7 @@ type toolList struct {
 	bytes   int // that these names take
 	changes []toolChange
 	left    left
+	doubted bool // left counts what clients may have read besides
 	fresh   bool // there was a listing since the log was told
 	told    left // as last put into the log
 	begun   bool // the log has been told of any
@@ -81,7 +82,7 @@ func (t *toolList) listed(l *mcpwire.Listing, first bool) {
 		t.known = map[toolKey]definition{}
 	}
 	if t.fresh = true; first {
-		t.left = left{}
+		t.left, t.doubted = left{}, false
 	}
 	last := make(map[string]int, len(l.Tools))
 	for i, tool := range l.Tools {
@@ -124,6 +125,14 @@ func (t *toolList) listed(l *mcpwire.Listing, first bool) {
 	if l.Left > 0 {
 		t.left.count += l.Left - 1
 		t.left.add(l.LeftSum)
+	}
+}
+
+// notRead notes that clients may have read another listing.
+func (t *toolList) notRead(why string) {
+	if !t.doubted {
+		t.fresh, t.doubted = true, true
+		t.left.add(canon.Hash([]byte(why)))
 	}
 }
 

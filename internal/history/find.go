@@ -215,6 +215,10 @@ func (f *finder) events(s *Story) error {
 			if e.Call != s.Says.ID {
 				continue
 			}
+		case event.ExtraResponse:
+			if e.Call == s.Says.ID {
+				own.add(r)
+			}
 		default:
 			kind = 1
 		}

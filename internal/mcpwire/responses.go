@@ -36,8 +36,8 @@ func (r *ResponseReader) Feed(p []byte) {
 		inBody := r.ends.body > 0
 		n := r.ends.Next(p)
 		switch {
-		case !inBody && (r.ends.header || r.ends.body > 0):
-			r.message.reset() // that was a header
+		case !inBody && p[n-1] == '\n' && (r.ends.header || r.ends.body > 0):
+			r.message.reset() // that was a line of a header
 		case r.taken:
 			r.message.read(p[:n])
 		}
