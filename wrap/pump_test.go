@@ -647,6 +647,7 @@ func TestReceiptSaysWhatWasSent(t *testing.T) {
 	for _, args := range []string{
 		``, `null`, `{}`, `{"b":1.50,"a":"\u00e9"}`, `[1]`, `"x"`, `9007199254740993`, `{"n":1e400}`, `{"a":1,"a":2}`,
 		`{"s":"\ud800"}`, "{\"s\":\"\xff\"}", `{"deep":` + nested(500) + `}`, nested(9_990), `1e99999999999`, `{"long":"` + strings.Repeat("x", 2<<20) + `"}`,
+		`{"long": "` + strings.Repeat("x", 40_000) + `", "a": 1.0}`, `{"long":"` + strings.Repeat("\\u0041", 60_000) + `"}`,
 	} {
 		p := startPump(t, nil)
 		member := ""
