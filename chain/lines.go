@@ -193,6 +193,15 @@ func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	return body[i:], b.off + int64(i), ended, nil
 }
 
+// unread has prev return the line again that it returned last.
+func (b *backLines) unread(line []byte, ended bool) {
+	n := len(b.held) + len(line)
+	if ended {
+		n++
+	}
+	b.held = b.held[:n]
+}
+
 // endable is a file that cannot be read any more when ctx is done: it ends a long
 // search for the end of a line.
 type endable struct {

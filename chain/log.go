@@ -75,7 +75,8 @@ type Log struct {
 	dirNew   bool // name itself may not be
 	behind   bool // the clock was behind the newest record
 
-	batch batch // empty between appends
+	batch batch  // empty between appends
+	tail  []byte // of backLines
 }
 
 // place is where a record stands and what its hash is. With no file it is the

@@ -61,6 +61,14 @@ func (l *Log) named() bool {
 // no place on the disk.
 const maxBack = maxLine + 64<<20
 
+// backLines reads lines into the Log's buffer, which others must be done with.
+func (l *Log) backLines(f io.ReaderAt, size int64) *backLines {
+	if l.tail == nil {
+		l.tail = make([]byte, tailChunk)
+	}
+	return &backLines{blocks: backBlocks{f: f, end: size}, buf: l.tail}
+}
+
 // errTooFar: something would take more reading than is done for one append.
 var errTooFar = errors.New("too much to be read")
 
@@ -82,7 +90,7 @@ func (t tether) ReadAt(p []byte, off int64) (int, error) {
 func (l *Log) load(size int64, clock time.Time) error {
 	left := int64(maxBack)
 	file := tether{l.file, &left}
-	lines := newBackLines(file, size, tailChunk)
+	lines := l.backLines(file, size)
 	last, off, ended, err := lines.prev()
 	var long *tooLong
 	tooFar := errors.Is(err, errTooFar)
@@ -112,8 +120,8 @@ func (l *Log) load(size int64, clock time.Time) error {
 		torn = false
 	case torn:
 		last = bytes.Clone(last)
-	case long == nil:
-		lines = newBackLines(file, size, tailChunk)
+	case long == nil && !tooFar && size > 0:
+		lines.unread(last, ended)
 	}
 	var end ending
 	err = errTooFar
@@ -345,7 +353,7 @@ func (l *Log) holds(p place) bool {
 	}
 	left := int64(maxBack)
 	// Past the file's end this fails as well.
-	line, _, ended, err := newBackLines(tether{f, &left}, p.end, tailChunk).prev()
+	line, _, ended, err := l.backLines(tether{f, &left}, p.end).prev()
 	if err != nil || !ended {
 		return false
 	}
