@@ -46,7 +46,7 @@ type Command struct {
 	Env []string
 	// Stderr is the server's stderr.
 	Stderr *os.File
-	// Say tells a person if the server may outlive us. nil: nobody is told.
+	// Say tells a person if something may outlive us. nil: nobody is told.
 	Say func(format string, a ...any)
 }
 

@@ -36,7 +36,11 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 	} else {
 		cmd.SysProcAttr.Setpgid = true
 	}
-	if !s.group.shared || !exists(shell) {
+	guarded := exists(shell)
+	if !guarded && c.Say != nil {
+		c.Say("what the server starts may outlive us if we are killed: there is no %s", shell)
+	}
+	if !s.group.shared || !guarded {
 		// In a shared group the guard goes from the server to its children, so
 		// the server must not be gone before.
 		dieWithParent(cmd.SysProcAttr)
