@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // longReceipt is a receipt of n bytes.
 func longReceipt(id string, now time.Time, n int) []byte {
-	short := fmt.Sprintf(`{"id":"rec_%s","params_raw":"","ts":"%s","v":1}`, id, now.Format(timeForm))
+	short := fmt.Sprintf(`{"id":"rec_%s","params_raw":"","ts":"%s","v":1}`, id, now.Format(event.TimeForm))
 	return []byte(strings.Replace(short, `raw":"`, `raw":"`+strings.Repeat("A", n-len(short)), 1))
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // day0 is the day on which tests happen.
@@ -19,7 +21,7 @@ var day0 = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 // receipt is a canonical receipt as far as this package looks at one.
 func receipt(id string, now time.Time) []byte {
 	return fmt.Appendf(nil, `{"action":{"params":{"q":"é","type":"x"},"tool":"echo"},"id":"rec_%s","ts":"%s","v":1}`,
-		id, now.Format(timeForm))
+		id, now.Format(event.TimeForm))
 }
 
 // clock is a hand-moved one.
@@ -139,7 +141,7 @@ func TestForeignLog(t *testing.T) {
 	if r.Head != head.Head {
 		t.Errorf("head %s, want %s", r.Head, head.Head)
 	}
-	if got, want := r.First.Format(timeForm), "2026-05-01T10:00:00.000Z"; got != want {
+	if got, want := r.First.Format(event.TimeForm), "2026-05-01T10:00:00.000Z"; got != want {
 		t.Errorf("first %s, want %s", got, want)
 	}
 

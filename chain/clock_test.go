@@ -116,7 +116,7 @@ func TestClockStepAfterFailure(t *testing.T) {
 
 // answer is a version 2 receipt: it bears the time of its call.
 func answer(id string, requested time.Time) []byte {
-	return fmt.Appendf(nil, `{"id":"rec_%s","ts_request":"%s","ts_response":"%[2]s","v":2}`, id, requested.Format(timeForm))
+	return fmt.Appendf(nil, `{"id":"rec_%s","ts_request":"%s","ts_response":"%[2]s","v":2}`, id, requested.Format(event.TimeForm))
 }
 
 // Answers at the end of the log do not let later records go back in time.

@@ -10,12 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // signedReceipt is one that check takes for signed: by a known key, or by
 // another.
 func signedReceipt(id, key string, at time.Time) []byte {
-	return fmt.Appendf(nil, `{"id":"rec_%s","key":"%s","sig":"ed25519:good","ts":"%s","v":1}`, id, key, at.Format(timeForm))
+	return fmt.Appendf(nil, `{"id":"rec_%s","key":"%s","sig":"ed25519:good","ts":"%s","v":1}`, id, key, at.Format(event.TimeForm))
 }
 
 // check stands for package sign. It wants canonical receipts.
@@ -93,21 +95,21 @@ func TestWhatIsContinued(t *testing.T) {
 		want  string // ids
 		ahead bool   // the record's time
 	}{
-		"unsigned, ahead":      {planted(`{"ts":"` + ahead.Format(timeForm) + `","type":"note","v":1}`), "0 note log_damaged c", false},
-		"unsigned, past":       {planted(`{"ts":"` + past.Format(timeForm) + `","type":"note","v":1}`), "0 note log_damaged c", false},
-		"unsigned, with a sig": {planted(`{"id":"rec_x","sig":"ed25519:false","ts":"` + ahead.Format(timeForm) + `","v":1}`), "0 x log_damaged c", false},
+		"unsigned, ahead":      {planted(`{"ts":"` + ahead.Format(event.TimeForm) + `","type":"note","v":1}`), "0 note log_damaged c", false},
+		"unsigned, past":       {planted(`{"ts":"` + past.Format(event.TimeForm) + `","type":"note","v":1}`), "0 note log_damaged c", false},
+		"unsigned, with a sig": {planted(`{"id":"rec_x","sig":"ed25519:false","ts":"` + ahead.Format(event.TimeForm) + `","v":1}`), "0 x log_damaged c", false},
 		"unknown key, ahead":   {planted(string(signedReceipt("x", "other", ahead))), "0 x c", false},
 		"unknown key, past":    {planted(string(signedReceipt("x", "other", past))), "0 x c", false},
 		"known key, ahead":     {planted(string(signedReceipt("x", "known", ahead))), "0 x clock_step c", true},
 		"known key, respelled": {respelled(signedReceipt("x", "known", ahead)), "0 x clock_step c", true},
-		"no signature, a word": {planted(`{"id":"rec_x","note":"\"sig\":\"ed25519:good\"","ts":"` + ahead.Format(timeForm) + `","v":1}`), "0 x log_damaged c", false},
+		"no signature, a word": {planted(`{"id":"rec_x","note":"\"sig\":\"ed25519:good\"","ts":"` + ahead.Format(event.TimeForm) + `","v":1}`), "0 x log_damaged c", false},
 		"behind a known record": {func(t *testing.T, dir string) {
 			plant(t, dir, day, signedReceipt("x", "known", ahead))
-			plant(t, dir, day, []byte(`{"ts":"`+past.Format(timeForm)+`","type":"note","v":1}`))
+			plant(t, dir, day, []byte(`{"ts":"`+past.Format(event.TimeForm)+`","type":"note","v":1}`))
 		}, "0 x note log_damaged clock_step c", true},
 		"a response behind an unsigned record": {func(t *testing.T, dir string) {
-			plant(t, dir, day, []byte(`{"ts":"`+ahead.Format(timeForm)+`","type":"note","v":1}`))
-			plant(t, dir, day, fmt.Appendf(nil, `{"id":"rec_x","key":"known","sig":"ed25519:good","ts_request":"%s","ts_response":"%s","v":2}`, past.Format(timeForm), past.Format(timeForm)))
+			plant(t, dir, day, []byte(`{"ts":"`+ahead.Format(event.TimeForm)+`","type":"note","v":1}`))
+			plant(t, dir, day, fmt.Appendf(nil, `{"id":"rec_x","key":"known","sig":"ed25519:good","ts_request":"%s","ts_response":"%s","v":2}`, past.Format(event.TimeForm), past.Format(event.TimeForm)))
 		}, "0 note x c", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestAppendLater: what need not be waited for is in the log at once, and on
@@ -22,7 +24,7 @@ func TestAppendLater(t *testing.T) {
 		return err
 	}
 	build := func(_ int, at At) ([]byte, error) {
-		return []byte(`{"ts":"` + at.Time.Format(timeForm) + `","v":1}`), nil
+		return []byte(`{"ts":"` + at.Time.Format(event.TimeForm) + `","v":1}`), nil
 	}
 	check := func(step string, err error, want ...string) {
 		t.Helper()

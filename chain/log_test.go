@@ -395,7 +395,7 @@ func TestEventSigned(t *testing.T) {
 	var got event.Event
 	l := New(dir, Options{Now: (&clock{day0}).now, Event: func(e event.Event, at At) ([]byte, error) {
 		got = e
-		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, at.Time.Format(timeForm), e.Type()), nil
+		return fmt.Appendf(nil, `{"kept":"x","sig":"y","ts":"%s","type":"%s"}`, at.Time.Format(event.TimeForm), e.Type()), nil
 	}})
 	defer l.Close()
 	add(t, l, "c")

@@ -7,9 +7,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// timeForm is how times are written: RFC 3339, UTC, milliseconds.
-const timeForm = "2006-01-02T15:04:05.000Z"
-
 // dayForm is the name of a day's file, less ".jsonl".
 const dayForm = "2006-01-02"
 

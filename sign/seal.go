@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A seal is what signing adds to a receipt, as it is written in JSON. All of it
@@ -19,15 +21,12 @@ type seal struct {
 	id    [4 + 32]byte // "rec_" or "evt_", and 128 bits in hex
 	nonce [4 + 32]byte // "rnd_", and 128 bits in hex
 	sig   [8 + 88]byte // "ed25519:", and 64 bytes in base64
-	ts    [len(timeFormat)]byte
+	ts    [len(event.TimeForm)]byte
 }
 
-const (
-	timeFormat = "2006-01-02T15:04:05.000Z"
-	// sealLen is the length in bytes of all that a seal appends, but for the
-	// value of signer.
-	sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(timeFormat)
-)
+// sealLen is the length in bytes of all that a seal appends, but for the value of
+// signer.
+const sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(event.TimeForm)
 
 // open sets the time and a new nonce: random if prev is "", else that of the
 // record behind prev in a log (FORMAT.md, "Nonce").
@@ -36,8 +35,8 @@ func (x *seal) open(now time.Time, s *Signer, prev string) error {
 	if y := now.Year(); y < 0 || y > 9999 {
 		return fmt.Errorf("sign at %v: not a time of RFC 3339", now)
 	}
-	var buf [len(timeFormat) + 6]byte // AppendFormat writes all 9 digits and takes back 6
-	copy(x.ts[:], now.AppendFormat(buf[:0], timeFormat))
+	var buf [len(event.TimeForm) + 6]byte // AppendFormat writes all 9 digits and takes back 6
+	copy(x.ts[:], now.AppendFormat(buf[:0], event.TimeForm))
 	copy(x.nonce[:], "rnd_")
 	if prev != "" {
 		placed := placedNonce(prev, s.pubkey, string(x.ts[:]))

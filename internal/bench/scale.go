@@ -14,6 +14,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // scaleSizes are the logs of a scale run, in records. The others are compared
@@ -214,7 +215,7 @@ var scaleReceipt = fmt.Sprintf(`{"action":{"call_id":"n:1","params":{"path":"not
 func timedAppend(l *chain.Log) (time.Duration, error) {
 	began := time.Now()
 	err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
-		receipt := at.Time.AppendFormat(append(make([]byte, 0, 1<<10), scaleReceipt...), "2006-01-02T15:04:05.000Z")
+		receipt := at.Time.AppendFormat(append(make([]byte, 0, 1<<10), scaleReceipt...), event.TimeForm)
 		return append(receipt, `","v":1}`...), nil
 	})
 	return time.Since(began), err

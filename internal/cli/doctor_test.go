@@ -13,6 +13,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // remarks runs the doctor and returns what is not in order: "check state".
@@ -103,6 +104,14 @@ func TestDoctor(t *testing.T) {
 		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end mend", "verify --chain", false},
 		{"half a line with an end", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end mend", "verify --chain", false},
 		{"clock behind", func(t *testing.T, h string) { record(t, h, time.Now().Add(time.Minute)) }, "clock mend", "the next ones will bear that time", false},
+		{"records of another key", func(t *testing.T, h string) {
+			other, _ := testSigner(t, "other")
+			l := chain.New(path(h, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+			defer l.Close()
+			must(t, l.Append(2, func(i int, at chain.At) ([]byte, error) {
+				return []func(chain.At) []byte{call(t, other, "t"), raw(`{"ts":"9999-12-31T00:00:00.000Z","type":"note","v":1}`)}[i](at), nil
+			}))
+		}, "", "it goes on from the newest record", false},
 		{"a day to come", func(t *testing.T, h string) {
 			// Its last record is of now, as after a clock that was mended.
 			record(t, h, time.Now())
@@ -139,7 +148,14 @@ func TestDoctor(t *testing.T) {
 // record appends a record of some time to the home's log.
 func record(t *testing.T, home string, at time.Time) {
 	t.Helper()
-	s, _ := testSigner(t, "bot")
+	key, err := (keys.Store{Dir: filepath.Join(home, "keys")}).Load("default", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sign.NewSigner(key, key.Name, key.Owner)
+	if err != nil {
+		t.Fatal(err)
+	}
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return at }})
 	defer l.Close()
 	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, s, "t")(at), nil }); err != nil {

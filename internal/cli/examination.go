@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -308,6 +309,8 @@ const clockSlack = 2 * time.Second
 
 // end looks at the log's last record, and from it at the clock.
 func (x *examination) end() {
+	known, _ := x.home.Keys().List() // what is wrong with them is said of the keys
+	looked := 0
 	for e, err := range chain.Backward(x.home.Audit(), time.Time{}) {
 		var bad *chain.LineError
 		switch {
@@ -321,15 +324,24 @@ func (x *examination) end() {
 			x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
 			return
 		}
-		v, err := sign.Read(e.Receipt)
-		if err != nil {
-			x.mend("end", "signet-wrap verify --chain", "the last record is not known here: %v", err)
+		// Only a record that a key of the home has signed tells the time.
+		v, err := sign.Verify(e.Receipt)
+		if err == nil && slices.ContainsFunc(known, func(p keys.Public) bool { return p.Key.Equal(v.Signers[len(v.Signers)-1].Key) }) {
+			x.clock(v.Time, strings.TrimSuffix(e.File, ".jsonl"))
 			return
 		}
-		x.clock(v.Time, strings.TrimSuffix(e.File, ".jsonl"))
-		return
+		if looked++; looked == maxUnsigned {
+			break
+		}
+	}
+	if looked > 0 && len(known) > 0 { // else that is said of the keys
+		x.note("end", "signet-wrap verify --chain", "no key that is here has signed any of the last %s", count(int64(looked), "record"))
 	}
 }
+
+// maxUnsigned is how many records are looked at for one that a key of the home has
+// signed.
+const maxUnsigned = 1000
 
 func endsInNewline(path string) bool {
 	f, err := os.Open(path)

@@ -11,6 +11,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 const identityHelp = `signet-wrap identity: make, list, export and protect keys
@@ -309,4 +310,4 @@ func (c *command) export(u *ucli.Context) error {
 }
 
 // formatTime is a time as receipts have it.
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func formatTime(t time.Time) string { return event.FormatTime(t) }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A prefilter tells from the bytes of a receipt whether a filter can want it, at a
@@ -46,11 +48,9 @@ func plainRun(text string) (longest string) {
 	return longest
 }
 
-const receiptTimeForm = "2006-01-02T15:04:05.000Z"
-
 // receiptTime is t as receipts have it, nil for a year of more than four digits.
 func receiptTime(t time.Time) []byte {
-	if b := []byte(t.UTC().Format(receiptTimeForm)); len(b) == len(receiptTimeForm) && isReceiptTime(b) {
+	if b := []byte(t.UTC().Format(event.TimeForm)); len(b) == len(event.TimeForm) && isReceiptTime(b) {
 		return b
 	}
 	return nil
@@ -58,12 +58,12 @@ func receiptTime(t time.Time) []byte {
 
 // isReceiptTime says whether b has the form in which times compare as bytes do.
 func isReceiptTime(b []byte) bool {
-	if len(b) != len(receiptTimeForm) {
+	if len(b) != len(event.TimeForm) {
 		return false
 	}
 	for i, c := range b {
-		switch digit := '0' <= receiptTimeForm[i] && receiptTimeForm[i] <= '9'; {
-		case digit && (c < '0' || c > '9'), !digit && c != receiptTimeForm[i]:
+		switch digit := '0' <= event.TimeForm[i] && event.TimeForm[i] <= '9'; {
+		case digit && (c < '0' || c > '9'), !digit && c != event.TimeForm[i]:
 			return false
 		}
 	}
@@ -111,7 +111,7 @@ func callTime(receipt []byte) []byte {
 
 // cutTime takes a time off the end of b, nil if there is none.
 func cutTime(b []byte) (at, rest []byte) {
-	i := len(b) - len(receiptTimeForm)
+	i := len(b) - len(event.TimeForm)
 	if i < 0 || !isReceiptTime(b[i:]) {
 		return nil, b
 	}

@@ -163,12 +163,12 @@ func (ClockStep) Type() string     { return "clock_step" }
 // Type is e.Kind.
 func (e Other) Type() string { return e.Kind }
 
-// timeForm is how times are written: RFC 3339, UTC, milliseconds.
-const timeForm = "2006-01-02T15:04:05.000Z"
+// TimeForm is the layout of times in events and receipts, for [time.Time.Format]:
+// RFC 3339, in UTC, with milliseconds.
+const TimeForm = "2006-01-02T15:04:05.000Z"
 
-// FormatTime is t as it stands in events and receipts: RFC 3339, in UTC, with
-// milliseconds.
-func FormatTime(t time.Time) string { return t.UTC().Format(timeForm) }
+// FormatTime is t as it stands in events and receipts.
+func FormatTime(t time.Time) string { return t.UTC().Format(TimeForm) }
 
 // Unsigned is the receipt of an event that nobody signs, in canonical form.
 func Unsigned(e Event, now time.Time) ([]byte, error) {

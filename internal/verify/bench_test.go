@@ -1,0 +1,34 @@
+package verify
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+// BenchmarkLog verifies a log as wrappers write it, calls and responses.
+func BenchmarkLog(b *testing.B) {
+	const n = 50_000
+	home := b.TempDir()
+	if err := testlog.Write(home, testlog.Options{Records: n}); err != nil {
+		b.Fatal(err)
+	}
+	list, err := (keys.Store{Dir: filepath.Join(home, "keys")}).List()
+	if err != nil {
+		b.Fatal(err)
+	}
+	known := Keys{}
+	for _, p := range list {
+		known.Add(p.Key, p.Name)
+	}
+	for b.Loop() {
+		f, err := CheckLog(b.Context(), filepath.Join(home, "audit"), known, Options{Now: time.Now()})
+		if err != nil || f.Verdict != Valid || f.Records != n {
+			b.Fatal(f, err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "records/s")
+}
