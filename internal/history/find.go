@@ -216,8 +216,8 @@ func (f *finder) events(s *Story) error {
 				continue
 			}
 		case event.ExtraResponse:
-			if e.Call == s.Says.ID {
-				own.add(r)
+			if e.Call != s.Says.ID {
+				continue
 			}
 		default:
 			kind = 1

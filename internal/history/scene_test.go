@@ -423,6 +423,8 @@ func TestFindAmongPlanted(t *testing.T) {
 	}
 	s.respond(s.a, "pay", "failed")
 	s.event(s.a, event.Session{Session: sessionA})
+	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: id, ContentHash: canon.Hash(nil), Status: "executed"})
+	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: "rec_another", ContentHash: canon.Hash(nil), Status: "executed"})
 	log, err := chain.TakeSnapshot(s.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -449,7 +451,7 @@ func TestFindAmongPlanted(t *testing.T) {
 	if r := story.Responses; len(r) != 1+maxFound || r[0].Verdict != Counts || r[0].Statement.Says.Outcome.Status != "failed" || count(r) != 1 {
 		t.Errorf("responses: %+v", r)
 	}
-	if count(story.Events) != 1 || len(story.Events) > 4*maxFound {
+	if count(story.Events) != 2 || len(story.Events) > 4*maxFound {
 		t.Errorf("%d events, %d count", len(story.Events), count(story.Events))
 	}
 }
