@@ -28,6 +28,7 @@ type recorder struct {
 	outcomes *outcomes // from the first call on; nil: they are not recorded
 	gap      gap
 	again    *time.Timer // of retry, while there is a gap
+	torn     int         // events of torn lines in this session
 	over     bool        // finish was called
 }
 
@@ -220,6 +221,12 @@ func (r *recorder) event(e event.Event, at chain.At) ([]byte, error) {
 		r.say("the clock is behind the log: it says %s, and the newest record or day file is of %s",
 			event.FormatTime(e.Clock), event.FormatTime(e.NotBefore))
 	case event.TornLine:
+		if r.torn++; r.torn == 2 {
+			r.say("there are more such lines; the log has an event for each")
+		}
+		if r.torn > 1 {
+			break // thousands may have been planted
+		}
 		r.say("%d bytes of %s were no record; they are quarantined in %s", e.Length, e.File, e.Kept)
 	case event.LogDamaged:
 		r.say("the log is not as it should be: %s, byte %d: %s", e.File, e.Offset, e.Reason)
