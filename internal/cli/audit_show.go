@@ -58,10 +58,6 @@ func (c *command) auditShow(u *ucli.Context) error {
 	if len(args) != 1 {
 		return misuse("signet-wrap audit show ID", "one ID is wanted, and there are %d", len(args))
 	}
-	want, ok := history.ParsePrefix(args[0])
-	if !ok {
-		return misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an id", args[0])
-	}
 	ring, err := c.keyring(u)
 	if err != nil {
 		return err
@@ -70,31 +66,45 @@ func (c *command) auditShow(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := c.interruptible()
-	defer stop()
-	bar := c.progress("searching")
-	defer bar.clear()
-	log, err := chain.TakeSnapshot(h.Audit())
+	story, err := c.find(h.Audit(), args[0])
 	if err != nil {
-		return fmt.Errorf("searching the log: %w", err)
+		return err
 	}
-	story, err := history.Find(ctx, log, want, bar.show)
-	bar.clear()
-	var several *history.AmbiguousError
-	switch {
-	case errors.As(err, &several):
-		return fail("add a character or two", fmt.Errorf("%q begins several ids: %s", args[0], briefly(several.IDs)))
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return errors.New("interrupted: the log was not searched to its end")
-	case err != nil:
-		return fmt.Errorf("searching the log: %w", err)
-	case story == nil:
-		return fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", h.Audit(), args[0]))
-	case u.Bool("json"):
+	if u.Bool("json") {
 		return c.showJSON(story, ring)
 	}
 	c.tell(story, ring)
 	return nil
+}
+
+// find is what the log in the directory audit tells of the record whose id begins
+// so.
+func (c *command) find(audit, id string) (*history.Story, error) {
+	want, ok := history.ParsePrefix(id)
+	if !ok {
+		return nil, misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an id", id)
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+	bar := c.progress("searching")
+	defer bar.clear()
+	log, err := chain.TakeSnapshot(audit)
+	if err != nil {
+		return nil, fmt.Errorf("searching the log: %w", err)
+	}
+	story, err := history.Find(ctx, log, want, bar.show)
+	var several *history.AmbiguousError
+	switch {
+	case errors.As(err, &several):
+		return nil, fail("add a character or two", fmt.Errorf("%q begins several ids: %s", id, briefly(several.IDs)))
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return nil, errors.New("interrupted: the log was not searched to its end")
+	case err != nil:
+		return nil, fmt.Errorf("searching the log: %w", err)
+	case story == nil:
+		return nil, fail("see `signet-wrap audit`", fmt.Errorf("no record in %s has an id that begins with %q", audit, id))
+	}
+	return story, nil
 }
 
 // examine is what verifying a record by itself came to.

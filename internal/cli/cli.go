@@ -7,6 +7,8 @@
 //	           126 it could not be executed, 127 it was not found
 //	verify     0 all established, 1 tampering or damage, 2 could not check,
 //	           3 consistent but not all established
+//	anchor     0 established, 1 rollback or fork, 2 could not run,
+//	           3 consistent but not all established
 //	others     0 done, 1 failed, 2 bad usage
 package cli
 
@@ -101,7 +103,7 @@ func (c *command) app() *ucli.App {
 		CustomAppHelpTemplate: rootHelp(),
 		Flags:                 generalWrapFlags(),
 		Commands: []*ucli.Command{
-			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(),
+			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
 		},
 		Before: wrapFlagsOfVerb,

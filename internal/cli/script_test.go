@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -58,6 +59,8 @@ func leavePeak(path string) {
 //
 //	exits N COMMAND [ARG...]   run it, and its exit status must be N
 //	records N                  so many lines must be in the log of $SIGNET_HOME
+//	cut N                      takes the newest N lines out of its newest file
+//	id FILE NAME               sets the variable NAME to the id of a receipt
 //
 // Each script has a home folder of its own, $SIGNET_HOME.
 func TestScripts(t *testing.T) {
@@ -70,6 +73,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"records": records,
+			"cut":     cut,
+			"id":      id,
 		},
 	})
 }
@@ -107,4 +112,33 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%d records in the log, want %d", got, want)
 	}
+}
+
+func newestDay(ts *testscript.TestScript) string {
+	days, err := filepath.Glob(filepath.Join(ts.Getenv("SIGNET_HOME"), "audit", "*.jsonl"))
+	ts.Check(err)
+	if len(days) == 0 {
+		ts.Fatalf("no log")
+	}
+	return days[len(days)-1]
+}
+
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cut N")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	day := newestDay(ts)
+	lines := strings.SplitAfter(ts.ReadFile(day), "\n")
+	ts.Check(os.WriteFile(day, []byte(strings.Join(lines[:len(lines)-1-n], "")), 0o600))
+}
+
+func id(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: id FILE NAME")
+	}
+	var receipt struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &receipt))
+	ts.Setenv(args[1], receipt.ID)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain/tlog"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -19,6 +21,7 @@ const verifyHelp = `signet-wrap verify: check a receipt, an export, or with --ch
 USAGE
   signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
   signet-wrap verify --chain [--pubkey KEY]... [--json]
+  signet-wrap verify FILE.tlog-proof [--policy FILE] [--tsa-root PEM]
 
 EXAMPLE
   signet-wrap verify receipt.json --pubkey ci-bot.pub
@@ -30,12 +33,15 @@ FLAGS
                  folder, a .pub FILE, or ed25519:B64; may be repeated.
                  Default: all keys in the home folder
   --chain        the log: is it whole, unedited, and signed by keys you know?
+  --policy FILE  which log and which witnesses count, for a proof
+  --tsa-root PEM the roots of the time-stamp authority that counts
+  --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is known by its content: a receipt, or JSON lines of receipts or of records,
-such as "audit --export" writes. Each line is checked by itself; what was left out
-of such a selection, nobody can tell.
+FILE is known by its content: a receipt, a proof of "prove", or JSON lines of
+receipts or of records, such as "audit --export" writes. Each line is checked by
+itself; what was left out of such a selection, nobody can tell.
 
 Anybody can make a receipt that agrees with itself. It is valid if one of the
 keys that you know signed it. What a receipt says was asked for then was asked
@@ -57,7 +63,10 @@ func (c *command) verifyVerb() *ucli.Command {
 		CustomHelpTemplate: verifyHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags:              []ucli.Flag{&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag()},
+		Flags: []ucli.Flag{
+			&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag(),
+			&ucli.StringFlag{Name: "policy"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "hash"},
+		},
 		Action: func(u *ucli.Context) error {
 			args := c.args(u)
 			switch {
@@ -89,10 +98,14 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 		}
 		defer in.Close()
 	}
+	content := bufio.NewReader(in)
+	if start, _ := content.Peek(64); tlog.IsProof(start) {
+		return c.verifyProof(u, path, content, ring)
+	}
 	ctx, stop := c.interruptible()
 	defer stop()
 	bar := c.progress("verifying")
-	receipt, selection, err := verify.CheckFile(ctx, in, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
+	receipt, selection, err := verify.CheckFile(ctx, content, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
 	bar.clear()
 	switch other, notReceipt := errors.AsType[*verify.NotReceiptError](err); {
 	case selection != nil:

@@ -39,7 +39,8 @@ VERBS
   audit      what was called, as a table
   verify     a receipt, or with --chain the whole log
   identity   make, list, export and protect keys
-  sign       a receipt by hand
+  anchor     have witnesses remember how far the log goes
+  sign       a receipt by hand; "prove": to a stranger, that a record is in the log
   version    what this is
   "signet-wrap VERB --help" tells more.
 

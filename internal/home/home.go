@@ -34,6 +34,9 @@ func (d Dir) Knows(key ed25519.PublicKey) bool {
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 
+// Anchor is where what anchors the log is, unless it is kept elsewhere.
+func (d Dir) Anchor() string { return filepath.Join(string(d), "anchor") }
+
 // Find is the home that is meant: flag, else $SIGNET_HOME, else .signet in the
 // user's own directory, as the reference has it. It makes nothing.
 func Find(flag string, getenv func(string) string) (Dir, error) {

@@ -80,6 +80,12 @@ func (f *fields) read(kind string) Event {
 		return e
 	case ClockStep{}.Type():
 		return ClockStep{f.time("clock"), f.time("not_before")}
+	case AnchorPolicy{}.Type():
+		return AnchorPolicy{Origin: f.text("origin"), VKey: f.text("vkey"), Policy: f.text("policy"), Store: f.text("store")}
+	case NewEpoch{}.Type():
+		return NewEpoch{f.text("origin"), f.integer("size"), f.text("root"), f.text("reason")}
+	case AnchorFinding{}.Type():
+		return AnchorFinding{f.text("kind"), f.text("origin"), f.integer("size"), f.texts("by"), f.text("detail")}
 	}
 	return Other{kind, f.members}
 }

@@ -96,6 +96,21 @@ func (e ClockStep) Members() []Member {
 	return []Member{moment("clock", e.Clock), moment("not_before", e.NotBefore)}
 }
 
+func (e AnchorPolicy) Members() []Member {
+	return []Member{text("origin", e.Origin), text("policy", e.Policy), text("store", e.Store), text("vkey", e.VKey)}
+}
+
+func (e NewEpoch) Members() []Member {
+	return []Member{text("origin", e.Origin), text("reason", e.Reason), text("root", e.Root), integer("size", e.Size)}
+}
+
+func (e AnchorFinding) Members() []Member {
+	return []Member{
+		{"by", list(e.By, func(b []byte, s string) []byte { return canon.AppendString(b, s) })},
+		text("detail", e.Detail), text("kind", e.Kind), text("origin", e.Origin), integer("size", e.Size),
+	}
+}
+
 // Members are e.Rest.
 func (e Other) Members() []Member { return e.Rest }
 

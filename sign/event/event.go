@@ -26,8 +26,8 @@ import (
 )
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
-// Unanswered,
-// ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, or Other for any other type.
+// Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
+// NewEpoch, AnchorFinding, or Other for any other type.
 type Event interface {
 	// Type is what the member "type" says, such as "torn_line".
 	Type() string
@@ -142,6 +142,33 @@ type ClockStep struct {
 	NotBefore time.Time // the earliest time that it should have said
 }
 
+// AnchorPolicy says to whom the log is anchored from here on: package anchor.
+type AnchorPolicy struct {
+	Origin string // names the log to its witnesses
+	VKey   string // the key that signs its checkpoints, c2sp.org/signed-note
+	Policy string // hash of the policy's file
+	Store  string // "home" if what anchoring takes is in the home, else "elsewhere"
+}
+
+// NewEpoch says that the log no longer goes on from what was anchored, and is
+// anchored anew under another origin. It excuses nothing: who has the key can
+// sign one.
+type NewEpoch struct {
+	Origin string // up to here
+	Size   int64  // records that were anchored
+	Root   string // of their tree, base64
+	Reason string
+}
+
+// AnchorFinding says that the log was found not to be the one that was anchored.
+type AnchorFinding struct {
+	Kind   string // "rollback": it is shorter; "fork": it is another one
+	Origin string
+	Size   int64    // records that were anchored
+	By     []string // who says so: "store" or witnesses
+	Detail string
+}
+
 // Other is an event of a type that this package does not know. Nothing is known
 // of its members but that they are JSON.
 type Other struct {
@@ -159,6 +186,10 @@ func (Gap) Type() string           { return "gap" }
 func (TornLine) Type() string      { return "torn_line" }
 func (LogDamaged) Type() string    { return "log_damaged" }
 func (ClockStep) Type() string     { return "clock_step" }
+
+func (AnchorPolicy) Type() string  { return "anchor_policy" }
+func (NewEpoch) Type() string      { return "new_epoch" }
+func (AnchorFinding) Type() string { return "anchor_finding" }
 
 // Type is e.Kind.
 func (e Other) Type() string { return e.Kind }

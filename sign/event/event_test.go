@@ -26,6 +26,9 @@ var every = []Event{
 	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "gone", Found: "sha256:1"},
 	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "not JSON"},
 	ClockStep{at, at.Add(time.Hour)},
+	AnchorPolicy{"signet-wrap/00", "signet-wrap/00+01020304+AQ==", "sha256:0", "home"},
+	NewEpoch{"signet-wrap/00", 12, "AAAA", "restored a backup"},
+	AnchorFinding{"rollback", "signet-wrap/00", 12, []string{"w1", "w2"}, "the log ends after 3 records"},
 	Other{"policy_violation", []Member{{"a", []byte("[null]")}, {"tool", []byte(`"rm"`)}}},
 }
 

@@ -1,0 +1,68 @@
+package anchor
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// anchored is a checkpoint that others have signed: a line of anchors.jsonl.
+type anchored struct {
+	Time       time.Time `json:"time"` // by our clock
+	Size       int64     `json:"size"`
+	Checkpoint string    `json:"checkpoint"`      // with signatures
+	Stamp      []byte    `json:"stamp,omitempty"` // RFC 3161 token of the log-signed checkpoint
+}
+
+// remember adds a to the history.
+func (s *Store) remember(a anchored) error {
+	f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// After a line that a crash has torn a new one begins.
+	if _, err := f.Write(append(append([]byte{'\n'}, jsonLine(a)...), '\n')); err != nil {
+		return err
+	}
+	return durable.Sync(f)
+}
+
+// history yields what is remembered, oldest first. Lines that cannot be read are
+// passed over: what the others say is checked in any case.
+func (s *Store) history() iter.Seq2[anchored, error] {
+	return func(yield func(anchored, error) bool) {
+		f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_RDONLY|openNonBlock, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(anchored{}, err)
+			return
+		}
+		defer f.Close()
+		r := bufio.NewReaderSize(f, 1<<20) // and no line is longer
+		for {
+			line, err := r.ReadSlice('\n')
+			var a anchored
+			if json.Unmarshal(line, &a) == nil && a.Size > 0 && !yield(a, nil) {
+				return
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil && err != bufio.ErrBufferFull {
+				yield(anchored{}, err)
+				return
+			}
+		}
+	}
+}

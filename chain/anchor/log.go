@@ -1,0 +1,287 @@
+package anchor
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// A position is the end of a record in the log. The zero position is before the
+// first.
+type position struct {
+	File string `json:"file,omitempty"` // name of the day file
+	End  int64  `json:"end"`            // offset after the newline
+	Hash string `json:"hash,omitempty"` // the record's, "sha256:" and hex
+}
+
+// logDir is a log's directory, opened once: nothing that happens to its name
+// afterwards leads elsewhere. No symbolic link in it is followed.
+type logDir struct {
+	root *os.Root // nil: there is no such directory
+	days []string // oldest first
+	end  int64    // how much of the newest day is read, in bytes
+}
+
+// maxLine is the longest line that is read, in bytes: as package chain has it.
+const maxLine = 256 << 20
+
+// openLog looks at the log in dir, which need not exist. own says that it is
+// ours: then its writers are waited for, so that nothing is read that a failing
+// one takes back. Another user's lock is not for us to take; there only what was
+// there at two looks is read.
+func openLog(dir string, own bool) (*logDir, error) {
+	st, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &logDir{}, nil
+	}
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s is not a directory", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &logDir{root: root}
+	if now, err := root.Stat("."); err != nil || !os.SameFile(now, st) {
+		root.Close()
+		return nil, fmt.Errorf("%s has become another directory", dir)
+	}
+	if err := l.look(own); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *logDir) close() {
+	if l.root != nil {
+		l.root.Close()
+	}
+}
+
+// Writers are waited for no longer than this; between two looks is a moment.
+const (
+	lockPatience = time.Second
+	secondLook   = 50 * time.Millisecond
+)
+
+// look lists the day files and says how much of the newest is read.
+func (l *logDir) look(own bool) error {
+	if own {
+		if f, err := l.open(".lock"); err == nil {
+			defer f.Close() // and the lock goes with it
+			for end := time.Now().Add(lockPatience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+				if got, err := durable.TryLock(f); got || err != nil {
+					break
+				}
+			}
+		}
+	}
+	all, err := fs.ReadDir(l.root.FS(), ".")
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if day, ok := strings.CutSuffix(e.Name(), ".jsonl"); ok {
+			if _, err := time.Parse(time.DateOnly, day); err == nil {
+				l.days = append(l.days, e.Name())
+			}
+		}
+	}
+	slices.Sort(l.days)
+	if len(l.days) == 0 {
+		return nil
+	}
+	newest := l.days[len(l.days)-1]
+	if l.end, err = l.size(newest); err == nil && !own {
+		time.Sleep(secondLook)
+		var again int64
+		again, err = l.size(newest)
+		l.end = min(l.end, again)
+	}
+	return err
+}
+
+func (l *logDir) size(name string) (int64, error) {
+	st, err := l.root.Lstat(name)
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}
+
+// open opens a regular file of the directory, and waits for no pipe.
+func (l *logDir) open(name string) (*os.File, error) {
+	f, err := l.root.OpenFile(name, os.O_RDONLY|openNonBlock, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	named, nerr := l.root.Lstat(name)
+	if err != nil || nerr != nil || !named.Mode().IsRegular() || !os.SameFile(st, named) {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
+	}
+	return f, nil
+}
+
+// section is the part of a day file that is read.
+func (l *logDir) section(name string) (*os.File, *io.SectionReader, error) {
+	f, err := l.open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	size := st.Size()
+	if name == l.days[len(l.days)-1] {
+		size = min(size, l.end)
+	}
+	return f, io.NewSectionReader(f, 0, size), nil
+}
+
+// holds says whether the record of p is where it was.
+func (l *logDir) holds(p position) (bool, error) {
+	if !slices.Contains(l.days, p.File) {
+		return false, nil
+	}
+	f, s, err := l.section(p.File)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	line, err := lineBefore(s, p.End)
+	if line == nil || err != nil {
+		return false, err
+	}
+	e, err := chain.ParseEntry(line)
+	return err == nil && e.RecordHash == p.Hash, nil
+}
+
+// lineBefore is the line that ends there, by a newline or with the file; nil if
+// none does.
+func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
+	if end < 1 || end > s.Size() {
+		return nil, nil
+	}
+	for n := int64(8 << 10); ; n *= 8 {
+		n = min(n, end)
+		b := make([]byte, n)
+		if _, err := s.ReadAt(b, end-n); err != nil && err != io.EOF {
+			return nil, err
+		}
+		body, ended := bytes.CutSuffix(b, []byte{'\n'})
+		if !ended && end < s.Size() {
+			return nil, nil
+		}
+		if i := bytes.LastIndexByte(body, '\n'); i >= 0 {
+			return body[i+1:], nil
+		}
+		if n == end || n > maxLine {
+			return body, nil
+		}
+	}
+}
+
+// records yields the hash of each record after p and where it ends, oldest
+// first. What is no record, or not yet a whole line, is passed over, as
+// verification does (package chain). When a file has been read to its end, done
+// is called with it.
+func (l *logDir) records(p position, done func(*os.File) error) iter.Seq2[position, error] {
+	return func(yield func(position, error) bool) {
+		for _, day := range l.days {
+			if day < p.File {
+				continue
+			}
+			off := int64(0)
+			if day == p.File {
+				off = p.End
+			}
+			if !l.recordsOf(day, off, done, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(position, error) bool) bool {
+	f, s, err := l.section(day)
+	if err != nil {
+		return yield(position{}, err)
+	}
+	defer f.Close()
+	if _, err := s.Seek(off, io.SeekStart); err != nil {
+		return yield(position{}, err)
+	}
+	r := bufio.NewReaderSize(s, 256<<10)
+	for {
+		line, n, rerr := readLine(r)
+		off += n
+		if rerr != nil && rerr != io.EOF {
+			return yield(position{}, rerr)
+		}
+		// Only the newest file is still written to.
+		if rerr == nil || day != l.days[len(l.days)-1] {
+			if e, err := chain.ParseEntry(line); err == nil && !yield(position{day, off, e.RecordHash}, nil) {
+				return false
+			}
+		}
+		if rerr == io.EOF {
+			if err := done(f); err != nil {
+				return yield(position{}, err)
+			}
+			return true
+		}
+	}
+}
+
+// readLine is the next line, without its newline, and how many bytes of the file
+// it is. The last one has no newline and comes with io.EOF; it may be empty. So
+// is a line that is too long.
+func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
+	var long []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		n += int64(len(part))
+		switch {
+		case err == nil && long == nil:
+			return part[:len(part)-1], n, nil
+		case n <= maxLine:
+			long = append(long, part...)
+		default:
+			long = []byte{} // and read on to its end
+		}
+		if err == nil {
+			return bytes.TrimSuffix(long, []byte{'\n'}), n, nil
+		}
+		if err != bufio.ErrBufferFull {
+			return long, n, err
+		}
+	}
+}
+
+func formatHash(h [32]byte) string { return "sha256:" + hex.EncodeToString(h[:]) }
+
+// rawHash is the inverse of formatHash, for what formatHash made.
+func rawHash(s string) (h [32]byte) {
+	hex.Decode(h[:], []byte(strings.TrimPrefix(s, "sha256:")))
+	return h
+}

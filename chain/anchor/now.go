@@ -1,0 +1,424 @@
+package anchor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+// Options are those of [Store.Anchor].
+type Options struct {
+	Log string // directory of the day files
+	Own bool   // they are ours, and not another user's
+	Due bool   // only what is due: nothing before its next try
+	// Offline leaves it at the checkpoint: nobody is asked.
+	Offline bool
+}
+
+// Result is what an [Store.Anchor] came to.
+type Result struct {
+	Skipped    bool         // nothing was due
+	Size       int64        // of the tree
+	Added      int64        // leaves that are new
+	Checkpoint *tlog.Signed // nil: nothing has been logged yet
+	Witnesses  []Said       // in the policy's order
+	TSA        *Said        // nil: none was asked
+	Finding    *Finding     // nil: the log goes on from what was anchored
+}
+
+// Said is what came of asking a peer.
+type Said struct {
+	Name   string
+	Status Status
+	Err    error // why not Signed
+}
+
+// Established says that the log goes on from what was anchored, and that as many
+// have signed its newest checkpoint as should.
+func (r *Result) Established(p *tlog.Policy) bool {
+	return r.Finding == nil && r.Checkpoint != nil && (!p.HasQuorum() || r.Checkpoint.Quorum) && (r.TSA == nil || r.TSA.Status == Signed)
+}
+
+// Anchor brings the store up to the end of the log and shows the checkpoint to
+// the witnesses, also if there is nothing new: a log that was replaced together
+// with the store shows there and nowhere else. An error says that it could not be
+// done, [ErrBusy] that another process is at it. What the log is found to be is
+// in the Result.
+func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	st := s.State()
+	now := time.Now().UTC()
+	if o.Due && now.Before(st.Next) && st.Next.Sub(now) <= lastDelay*time.Second {
+		return &Result{Skipped: true}, nil
+	}
+	key, err := s.signer()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{s: s, o: o, st: st, now: now}
+	defer r.close()
+	st.Tried = now
+	if err := r.extend(); err != nil {
+		return nil, err
+	}
+	if r.finding == nil && r.tree.Size() > 0 {
+		if err := r.sign(key); err != nil {
+			return nil, err
+		}
+		if o.Offline {
+			return r.result(), r.s.saveState(r.st)
+		}
+		if r.ask(ctx); r.longer > r.tree.Size() {
+			// A witness has seen more. Records may have come meanwhile, by a
+			// process that anchors the same log from another store.
+			if err := r.extend(); err != nil {
+				return nil, err
+			}
+			if r.finding == nil {
+				if err := r.sign(key); err != nil {
+					return nil, err
+				}
+				r.ask(ctx)
+			}
+		}
+		if err := r.keep(ctx); err != nil {
+			return nil, err
+		}
+	}
+	err = r.finish()
+	return r.result(), err
+}
+
+// run is one Anchor.
+type run struct {
+	s   *Store
+	o   Options
+	st  *State
+	now time.Time
+
+	log    *logDir
+	hashes *os.File
+	tree   *tlog.Tree
+	old    int64 // size of the tree at the beginning
+
+	checkpoint *tlog.Signed
+	said       []Said
+	tsa        *Said
+	longer     int64 // the largest size that a witness has seen
+	forked     []string
+	behind     []string // witnesses that have seen more than there is
+	finding    *Finding
+}
+
+func (r *run) close() {
+	if r.log != nil {
+		r.log.close()
+	}
+	if r.hashes != nil {
+		r.hashes.Close()
+	}
+}
+
+// extend appends the leaves of the records that are new, unless the log does not
+// go on from the last one.
+func (r *run) extend() (err error) {
+	r.close()
+	if r.log, err = openLog(r.o.Log, r.o.Own); err != nil {
+		return err
+	}
+	if r.hashes, err = os.OpenFile(filepath.Join(r.s.Dir, hashesName), os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+		return err
+	}
+	if r.checkpoint, err = r.s.Checkpoint(); err != nil {
+		return err
+	}
+	r.tree = &tlog.Tree{}
+	if c := r.checkpoint; c != nil {
+		r.old = c.Size
+		hashes := tlog.Hashes{R: r.hashes}
+		if r.tree, err = hashes.Tree(c.Size); err != nil || r.tree.Root() != c.Root {
+			r.find(Fork, -1, "the hashes of the store do not give the root that was signed")
+			return nil
+		}
+		if err := r.catchUp(hashes); err != nil || r.finding != nil {
+			return err
+		}
+	} else {
+		r.st.Last, r.st.Size = position{}, 0
+	}
+	return r.append()
+}
+
+// catchUp checks that the last record that was anchored is where it was, and
+// finds it where the state does not say: a crash after a checkpoint leaves an
+// older one, and none may be left.
+func (r *run) catchUp(hashes tlog.Hashes) error {
+	size := r.checkpoint.Size
+	if r.st.Size < 0 || r.st.Size > size {
+		r.st.Last, r.st.Size = position{}, 0
+	}
+	if r.st.Size > 0 {
+		leaf, err := hashes.Leaf(r.st.Size - 1)
+		if err != nil {
+			return err
+		}
+		if tlog.Leaf(rawHash(r.st.Last.Hash)) != leaf { // a state of another tree
+			r.st.Last, r.st.Size = position{}, 0
+		}
+	}
+	if r.st.Size > 0 {
+		there, err := r.log.holds(r.st.Last)
+		if err != nil {
+			return err
+		}
+		if !there {
+			r.missing(r.st.Last)
+			return nil
+		}
+	}
+	for p, err := range r.log.records(r.st.Last, noDone) {
+		if err != nil {
+			return err
+		}
+		if r.st.Size == size {
+			break
+		}
+		leaf, err := hashes.Leaf(r.st.Size)
+		if err != nil {
+			return err
+		}
+		if tlog.Leaf(rawHash(p.Hash)) != leaf {
+			r.find(Fork, r.st.Size, fmt.Sprintf("record %d is another one than was anchored", r.st.Size))
+			return nil
+		}
+		r.st.Last, r.st.Size = p, r.st.Size+1
+	}
+	if r.st.Size < size {
+		r.find(Rollback, r.st.Size, fmt.Sprintf("the log ends after %d records", r.st.Size))
+	}
+	return nil
+}
+
+func noDone(*os.File) error { return nil }
+
+// missing tells what a log is where the last record that was anchored is gone.
+func (r *run) missing(last position) {
+	for p, err := range r.log.records(position{File: last.File}, noDone) {
+		if err == nil && (p.File > last.File || p.End >= last.End) {
+			r.find(Fork, -1, fmt.Sprintf("the record at %s, byte %d, is another one than was anchored", last.File, last.End))
+			return
+		}
+	}
+	r.find(Rollback, -1, fmt.Sprintf("the log ends before %s, byte %d", last.File, last.End))
+}
+
+// find notes that the log is not what our own checkpoint says.
+func (r *run) find(kind Kind, now int64, detail string) {
+	r.finding = &Finding{
+		Kind: kind, Origin: r.checkpoint.Origin, Size: r.checkpoint.Size, Root: r.checkpoint.Root.String(),
+		Now: now, By: []string{"store"}, Proven: true, Time: r.now, Detail: detail,
+	}
+}
+
+// flushAt is how many bytes of hashes are written at once.
+const flushAt = 1 << 20
+
+// append adds the leaves of new records to the hashes, and has both on the disk.
+func (r *run) append() error {
+	at := tlog.StoredBytes(r.tree.Size())
+	if err := r.hashes.Truncate(at); err != nil { // of what was never signed
+		return err
+	}
+	var buf []byte
+	flush := func() error {
+		n, err := r.hashes.WriteAt(buf, at)
+		at, buf = at+int64(n), buf[:0]
+		return err
+	}
+	for p, err := range r.log.records(r.st.Last, syncRead) {
+		if err != nil {
+			return err
+		}
+		buf = r.tree.Append(buf, tlog.Leaf(rawHash(p.Hash)))
+		r.st.Last, r.st.Size = p, r.tree.Size()
+		if len(buf) >= flushAt {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return durable.Sync(r.hashes)
+}
+
+// syncRead puts a day file on the disk: what is signed must not be lost in a
+// power cut. Where a file that is open for reading cannot be synced, as on
+// Windows, its writers' own syncs have to do.
+func syncRead(f *os.File) error {
+	if err := durable.Sync(f); err != nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// sign makes the checkpoint of the tree and writes it, before anybody sees it.
+func (r *run) sign(key noteSigner) error {
+	if c := r.checkpoint; c == nil || c.Size != r.tree.Size() {
+		msg, err := tlog.Checkpoint{Origin: r.s.Policy.Log.Name(), Size: r.tree.Size(), Root: r.tree.Root()}.Sign(key)
+		if err != nil {
+			return err
+		}
+		if r.checkpoint, err = r.s.Policy.Open(msg); err != nil {
+			return err
+		}
+		if err := r.s.write(checkpointName, msg); err != nil {
+			return err
+		}
+	}
+	return r.s.saveState(r.st)
+}
+
+// ask shows the checkpoint to the witnesses, all at once.
+func (r *run) ask(ctx context.Context) {
+	c, err := r.s.client()
+	if err != nil {
+		return // which Open has tried
+	}
+	type answer struct {
+		cosignature string
+		status      Status
+		seen        int64 // by a witness that has seen more than there is
+		fork        bool
+		err         error
+	}
+	answers := make([]answer, len(r.s.Policy.Witnesses))
+	var asked sync.WaitGroup
+	for i, w := range r.s.Policy.Witnesses {
+		peer := r.st.peer(w.Name)
+		if r.o.Due && r.now.Before(peer.Next) && peer.Next.Sub(r.now) <= lastDelay*time.Second {
+			answers[i] = answer{status: peer.Status, err: errors.New(peer.Error)}
+			if peer.Status == Conflicts {
+				answers[i].status = Later // it is to say so itself, each time
+			}
+			continue
+		}
+		known := peer.Size
+		asked.Go(func() {
+			a := &answers[i]
+			a.cosignature, a.err = c.addCheckpoint(ctx, w, r.checkpoint, tlog.Hashes{R: r.hashes}, known)
+			a.status = statusOf(a.err, known > 0)
+			var longer *longerError
+			var fork *forkError
+			switch {
+			case errors.As(a.err, &longer):
+				a.seen = longer.size
+			case errors.As(a.err, &fork):
+				a.fork = true
+			}
+		})
+	}
+	asked.Wait()
+	r.said, r.longer, r.forked, r.behind = nil, 0, nil, nil
+	note := r.checkpoint.Note
+	for i, w := range r.s.Policy.Witnesses {
+		a, peer := answers[i], r.st.peer(w.Name)
+		if a.err == nil {
+			peer.Size = r.checkpoint.Size
+			if !slices.ContainsFunc(r.checkpoint.Cosignatures, func(c tlog.Cosignature) bool { return c.Witness == w.Name }) {
+				note, _ = tlog.WithSignature(note, a.cosignature)
+			}
+		}
+		if a.fork {
+			r.forked = append(r.forked, w.Name)
+		}
+		if a.seen > 0 {
+			r.behind = append(r.behind, w.Name)
+			r.longer = max(r.longer, a.seen)
+		}
+		if a.status != "" {
+			peer.tried(r.now, a.status, a.err)
+		}
+		r.said = append(r.said, Said{w.Name, a.status, a.err})
+	}
+	if with, err := r.s.Policy.Open(note); err == nil { // each was checked
+		r.checkpoint = with
+	}
+	r.judge()
+}
+
+// judge makes a finding of what witnesses say.
+func (r *run) judge() {
+	r.finding = nil
+	f := Finding{Origin: r.checkpoint.Origin, Now: r.checkpoint.Size, Time: r.now}
+	switch {
+	case len(r.forked) > 0:
+		f.Kind, f.Size, f.By = Fork, r.checkpoint.Size, append(r.forked, r.behind...)
+		f.Now, f.Detail = -1, "what was cosigned before is not the beginning of this log"
+	case len(r.behind) > 0:
+		f.Kind, f.Size, f.By = Rollback, r.longer, r.behind
+		f.Detail = fmt.Sprintf("%d records were cosigned, and the log has %d", r.longer, r.checkpoint.Size)
+	default:
+		return
+	}
+	f.Proven = r.s.Policy.Enough(func(name string) bool { return slices.Contains(f.By, name) })
+	r.finding = &f
+}
+
+// keep writes what the witnesses and the authority have signed.
+func (r *run) keep(ctx context.Context) error {
+	before, err := r.s.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := r.s.write(checkpointName, r.checkpoint.Note); err != nil {
+		return err
+	}
+	a := anchored{Time: r.now, Size: r.checkpoint.Size, Checkpoint: string(r.checkpoint.Note)}
+	if a.Stamp, err = r.stamp(ctx); err != nil {
+		return err
+	}
+	if a.Stamp == nil && bytes.Equal(before.Note, r.checkpoint.Note) {
+		return nil
+	}
+	return r.s.remember(a)
+}
+
+// finish writes the state.
+func (r *run) finish() error {
+	if f, was := r.finding, r.st.Finding; f != nil && was != nil && f.Origin == was.Origin && f.Size == was.Size && f.Proven == was.Proven {
+		r.finding = was // a log that was cut off soon has other records in their place
+	}
+	r.st.Finding = r.finding
+	r.st.Next = time.Time{}
+	if r.result().Established(r.s.Policy) {
+		r.st.Done = r.now
+	}
+	for _, w := range r.s.Policy.Witnesses {
+		if next := r.st.peer(w.Name).Next; r.st.Next.IsZero() || !next.IsZero() && next.Before(r.st.Next) {
+			r.st.Next = next
+		}
+	}
+	return r.s.saveState(r.st)
+}
+
+func (r *run) result() *Result {
+	return &Result{
+		Size: r.tree.Size(), Added: max(0, r.tree.Size()-r.old), Checkpoint: r.checkpoint,
+		Witnesses: r.said, TSA: r.tsa, Finding: r.finding,
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !windows
+
+package anchor
+
+import "syscall"
+
+// openNonBlock has open(2) not wait for a pipe's other end.
+const openNonBlock = syscall.O_NONBLOCK

@@ -1,0 +1,3 @@
+package anchor
+
+const openNonBlock = 0

@@ -1,0 +1,118 @@
+package tlog
+
+import (
+	"fmt"
+	"io"
+	"math/bits"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// A Hash is a SHA-256 of the tree: a leaf, an inner node or a root.
+type Hash = tlog.Hash
+
+// Leaf is the leaf hash of a record: SHA-256(0x00 || record_hash), RFC 6962,
+// section 2.1.
+func Leaf(recordHash [32]byte) Hash { return tlog.RecordHash(recordHash[:]) }
+
+// A Tree grows by one leaf at a time and knows its root. It holds the roots of
+// its complete subtrees, one for each bit of its size, and no more. The zero
+// Tree is empty.
+type Tree struct {
+	size int64
+	edge [63]Hash // by level; in use where size has the bit
+}
+
+// Size is the number of leaves.
+func (t *Tree) Size() int64 { return t.size }
+
+// Append adds a leaf, and appends to stored the hashes that [Hashes] wants to
+// read, 32 bytes each: the leaf, and the root of each subtree that it completes.
+func (t *Tree) Append(stored []byte, leaf Hash) []byte {
+	stored = append(stored, leaf[:]...)
+	level, h := 0, leaf
+	for ; t.size>>level&1 == 1; level++ {
+		h = tlog.NodeHash(t.edge[level], h)
+		stored = append(stored, h[:]...)
+	}
+	t.edge[level] = h
+	t.size++
+	return stored
+}
+
+// Root is the root of the tree; of an empty one, the hash of nothing.
+func (t *Tree) Root() Hash {
+	if t.size == 0 {
+		root, _ := tlog.TreeHash(0, nil)
+		return root
+	}
+	level := bits.TrailingZeros64(uint64(t.size))
+	root := t.edge[level]
+	for level++; t.size>>level > 0; level++ {
+		if t.size>>level&1 == 1 {
+			root = tlog.NodeHash(t.edge[level], root)
+		}
+	}
+	return root
+}
+
+// Hashes are what [Tree.Append] has stored, one after the other, in a file.
+type Hashes struct{ R io.ReaderAt }
+
+// StoredBytes is how long the hashes of a tree with size leaves are.
+func StoredBytes(size int64) int64 { return tlog.StoredHashCount(size) * tlog.HashSize }
+
+// ReadHashes makes Hashes a [tlog.HashReader].
+func (h Hashes) ReadHashes(indexes []int64) ([]Hash, error) {
+	all := make([]Hash, len(indexes))
+	for i, index := range indexes {
+		if n, err := h.R.ReadAt(all[i][:], index*tlog.HashSize); n < tlog.HashSize {
+			return nil, fmt.Errorf("read hash %d: %w", index, err)
+		}
+	}
+	return all, nil
+}
+
+// Tree is the tree of the first size leaves.
+func (h Hashes) Tree(size int64) (*Tree, error) {
+	t := &Tree{size: size}
+	var levels []int
+	var indexes []int64
+	for level := range t.edge {
+		if size>>level&1 == 1 {
+			levels = append(levels, level)
+			// The subtree ends where size, less its lower bits, does.
+			indexes = append(indexes, tlog.StoredHashIndex(level, size>>level-1))
+		}
+	}
+	all, err := h.ReadHashes(indexes)
+	for i, hash := range all {
+		t.edge[levels[i]] = hash
+	}
+	return t, err
+}
+
+// Leaf is the n-th leaf, from 0 on.
+func (h Hashes) Leaf(n int64) (Hash, error) {
+	all, err := h.ReadHashes([]int64{tlog.StoredHashIndex(0, n)})
+	if err != nil {
+		return Hash{}, err
+	}
+	return all[0], nil
+}
+
+// Consistency proves that the tree of the first old leaves is the beginning of
+// that of the first size ones: RFC 6962, section 2.1.2. It is empty for an old
+// of 0 or of size.
+func (h Hashes) Consistency(size, old int64) ([]Hash, error) {
+	if old == 0 {
+		return nil, nil
+	}
+	return tlog.ProveTree(size, old, h)
+}
+
+// Inclusion proves that leaf n is in the tree of the first size ones: RFC 6962,
+// section 2.1.1.
+func (h Hashes) Inclusion(size, n int64) ([]Hash, error) {
+	return tlog.ProveRecord(size, n, h)
+}

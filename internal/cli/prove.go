@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+)
+
+const proveHelp = `signet-wrap prove: prove to a stranger that a record is in the log
+
+USAGE
+  signet-wrap prove ID [--output FILE] [--no-receipt] [--store DIR]
+
+EXAMPLE
+  signet-wrap prove 8daadfb3 --output call.tlog-proof
+  signet-wrap verify call.tlog-proof --policy policy --pubkey agent.pub
+
+FLAGS
+  --output FILE  write the proof to a new file instead of stdout
+  --no-receipt   leave the receipt out: who checks the proof must have it
+  --store DIR    where the log is anchored (default: <home>/anchor)
+  --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
+
+ID is that of a receipt or an event, or as many of its first characters as make it
+the only one. The proof (c2sp.org/tlog-proof) has the record's place in the log as
+witnesses cosigned it, and the receipt unless it is longer than 48,000 bytes. It
+shows nothing of other records.
+
+EXIT STATUS
+  0 proved, 1 not found or not anchored, 2 bad usage
+`
+
+func (c *command) proveVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "prove",
+		Usage:              "prove that a record is in the log",
+		CustomHelpTemplate: proveHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags: []ucli.Flag{
+			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "no-receipt"}, &ucli.StringFlag{Name: "store"}, homeFlag(),
+		},
+		Action: c.prove,
+	}
+}
+
+func (c *command) prove(u *ucli.Context) error {
+	args := c.args(u)
+	if len(args) != 1 {
+		return misuse("signet-wrap prove ID", "one ID is wanted, and there are %d", len(args))
+	}
+	h, err := c.existingHome(u)
+	if err != nil {
+		return err
+	}
+	s, err := c.openStore(u, h)
+	if err != nil {
+		return err
+	}
+	record, err := c.find(h.Audit(), args[0])
+	if err != nil {
+		return err
+	}
+	if !record.Believed() {
+		return fail("signet-wrap verify --chain", fmt.Errorf("the record is not to be believed: %w", record.Err))
+	}
+	hash, err := parseRecordHash(record.RecordHash)
+	if err != nil {
+		return err
+	}
+	p, cp, stamp, err := s.Prove(hash)
+	if errors.Is(err, anchor.ErrNotAnchored) {
+		return fail(`"signet-wrap anchor now" anchors it`, err)
+	}
+	if err != nil {
+		return err
+	}
+	if !u.Bool("no-receipt") {
+		e := &tlog.Extra{PrevHash: record.PrevHash, Receipt: record.Receipt}
+		if stamp != nil {
+			e.Stamps = [][]byte{stamp}
+		}
+		if p.Extra, err = e.Format(); err != nil {
+			return err
+		}
+		if e.RecordHash() != hash {
+			return fail("signet-wrap verify --chain", errors.New("the record is not the one that its hash was made for"))
+		}
+		if len(p.Extra) > tlog.MaxExtra {
+			p.Extra = nil
+			c.complain("the receipt is too long for the proof and was left out: who checks it must have it", "")
+		}
+	}
+	if s.Policy.HasQuorum() && !cp.Quorum {
+		c.complain("not enough witnesses have cosigned the checkpoint yet", `"signet-wrap anchor now" asks them`)
+	}
+	if path := u.String("output"); path != "" {
+		return durable.WriteNew(path, p.Format(), 0o644)
+	}
+	_, err = c.Stdout.Write(p.Format())
+	return err
+}
+
+// parseRecordHash reads "sha256:" and 64 hex digits.
+func parseRecordHash(s string) (hash [32]byte, err error) {
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	b, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(b) != len(hash) || strings.ToLower(s) != s {
+		return hash, fmt.Errorf("%q is not sha256: and 64 hex digits", s)
+	}
+	return [32]byte(b), nil
+}
