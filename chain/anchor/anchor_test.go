@@ -308,9 +308,11 @@ func TestStaleStore(t *testing.T) {
 		"hashes that were never signed": func() { s.write(hashesName, append(s.read(hashesName), make([]byte, 320)...)) },
 		"no checkpoint":                 func() { os.Remove(filepath.Join(s.store.Dir, checkpointName)) },
 		"a state that is nonsense":      func() { s.write(stateName, []byte(`{"last":[]`)) },
-		"a state of another log":        func() { s.write(stateName, []byte(`{"last":{"file":"2026-05-01.jsonl","end":10,"hash":"sha256:00"},"size":2}`)) },
-		"a negative state":              func() { s.write(stateName, []byte(`{"last":{"file":"x","end":-10},"size":-2}`)) },
-		"a state ahead":                 func() { s.write(stateName, []byte(`{"last":{"file":"2026-05-01.jsonl","end":10},"size":1000}`)) },
+		"a state of another log": func() {
+			s.write(stateName, []byte(`{"last":{"file":"2026-05-01.jsonl","end":10,"hash":"sha256:00"},"size":2}`))
+		},
+		"a negative state": func() { s.write(stateName, []byte(`{"last":{"file":"x","end":-10},"size":-2}`)) },
+		"a state ahead":    func() { s.write(stateName, []byte(`{"last":{"file":"2026-05-01.jsonl","end":10},"size":1000}`)) },
 	} {
 		do()
 		if r := s.anchor(); r.Finding != nil || r.Size != 7 {

@@ -73,8 +73,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"records": records,
-			"cut":     cut,
-			"id":      id,
+			"cut":     cutNewest,
+			"id":      setID,
 		},
 	})
 }
@@ -114,27 +114,20 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func newestDay(ts *testscript.TestScript) string {
-	days, err := filepath.Glob(filepath.Join(ts.Getenv("SIGNET_HOME"), "audit", "*.jsonl"))
-	ts.Check(err)
-	if len(days) == 0 {
-		ts.Fatalf("no log")
-	}
-	return days[len(days)-1]
-}
-
-func cut(ts *testscript.TestScript, neg bool, args []string) {
+func cutNewest(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: cut N")
 	}
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	day := newestDay(ts)
+	days, err := filepath.Glob(filepath.Join(ts.Getenv("SIGNET_HOME"), "audit", "*.jsonl"))
+	ts.Check(err)
+	day := days[len(days)-1]
 	lines := strings.SplitAfter(ts.ReadFile(day), "\n")
 	ts.Check(os.WriteFile(day, []byte(strings.Join(lines[:len(lines)-1-n], "")), 0o600))
 }
 
-func id(ts *testscript.TestScript, neg bool, args []string) {
+func setID(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: id FILE NAME")
 	}
