@@ -11,7 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// observer follows both directions, beside them: it binds answers to the calls
+// observer follows both directions, beside them: it binds responses to the calls
 // that are in the log, and learns who the peers are and what the tools are. It
 // delays and changes nothing; what it does not understand, it passes over.
 type observer struct {
@@ -287,7 +287,7 @@ func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
 	o.settle(c, a)
 }
 
-// learnServer takes who the server is from the answer to a call, if it did not
+// learnServer takes who the server is from the response to a call, if it did not
 // say before: without a handshake, it may say so in every result (2026-07-28,
 // basic). The session is then told again.
 func (o *observer) learnServer(a mcpwire.Response) {
@@ -316,8 +316,8 @@ func (o *observer) tellSession() {
 	})
 }
 
-// taskResultAnswered looks at an answer to tasks/result, which is what the call
-// would have been answered (2025-11-25, basic/utilities/tasks, "Result
+// taskResultAnswered looks at a response to tasks/result, which is what that to the
+// call would have been (2025-11-25, basic/utilities/tasks, "Result
 // Retrieval"); but an error may also be one of this request.
 func (o *observer) taskResultAnswered(c *asked, a mcpwire.Response) {
 	if a.Failed {
@@ -329,7 +329,7 @@ func (o *observer) taskResultAnswered(c *asked, a mcpwire.Response) {
 	o.settle(c, a)
 }
 
-// taskAnswered looks at an answer to tasks/get or tasks/cancel, or at a
+// taskAnswered looks at a response to tasks/get or tasks/cancel, or at a
 // notification, which may tell of the end of the task, and since 2026-07-28
 // brings the result. An error is one of the request, and tells nothing.
 func (o *observer) taskAnswered(c *asked, a mcpwire.Response) {
@@ -367,7 +367,7 @@ func (o *observer) add(j job) {
 }
 
 // finish records what is left: tools that changed after the last call, tasks
-// whose end is known, the calls that were not answered. It waits for all to be
+// whose end is known, the calls that have no response. It waits for all to be
 // written, but not longer than patience.
 func (o *observer) finish(ended string, patience time.Duration) {
 	if o == nil {

@@ -368,7 +368,7 @@ func (p *pending) taskTold(c *asked, a mcpwire.Response) {
 	c.told = &a
 }
 
-// cancelled notes that the client no longer wants the answers to this id. One
+// cancelled notes that the client no longer wants the responses to this id. One
 // may come all the same.
 func (p *pending) cancelled(id string) {
 	p.mu.Lock()
