@@ -27,7 +27,7 @@ FLAGS
   --json                 one object a line: check, state, says, do
   --home DIR             keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Looks at who can read the home folder, whether the key opens, whether the log can
+Looks at who can read the home directory, whether the key opens, whether the log can
 be written (in a file of its own, which it takes away again), locked and gone on
 with, at the room on the disk and at the clock. It mends nothing. Whether the log
 is true, "signet-wrap verify --chain" says, and whether your clients' servers are
@@ -70,7 +70,7 @@ func (c *command) doctor(u *ucli.Context) error {
 	// What cannot be looked at is not in order, but not to be mended from here.
 	for _, dir := range []string{string(h), h.Audit(), h.Keys().Dir} {
 		if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
-			return &failure{exitUsage, fmt.Errorf("looking at the home folder: %w", err), "run it as the user whose folder it is"}
+			return &failure{exitUsage, fmt.Errorf("looking at the home directory: %w", err), "run it as the user whose directory it is"}
 		}
 	}
 	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}

@@ -20,13 +20,13 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// examination looks at a home folder and at the log in it, and changes neither.
+// examination looks at a home directory and at the log in it, and changes neither.
 type examination struct {
 	home       home.Dir
 	key        string
 	passphrase func() ([]byte, error)
 
-	names   []string // of what is in the log's folder
+	names   []string // of what is in the log's directory
 	blocked bool     // there is something there that no writer passes
 	remarks []remark
 }
@@ -59,7 +59,7 @@ func (x *examination) all() {
 	x.room()
 }
 
-// folder looks at a folder and says whether there is one.
+// folder looks at a directory and says whether there is one.
 func (x *examination) folder(check, dir string) bool {
 	st, err := os.Stat(dir)
 	switch {
@@ -74,7 +74,7 @@ func (x *examination) folder(check, dir string) bool {
 		x.mend(check, "", "%v", err)
 		return false
 	case !st.IsDir():
-		x.mend(check, "move it away", "%s is not a folder: nothing can be recorded", dir)
+		x.mend(check, "move it away", "%s is not a directory: nothing can be recorded", dir)
 		return false
 	case lax(st):
 		x.mend(check, "chmod 700 "+dir, "others may look into %s (mode %03o)", dir, st.Mode().Perm())

@@ -28,7 +28,7 @@ EXAMPLE
   signet-wrap identity export --name ci-bot > ci-bot.pub
 
 An identity is an Ed25519 key with a name. Its private half, <name>.key, is kept
-in the folder keys of --home DIR and signs; its public half, <name>.pub, goes to
+in the directory keys of --home DIR and signs; its public half, <name>.pub, goes to
 whoever verifies.
 
 EXIT STATUS
@@ -58,7 +58,7 @@ EXIT STATUS
   0 made or restored, 1 failed, 2 bad usage
 `
 
-const listHelp = `signet-wrap identity list: the keys in the home folder
+const listHelp = `signet-wrap identity list: the keys in the home directory
 
 USAGE
   signet-wrap identity list [--json] [--home DIR]

@@ -36,7 +36,7 @@ FLAGS
                        you are asked, client by client
   --client C           only the client C, as "signet-wrap status" names it
   --server S           only the server S
-  --project            the files of the project in this folder, too (.mcp.json, ...)
+  --project            the files of the project in this directory, too (.mcp.json, ...)
   --file F             the configuration F of any other client: .json, .toml, .yaml
   --pointer KEY        the key in F that holds the servers, or /a/b for one in another
   --dry-run            show the change (secrets masked), make none

@@ -194,7 +194,7 @@ func (c *command) newSource(u *ucli.Context) (*keys.Source, error) {
 		if len(c.after) == 0 {
 			return nil, misuse(`for example -- pass show bot`, `no command behind "--"`)
 		}
-		// Clients give another PATH and another folder.
+		// Clients give another PATH and another directory.
 		path, err := exec.LookPath(c.after[0])
 		if err == nil {
 			path, err = filepath.Abs(path)

@@ -28,7 +28,7 @@ EXAMPLE
 FLAGS
   --client C     only the client C: claude-code, claude-desktop, cursor, vscode, ...
   --server S     only the server S
-  --project      the files of the project in this folder, too (.mcp.json, ...)
+  --project      the files of the project in this directory, too (.mcp.json, ...)
   --file F       the configuration F of any other client: .json, .toml, .yaml
   --pointer KEY  the key in F that holds the servers, or /a/b for one in another
   --json         one object a line: client, file, project, server, state, disabled,

@@ -2,7 +2,7 @@ package install
 
 // A Client is a program that starts MCP servers, and where it keeps which.
 //
-// Paths are templates, with slashes: "~" is the home folder, "$CONFIG" where
+// Paths are templates, with slashes: "~" is the home directory, "$CONFIG" where
 // the system has programs keep their settings (os.UserConfigDir), "$NAME" an
 // environment variable with a fixed fallback (see variables), "*" any name. One
 // that begins with "linux:", "darwin:" or "windows:" is for that system only.
@@ -12,7 +12,7 @@ type Client struct {
 	Format   Format
 	Pointers []Pointer
 	Files    []string
-	Project  []string // within a project's folder
+	Project  []string // within a project's directory
 	Managed  []string // set by an administrator: listed, never touched
 	// Folders of the client's own extensions, some of which start servers.
 	Extensions string
@@ -62,7 +62,7 @@ var Clients = []Client{{
 }, {
 	Name: "claude-desktop", Label: "Claude Desktop", Format: JSON, Pointers: mcpServers,
 	Files: []string{"$CONFIG/Claude/claude_desktop_config.json",
-		// Installed from the store, it sees this folder where it asks for the other.
+		// Installed from the store, it sees this directory where it asks for the other.
 		"windows:$LOCALAPPDATA/Packages/Claude_*/LocalCache/Roaming/Claude/claude_desktop_config.json"},
 	Extensions: "$CONFIG/Claude/Claude Extensions/*",
 	Rewrites:   []string{"Claude", "Claude.exe", "claude.exe", "claude-desktop"},

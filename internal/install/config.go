@@ -63,9 +63,9 @@ func readBounded(path string) ([]byte, error) {
 }
 
 // Write puts data, which is Doc with the chosen entries wrapped or unwrapped,
-// in the place of the file. Before that it keeps the old file in a new folder
-// in backups, mode 0600 in 0700, for it may hold secrets; behind it, a manifest
-// by which Past knows what was done. The folder's path is returned.
+// in the place of the file. Before that it keeps the old file in a new directory
+// in backups, mode 0600 in 0700, for it may hold secrets; after it, a manifest
+// by which Past knows what was done. The directory's path is returned.
 //
 // The error wraps durable.ErrChanged if the file is no longer what Open read.
 func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (string, error) {

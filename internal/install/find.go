@@ -11,7 +11,7 @@ import (
 // A System is what paths depend on.
 type System struct {
 	OS     string // as runtime.GOOS
-	Home   string // the person's home folder, absolute
+	Home   string // the person's home directory, absolute
 	Getenv func(string) string
 }
 
@@ -23,7 +23,7 @@ type File struct {
 }
 
 // Find lists the files that the clients have on this system, in the table's
-// order; of the files of a project (a folder, "" for none) those in it, too. A
+// order; of the files of a project (a directory, "" for none) those in it, too. A
 // file that two paths lead to is listed once.
 func (s System) Find(project string) []File {
 	var found []File

@@ -11,7 +11,7 @@ import (
 
 // Self is the path of this program that will still be right tomorrow: absolute,
 // by the name under which it is found, which may be a symbolic link, and not
-// the versioned folder the link leads to (Homebrew's Cellar, asdf, mise, nix).
+// the versioned directory the link leads to (Homebrew's Cellar, asdf, mise, nix).
 // arg0 is the program's os.Args[0].
 func Self(arg0 string) (string, error) {
 	exe, err := os.Executable() // on Linux with the links resolved

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Writable says why there can be no new file in the folder dir, which may yet
+// Writable says why there can be no new file in the directory dir, which may yet
 // have to be made; nil if there can. It makes nothing.
 func Writable(dir string) error {
 	st, err := os.Stat(dir)
@@ -18,7 +18,7 @@ func Writable(dir string) error {
 	case err != nil:
 		return err
 	case !st.IsDir():
-		return fmt.Errorf("%s is not a folder", dir)
+		return fmt.Errorf("%s is not a directory", dir)
 	case !canWriteIn(dir):
 		return fmt.Errorf("%s cannot be written to", dir)
 	}
