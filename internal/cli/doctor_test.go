@@ -83,7 +83,7 @@ func TestDoctor(t *testing.T) {
 		{"strange file", func(t *testing.T, h string) { must(t, os.WriteFile(path(h, "audit", "backup.jsonl"), nil, 0o600)) }, "log note", "backup.jsonl", false},
 		{"torn line set aside", func(t *testing.T, h string) {
 			must(t, os.WriteFile(path(h, "audit", "2020-01-01.jsonl.torn-9"), nil, 0o600))
-		}, "log note", "1 torn line set aside", false},
+		}, "log note", "1 torn line quarantined", false},
 		{"lock is a folder", func(t *testing.T, h string) {
 			must(t, os.Remove(path(h, "audit", ".lock")))
 			must(t, os.Mkdir(path(h, "audit", ".lock"), 0o700))

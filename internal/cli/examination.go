@@ -207,7 +207,7 @@ func (x *examination) log() {
 		x.note("log", "move them away", "not of the log, though the reference implementation would read them: %s", strings.Join(others, ", "))
 	}
 	if len(aside) > 0 {
-		x.note("log", "", "%s set aside: what crashes left, kept as it was", count(int64(len(aside)), "torn line"))
+		x.note("log", "", "%s quarantined: what crashes left, kept as it was", count(int64(len(aside)), "torn line"))
 	}
 	if x.blocked {
 		return
@@ -315,10 +315,10 @@ func (x *examination) end() {
 		var bad *chain.LineError
 		switch {
 		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.Audit(), bad.File)):
-			x.note("end", "", "%s ends in half a line, such as a crash leaves; the next call sets it aside", bad.File)
+			x.note("end", "", "%s ends in half a line, such as a crash leaves; the next call quarantines it", bad.File)
 			return
 		case errors.As(err, &bad):
-			x.mend("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on behind it", "%v", bad)
+			x.mend("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on after it", "%v", bad)
 			return
 		case err != nil:
 			x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)

@@ -9,7 +9,7 @@
 //	"command": "/usr/local/bin/signet-wrap", "args": ["--", "npx", "-y", "server"]
 //
 // The wrapped form is its own undo record: the old command's literal stands
-// whole behind "--". Where there was no args, the member that is made has no
+// whole after "--". Where there was no args, the member that is made has no
 // spaces in it, `,"args":["--","npx"]`, which tells it from an empty list, into
 // which we write ", ".
 //

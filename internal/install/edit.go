@@ -207,7 +207,7 @@ func (d *Document) prepend(l *node, tokens [][]byte) edit {
 	return edit{at, at, append(text, between...)}
 }
 
-// madeArgs is the member that is made where there is none, behind the command.
+// madeArgs is the member that is made where there is none, after the command.
 // It has no space in its list: see the package's comment.
 func (d *Document) madeArgs(e *Entry, tokens [][]byte, newline string) []byte {
 	m := e.holder.member(e.cmdName)
