@@ -102,7 +102,7 @@ func (o *outcomes) run() {
 	// The timer is left alone while calls take the records along, so that it
 	// costs nothing for each.
 	timer := time.NewTimer(carryFor)
-	running := true
+	due := time.Now().Add(carryFor) // of the timer; zero if it does not run
 	for {
 		o.mu.Lock()
 		ready, unsigned := o.ready, len(o.queue) > o.ready
@@ -132,14 +132,14 @@ func (o *outcomes) run() {
 		case closed:
 			return
 		}
-		if ready > 0 && !running {
+		if at := time.Now().Add(left); ready > 0 && (due.IsZero() || at.Before(due)) {
 			timer.Reset(left)
-			running = true
+			due = at
 		}
 		select {
 		case <-o.wake:
 		case <-timer.C:
-			running = false
+			due = time.Time{}
 		}
 	}
 }
