@@ -42,6 +42,18 @@ func TestExtraResponses(t *testing.T) {
 	}
 }
 
+// TestExtraResponseAlone: another response is told of also when no call waits for
+// one.
+func TestExtraResponseAlone(t *testing.T) {
+	s := newScene(t)
+	s.play("> "+toolCall("7", "t"), `< {"id":7,"result":1}`, `< {"method":"notifications/message"}`, `< {"id":"7","result":{"isError":true}}`)
+	st := s.end()
+	told := st.of("extra_response")
+	if len(told) != 1 || told[0].Call != st.calls[0].ID || told[0].Status != "failed" || told[0].ContentHash != canonicalHash(t, `{"isError":true}`) {
+		t.Errorf("the log tells of %+v", told)
+	}
+}
+
 // TestPushedTaskOfAnySize: a task's result that comes in a notification is the
 // call's outcome, however long it is.
 func TestPushedTaskOfAnySize(t *testing.T) {

@@ -44,7 +44,7 @@ type observer struct {
 func newObserver(rec *recorder) *observer {
 	o := &observer{rec: rec, pending: newPending(), hash: hashFiles, ending: make(chan struct{})}
 	o.read = mcpwire.ResponseReader{
-		Wanted: func() bool { return o.pending.expected.Load() > 0 },
+		Wanted: func() bool { return o.pending.expected.Load() > 0 || o.pending.remembers() },
 		Listed: func() bool { return o.pending.lists.Load() > 0 },
 		Framed: o.framed.Load,
 		Found:  o.found,
@@ -208,11 +208,7 @@ func (o *observer) outputEnded() {
 func (o *observer) found(a mcpwire.Response) {
 	a.At = o.at
 	if a.Unreadable {
-		if o.pending.couldNotRead(a.Loose) {
-			o.mu.Lock()
-			o.tools.notRead("a listing that cannot be read")
-			o.mu.Unlock()
-		}
+		o.couldNotRead(a.Loose)
 		return
 	}
 	if a.Task != "" {
@@ -225,6 +221,9 @@ func (o *observer) found(a mcpwire.Response) {
 	r, receipt, how := o.pending.response(a.ID, a.Loose)
 	switch how {
 	case noMatch:
+		if a.IDTwice {
+			o.couldNotRead("") // a client that takes the first may have a response
+		}
 		return
 	case late:
 		sum, _ := a.ContentHash()
@@ -259,6 +258,15 @@ func (o *observer) found(a mcpwire.Response) {
 			}
 			o.mu.Unlock()
 		}
+	}
+}
+
+// couldNotRead notes a message that could not be read and may be a response.
+func (o *observer) couldNotRead(loose string) {
+	if o.pending.couldNotRead(loose) {
+		o.mu.Lock()
+		o.tools.notRead("a listing that cannot be read")
+		o.mu.Unlock()
 	}
 }
 

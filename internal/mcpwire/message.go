@@ -34,6 +34,7 @@ type one struct {
 	names      uint32 // bits of the fields that have come
 	id, method buffer
 	isMethod   bool // method is a string
+	idTwice    bool
 	parts      [partCount]part
 	listing    *Listing
 	name, tool buffer // of the listing's tool that is being read
@@ -187,7 +188,7 @@ func (m *message) reset() {
 }
 
 func (o *one) reset() {
-	o.open, o.doubt, o.names, o.isMethod, o.listing = false, 0, 0, false, nil
+	o.open, o.doubt, o.names, o.isMethod, o.idTwice, o.listing = false, 0, 0, false, false, nil
 	o.id.reset()
 	o.method.reset()
 	for i := range o.parts {
@@ -318,6 +319,7 @@ func (m *message) named() {
 	case around == theMessage:
 		switch m.member {
 		case idField, methodField, resultField, errorField, paramsField:
+			o.idTwice = o.idTwice || m.member == idField && o.names>>idField&1 == 1
 			o.see(&o.names, m.member)
 		default:
 			m.member = noField
@@ -570,9 +572,10 @@ func (o *one) response() (Response, bool) {
 	case !isResult && !isError:
 		// Values that are no JSON, or names that only some programs take for these.
 		return Response{ID: id, Loose: loose, Unreadable: true}, has(resultField) || has(errorField) || o.doubt&otherCase != 0
-	case id == "" && o.doubt&otherCase == 0 && o.id.size <= maxIDBytes:
+	case id == "" && o.doubt&(otherCase|twice) == 0 && (o.id.size == 0 || o.id.kept[0] == 'n' || o.id.kept[0] == '{'):
 		return Response{}, false // it belongs to no request
 	case id == "":
+		// Too long, or no id to most clients. Some take true for 1, or [2] for 2.
 		return Response{Unreadable: true}, true
 	}
 	p := resultPart
@@ -590,6 +593,7 @@ func (o *one) response() (Response, bool) {
 	}
 	r := o.read(p)
 	r.ID, r.Loose, r.Failed, r.Doubt = id, loose, p == errorPart, o.doubt.String()
+	r.IDTwice = o.idTwice
 	if p == resultPart {
 		r.Listing = o.listing
 	}

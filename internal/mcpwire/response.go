@@ -23,6 +23,8 @@ type Response struct {
 	ID    string // the exact key of its id, as IDKey; "" if it could not be read
 	Loose string // what a client may read the id as, as LooseKey
 
+	IDTwice bool // ID is the last of several
+
 	// Unreadable is a message that is no JSON, or no response for every client,
 	// and may be one for some. Nothing but its id is known, or not even that.
 	Unreadable bool

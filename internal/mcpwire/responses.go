@@ -8,9 +8,10 @@ package mcpwire
 //
 // It is used by the goroutine that relays.
 type ResponseReader struct {
-	// Wanted says whether any request waits for a response. It is asked at the
-	// start of a message, and a message that nobody waits for is not read. If
-	// somebody waits at its end, it is found as Unreadable.
+	// Wanted says whether any request waits for a response, or had one that
+	// another may follow. It is asked at the start of a message, and a message
+	// that is not wanted is not read. If it is at its end, it is found as
+	// Unreadable.
 	Wanted func() bool
 	// Listed says whether a tools/list waits for its response.
 	Listed func() bool
