@@ -10,6 +10,8 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 FUZZTIME ?= 10s
 # What starts whole processes is slow under the race detector, and finds no more.
 RACE = $(filter-out %/integration %/internal/bench,$(shell go list ./...))
+# What verifies has to build where there is no system to speak of: a page, a plug-in.
+WASM = ./sign/... ./keys ./chain ./chain/tlog ./internal/history ./internal/verify
 BENCHTIME ?= 1s
 SOAK ?= 1h
 
@@ -22,10 +24,12 @@ help: ## this list
 build: ## bin/signet-wrap, for this machine
 	go build $(GOFLAGS_RELEASE) -o bin/ .
 
-test: ## vet for all three systems, then every test
+test: ## vet for all three systems and WASM, then every test
 	go vet ./...
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
+	GOOS=js GOARCH=wasm go vet $(WASM)
+	GOOS=wasip1 GOARCH=wasm go vet $(WASM)
 	go test -timeout 20m ./...
 
 race: ## tests with the race detector, but for integration and bench (needs a C compiler)
