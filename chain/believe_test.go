@@ -77,6 +77,8 @@ func TestRespelledEvents(t *testing.T) {
 		{`"v":1}`, `"v":10e-1}`},
 		{`"receipt":`, `"r\u0065ceipt":`},
 		{`{"receipt":`, ` { "receipt":`},
+		{`"prev_hash":"sha256:`, `"prev_hash":"sh\u0061256:`},
+		{`"record_hash":"s`, `"record_hash":"\u0073`},
 	} {
 		changed := strings.ReplaceAll(text, c[0], c[1])
 		if changed == text {

@@ -44,6 +44,15 @@ func parseDigest(b []byte) (d digest, ok bool) {
 	return d, true
 }
 
+// digestIn is the digest in a JSON string, however that is spelled.
+func digestIn(v jsontext.Value) (d digest, ok bool) {
+	s, err := jsontext.AppendUnquote(nil, v)
+	if err != nil {
+		return d, false
+	}
+	return parseDigest(s)
+}
+
 // nibble is the value of a lower-case hex digit, 0xff for any other byte.
 var nibble = func() (t [256]byte) {
 	for i := range t {
@@ -206,9 +215,9 @@ func parseAny(line []byte) (r record, err error) {
 		case "receipt":
 			r.receipt, receipt = bytes.Clone(v), true
 		case "prev_hash":
-			r.prev, prev = parseDigest(bytes.Trim(v, `"`))
+			r.prev, prev = digestIn(v)
 		case "record_hash":
-			r.hash, hash = parseDigest(bytes.Trim(v, `"`))
+			r.hash, hash = digestIn(v)
 		default:
 			r.extra = true
 		}
