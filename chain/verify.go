@@ -22,6 +22,11 @@ type VerifyOptions[R any] struct {
 	// called Verify.
 	Visit func(e Entry, result R)
 
+	// Record gets the record_hash of each line that is read as a record, as it
+	// stands there, in order and before Visit. The bytes of the hashes are the
+	// leaves of the log as a transparency log (package tlog).
+	Record func(hash [32]byte)
+
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all; from the goroutine that called Verify.
 	Progress func(records, bytes, total int64)
@@ -70,6 +75,9 @@ func Verify[R any](ctx context.Context, dir string, o VerifyOptions[R]) (*Report
 		for i := range p.found {
 			l := &p.found[i]
 			v.follow(&l.checkedLine)
+			if o.Record != nil && l.err == nil {
+				o.Record(l.record.hash)
+			}
 			if o.Visit != nil && l.visited() {
 				o.Visit(v.entry(&l.checkedLine), l.result)
 			}

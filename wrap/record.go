@@ -21,6 +21,7 @@ type recorder struct {
 	opts     Options
 	session  string
 	observer *observer // nil: outcomes are not recorded
+	anchor   *anchorer // nil: nobody has the log anchored
 
 	mu       sync.Mutex // guards all below
 	signer   *sign.Signer
@@ -149,6 +150,7 @@ func (r *recorder) append(calls []mcpwire.Call) ([][]byte, error) {
 	}
 	r.outcomes.written(len(carried))
 	r.closed()
+	r.anchor.recorded(before + len(calls))
 	if r.outcomes == nil && r.observer != nil {
 		r.outcomes = newOutcomes(r)
 	}

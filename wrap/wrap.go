@@ -12,6 +12,7 @@
 //	observer.go   beside both: binds responses to calls, learns who is asked
 //	pending.go    which requests wait for a response, a task's end, a retry
 //	outcome.go    what a response says of its call; outcomes.go: into the log
+//	anchor.go     when the log is to be anchored
 //	session.go    who asked whom; session_files.go: the files of the command
 //	tools.go      with which tools
 //	advice.go     what to do where a server does not take the receipt
@@ -95,6 +96,10 @@ type Options struct {
 
 	// Now is the clock of the records. nil: time.Now.
 	Now func() time.Time
+
+	// Anchor is called when records are to be anchored: some wait, the session
+	// ends, or it was long ago. nil: they are not.
+	Anchor Anchor
 }
 
 // Exit is how the server ended, and so how the wrapper must end.
@@ -143,6 +148,7 @@ func Run(o Options) (Exit, error) {
 
 	out := newOutlet(o.Stdout)
 	rec := newRecorder(o)
+	rec.anchor = newAnchorer(o.Anchor, rec.say, rec.unanchored)
 	p := &pump{
 		client: mcpwire.NewLineReader(proc.UntilEnd(o.Stdin), o.MaxCall),
 		server: srv.Stdin,
@@ -188,6 +194,7 @@ func Run(o Options) (Exit, error) {
 	case <-time.After(lastWait):
 		rec.say("the disk does not answer; what was being recorded may not be in the log")
 	}
+	rec.anchor.end()
 	out.finish()
 	<-left
 	return Exit(srv.Exit()), nil

@@ -196,7 +196,7 @@ func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
 			return body[i+1:], nil
 		}
 		if n == end || n > maxLine {
-			return body, nil
+			return bytes.TrimPrefix(body, mark), nil
 		}
 	}
 }
@@ -234,6 +234,9 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 	r := bufio.NewReaderSize(s, 256<<10)
 	for {
 		line, n, rerr := readLine(r)
+		if off == 0 {
+			line = bytes.TrimPrefix(line, mark)
+		}
 		off += n
 		if rerr != nil && rerr != io.EOF {
 			return yield(position{}, rerr)
@@ -252,6 +255,9 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 		}
 	}
 }
+
+// mark is a byte order mark, which may stand at the beginning of a file.
+var mark = []byte("\xef\xbb\xbf")
 
 // readLine is the next line, without its newline, and how many bytes of the file
 // it is. The last one has no newline and comes with io.EOF; it may be empty. So

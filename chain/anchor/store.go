@@ -58,6 +58,9 @@ type Settings struct {
 	Config    Config
 }
 
+// PolicyFile is the file without which a directory is no store.
+func PolicyFile(dir string) string { return filepath.Join(dir, policyName) }
+
 // ErrNoStore is for a directory that is none.
 var ErrNoStore = errors.New("there is no anchor store")
 
@@ -221,7 +224,10 @@ func (s *Store) lock() (unlock func(), err error) {
 		f.Close()
 		return nil, err
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		durable.Unlock(f) // a process that is just being started may have f, too
+		f.Close()
+	}, nil
 }
 
 // ErrBusy is for a store that another process is at.

@@ -71,7 +71,7 @@ func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Sig
 		if err != nil {
 			return "", err
 		}
-		r, err := c.post(ctx, strings.TrimSuffix(w.URL, "/")+"/add-checkpoint", "text/plain; charset=utf-8", addCheckpointBody(known, proof, cp.Log))
+		r, err := c.post(ctx, addCheckpointURL(w), addCheckpointType, addCheckpointBody(known, proof, cp.Log))
 		if err != nil {
 			return "", err
 		}
@@ -92,6 +92,12 @@ func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Sig
 		}
 	}
 	return "", &statusError{409, "again and again"}
+}
+
+const addCheckpointType = "text/plain; charset=utf-8"
+
+func addCheckpointURL(w tlog.Witness) string {
+	return strings.TrimSuffix(w.URL, "/") + "/add-checkpoint"
 }
 
 func addCheckpointBody(old int64, proof []tlog.Hash, checkpoint []byte) []byte {

@@ -422,7 +422,7 @@ func (c *command) anchorNow(u *ucli.Context) error {
 	f.Added = r.Added
 	switch {
 	case r.Skipped:
-		f.Verdict = "not due"
+		f.Verdict = "not due" // and was not established before
 	case f.Verdict == "established" && !r.Established(s.Policy):
 		f.Verdict = "unconfirmed"
 	}
@@ -507,9 +507,9 @@ func (c *command) sayAnchor(u *ucli.Context, f anchorFinding) error {
 		c.complainFinding(f.Finding)
 	}
 	switch f.Verdict {
-	case "established", "not due":
+	case "established":
 		return nil
-	case "unconfirmed":
+	case "unconfirmed", "not due":
 		return status(exitUnconfirmed)
 	}
 	return status(exitFailed)

@@ -16,44 +16,45 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-const verifyHelp = `signet-wrap verify: check a receipt, an export, or with --chain the whole log
+const verifyHelp = `signet-wrap verify: check a receipt, an export, a proof, or with --chain the log
 
 USAGE
   signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
-  signet-wrap verify --chain [--pubkey KEY]... [--json]
+  signet-wrap verify --chain [--pubkey KEY]... [--online] [--kit FILE] [flags]
   signet-wrap verify FILE.tlog-proof [--policy FILE] [--tsa-root PEM]
 
 EXAMPLE
-  signet-wrap verify receipt.json --pubkey ci-bot.pub
-  signet-wrap verify export.jsonl
-  signet-wrap verify --chain
+  signet-wrap verify export.jsonl --pubkey ci-bot.pub
+  signet-wrap verify --chain --online --kit kit.json --require witness
 
 FLAGS
-  --pubkey KEY   a key that you know to be its owner's: a NAME in the home
-                 folder, a .pub FILE, or ed25519:B64; may be repeated.
-                 Default: all keys in the home folder
-  --chain        the log: is it whole, unedited, and signed by keys you know?
-  --policy FILE  which log and which witnesses count, for a proof
+  --pubkey KEY   a key that you know to be its owner's: a NAME in the home, a .pub
+                 FILE, or ed25519:B64; may be repeated. Default: all of the home
+  --chain        the log: is it whole, unedited, signed by keys you know, and the one
+                 that its store (--store DIR) and its witnesses remember?
+  --online       ask the witnesses how long it was; with --kit FILE, of "anchor
+                 enroll", nothing of the home is needed for that
+  --policy FILE  which log and which witnesses count, and
   --tsa-root PEM the roots of the time-stamp authority that counts
+  --require witness       3 unless a quorum has cosigned the log, and
+  --max-unanchored D      not longer than D before the newest record (15m)
+  --accept ID    a new_epoch event: what is gone by it is known to you
   --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is known by its content: a receipt, a proof of "prove", or JSON lines of
-receipts or of records, such as "audit --export" writes. Each line is checked by
-itself; what was left out of such a selection, nobody can tell.
-
-Anybody can make a receipt that agrees with itself. It is valid if one of the
-keys that you know signed it. What a receipt says was asked for then was asked
-for by the holder of that key; its time is by their clock. Ctrl-C ends it, and
-what was found so far is said.
+FILE is known by its content: a receipt, a proof of "prove", or JSON lines such as
+"audit --export" writes, each checked by itself: what was left out nobody can tell.
+A receipt is valid if a key that you know signed it; its time is by that clock.
+Ctrl-C ends it, and what was found so far is said.
 
 EXIT STATUS
   0 valid: all is established
-  1 tampered: what was signed is not what is there, or the log is damaged
+  1 tampered: what was signed is not what is there, the log is damaged, or shorter
+    than, or not the one, that others remember
   2 unchecked: no such file, not a receipt, no records, Ctrl-C, bad usage
   3 unconfirmed: nothing is wrong, but not all is established (a signer is not
-    known, the receipt has expired, ...)
+    known, the receipt has expired, a witness was not heard, ...)
 `
 
 func (c *command) verifyVerb() *ucli.Command {
@@ -63,10 +64,10 @@ func (c *command) verifyVerb() *ucli.Command {
 		CustomHelpTemplate: verifyHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags: []ucli.Flag{
+		Flags: append([]ucli.Flag{
 			&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "policy"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "hash"},
-		},
+		}, anchorFlags()...),
 		Action: func(u *ucli.Context) error {
 			args := c.args(u)
 			switch {

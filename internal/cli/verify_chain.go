@@ -22,8 +22,12 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	ctx, stop := c.interruptible()
 	defer stop()
 
+	anchors, err := c.anchors(ctx, u, h)
+	if err != nil {
+		return err
+	}
 	bar := c.progress("verifying")
-	f, err := verify.CheckLog(ctx, h.Audit(), ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
+	f, err := verify.CheckLog(ctx, h.Audit(), ring.Keys, verify.Options{Now: time.Now(), Anchors: anchors, Progress: bar.show})
 	bar.clear()
 	switch {
 	case f == nil:

@@ -56,8 +56,7 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
 	if !cut {
-		row("", "no anchor: that newest records were cut off, or who holds the keys")
-		row("", "made the log anew, only a copy of the head kept elsewhere can show")
+		c.printAnchored(row, whole.Anchored)
 		row("head", "%s", f.Head)
 	}
 
@@ -81,6 +80,10 @@ func (c *command) printBreaks(breaks []chain.Break, damaged int64) {
 
 // summary is the one line to take away.
 func (c *command) summary(f *verify.Log) string {
+	anchored := f.Completeness.Anchored
+	if f.Verdict == verify.Tampered && f.Damaged == 0 && anchored != nil {
+		return c.paint(red, "tampered") + ": the log is not the one that others remember"
+	}
 	switch f.Verdict {
 	case verify.Tampered:
 		return c.paint(red, "tampered") + ": the log is not as it was written"
@@ -88,6 +91,12 @@ func (c *command) summary(f *verify.Log) string {
 		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established"
 	case verify.Unchecked:
 		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
+	}
+	if anchored != nil && anchored.State == "witnessed" {
+		return c.paint(green, "valid") + ": the log is unbroken, signed by keys known here, and up to record " + grouped(anchored.Records) + " as witnesses remember it"
+	}
+	if anchored != nil && (anchored.State == "absent" || anchored.State == "unreadable") {
+		return c.paint(green, "valid") + " by itself: unbroken, and signed by keys known here; witnesses: " + anchored.State
 	}
 	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here"
 }

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -100,7 +104,37 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	o.Audit = h.Audit()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	o.Knows = h.Knows
+	o.Anchor = anchorFor(h, s.key)
 	return wrap.Run(o)
+}
+
+// anchorFor starts "anchor now", if there is a store in the home. The wrapper
+// itself opens no network connection.
+func anchorFor(h home.Dir, key string) wrap.Anchor {
+	return func() <-chan wrap.Anchoring {
+		result := make(chan wrap.Anchoring, 1)
+		dir, err := filepath.Abs(string(h))
+		if err == nil {
+			_, err = os.Lstat(anchor.PolicyFile(h.Anchor()))
+		}
+		program, perr := os.Executable()
+		if err != nil || perr != nil {
+			result <- wrap.AnchorNotAsked
+			return result
+		}
+		ended := proc.StartApart(os.Environ(), program, "anchor", "now", "--due", "--home", dir, "--key", key)
+		go func() {
+			switch <-ended {
+			case exitOK:
+				result <- wrap.AnchorDone
+			case exitFailed:
+				result <- wrap.AnchorFound
+			default:
+				result <- wrap.AnchorLater
+			}
+		}()
+		return result
+	}
 }
 
 // staySmall trades a few microseconds a call for memory: thirty wrappers may run

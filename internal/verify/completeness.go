@@ -11,10 +11,11 @@ import (
 
 // Completeness: is anything missing, as far as the log can tell by itself?
 type Completeness struct {
-	Verdict  string   `json:"verdict"`         // "no gap", "gaps" or, if the log was not read to its end, "unchecked"
-	Gaps     []string `json:"gaps,omitempty"`  // one phrase each
-	Notes    []string `json:"notes,omitempty"` // what is accounted for
-	Anchored bool     `json:"anchored"`        // false: a clean cut of the newest records cannot show
+	Verdict string   `json:"verdict"`         // "no gap", "gaps" or, if the log was not read to its end, "unchecked"
+	Gaps    []string `json:"gaps,omitempty"`  // one phrase each
+	Notes   []string `json:"notes,omitempty"` // what is accounted for
+
+	Anchored *Anchored `json:"anchored,omitempty"` // up to where others remember the log; nil: it was not read to its end
 }
 
 // outcomes counts, over a log, the calls that have no outcome and the outcomes

@@ -48,6 +48,8 @@ type Integrity struct {
 type Options struct {
 	Now time.Time // what is later is yet to come
 
+	Anchors *Anchors // of a log: what is known from outside of it; nil: nothing
+
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all, 0 if that is not known; from the goroutine that
 	// called.
@@ -60,7 +62,10 @@ type Options struct {
 func CheckLog(ctx context.Context, dir string, keys Keys, o Options) (*Log, error) {
 	c := checker{keys: keys}
 	s := newStory(keys)
-	r, err := chain.Verify(ctx, dir, chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Progress: o.Progress})
+	s.anchoring = newAnchoring(o.Anchors)
+	r, err := chain.Verify(ctx, dir, chain.VerifyOptions[checked]{
+		Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress,
+	})
 	if r == nil {
 		return nil, err
 	}
@@ -79,6 +84,8 @@ type story struct {
 	gaps     []string // the first of them
 	damage   int64    // events of damage
 	steps    int64    // likewise, of clocks that stepped back
+
+	anchoring *anchoring // nil: not of a log
 
 	latest time.Time // of what is believed
 
@@ -104,6 +111,9 @@ func (s *story) believe(e *chain.Entry, c checked) {
 	s.outcomes.see(c.v)
 	if c.v.Time.After(s.latest) {
 		s.latest = c.v.Time
+	}
+	if s.anchoring != nil {
+		s.anchoring.believe(c)
 	}
 	switch told := c.v.Event.(type) {
 	case event.LogDamaged:
@@ -188,10 +198,14 @@ func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
 	s.dated(now)
 	f.Authenticity = s.tally.finding()
 	f.Completeness = s.completeness(r)
+	a := s.anchoring.finding(s.latest)
+	f.Completeness.Anchored = &a
 	switch {
 	case r.Damaged > 0:
 		f.Verdict = Tampered
-	case f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap":
+	case a.State == "contradicted":
+		f.Verdict, f.empty = Tampered, false
+	case f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap" || len(a.Lacking) > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f

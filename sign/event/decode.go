@@ -84,6 +84,8 @@ func (f *fields) read(kind string) Event {
 		return AnchorPolicy{Origin: f.text("origin"), VKey: f.text("vkey"), Policy: f.text("policy"), Store: f.text("store")}
 	case NewEpoch{}.Type():
 		return NewEpoch{f.text("origin"), f.integer("size"), f.text("root"), f.text("reason")}
+	case Unanchored{}.Type():
+		return Unanchored{f.text("session"), f.time("since")}
 	case AnchorFinding{}.Type():
 		return AnchorFinding{f.text("kind"), f.text("origin"), f.integer("size"), f.texts("by"), f.text("detail")}
 	}

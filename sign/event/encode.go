@@ -111,6 +111,10 @@ func (e AnchorFinding) Members() []Member {
 	}
 }
 
+func (e Unanchored) Members() []Member {
+	return []Member{text("session", e.Session), moment("since", e.Since)}
+}
+
 // Members are e.Rest.
 func (e Other) Members() []Member { return e.Rest }
 

@@ -27,7 +27,7 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
 // Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, or Other for any other type.
+// NewEpoch, AnchorFinding, Unanchored, or Other for any other type.
 type Event interface {
 	// Type is what the member "type" says, such as "torn_line".
 	Type() string
@@ -169,6 +169,12 @@ type AnchorFinding struct {
 	Detail string
 }
 
+// Unanchored: for long, nobody could be reached to anchor the log.
+type Unanchored struct {
+	Session string
+	Since   time.Time // of the last time, or the session's beginning
+}
+
 // Other is an event of a type that this package does not know. Nothing is known
 // of its members but that they are JSON.
 type Other struct {
@@ -190,6 +196,7 @@ func (ClockStep) Type() string     { return "clock_step" }
 func (AnchorPolicy) Type() string  { return "anchor_policy" }
 func (NewEpoch) Type() string      { return "new_epoch" }
 func (AnchorFinding) Type() string { return "anchor_finding" }
+func (Unanchored) Type() string    { return "unanchored" }
 
 // Type is e.Kind.
 func (e Other) Type() string { return e.Kind }

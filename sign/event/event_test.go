@@ -29,6 +29,7 @@ var every = []Event{
 	AnchorPolicy{"signet-wrap/00", "signet-wrap/00+01020304+AQ==", "sha256:0", "home"},
 	NewEpoch{"signet-wrap/00", 12, "AAAA", "restored a backup"},
 	AnchorFinding{"rollback", "signet-wrap/00", 12, []string{"w1", "w2"}, "the log ends after 3 records"},
+	Unanchored{"ses_1", at},
 	Other{"policy_violation", []Member{{"a", []byte("[null]")}, {"tool", []byte(`"rm"`)}}},
 }
 

@@ -1,0 +1,149 @@
+package anchor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain/tlog"
+)
+
+// A Claim is a checkpoint that the store remembers.
+type Claim struct {
+	*tlog.Signed
+	Stamped time.Time // by the time-stamp authority; zero: not, or not by one of its roots
+}
+
+// Claims are the newest checkpoint of the store, the newest with a quorum and the
+// newest that is stamped, and the same of each epoch that has ended. policy, if
+// not nil, is used in place of the store's own.
+func (s *Store) Claims(policy *tlog.Policy, roots []byte) ([]Claim, error) {
+	if policy == nil {
+		policy = s.Policy
+	}
+	if roots == nil {
+		roots = s.roots
+	}
+	all, err := claimsOf(s, policy, roots)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range s.epochs() {
+		old, err := openEpoch(dir)
+		if err != nil {
+			return nil, err
+		}
+		older, err := claimsOf(old, old.Policy, roots)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, older...)
+	}
+	return all, nil
+}
+
+// openEpoch opens what an epoch has left.
+func openEpoch(dir string) (*Store, error) {
+	b, err := readFile(filepath.Join(dir, policyName), tlog.MaxPolicy)
+	if err != nil {
+		return nil, err
+	}
+	return check(dir, b, Config{Plain: true}, nil)
+}
+
+func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
+	b, err := readFile(filepath.Join(s.Dir, checkpointName), tlog.MaxCheckpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	newest, err := policy.Open(b)
+	if err != nil {
+		return nil, err
+	}
+	all := []Claim{{Signed: newest}}
+	var cosigned, stamped *Claim
+	for a, err := range s.history() {
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Checkpoint) > tlog.MaxCheckpoint || cosigned != nil && a.Size < cosigned.Size && a.Stamp == nil {
+			continue
+		}
+		c, err := policy.Open([]byte(a.Checkpoint))
+		if err != nil {
+			continue
+		}
+		claim := &Claim{Signed: c}
+		if a.Stamp != nil {
+			if at, err := CheckStamp(a.Stamp, c.Log, roots); err == nil {
+				claim.Stamped, stamped = at, claim
+			}
+		}
+		if c.Quorum && (cosigned == nil || c.Size > cosigned.Size) {
+			cosigned = claim
+		}
+	}
+	for _, c := range []*Claim{cosigned, stamped} {
+		if c != nil {
+			all = append(all, *c)
+		}
+	}
+	return all, nil
+}
+
+// Asked is what came of asking a witness how far the log went.
+type Asked struct {
+	Name string
+	Size int64 // records that it has cosigned
+	Fork bool  // it has cosigned another log than that of the checkpoint
+	Err  error // it did not say
+}
+
+// Ask asks the witnesses how far the log went, by showing them a checkpoint that
+// the log has signed: they say which size they want to hear of. Nothing but that
+// checkpoint is needed, and it may be an old one.
+func (s *Store) Ask(ctx context.Context, cp *tlog.Signed) ([]Asked, error) {
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Asked, len(s.Policy.Witnesses))
+	var asked sync.WaitGroup
+	for i, w := range s.Policy.Witnesses {
+		asked.Go(func() { all[i] = c.askSize(ctx, w, cp) })
+	}
+	asked.Wait()
+	return all, nil
+}
+
+func (c *client) askSize(ctx context.Context, w tlog.Witness, cp *tlog.Signed) Asked {
+	a := Asked{Name: w.Name}
+	if w.URL == "" {
+		a.Err = errors.New("the policy has no URL of it")
+		return a
+	}
+	r, err := c.post(ctx, addCheckpointURL(w), addCheckpointType, addCheckpointBody(cp.Size, nil, cp.Log))
+	if err != nil {
+		a.Err = err
+		return a
+	}
+	size, isSize := r.size()
+	switch {
+	case isSize:
+		a.Size = size
+	case r.status == 200: // it has seen the very same, or nothing before
+		_, a.Err = cosignature(w, cp, r.body)
+		a.Size = cp.Size
+	case r.status == 422:
+		a.Fork, a.Size = true, cp.Size
+	default:
+		a.Err = &statusError{r.status, r.said()}
+	}
+	return a
+}
