@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -47,7 +46,7 @@ func lossy(t *testing.T) (dir, day string) {
 // told is what a report says of a log, in words.
 func told(t *testing.T, dir string) string {
 	t.Helper()
-	r, err := Verify(context.Background(), dir, VerifyOptions[struct{}]{Check: believing})
+	r, err := verifyDir(context.Background(), dir, VerifyOptions[struct{}]{Check: believing})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func appendOne(t *testing.T, dir, file, receipt string) {
 		t.Fatal(err)
 	}
 	var last digest
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +158,7 @@ func TestWindowsText(t *testing.T) {
 	if got := ids(t, dir); got != "0 1 2" {
 		t.Errorf("records %q", got)
 	}
-	for e, err := range Backward(dir, time.Time{}) {
+	for e, err := range backward(dir) {
 		if err != nil || e.Check() != nil {
 			t.Errorf("%s: %v, %v", e.Raw, err, e.Check())
 		}
@@ -189,7 +188,7 @@ func TestSparse(t *testing.T) {
 		if r.Records != 3 || len(r.Breaks) != 1 || r.Breaks[0].Kind != Malformed {
 			t.Errorf("%d bytes: %+v", size, r)
 		}
-		for _, err := range Backward(dir, time.Time{}) {
+		for _, err := range backward(dir) {
 			if _, bad := err.(*LineError); !bad {
 				t.Errorf("%d bytes: %v", size, err)
 			}
@@ -197,7 +196,7 @@ func TestSparse(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Verify(ctx, dir, VerifyOptions[struct{}]{}); err == nil {
+	if _, err := verifyDir(ctx, dir, VerifyOptions[struct{}]{}); err == nil {
 		t.Error("it was not ended")
 	}
 }

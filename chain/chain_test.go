@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,7 @@ func makeLog(t testing.TB, n int) string {
 
 func verify(t testing.TB, dir string) *Report {
 	t.Helper()
-	r, err := Verify(context.Background(), dir, VerifyOptions[struct{}]{})
+	r, err := verifyDir(context.Background(), dir, VerifyOptions[struct{}]{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,3 +191,24 @@ func mustSay(t testing.TB, what string, err error, text string) {
 		t.Errorf("%s: error %v, want one with %q", what, err, text)
 	}
 }
+
+// verifyDir takes a snapshot of a log and verifies it.
+func verifyDir[R any](ctx context.Context, dir string, o VerifyOptions[R]) (*Report, error) {
+	s, err := TakeSnapshot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return Verify(ctx, s, o)
+}
+
+// records are those of a log as it is now; an error if it cannot be looked at.
+func records(dir string, o ReadOptions) iter.Seq2[Entry, error] {
+	s, err := TakeSnapshot(dir)
+	if err != nil {
+		return func(yield func(Entry, error) bool) { yield(Entry{}, err) }
+	}
+	return s.Records(context.Background(), o)
+}
+
+func scan(dir string) iter.Seq2[Entry, error]     { return records(dir, ReadOptions{}) }
+func backward(dir string) iter.Seq2[Entry, error] { return records(dir, ReadOptions{Backward: true}) }

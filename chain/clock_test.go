@@ -15,7 +15,7 @@ import (
 func steps(t *testing.T, dir string) string {
 	t.Helper()
 	var all []string
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}

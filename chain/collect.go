@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +14,7 @@ import (
 // verifier is the collector of [Verify]: it gets the lines in order and follows
 // the chain.
 type verifier struct {
-	s      *snapshot
+	s      *Snapshot
 	report Report
 
 	file  int    // index of the current day file
@@ -31,7 +29,7 @@ type verifier struct {
 	told map[string]event.TornLine // what events tell of torn lines, by the names of their files
 }
 
-func newVerifier(s *snapshot) *verifier {
+func newVerifier(s *Snapshot) *verifier {
 	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
 }
 
@@ -197,7 +195,7 @@ func (v *verifier) setAside(ctx context.Context) error {
 // as the event tells. Nothing else is read: anybody may put files there, of any
 // size. The error is that of ctx.
 func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine, recorded bool) (bool, error) {
-	f, st, err := openRegular(filepath.Join(v.s.dir, name), os.O_RDONLY, 0)
+	f, size, err := v.s.openFile(name)
 	if err != nil {
 		return false, nil
 	}
@@ -205,7 +203,7 @@ func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine,
 	if !recorded {
 		return true, nil
 	}
-	if st.Size() != told.Length {
+	if size != told.Length {
 		return false, nil
 	}
 	sum := sha256.New()

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func init() { roles["full"] = fullRole }
@@ -69,7 +68,7 @@ func TestFull(t *testing.T) {
 func TestNotRegular(t *testing.T) {
 	for kind, create := range map[string]func(path string) error{
 		"a symbolic link": func(path string) error { return os.Symlink("elsewhere", path) },
-		"a folder":        func(path string) error { return os.Mkdir(path, 0o700) },
+		"a directory":     func(path string) error { return os.Mkdir(path, 0o700) },
 		"a pipe":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
 	} {
 		for _, name := range []string{dayFile(day0.AddDate(0, 0, -1)), dayFile(day0), dayFile(day0.AddDate(0, 0, 1)), "2020-01-01.jsonl", lockName, dayFile(day0) + lockSuffix} {
@@ -86,14 +85,14 @@ func TestNotRegular(t *testing.T) {
 				mustBeWhole(t, dir, 0) // readers do not need the locks
 				continue
 			}
-			_, err := Verify(t.Context(), dir, VerifyOptions[struct{}]{})
+			_, err := verifyDir(t.Context(), dir, VerifyOptions[struct{}]{})
 			mustSay(t, name+": verify", err, kind)
-			for _, err = range Scan(dir, time.Time{}) {
+			for _, err = range scan(dir) {
 				break
 			}
 			mustSay(t, name+": scan", err, kind)
 			err = nil
-			for _, err = range Backward(dir, time.Time{}) {
+			for _, err = range backward(dir) {
 				break
 			}
 			mustSay(t, name+": backward", err, kind)

@@ -68,7 +68,7 @@ func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
 	}
 	where[genesis] = []spot{{n: -1}}
 	var n int64
-	for e, err := range (&Snapshot{*v.s}).entries(ctx, ReadOptions{}) {
+	for e, err := range v.s.Records(ctx, ReadOptions{}) {
 		var bad *LineError
 		if errors.As(err, &bad) {
 			continue

@@ -87,7 +87,7 @@ func (g *logText) verify(o VerifyOptions[struct{}]) *Report {
 			g.there[name] = text
 		}
 	}
-	r, err := Verify(context.Background(), g.dir, o)
+	r, err := verifyDir(context.Background(), g.dir, o)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -3,8 +3,8 @@
 // insertion anywhere shows at that place. FORMAT.md beside this file has the
 // bytes.
 //
-// The log is a folder. [New] names it and does nothing; the first [Log.Append]
-// makes it. Any number of processes may append to one folder, through this
+// The log is a directory. [New] names it and does nothing; the first [Log.Append]
+// makes it. Any number of processes may append to one directory, through this
 // package or the reference implementation, and make one unbroken chain. When
 // Append returns nil the records are on the disk; when it returns an error they
 // are not in the log, and the next Append works as soon as the cause is gone.
@@ -15,10 +15,12 @@
 //		return receiptMadeAt(at.Time) // canonical JSON, RFC 8785
 //	})
 //
+// A log is read as a [Snapshot], from a directory or from any other file system.
 // [Verify] reads a whole log on all cores and says what is wrong with it and
-// where; [Scan] and [Backward] read records in either order, and [Read] does so
-// on all cores, from any place, without parsing what nobody asks for. None of
-// them holds more than a few blocks of the log in memory, and none writes.
+// where; [Snapshot.Records] yields records in either order, and [Read] does so on
+// all cores, from any position, without parsing what nobody asks for. None of them
+// holds more than a few blocks of the log in memory, and none writes. All of this
+// works in WebAssembly too, where [Log] does not.
 //
 // What a chain cannot show: records cut cleanly from its end, for nothing that
 // is left knows of them, and a log rebuilt from some place on by someone who

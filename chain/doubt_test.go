@@ -51,7 +51,7 @@ func addSigned(t testing.TB, l *Log, id string) {
 func plant(t testing.TB, dir, day string, receipt []byte) {
 	t.Helper()
 	var last digest
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}

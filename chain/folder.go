@@ -1,81 +1,14 @@
 package chain
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
-
-const (
-	daySuffix     = ".jsonl"
-	lockName      = ".lock"  // of all writers of this package
-	lockSuffix    = ".lock"  // behind a day file's name: the reference's lock
-	tornInfix     = ".torn-" // behind a day file's name, and the offset behind it
-	pendingSuffix = ".pending"
-)
-
-// listing is what a log's folder holds. Names are in order.
-type listing struct {
-	days    []string // day files, oldest first
-	torn    []string // lines set aside
-	pending []string // lines set aside that no event in the log tells of yet
-	ignored []string // ends in .jsonl and is no day file; the reference would read it
-}
-
-// list reads the folder. No folder is an empty one. Anything named like a day
-// file that is not a regular file is an error: following it could read from
-// elsewhere, or wait for ever.
-func list(dir string) (l listing, err error) {
-	all, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
-	}
-	if err != nil {
-		return l, err
-	}
-	for _, e := range all {
-		name := e.Name()
-		day, rest, found := strings.Cut(name, daySuffix)
-		switch {
-		case !found:
-		case !isDay(day):
-			if rest == "" {
-				l.ignored = append(l.ignored, name)
-			}
-		case rest == "":
-			if !e.Type().IsRegular() {
-				return l, notRegular(filepath.Join(dir, name), e.Type())
-			}
-			l.days = append(l.days, name)
-		case strings.HasPrefix(rest, tornInfix) && e.Type().IsRegular():
-			if strings.HasSuffix(rest, pendingSuffix) {
-				l.pending = append(l.pending, name)
-			} else {
-				l.torn = append(l.torn, name)
-			}
-		}
-	}
-	return l, nil
-}
-
-func isDay(s string) bool {
-	_, err := time.Parse(dayForm, s)
-	return err == nil
-}
-
-// dayOf is when the day of a day file begins.
-func dayOf(name string) time.Time {
-	t, _ := time.Parse(dayForm, strings.TrimSuffix(name, daySuffix))
-	return t
-}
-
-func dayFile(t time.Time) string { return t.UTC().Format(dayForm) + daySuffix }
 
 func notRegular(path string, mode fs.FileMode) error {
 	kind := "not a regular file"
@@ -83,7 +16,7 @@ func notRegular(path string, mode fs.FileMode) error {
 	case mode&fs.ModeSymlink != 0:
 		kind = "a symbolic link"
 	case mode.IsDir():
-		kind = "a folder"
+		kind = "a directory"
 	case mode&fs.ModeNamedPipe != 0:
 		kind = "a pipe"
 	}
@@ -117,39 +50,70 @@ func openRegular(path string, flag int, perm fs.FileMode) (*os.File, fs.FileInfo
 	return f, st, nil
 }
 
-// A snapshot is a log as it was at one moment: the files and how much of the
-// newest one is part of it. Records appended later are not.
-type snapshot struct {
-	dir string
-	listing
-	newest int64 // size of the last day file, in bytes
-}
-
 // snapshotWait is how long a reader waits for a writer to finish its line.
 const snapshotWait = time.Second
 
-// takeSnapshot holds the writers' locks for a moment, so that no half-written
-// line is seen. Where it may not, or a writer is stuck, it looks without.
-func takeSnapshot(dir string) (snapshot, error) {
-	s := snapshot{dir: dir}
+// TakeSnapshot looks at the log in the directory dir; no directory is an empty
+// log. It holds the writers' locks for a moment, so that no half-written line is
+// seen. Where it may not, or a writer is stuck, it looks without.
+func TakeSnapshot(dir string) (*Snapshot, error) {
 	unlock := peekLock(filepath.Join(dir, lockName))
 	defer unlock()
+	s := &Snapshot{fsys: dirFS(dir), dir: dir}
 	var err error
-	if s.listing, err = list(dir); err != nil || len(s.days) == 0 {
-		return s, err
+	if s.listing, err = list(s.fsys); err != nil {
+		return nil, err
 	}
-	newest := filepath.Join(dir, s.days[len(s.days)-1])
-	unlockDay := peekLock(newest + lockSuffix)
-	defer unlockDay()
-	st, err := os.Lstat(newest)
-	if err != nil {
-		return s, err
+	if n := len(s.days); n > 0 {
+		unlockDay := peekLock(filepath.Join(dir, s.days[n-1]+lockSuffix))
+		defer unlockDay()
 	}
-	s.newest = st.Size()
+	if err := s.measure(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-// peekLock takes an existing lock file's lock without writing to the folder.
+// dirFS is a log's directory on the disk. Only files in it are opened, by
+// openRegular: no link is followed, and no pipe waited for.
+type dirFS string
+
+func (d dirFS) path(op, name string) (string, error) {
+	if filepath.Base(name) != name || !filepath.IsLocal(name) {
+		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return filepath.Join(string(d), name), nil
+}
+
+func (d dirFS) Open(name string) (fs.File, error) {
+	path, err := d.path("open", name)
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := openRegular(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err // and not a nil *os.File
+	}
+	return f, nil
+}
+
+func (d dirFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	path, err := d.path("readdir", name)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadDir(path)
+}
+
+func (d dirFS) Stat(name string) (fs.FileInfo, error) {
+	path, err := d.path("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Lstat(path)
+}
+
+// peekLock takes an existing lock file's lock without writing to the directory.
 func peekLock(path string) (unlock func()) {
 	f, _, err := openRegular(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -161,31 +125,4 @@ func peekLock(path string) (unlock func()) {
 		}
 	}
 	return func() { f.Close() } // and the lock goes with it
-}
-
-// open opens the i-th day file for reading and says how many of its bytes
-// belong to the snapshot.
-func (s *snapshot) open(i int) (*os.File, int64, error) {
-	f, st, err := openRegular(filepath.Join(s.dir, s.days[i]), os.O_RDONLY, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	size := st.Size()
-	if i == len(s.days)-1 {
-		size = min(size, s.newest)
-	}
-	return f, size, nil
-}
-
-// sizeOf is how many bytes of the i-th day file belong to the snapshot, as far as
-// it can be known.
-func (s *snapshot) sizeOf(i int) int64 {
-	if i == len(s.days)-1 {
-		return s.newest
-	}
-	st, err := os.Lstat(filepath.Join(s.dir, s.days[i]))
-	if err != nil {
-		return 0
-	}
-	return st.Size()
 }

@@ -29,7 +29,7 @@ func TestFormatExample(t *testing.T) {
 
 	again := t.TempDir()
 	l := newLog(t, again, &clock{time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)})
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestFormatNames(t *testing.T) {
 	if len(members) != len(want) {
 		t.Errorf("events %v", members)
 	}
-	if _, err := Verify(context.Background(), dir, VerifyOptions[struct{}]{}); err != nil {
+	if _, err := verifyDir(context.Background(), dir, VerifyOptions[struct{}]{}); err != nil {
 		t.Error(err)
 	}
 }

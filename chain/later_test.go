@@ -45,7 +45,7 @@ func TestAppendLater(t *testing.T) {
 	now = now.Add(time.Hour)
 	check("after midnight", l.Append(1, build), fmt.Sprintf("2026-11-23.jsonl %d", 5*size), fmt.Sprintf("2026-11-24.jsonl %d", size))
 
-	r, err := Verify(t.Context(), l.dir, VerifyOptions[struct{}]{})
+	r, err := verifyDir(t.Context(), l.dir, VerifyOptions[struct{}]{})
 	if err != nil || r.Records != 6 || len(r.Breaks) > 0 {
 		t.Errorf("verify: %+v, %v", r, err)
 	}

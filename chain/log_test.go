@@ -20,7 +20,7 @@ import (
 func ids(t testing.TB, dir string) string {
 	t.Helper()
 	var all []string
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func idOf(receipt []byte) string {
 // times are a log's record times in order.
 func times(t testing.TB, dir string) (all []time.Time) {
 	t.Helper()
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,9 +7,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// dayForm is the name of a day's file, less ".jsonl".
-const dayForm = "2006-01-02"
-
 // moment is the time that decides the record's day: ts, ts_request of version 2,
 // ts_response of version 3. It is zero if the receipt does not say.
 func (r *record) moment() time.Time {

@@ -199,7 +199,7 @@ func (l *Log) look(must bool) (changed bool, err error) {
 		return false, nil
 	}
 	start := time.Now()
-	if l.seen, err = list(l.dir); err != nil {
+	if l.seen, err = list(dirFS(l.dir)); err != nil {
 		l.racy = true
 		return true, err
 	}

@@ -2,7 +2,6 @@ package chain
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"iter"
 	"runtime"
@@ -10,37 +9,11 @@ import (
 	"time"
 )
 
-// A Snapshot is a log as it was at one moment: the files and how much of the
-// newest one there was. What is appended later is no part of it, so that two
-// readings of one Snapshot see the same records.
-type Snapshot struct{ s snapshot }
-
-// TakeSnapshot looks at the log in the folder dir; no folder is an empty log.
-// Nothing is kept open.
-func TakeSnapshot(dir string) (*Snapshot, error) {
-	s, err := takeSnapshot(dir)
-	return &Snapshot{s}, err
-}
-
-// Days are the names of the day files, oldest first.
-func (s *Snapshot) Days() []string { return slices.Clone(s.s.days) }
-
-// A Place is where a line begins. The zero Place is before all others.
-type Place struct {
-	File   string // name of the day file
-	Offset int64  // of the line's first byte
-}
-
-// Compare orders places as the lines of a log.
-func (p Place) Compare(q Place) int {
-	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Offset, q.Offset))
-}
-
 // ReadOptions say which records [Read] reads, and how. The zero value is all of
 // them, oldest first, on all cores.
 type ReadOptions struct {
 	Since    time.Time // day files from before its day are not opened; zero: all are
-	From     Place     // the first line to read, where one begins; not with Backward
+	From     Position  // the first line to read, where one begins; not with Backward
 	Backward bool      // newest first
 
 	// Sift tells from the bytes of a receipt whether it is worth a look: if
@@ -70,8 +43,8 @@ func Read[T any](ctx context.Context, s *Snapshot, o ReadOptions, look func(e En
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	return func(yield func(T, error) bool) {
-		l := &looker[T]{days: s.s.days, sift: o.Sift, look: look}
-		r := &stream[T]{s: &s.s, since: o.Since, from: o.From, backward: o.Backward, workers: o.Workers, work: l.work, progress: o.Progress}
+		l := &looker[T]{days: s.days, sift: o.Sift, look: look}
+		r := &stream[T]{s: s, since: o.Since, from: o.From, backward: o.Backward, workers: o.Workers, work: l.work, progress: o.Progress}
 		if o.Backward {
 			r.work = func(p *part[T]) {
 				l.work(p)

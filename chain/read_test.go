@@ -71,16 +71,16 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	var places []Place
-	for e, err := range Scan(dir, time.Time{}) {
+	var places []Position
+	for e, err := range scan(dir) {
 		var bad *LineError
 		if err != nil && !errors.As(err, &bad) {
 			t.Fatal(err)
 		}
 		line, _ := spoken(e, bad)
-		want, places = append(want, line), append(places, e.Place())
+		want, places = append(want, line), append(places, e.Position())
 	}
-	if len(want) < 950 || !slices.IsSortedFunc(places, Place.Compare) {
+	if len(want) < 950 || !slices.IsSortedFunc(places, Position.Compare) {
 		t.Fatalf("%d lines", len(want))
 	}
 	for _, workers := range []int{0, 1, 5} {
@@ -194,7 +194,7 @@ func TestEntryKeep(t *testing.T) {
 	day := dayFile(day0)
 	lines := strings.SplitAfter(string(read(t, dir, day)), "\n")
 	write(t, []byte(lines[0]+strings.Replace(lines[1], `,"prev_hash"`, `,"meta":{}, "prev_hash"`, 1)), dir, day)
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}

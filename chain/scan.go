@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 )
 
 // Entry is a record as it stands in the log. Its slices are good until the next
@@ -54,8 +53,8 @@ func (e *Entry) Check() error {
 	return nil
 }
 
-// Place is where the record stands.
-func (e *Entry) Place() Place { return Place{e.File, e.Offset} }
+// Position is where the record stands.
+func (e *Entry) Position() Position { return Position{e.File, e.Offset} }
 
 // Keep returns e with slices that last, and with its hashes.
 func (e *Entry) Keep() Entry {
@@ -81,42 +80,12 @@ func (e *Entry) setHashes() {
 	}
 }
 
-// Scan reads the log in the folder dir, oldest record first. The log is as it
-// was when Scan began; no folder is an empty log. Day files from before the day
-// of since, if that is not zero, are not opened. (A record's day is never after
-// that of its file: FORMAT.md, "Files".)
-//
-// A line that is no record comes as a *[LineError] beside an Entry that has its
-// place and, unless it is too long, Raw; the loop may go on. Any other error
-// ends it. [Read] does more, faster.
-func Scan(dir string, since time.Time) iter.Seq2[Entry, error] {
-	return plain(dir, ReadOptions{Since: since, Workers: 1})
-}
-
-// Backward is [Scan] from the newest record to the oldest. It reads the files
-// from their ends, and of them little more than is asked for. Lines are not
-// numbered.
-func Backward(dir string, since time.Time) iter.Seq2[Entry, error] {
-	return plain(dir, ReadOptions{Since: since, Workers: 1, Backward: true})
-}
-
-func plain(dir string, o ReadOptions) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		s, err := TakeSnapshot(dir)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		for e, err := range s.entries(context.Background(), o) {
-			if !yield(e, err) {
-				return
-			}
-		}
-	}
-}
-
-// entries yields a snapshot's records as [Scan] does.
-func (s *Snapshot) entries(ctx context.Context, o ReadOptions) iter.Seq2[Entry, error] {
+// Records yields the records of the log, as [Read] reads them, one by one and with
+// their hashes. A line that is no record comes as a *[LineError] beside an Entry
+// that has its position and, unless it is too long, Raw; the loop may go on. Any
+// other error ends it. Backward it reads the files from their ends, and of them
+// little more than is asked for. [Read] does more, faster.
+func (s *Snapshot) Records(ctx context.Context, o ReadOptions) iter.Seq2[Entry, error] {
 	type line struct {
 		e   Entry
 		bad *LineError

@@ -39,7 +39,7 @@ func TestScanBackward(t *testing.T) {
 		return fmt.Sprint(e.File, e.Offset, e.PrevHash, e.RecordHash)
 	}
 	line := 0
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestScanBackward(t *testing.T) {
 		}
 		forward = append(forward, place(e))
 	}
-	for e, err := range Backward(dir, time.Time{}) {
+	for e, err := range records(dir, ReadOptions{Backward: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	since := time.Date(2026, 5, 2, 23, 0, 0, 0, time.UTC)
-	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, since), "backward": Backward(dir, since)} {
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": records(dir, ReadOptions{Since: since}), "backward": records(dir, ReadOptions{Since: since, Backward: true})} {
 		n := 0
 		for _, err := range seq {
 			if err != nil {
@@ -89,7 +89,7 @@ func TestEntryCheck(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/log/audit")); err != nil {
 		t.Fatal(err)
 	}
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		if err == nil {
 			err = e.Check()
 		}
@@ -107,7 +107,7 @@ func TestScanUnreadable(t *testing.T) {
 	day := dayFile(day0)
 	lines := strings.SplitAfter(string(read(t, dir, day)), "\n")
 	write(t, []byte(lines[0]+"\n junk \n"+lines[1]+"{}\n"+lines[2]), dir, day)
-	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, time.Time{}), "backward": Backward(dir, time.Time{})} {
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": scan(dir), "backward": backward(dir)} {
 		var got []string
 		for e, err := range seq {
 			var bad *LineError
@@ -142,7 +142,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	add(t, l, "late")
 	n := 0
-	for _, err := range s.entries(t.Context(), ReadOptions{}) {
+	for _, err := range s.Records(t.Context(), ReadOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,10 +161,10 @@ func TestNoLog(t *testing.T) {
 	if r.Head != genesis.String() {
 		t.Errorf("head %s", r.Head)
 	}
-	for e, err := range Scan(dir, time.Time{}) {
+	for e, err := range scan(dir) {
 		t.Error(e, err)
 	}
-	for e, err := range Backward(dir, time.Time{}) {
+	for e, err := range records(dir, ReadOptions{Backward: true}) {
 		t.Error(e, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
@@ -283,7 +283,7 @@ func TestHugeLine(t *testing.T) {
 // readBoth counts records and unreadable lines in both directions.
 func readBoth(t *testing.T, dir string, records, bad int) {
 	t.Helper()
-	for name, seq := range map[string]func(func(Entry, error) bool){"scan": Scan(dir, time.Time{}), "backward": Backward(dir, time.Time{})} {
+	for name, seq := range map[string]func(func(Entry, error) bool){"scan": scan(dir), "backward": backward(dir)} {
 		good, unreadable := 0, 0
 		for _, err := range seq {
 			if err == nil {
@@ -327,7 +327,7 @@ func TestVisit(t *testing.T) {
 		}
 	}
 	next, records, bytes, total := 0, int64(0), int64(0), int64(0)
-	r, err := Verify(context.Background(), dir, VerifyOptions[string]{
+	r, err := verifyDir(context.Background(), dir, VerifyOptions[string]{
 		Workers: 3,
 		Check: func(receipt []byte, _ string) Checked[string] {
 			return Checked[string]{Result: idOf(receipt)}
@@ -357,7 +357,7 @@ func TestVisit(t *testing.T) {
 // stored: the reference writes the members in another order.
 func TestVisitCanonical(t *testing.T) {
 	n := 0
-	_, err := Verify(context.Background(), "testdata/log/audit", VerifyOptions[[]byte]{
+	_, err := verifyDir(context.Background(), "testdata/log/audit", VerifyOptions[[]byte]{
 		Check: func(receipt []byte, _ string) Checked[[]byte] { return Checked[[]byte]{Result: bytes.Clone(receipt)} },
 		Visit: func(e Entry, result []byte) {
 			if !canon.IsCanonical(result) || !bytes.Equal(result, e.Receipt) || bytes.Contains(e.Raw, e.Receipt) {
@@ -379,7 +379,7 @@ func TestVerifyStopped(t *testing.T) {
 		add(t, l, strings.Repeat("x", blockSize))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := Verify(ctx, dir, VerifyOptions[struct{}]{Workers: 1, Visit: func(e Entry, _ struct{}) {
+	r, err := verifyDir(ctx, dir, VerifyOptions[struct{}]{Workers: 1, Visit: func(e Entry, _ struct{}) {
 		if e.Line == 2 {
 			cancel()
 		}

@@ -14,9 +14,9 @@ import (
 // into parts, workers make something of the lines of each, and who runs it takes
 // the parts in the order of the log. It is what [Read] and [Verify] stand on.
 type stream[T any] struct {
-	s        *snapshot
+	s        *Snapshot
 	since    time.Time // as in ReadOptions
-	from     Place     // as in ReadOptions
+	from     Position  // as in ReadOptions
 	backward bool
 
 	workers  int
@@ -152,7 +152,7 @@ func (r *stream[T]) read(ctx context.Context, todo, inOrder chan<- *part[T]) err
 }
 
 func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *part[T]) error {
-	f, size, err := r.s.open(i)
+	f, size, err := r.s.open(i, r.backward)
 	if err != nil {
 		return err
 	}

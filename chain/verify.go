@@ -50,24 +50,19 @@ type Checked[R any] struct {
 	Event    event.Event // what an event says, nil for a receipt
 }
 
-// Verify reads the log in the folder dir from its first record to its last, as
-// it is at this moment, and reports what is wrong with it. A break does not end
-// it. The error is not nil if the log could not be read to its end, or ctx was
+// Verify reads a log from its first record to its last and reports what is wrong
+// with it. A break does not end it. The error is not nil if the log could not be read to its end, or ctx was
 // done first; the report is then of what was read.
 //
 // The work is spread over all cores; memory stays within some blocks of the log
 // (and, if it has lines of many megabytes, a few of those).
-func Verify[R any](ctx context.Context, dir string, o VerifyOptions[R]) (*Report, error) {
+func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Report, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	s, err := takeSnapshot(dir)
-	if err != nil {
-		return nil, err
-	}
-	v := newVerifier(&s)
-	all := &stream[line[R]]{s: &s, workers: o.Workers, progress: o.Progress, work: func(p *part[line[R]]) { checkLines(p, o.Check) }}
-	err = all.run(ctx, func(p *part[line[R]]) bool {
+	v := newVerifier(s)
+	all := &stream[line[R]]{s: s, workers: o.Workers, progress: o.Progress, work: func(p *part[line[R]]) { checkLines(p, o.Check) }}
+	err := all.run(ctx, func(p *part[line[R]]) bool {
 		v.begin(p.file, p.line, p.size())
 		if p.long != nil {
 			v.unreadable(p.long, p.long.ended, p.off, p.size())

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -146,7 +146,7 @@ func (h home) crowded(t *testing.T, ledgers []ledger, n, others int) {
 	prev := "sha256:" + strings.Repeat("0", 64)
 	recorded := map[string]bool{}
 	calls, last := 0, ""
-	for e, err := range chain.Scan(h.audit(), time.Time{}) {
+	for e, err := range testlog.Records(h.audit()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
@@ -140,7 +141,7 @@ func (h home) audit() string { return filepath.Join(h.dir, ".signet", "audit") }
 func (h home) logged(t testing.TB) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	for e, err := range chain.Scan(h.audit(), time.Time{}) {
+	for e, err := range testlog.Records(h.audit()) {
 		var bad *chain.LineError
 		if err != nil && !errors.As(err, &bad) {
 			t.Fatal(err)
@@ -160,7 +161,7 @@ func (h home) logged(t testing.TB) map[string]int {
 func (h home) events(t testing.TB, kind string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
-	for e, err := range chain.Scan(h.audit(), time.Time{}) {
+	for e, err := range testlog.Records(h.audit()) {
 		if err != nil {
 			continue
 		}

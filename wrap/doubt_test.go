@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -70,7 +71,7 @@ func TestTimesOfOthers(t *testing.T) {
 			next.rec.finish(true)
 			var calls []*sign.Verified
 			var kinds []string
-			for e, err := range chain.Scan(s.dir, time.Time{}) {
+			for e, err := range testlog.Records(s.dir) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,9 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -116,7 +115,7 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
 	s.client(toolCall("3", "read_file"))
 	s.rec.finish(true)
-	for e, err := range chain.Scan(s.dir, time.Time{}) {
+	for e, err := range testlog.Records(s.dir) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -170,7 +171,7 @@ func (p *piped) stderr() string {
 // logged are the receipts and events in the log, which must verify.
 func (p *piped) logged() (all []*sign.Verified) {
 	p.t.Helper()
-	report, err := chain.Verify(context.Background(), p.audit, chain.VerifyOptions[*sign.Verified]{
+	report, err := testlog.Verify(context.Background(), p.audit, chain.VerifyOptions[*sign.Verified]{
 		Check: func(receipt []byte, _ string) (c chain.Checked[*sign.Verified]) {
 			c.Result, c.Bad = sign.Verify(bytes.Clone(receipt))
 			return c

@@ -12,11 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -136,10 +136,10 @@ func (s *scene) read() story {
 	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
 		return st
 	}
-	if r, err := chain.Verify(s.t.Context(), s.dir, chain.VerifyOptions[struct{}]{}); err != nil || r.Damaged > 0 {
+	if r, err := testlog.Verify(s.t.Context(), s.dir, chain.VerifyOptions[struct{}]{}); err != nil || r.Damaged > 0 {
 		s.t.Fatalf("the log: %v, %+v", err, r)
 	}
-	for e, err := range chain.Scan(s.dir, time.Time{}) {
+	for e, err := range testlog.Records(s.dir) {
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -2,12 +2,12 @@ package wrap
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -252,8 +252,12 @@ type loggedTools struct {
 // lastTools is what the log last says of the tools of target. Only events that key
 // has signed count.
 func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) {
+	log, err := chain.TakeSnapshot(audit)
+	if err != nil {
+		return found
+	}
 	records, size, looked := 0, 0, 0
-	for e, err := range chain.Backward(audit, time.Time{}) {
+	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
 		records, size = records+1, size+len(e.Raw)
 		var line *chain.LineError
 		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes || looked > maxLookedAt {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -611,7 +610,11 @@ func (c *command) logOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *ancho
 // hasEvent says whether an event in the log is such a one. Nothing hangs on it but
 // whether it is written once more, so no signature is checked.
 func (c *command) hasEvent(h home.Dir, such func(event.Event) bool) (bool, error) {
-	for e, err := range chain.Backward(h.Audit(), time.Time{}) {
+	log, err := chain.TakeSnapshot(h.Audit())
+	if err != nil {
+		return false, err
+	}
+	for e, err := range log.Records(c.ctx, chain.ReadOptions{Backward: true, Workers: 1}) {
 		var bad *chain.LineError
 		if errors.As(err, &bad) {
 			continue

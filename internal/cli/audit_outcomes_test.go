@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -236,7 +237,7 @@ func TestOrphans(t *testing.T) {
 		t.Fatal(file, err)
 	}
 	var receipts []func(chain.At) []byte
-	for e, err := range chain.Scan(filepath.Join(home, "audit"), time.Time{}) {
+	for e, err := range testlog.Records(filepath.Join(home, "audit")) {
 		if err != nil {
 			t.Fatal(err)
 		}

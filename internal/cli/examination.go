@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -311,7 +312,12 @@ const clockSlack = 2 * time.Second
 func (x *examination) end() {
 	known, _ := x.home.Keys().List() // what is wrong with them is said of the keys
 	looked := 0
-	for e, err := range chain.Backward(x.home.Audit(), time.Time{}) {
+	log, err := chain.TakeSnapshot(x.home.Audit())
+	if err != nil {
+		x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+		return
+	}
+	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
 		var bad *chain.LineError
 		switch {
 		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.Audit(), bad.File)):

@@ -7,6 +7,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
@@ -26,12 +27,15 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	// Only now: the anchors must not know of more than the snapshot holds.
+	log, err := chain.TakeSnapshot(h.Audit())
+	if err != nil {
+		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
+	}
 	bar := c.progress("verifying")
-	f, err := verify.CheckLog(ctx, h.Audit(), ring.Keys, verify.Options{Now: time.Now(), Anchors: anchors, Progress: bar.show})
+	f, err := verify.CheckLog(ctx, log, ring.Keys, verify.Options{Now: time.Now(), Anchors: anchors, Progress: bar.show})
 	bar.clear()
 	switch {
-	case f == nil:
-		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
 	case err == nil && f.Empty():
 		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.Audit()), "--home DIR, if the log is elsewhere"}
 	case u.Bool("json"):

@@ -16,6 +16,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -101,7 +102,7 @@ func wrapped(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
 func withoutSecond(t *testing.T, home string) string {
 	t.Helper()
 	var left [][]byte
-	for e, err := range chain.Scan(filepath.Join(home, "audit"), time.Time{}) {
+	for e, err := range testlog.Records(filepath.Join(home, "audit")) {
 		if err != nil {
 			t.Fatal(err)
 		}

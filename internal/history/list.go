@@ -57,7 +57,7 @@ func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) er
 		err = l.newest()
 	} else {
 		l.eager.Store(true)
-		err = l.forward(chain.Place{}, nil, 0)
+		err = l.forward(chain.Position{}, nil, 0)
 	}
 	return l.sum, err
 }
@@ -129,7 +129,7 @@ func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
 
 // forward lists from a place on. Responses that stand at the places in strangers
 // belong to calls before it. The first few rows are passed over.
-func (l *lister) forward(from chain.Place, strangers map[chain.Place]bool, pass int) error {
+func (l *lister) forward(from chain.Position, strangers map[chain.Position]bool, pass int) error {
 	w := newWindow(&l.o.Filter, func(row *Row) error {
 		if pass > 0 {
 			pass--
@@ -138,7 +138,7 @@ func (l *lister) forward(from chain.Place, strangers map[chain.Place]bool, pass 
 		return l.put(row)
 	})
 	for r, err := range l.read(chain.ReadOptions{From: from}) {
-		if err == nil && !strangers[r.Place()] {
+		if err == nil && !strangers[r.Position()] {
 			err = w.take(r)
 		}
 		if err != nil {
@@ -182,10 +182,10 @@ func (l *lister) newest() error {
 	}
 	l.eager.Store(true)
 	if !enough {
-		return l.forward(chain.Place{}, nil, max(n.n-l.o.Limit, 0))
+		return l.forward(chain.Position{}, nil, max(n.n-l.o.Limit, 0))
 	}
 	for s := range n.join.Waiting() {
-		n.strangers[s.Place()] = IsResponse(s.Says)
+		n.strangers[s.Position()] = IsResponse(s.Says)
 	}
 	return l.forward(n.from, n.strangers, 0)
 }
@@ -238,7 +238,7 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 }
 
 // at reads the record at a place again.
-func (l *lister) at(p chain.Place) (*Record, error) {
+func (l *lister) at(p chain.Position) (*Record, error) {
 	look := func(e chain.Entry, bad *chain.LineError) (*Record, bool) { return newRecord(e.Keep()), bad == nil }
 	for r, err := range chain.Read(l.ctx, l.log, chain.ReadOptions{From: p, Workers: 1}, look) {
 		if err == nil {

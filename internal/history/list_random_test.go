@@ -240,7 +240,7 @@ func tell(t *testing.T, dir string, o Options, records, prefiltered bool) (rows 
 	}
 	if records {
 		sum, err = Records(t.Context(), log, o, func(e *chain.Entry) error {
-			rows = append(rows, fmt.Sprint(e.Place()))
+			rows = append(rows, fmt.Sprint(e.Position()))
 			return nil
 		})
 	} else {
@@ -257,11 +257,11 @@ func tell(t *testing.T, dir string, o Options, records, prefiltered bool) (rows 
 
 // describe is all that there is to a row.
 func describe(r *Row) string {
-	response := chain.Place{}
+	response := chain.Position{}
 	if r.Response != nil {
-		response = r.Response.Place()
+		response = r.Response.Position()
 	}
-	return fmt.Sprintf("%v %v %v %d %q", r.Place(), r.Believed(), response, r.Verdict, r.Unanswered)
+	return fmt.Sprintf("%v %v %v %d %q", r.Position(), r.Believed(), response, r.Verdict, r.Unanswered)
 }
 
 // randomLogs is how many logs are tried. More were, when this was written.

@@ -14,20 +14,20 @@ type newest struct {
 	join *Backward[told]
 	seen recent[ID, counted] // calls
 
-	n      int         // rows so far
-	from   chain.Place // of the oldest of those that the limit takes in
-	kept   []*Row      // they, newest first; nil: too many
-	held   int         // bytes of records in kept
+	n      int            // rows so far
+	from   chain.Position // of the oldest of those that the limit takes in
+	kept   []*Row         // they, newest first; nil: too many
+	held   int            // bytes of records in kept
 	copies int
 
 	// What was said of calls that are older than the limit takes in.
-	strangers map[chain.Place]bool
+	strangers map[chain.Position]bool
 }
 
 // counted is what is remembered of a call, should it turn out to be a copy.
 type counted struct {
-	rows     int         // that it is, 0 or 1
-	response chain.Place // zero if it has none
+	rows     int            // that it is, 0 or 1
+	response chain.Position // zero if it has none
 }
 
 // told is a response, or an entry of an unanswered event and its reason.
@@ -37,7 +37,7 @@ type told struct {
 }
 
 func newNewest(l *lister) *newest {
-	n := &newest{l: l, kept: []*Row{}, strangers: map[chain.Place]bool{}}
+	n := &newest{l: l, kept: []*Row{}, strangers: map[chain.Position]bool{}}
 	n.join = NewBackward(n.alone)
 	return n
 }
@@ -77,7 +77,7 @@ func (n *newest) call(r *Record) error {
 	}
 	if again {
 		// What the copy took for its own was said of this one.
-		if at := n.copied(r.Says); at != (chain.Place{}) {
+		if at := n.copied(r.Says); at != (chain.Position{}) {
 			response, err := n.l.at(at)
 			if err != nil || response == nil {
 				return err
@@ -96,7 +96,7 @@ func (n *newest) call(r *Record) error {
 	if n.n > n.l.o.Limit { // the list ends after this call
 		for _, s := range said {
 			if IsResponse(s.Statement.Says) {
-				n.strangers[s.Statement.Place()] = true
+				n.strangers[s.Statement.Position()] = true
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (n *newest) alone(s told) {
 
 // copied takes out the call that was taken with the id of v: it was a copy of
 // this one. It returns where the response stands that it had.
-func (n *newest) copied(v *sign.Verified) (response chain.Place) {
+func (n *newest) copied(v *sign.Verified) (response chain.Position) {
 	n.copies++
 	id, _ := ParseID(v.ID)
 	c, _ := n.seen.take(id)
@@ -152,7 +152,7 @@ func (n *newest) add(row *Row) {
 	n.count(row)
 	c.rows = n.n - c.rows
 	if row.Response != nil && row.Response != row.Record {
-		c.response = row.Response.Place()
+		c.response = row.Response.Position()
 	}
 	if ok {
 		n.seen.put(id, c, 0)
@@ -166,7 +166,7 @@ func (n *newest) count(row *Row) {
 		return
 	}
 	n.n++
-	if at := row.Place(); n.n <= o.Limit && (n.from == chain.Place{} || at.Compare(n.from) < 0) {
+	if at := row.Position(); n.n <= o.Limit && (n.from == chain.Position{} || at.Compare(n.from) < 0) {
 		n.from = at
 	}
 	if n.kept == nil {
@@ -188,6 +188,6 @@ func (n *newest) end() {
 
 // rows are those that are kept, but for those past the limit, oldest first.
 func (n *newest) rows() []*Row {
-	slices.SortFunc(n.kept, func(x, y *Row) int { return x.Place().Compare(y.Place()) })
+	slices.SortFunc(n.kept, func(x, y *Row) int { return x.Position().Compare(y.Position()) })
 	return n.kept[max(len(n.kept)-n.l.o.Limit, 0):]
 }

@@ -5,8 +5,10 @@
 package testlog
 
 import (
+	"context"
 	"crypto/ed25519"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -174,4 +176,30 @@ func (w *writer) answer(at chain.At) ([]byte, error) {
 		return nil, err
 	}
 	return receipt.Record, nil
+}
+
+// Records are those of the log in the directory audit, oldest first, as
+// [chain.Snapshot.Records] yields them.
+func Records(audit string) iter.Seq2[chain.Entry, error] {
+	return func(yield func(chain.Entry, error) bool) {
+		log, err := chain.TakeSnapshot(audit)
+		if err != nil {
+			yield(chain.Entry{}, err)
+			return
+		}
+		for e, err := range log.Records(context.Background(), chain.ReadOptions{}) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Verify takes a snapshot of the log in the directory audit and verifies it.
+func Verify[R any](ctx context.Context, audit string, o chain.VerifyOptions[R]) (*chain.Report, error) {
+	log, err := chain.TakeSnapshot(audit)
+	if err != nil {
+		return nil, err
+	}
+	return chain.Verify(ctx, log, o)
 }

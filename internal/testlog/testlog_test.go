@@ -17,7 +17,7 @@ func TestWrite(t *testing.T) {
 	if err := testlog.Write(home, testlog.Options{Records: n}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := chain.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions[struct{}]{
+	r, err := testlog.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions[struct{}]{
 		Check: func(receipt []byte, prev string) (c chain.Checked[struct{}]) {
 			v, err := sign.Verify(receipt)
 			if c.Bad = err; err == nil && !v.Follows(prev) {

@@ -25,7 +25,7 @@ func BenchmarkLog(b *testing.B) {
 		known.Add(p.Key, p.Name)
 	}
 	for b.Loop() {
-		f, err := CheckLog(b.Context(), filepath.Join(home, "audit"), known, Options{Now: time.Now()})
+		f, err := CheckLog(b.Context(), snapshot(b, filepath.Join(home, "audit")), known, Options{Now: time.Now()})
 		if err != nil || f.Verdict != Valid || f.Records != n {
 			b.Fatal(f, err)
 		}

@@ -49,13 +49,13 @@ func logOf(t *testing.T, n int) (dir string, keys Keys) {
 // What was interrupted says so, in its JSON too, and says what was found so far.
 func TestInterrupted(t *testing.T) {
 	dir, keys := logOf(t, 2000)
-	whole, err := CheckLog(t.Context(), dir, keys, Options{Now: time.Now()})
+	whole, err := CheckLog(t.Context(), snapshot(t, dir), keys, Options{Now: time.Now()})
 	if err != nil || whole.Verdict != Valid || whole.Interrupted {
 		t.Fatalf("%+v, %v", whole, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	o := Options{Now: time.Now(), Progress: func(int64, int64, int64) { cancel() }}
-	log, err := CheckLog(ctx, dir, keys, o)
+	log, err := CheckLog(ctx, snapshot(t, dir), keys, o)
 	if !errors.Is(err, context.Canceled) || log == nil || !log.Interrupted || log.Verdict != Unchecked || log.Head != "" {
 		t.Errorf("%+v, %v", log, err)
 	}
@@ -83,4 +83,13 @@ func TestInterrupted(t *testing.T) {
 	if _, selection, err = CheckFile(t.Context(), strings.NewReader(string(b)), "file", keys, Options{Now: time.Now()}); err != nil || selection.Verdict != Valid || selection.Records != 2000 {
 		t.Errorf("%+v, %v", selection, err)
 	}
+}
+
+func snapshot(t testing.TB, dir string) *chain.Snapshot {
+	t.Helper()
+	s, err := chain.TakeSnapshot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

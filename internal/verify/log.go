@@ -56,20 +56,16 @@ type Options struct {
 	Progress func(records, bytes, total int64)
 }
 
-// CheckLog verifies the log in the folder dir. If the error is not nil the log
-// was not read to its end, and the finding, unless that is nil too, is of what
-// was read.
-func CheckLog(ctx context.Context, dir string, keys Keys, o Options) (*Log, error) {
+// CheckLog verifies a log. If the error is not nil the log was not read to its
+// end, and the finding is of what was read.
+func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*Log, error) {
 	c := checker{keys: keys}
 	s := newStory(keys)
 	s.anchoring = newAnchoring(o.Anchors)
-	r, err := chain.Verify(ctx, dir, chain.VerifyOptions[checked]{
+	r, err := chain.Verify(ctx, log, chain.VerifyOptions[checked]{
 		Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress,
 	})
-	if r == nil {
-		return nil, err
-	}
-	f := judge(r, s, dir, o.Now)
+	f := judge(r, s, log.Dir(), o.Now)
 	if err != nil {
 		f.Interrupted = ctx.Err() != nil && errors.Is(err, ctx.Err())
 		f.cutShort()
