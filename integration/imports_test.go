@@ -32,21 +32,23 @@ var floors = map[string]int{
 	"/internal/install":  4,
 	"/internal/keychain": 0,
 	"/internal/testlog":  3, // for tests and benchmarks only
-	"/wrap":              3,
-	"/internal/mcpwire":  2,
-	"/sign":              2,
-	"/chain":             2,
-	"/chain/anchor":      3,
-	"/chain/tlog":        1,
-	"/keys":              2,
-	"/sign/event":        1,
-	"/internal/canon":    0,
-	"/internal/durable":  0,
-	"/internal/keytable": 0,
-	"/internal/proc":     0,
-	"/internal/redact":   0,
-	"/internal/terminal": 0,
-	"/internal/text":     0,
+
+	"/internal/testwitness": 0, // for tests only
+	"/wrap":                 3,
+	"/internal/mcpwire":     2,
+	"/sign":                 2,
+	"/chain":                2,
+	"/chain/anchor":         3,
+	"/chain/tlog":           1,
+	"/keys":                 2,
+	"/sign/event":           1,
+	"/internal/canon":       0,
+	"/internal/durable":     0,
+	"/internal/keytable":    0,
+	"/internal/proc":        0,
+	"/internal/redact":      0,
+	"/internal/terminal":    0,
+	"/internal/text":        0,
 }
 
 // owners are the only packages that may import a module, in their tests too.

@@ -1,0 +1,496 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/testwitness"
+)
+
+// anchored makes a home with a key and some records, and a store in it, for
+// witnesses at these addresses; it says which log they must know.
+func anchored(t *testing.T, witnesses ...string) (h home, origin, vkey string) {
+	t.Helper()
+	h = newHome(t)
+	h.signet(t, 0, nil, "identity", "generate", "--name", "default", "--unencrypted")
+	h.signet(t, 0, nil, "sign", "--tool", "first", "--output", filepath.Join(h.dir, "first.json"))
+	args := []string{"anchor", "init"}
+	for _, w := range witnesses {
+		args = append(args, "--witness", w)
+	}
+	if len(witnesses) > 0 {
+		args = append(args, "--quorum", fmt.Sprint(len(witnesses)))
+	}
+	h.signet(t, 0, nil, args...)
+	b, err := os.ReadFile(filepath.Join(h.store(), "log.vkey"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vkey = strings.TrimSpace(string(b))
+	origin, _, _ = strings.Cut(vkey, "+")
+	return h, origin, vkey
+}
+
+func (h home) store() string { return filepath.Join(h.dir, ".signet", "anchor") }
+
+// sign adds n records to the log.
+func (h home) sign(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		h.signet(t, 0, nil, "sign", "--tool", "more")
+	}
+}
+
+// truncate takes the newest n records away.
+func (h home) truncate(t *testing.T, n int) {
+	t.Helper()
+	b, err := os.ReadFile(h.newest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(b), "\n")
+	if err := os.WriteFile(h.newest(t), []byte(strings.Join(lines[:len(lines)-1-n], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anchoredUp anchors until a quorum has the log, for another process may be at
+// it.
+func (h home) anchoredUp(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		cmd := exec.Command(binary(t), "anchor", "now")
+		cmd.Env = scrubbed(h.dir)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return
+		}
+		if !strings.Contains(string(out), "another process is anchoring") || time.Now().After(end) {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
+
+// Root takes the store and the newest records, and puts an older log in place:
+// with the kit, which is kept elsewhere, the witnesses tell. One of them was away
+// meanwhile.
+func TestAnchorKit(t *testing.T) {
+	t.Parallel()
+	w1, w2 := testwitness.New(t, "example.com/w1"), testwitness.New(t, "w2")
+	h, origin, vkey := anchored(t, w1.Key+"@http://"+w1.Address, w2.Key+"@http://"+w2.Address)
+	kit := filepath.Join(t.TempDir(), "kit.json")
+	h.signet(t, 0, nil, "anchor", "enroll", "--output", kit)
+	online := []string{"verify", "--chain", "--online", "--kit", kit}
+	h.signet(t, 3, nil, "anchor", "now") // not enrolled
+	h.signet(t, 0, nil, "verify", "--chain")
+	h.signet(t, 3, nil, "verify", "--chain", "--require", "witness")
+	w1.Enroll(origin, vkey)
+	w2.Enroll(origin, vkey)
+	h.signet(t, 0, nil, "anchor", "now")
+	h.sign(t, 3)
+	w2.Kill()
+	h.signet(t, 3, nil, "anchor", "now")
+	if out := h.signet(t, 3, nil, online...); !strings.Contains(out, "the witness w2 was not heard") {
+		t.Errorf("%s", out)
+	}
+	w2.Start()
+	h.signet(t, 0, nil, "anchor", "now")
+	h.signet(t, 0, nil, "anchor", "status")
+	if out := h.signet(t, 0, nil, append(online, "--require", "witness")...); !strings.Contains(out, "up to record 5 as witnesses remember it") {
+		t.Errorf("%s", out)
+	}
+	// The policy of the home is nobody's word but the home's.
+	if out := h.signet(t, 3, nil, "verify", "--chain", "--require", "witness"); !strings.Contains(out, "named by this home alone") {
+		t.Errorf("%s", out)
+	}
+	h.signet(t, 0, nil, "verify", "--chain", "--require", "witness", "--store", h.store())
+	// What is not anchored yet is said, and how old it may be.
+	h.sign(t, 1)
+	if out := h.signet(t, 0, nil, "verify", "--chain"); !strings.Contains(out, "anchored up to record 5 at ") || !strings.Contains(out, "1 record is not anchored since ") {
+		t.Errorf("%s", out)
+	}
+	var f struct {
+		Completeness struct {
+			Anchored struct {
+				State                       string
+				Records, Signed, Unanchored int64
+				Since                       time.Time
+				By                          []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(h.signet(t, 0, nil, "verify", "--chain", "--json")), &f); err != nil {
+		t.Fatal(err)
+	}
+	if a := f.Completeness.Anchored; a.State != "witnessed" || a.Records != 5 || a.Signed != 5 || a.Unanchored != 1 || len(a.By) != 2 || time.Since(a.Since).Abs() > time.Hour {
+		t.Errorf("%+v", a)
+	}
+
+	// A proof of the first record, by a stranger who has the policy.
+	var first struct{ ID string }
+	b, err := os.ReadFile(filepath.Join(h.dir, "first.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &first)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, stranger := filepath.Join(t.TempDir(), "proof"), newHome(t)
+	h.signet(t, 0, nil, "prove", first.ID, "--output", proof)
+	key := filepath.Join(h.dir, ".signet", "keys", "default.pub")
+	policy := filepath.Join(t.TempDir(), "policy")
+	if b, err = os.ReadFile(filepath.Join(h.store(), "policy")); err == nil {
+		err = os.WriteFile(policy, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := stranger.signet(t, 0, nil, "verify", proof, "--policy", policy, "--pubkey", key); !strings.Contains(out, "there at ") {
+		t.Errorf("%s", out)
+	}
+	stranger.signet(t, 3, nil, "verify", proof, "--pubkey", key)
+
+	// Truncated before what is anchored: the store tells, and without it the
+	// witnesses do.
+	h.truncate(t, 3)
+	h.signet(t, 1, nil, "verify", "--chain")
+	h.signet(t, 1, nil, "anchor", "now")
+	if len(h.events(t, "anchor_finding")) != 1 {
+		t.Errorf("%d events tell of it", len(h.events(t, "anchor_finding")))
+	}
+	h.signet(t, 1, nil, "verify", "--chain")
+	if err := os.RemoveAll(h.store()); err != nil {
+		t.Fatal(err)
+	}
+	if out := h.signet(t, 3, nil, "verify", "--chain"); !strings.Contains(out, "the store by which the log is anchored is absent") {
+		t.Errorf("%s", out)
+	}
+	if out := h.signet(t, 1, nil, online...); !strings.Contains(out, "rollback: witness example.com/w1 remembers 5 records") {
+		t.Errorf("%s", out)
+	}
+	// All of it is gone, and so it was never there, but for the kit.
+	if err := os.RemoveAll(h.audit()); err != nil {
+		t.Fatal(err)
+	}
+	h.signet(t, 2, nil, "verify", "--chain")
+	h.signet(t, 1, nil, online...)
+}
+
+// A new epoch is printed, and excuses nothing until who verifies accepts it.
+func TestAnchorNewEpoch(t *testing.T) {
+	t.Parallel()
+	h, _, _ := anchored(t)
+	h.sign(t, 3)
+	h.signet(t, 0, nil, "anchor", "now")
+	h.truncate(t, 2)
+	h.signet(t, 1, nil, "anchor", "now")
+	h.signet(t, 0, nil, "anchor", "new-epoch", "--reason", "a backup")
+	h.signet(t, 0, nil, "anchor", "now")
+	h.signet(t, 1, nil, "verify", "--chain")
+	id := fmt.Sprint(h.events(t, "new_epoch")[0]["id"])
+	if out := h.signet(t, 0, nil, "verify", "--chain", "--accept", id); !strings.Contains(out, "accepted by "+id) {
+		t.Errorf("%s", out)
+	}
+	h.signet(t, 1, nil, "verify", "--chain", "--accept", "evt_00000000000000000000000000000000")
+	// With the store of the old epoch gone, it cannot be known any more.
+	if err := os.RemoveAll(filepath.Join(h.store(), "epoch-1")); err != nil {
+		t.Fatal(err)
+	}
+	h.signet(t, 3, nil, "verify", "--chain")
+}
+
+// Witnesses that are away, slow, or answer with garbage cost no call anything,
+// and one "anchor now" makes up for all of it.
+func TestCallsWithoutAnchor(t *testing.T) {
+	t.Parallel()
+	w := testwitness.New(t, "w")
+	target, err := url.Parse("http://" + w.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	var how atomic.Value
+	how.Store("away")
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch how.Load() {
+		case "away":
+			panic(http.ErrAbortHandler)
+		case "slow":
+			select {
+			case <-time.After(10 * time.Second):
+			case <-r.Context().Done():
+			}
+			fallthrough
+		case "garbage":
+			rw.Write(make([]byte, 1<<20))
+		default:
+			proxy.ServeHTTP(rw, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	h, origin, vkey := anchored(t, w.Key+"@"+server.URL)
+	w.Enroll(origin, vkey)
+	const calls = 10_000
+	n := 0
+	for _, way := range []string{"away", "slow", "garbage"} {
+		how.Store(way)
+		l := newLedger(t)
+		p := start(t, h.dir, wrapped.argv(t, nil, l.server()...))
+		go func() {
+			for i := range calls / 3 {
+				p.in.WriteString(numbered(i))
+			}
+			p.in.Close()
+		}()
+		p.rest()
+		p.end()
+		if got := len(l.calls(t)); got != calls/3 {
+			t.Errorf("%s: %d calls reached the server", way, got)
+		}
+		n += calls / 3
+		if size := dirSize(t, h.store()); size > 3*64*2*calls {
+			t.Errorf("%s: the store has %d bytes", way, size)
+		}
+	}
+	how.Store("there")
+	h.anchoredUp(t)
+	if status, out := h.verdict(t); status != 0 && status != 3 || !strings.Contains(out, "anchored up to record") || strings.Contains(out, "not anchored since") {
+		t.Errorf("%d: %s", status, out)
+	}
+	if got := len(h.logged(t)); got < n {
+		t.Errorf("%d calls in the log", got)
+	}
+}
+
+func dirSize(t *testing.T, dir string) (size int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		st, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			size += st.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
+}
+
+// The wrapper opens no network connection: what anchors is a process of its own,
+// in a session of its own, that holds nothing of the client's.
+func TestWrapperOpensNoConnection(t *testing.T) {
+	t.Parallel()
+	strace := needStrace(t)
+	h, _, _ := anchored(t, testwitnessKey+"@http://127.0.0.1:1")
+	trace := filepath.Join(t.TempDir(), "trace")
+	l := newLedger(t)
+	argv := append([]string{strace, "-f", "-o", trace, "-e", "trace=%network,%process"}, wrapped.argv(t, nil, l.server()...)...)
+	p := start(t, h.dir, argv, asTracer)
+	for i := range 100 {
+		p.ask(numbered(i))
+	}
+	p.finish()
+	b, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A thread or child is what its parent is, until it executes a program.
+	parent, became := map[string]string{}, map[string]string{}
+	child := regexp.MustCompile(`^(\d+) .*(?:clone|clone3|fork|vfork)(?:\(| resumed>).* = (\d+)$`)
+	first := ""
+	for line := range strings.Lines(string(b)) {
+		pid, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if m := child.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			parent[m[2]] = m[1]
+		}
+		if rest = strings.TrimSpace(rest); !strings.HasPrefix(rest, "execve(") {
+			continue
+		}
+		switch {
+		case first == "":
+			first, became[pid] = pid, "wrapper"
+		case strings.Contains(rest, `"anchor", "now"`):
+			became[pid] = "anchor"
+		default:
+			became[pid] = "another"
+		}
+	}
+	of := func(pid string) string {
+		for became[pid] == "" && parent[pid] != "" {
+			pid = parent[pid]
+		}
+		return became[pid]
+	}
+	connections := map[string]int{}
+	for line := range strings.Lines(string(b)) {
+		pid, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(strings.TrimSpace(rest), "socket(AF_INET") {
+			connections[of(pid)]++
+		}
+	}
+	if len(connections) != 1 || connections["anchor"] == 0 {
+		t.Errorf("connections of %v; all should be those of what anchors", connections)
+	}
+}
+
+// testwitnessKey is a witness's, whose private half nobody has.
+const testwitnessKey = "example.com/w1+1e3de1cb+BFrnBysYrFV5SFM6t//LaIObokV+E/BUYUefDWwXS50V"
+
+// Killed at any step, anchor now goes on from there.
+func TestAnchorKilled(t *testing.T) {
+	t.Parallel()
+	strace := needStrace(t)
+	w := testwitness.New(t, "w")
+	h, origin, vkey := anchored(t, w.Key+"@http://"+w.Address)
+	w.Enroll(origin, vkey)
+	kills := 0
+	for _, call := range []string{"write", "pwrite64", "ftruncate", "fsync", "fdatasync", "?renameat", "renameat2", "linkat", "unlinkat", "flock", "connect"} {
+		for n := 1; n < 40; n++ {
+			h.sign(t, 1)
+			cmd := exec.Command(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), binary(t), "anchor", "now")
+			asTracer(cmd)
+			cmd.Env = scrubbed(h.dir)
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState == nil {
+				t.Fatal(err)
+			}
+			ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			killed := ws.Signaled() || ws.ExitStatus() == 128+9
+			if !killed && err != nil {
+				t.Fatalf("%s %d: %v: %s", call, n, err, out)
+			}
+			if out := h.signet(t, 0, nil, "anchor", "now"); t.Failed() {
+				t.Fatalf("%s %d: %s", call, n, out)
+			}
+			if !killed {
+				break
+			}
+			kills++
+		}
+	}
+	if kills < 15 {
+		t.Errorf("killed %d times only", kills)
+	}
+	if out := h.signet(t, 0, nil, "verify", "--chain", "--online", "--store", h.store(), "--require", "witness"); !strings.Contains(out, "as witnesses remember it") {
+		t.Errorf("%s", out)
+	}
+}
+
+// Another user anchors the log: it reads, and makes nothing in the home.
+func TestAnchorByAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		missing(t, "this test wants root, to be two users")
+	}
+	const nobody = 65534
+	dir, err := os.MkdirTemp("", "signet-owner-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h := home{dir}
+	program := filepath.Join(dir, "signet-wrap")
+	b, err := os.ReadFile(binary(t))
+	if err == nil {
+		err = os.WriteFile(program, b, 0o755)
+	}
+	if err == nil {
+		err = os.Chown(dir, nobody, nobody)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := func(status int, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(program, args...)
+		cmd.Env, cmd.Dir = scrubbed(dir), "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != status {
+			t.Fatalf("%q: exit status %d, want %d: %s", args, got, status, out)
+		}
+		return string(out)
+	}
+	owner(0, "identity", "generate", "--name", "default", "--unencrypted")
+	owner(0, "sign", "--tool", "a")
+	owner(0, "sign", "--tool", "b")
+	before := listing(t, dir)
+	store, err := os.MkdirTemp("", "signet-store-")
+	if err == nil {
+		err = os.Chmod(store, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(store) })
+	elsewhere := []string{"--home", filepath.Join(dir, ".signet"), "--store", filepath.Join(store, "s")}
+	root := func(status int, args ...string) string {
+		t.Helper()
+		return h.signet(t, status, nil, append(args, elsewhere...)...)
+	}
+	root(0, "anchor", "init")
+	root(0, "anchor", "now")
+	if now := listing(t, dir); now != before {
+		t.Errorf("the home has changed:\n%s\nbefore:\n%s", now, before)
+	}
+	// The owner's next verb writes the event, once; and can verify by the store.
+	for range 2 {
+		owner(0, append([]string{"anchor", "status"}, elsewhere...)...)
+	}
+	if n := len(h.events(t, "anchor_policy")); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	owner(0, append([]string{"verify", "--chain"}, elsewhere...)...)
+	root(0, "anchor", "now")
+	// What the owner's program cuts off, the other user finds.
+	h.truncate(t, 1)
+	root(1, "anchor", "now")
+	owner(1, append([]string{"anchor", "status"}, elsewhere...)...)
+	if n := len(h.events(t, "anchor_finding")); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	owner(1, append([]string{"verify", "--chain"}, elsewhere...)...)
+	// The store elsewhere is not there for a verify that does not name it, and
+	// that is said.
+	if out := owner(0, "verify", "--chain"); !strings.Contains(out, "witnesses: absent") {
+		t.Errorf("%s", out)
+	}
+}
+
+// listing is what is in a directory, with owners and times.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := exec.Command("find", dir, "-printf", "%p %u %m %s %T@ %C@\n").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,2 @@
+// Package testwitness starts real witnesses for tests, on this machine.
+package testwitness
