@@ -34,9 +34,9 @@ func OSSystem() System {
 
 // complain prints an error as one line and, if hint is not empty, a way out.
 func (c *command) complain(msg, hint string) {
-	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", cleanLines(strings.TrimSpace(msg)))
+	fmt.Fprintf(c.Stderr, "signet-wrap: %s\n", clean(strings.TrimSpace(msg)))
 	if hint != "" {
-		fmt.Fprintf(c.Stderr, "hint: %s\n", cleanLines(hint))
+		fmt.Fprintf(c.Stderr, "hint: %s\n", clean(hint))
 	}
 }
 

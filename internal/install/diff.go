@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
 
 // Diff is what writing data in the place of the document would change, for a
@@ -33,7 +35,7 @@ func (d *Document) Diff(data []byte) (string, error) {
 		}
 		line += bytes.Count(d.body[at:e.command.start], []byte("\n"))
 		at = e.command.start
-		fmt.Fprintf(&b, "@@ line %d: %s\n-%s\n+%s\n", line, e.Name, e, changed)
+		fmt.Fprintf(&b, "@@ line %d: %s\n-%s\n+%s\n", line, terminal.Clean(e.Name), e, changed)
 	}
 	return b.String(), nil
 }

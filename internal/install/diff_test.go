@@ -33,6 +33,8 @@ func TestDiff(t *testing.T) {
 			"@@ line 2: a\n-command: \"npx\"\n+command: \"/usr/local/bin/signet-wrap\", args: [\"--\", \"npx\"]\n", TOML},
 		{"{\"mcp\": {\n\"a\": {\"command\": [\"npx\"]}}}",
 			"@@ line 2: a\n-command: [\"npx\"]\n+command: [\"/usr/local/bin/signet-wrap\", \"--\", \"npx\"]\n", JSON},
+		{`{"mcpServers": {"a\n\t+ok": {"command": "npx"}}}`,
+			"@@ line 1: a\\u000a\\u0009+ok\n-command: \"npx\"\n+command: \"/usr/local/bin/signet-wrap\", args: [\"--\", \"npx\"]\n", JSON},
 		{"mcpServers:\n- name: b\n  command: y\n  args: [x]\n- name: a\n  command: npx\n",
 			"@@ line 3: b\n-command: \"y\", args: [\"x\"]\n+command: \"/usr/local/bin/signet-wrap\", args: [\"--\", \"y\", \"x\"]\n" +
 				"@@ line 6: a\n-command: \"npx\"\n+command: \"/usr/local/bin/signet-wrap\", args: [\"--\", \"npx\"]\n", YAML},
