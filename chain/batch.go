@@ -41,7 +41,7 @@ func (b *batch) reset() {
 
 // add adds the record of a receipt, which must be canonical and must stay as it
 // is until the batch is written, and returns its record_hash.
-func (b *batch) add(receipt []byte, prev digest) (sum digest) {
+func (b *batch) add(receipt []byte, prev Hash) (sum Hash) {
 	before := len(b.buf)
 	if len(receipt) <= maxCopied {
 		b.buf, sum = appendRecord(b.buf, receipt, prev)

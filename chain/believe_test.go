@@ -15,7 +15,7 @@ import (
 
 // believing is a Check that believes what has a member "sig": a stand-in for
 // signatures by a known key.
-func believing(receipt []byte, _ string) Checked[struct{}] {
+func believing(receipt []byte, _ Hash) Checked[struct{}] {
 	r := record{receipt: receipt}
 	e, _ := event.Decode(receipt)
 	return Checked[struct{}]{Believed: r.members("sig")[0] != nil, Time: r.moment(), Event: e}
@@ -110,12 +110,12 @@ func appendOne(t *testing.T, dir, file, receipt string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last digest
+	var last Hash
 	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		last, _ = parseDigest([]byte(e.RecordHash))
+		last = e.RecordHash
 	}
 	line, _ := appendRecord(nil, c, last)
 	before, _ := os.ReadFile(filepath.Join(dir, file))
@@ -138,7 +138,7 @@ func TestOnlyBelieved(t *testing.T) {
 	for _, receipt := range []string{
 		`{"ts":"9999-12-31T00:00:00.000Z","type":"note","v":1}`,
 		`{"ts":"1970-01-01T00:00:00.000Z","v":1}`,
-		`{"file":"` + day + `","hash":"` + sumOf([]byte("nothing to see here")) + `","kept":"` + kept + `","length":19,"offset":1,"ts":"2026-06-01T12:00:00.000Z","type":"torn_line","v":1}`,
+		`{"file":"` + day + `","hash":"` + sumOf([]byte("nothing to see here")).String() + `","kept":"` + kept + `","length":19,"offset":1,"ts":"2026-06-01T12:00:00.000Z","type":"torn_line","v":1}`,
 		`{"expected":"` + genesis.String() + `","file":"x","found":"` + genesis.String() + `","offset":1,"reason":"","ts":"2026-06-01T12:00:00.000Z","type":"log_damaged","v":1}`,
 	} {
 		appendOne(t, dir, day, receipt)

@@ -23,7 +23,7 @@ func build(int, At) ([]byte, error) { return benchReceipt, nil }
 func benchLog(b *testing.B, n int) string {
 	dir := b.TempDir()
 	var buf []byte
-	var prev digest
+	var prev Hash
 	f, err := os.Create(filepath.Join(dir, dayFile(day0)))
 	if err != nil {
 		b.Fatal(err)
@@ -112,7 +112,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Fatal(err)
 	}
 	sig := ed25519.Sign(private, benchReceipt)
-	check := func(receipt []byte, _ string) (c Checked[struct{}]) {
+	check := func(receipt []byte, _ Hash) (c Checked[struct{}]) {
 		if !ed25519.Verify(public, receipt, sig) {
 			c.Bad = errors.New("invalid")
 		}

@@ -133,7 +133,7 @@ func TestForeignLog(t *testing.T) {
 	}
 	var head struct {
 		Records int64
-		Head    string
+		Head    Hash
 	}
 	if err := json.Unmarshal(read(t, "testdata/log/head.json"), &head); err != nil {
 		t.Fatal(err)

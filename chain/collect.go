@@ -17,12 +17,12 @@ type verifier struct {
 	s      *Snapshot
 	report Report
 
-	file  int    // index of the current day file
-	line  int    // number of the current line in it
-	n     int64  // number of readable records so far
-	last  digest // the last record's hash as stored, what the next one must follow
-	alt   digest // what that hash should be, where it is another
-	after bool   // the last line was damaged so that it may have had any hash
+	file  int   // index of the current day file
+	line  int   // number of the current line in it
+	n     int64 // number of readable records so far
+	last  Hash  // the last record's hash as stored, what the next one must follow
+	alt   Hash  // what that hash should be, where it is another
+	after bool  // the last line was damaged so that it may have had any hash
 
 	loose []loose // links that do not hold, in order; why is found out at the end
 
@@ -30,7 +30,7 @@ type verifier struct {
 }
 
 func newVerifier(s *Snapshot) *verifier {
-	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis.String()}}
+	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis}}
 }
 
 // begin goes to a part of a file, of so many bytes, and its first line.
@@ -56,16 +56,16 @@ func (v *verifier) follow(l *checkedLine) {
 	edited := r.refused == nil && l.sum != r.hash
 	switch {
 	case r.refused != nil:
-		v.damage(Malformed, "", "", r.refused.Error())
+		v.damage(Malformed, nil, nil, r.refused.Error())
 	case edited:
-		v.damage(Edited, l.sum.String(), r.hash.String(), "the record is not the one that its hash was made for")
+		v.damage(Edited, &l.sum, &r.hash, "the record is not the one that its hash was made for")
 	case errors.Is(l.bad, ErrDisplaced):
 		// All that follow the place are displaced as well: one act, one break.
 		if v.report.Displaced++; v.report.Displaced == 1 {
-			v.damage(Displaced, "", "", l.bad.Error())
+			v.damage(Displaced, nil, nil, l.bad.Error())
 		}
 	case l.bad != nil:
-		v.damage(Forged, "", "", l.bad.Error())
+		v.damage(Forged, nil, nil, l.bad.Error())
 	}
 	linked := r.prev == v.last || r.prev == v.alt
 	if !linked && !edited { // of an edited record the link may be what was edited
@@ -94,7 +94,7 @@ func (v *verifier) follow(l *checkedLine) {
 func (v *verifier) entry(l *checkedLine) Entry {
 	return Entry{
 		File: v.s.days[v.file], Line: l.number, Offset: l.off, Raw: l.raw, Canonical: true,
-		Receipt: l.record.receipt, PrevHash: l.prev, RecordHash: l.record.hash.String(),
+		Receipt: l.record.receipt, PrevHash: l.record.prev, RecordHash: l.record.hash,
 	}
 }
 
@@ -108,11 +108,11 @@ func (v *verifier) unreadable(err error, ended bool, off, length int64) {
 	if errors.Is(err, errCut) {
 		kind = Truncated
 	}
-	v.damage(kind, "", "", err.Error())
+	v.damage(kind, nil, nil, err.Error())
 	v.after = true
 }
 
-func (v *verifier) damage(kind Kind, expected, found, detail string) {
+func (v *verifier) damage(kind Kind, expected, found *Hash, detail string) {
 	if len(detail) > maxDetail {
 		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "..."
 	}
@@ -131,7 +131,7 @@ func (v *verifier) loosen(l loose) {
 		return
 	}
 	l.at = len(v.report.Breaks)
-	v.damage(Removed, l.last.String(), l.prev.String(), "")
+	v.damage(Removed, &l.last, &l.prev, "")
 	v.loose = append(v.loose, l)
 }
 
@@ -143,10 +143,8 @@ func (v *verifier) hear(here spot, e event.Event) {
 			v.told[e.Kept] = e
 		}
 	case event.LogDamaged:
-		expected, ok := parseDigest([]byte(e.Expected))
-		found, lost := parseDigest([]byte(e.Found))
-		if ok && lost {
-			v.loosen(loose{spot: here, last: expected, prev: found, noticed: true})
+		if e.Gone {
+			v.loosen(loose{spot: here, last: e.Expected, prev: e.Found, noticed: true})
 		}
 	}
 }
@@ -158,7 +156,7 @@ const (
 
 // finish does what takes the whole log.
 func (v *verifier) finish(ctx context.Context) error {
-	v.report.Head = v.last.String()
+	v.report.Head = v.last
 	if err := v.setAside(ctx); err != nil {
 		return err
 	}
@@ -214,7 +212,7 @@ func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine,
 		n, err := f.Read(buf)
 		sum.Write(buf[:n])
 		if err == io.EOF {
-			return digest(sum.Sum(nil)).String() == told.Hash, nil
+			return Hash(sum.Sum(nil)) == told.Hash, nil
 		} else if err != nil {
 			return false, nil
 		}

@@ -22,12 +22,12 @@ import (
 // loose is a link that does not hold.
 type loose struct {
 	spot
-	last    digest // what the record should follow
-	prev    digest // what it follows
-	hash    digest // its own
-	after   bool   // the line before is damaged so that it may have had any hash
-	noticed bool   // no link, but a loss that a writer noticed: last was gone
-	at      int    // index of its break
+	last    Hash // what the record should follow
+	prev    Hash // what it follows
+	hash    Hash // its own
+	after   bool // the line before is damaged so that it may have had any hash
+	noticed bool // no link, but a loss that a writer noticed: last was gone
+	at      int  // index of its break
 }
 
 // spot is a record's place.
@@ -49,7 +49,7 @@ func (v *verifier) explain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e := explainer{where: where, gaps: map[digest]*Break{}, moved: map[int64]bool{}}
+	e := explainer{where: where, gaps: map[Hash]*Break{}, moved: map[int64]bool{}}
 	for _, l := range v.loose {
 		b := &v.report.Breaks[l.at]
 		if b.Kind, b.Detail = e.explain(l, b); b.Kind == "" {
@@ -61,8 +61,8 @@ func (v *verifier) explain(ctx context.Context) error {
 }
 
 // locate finds the records that the loose links are about.
-func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
-	where := map[digest][]spot{}
+func (v *verifier) locate(ctx context.Context) (map[Hash][]spot, error) {
+	where := map[Hash][]spot{}
 	for _, l := range v.loose {
 		where[l.last], where[l.prev], where[l.hash] = nil, nil, nil
 	}
@@ -76,9 +76,8 @@ func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
 		if err != nil {
 			return nil, err
 		}
-		hash, _ := parseDigest([]byte(e.RecordHash))
-		if spots, wanted := where[hash]; wanted && len(spots) < 4 {
-			where[hash] = append(spots, spot{n, e.File, e.Line})
+		if spots, wanted := where[e.RecordHash]; wanted && len(spots) < 4 {
+			where[e.RecordHash] = append(spots, spot{n, e.File, e.Line})
 		}
 		n++
 	}
@@ -87,9 +86,9 @@ func (v *verifier) locate(ctx context.Context) (map[digest][]spot, error) {
 
 // explainer goes through the loose links in order.
 type explainer struct {
-	where map[digest][]spot
-	gaps  map[digest]*Break // by what ought to follow: breaks that a later record may close
-	moved map[int64]bool    // records that stand in another place than they did
+	where map[Hash][]spot
+	gaps  map[Hash]*Break // by what ought to follow: breaks that a later record may close
+	moved map[int64]bool  // records that stand in another place than they did
 }
 
 // explain returns the kind of a break, or "" if it follows from an earlier one.

@@ -188,15 +188,15 @@ func TestMoved(t *testing.T) {
 func TestInserted(t *testing.T) {
 	g := goodLog(t)
 	lines := g.lines()
-	other := func(prev digest) string {
+	other := func(prev Hash) string {
 		line, _ := appendRecord(nil, receipt("other", day0), prev)
 		return string(line)
 	}
 	for i := range lines {
-		e := g.replaced(i, 0, other(digest{1, 2, 3}))
+		e := g.replaced(i, 0, other(Hash{1, 2, 3}))
 		e.want(fmt.Sprintf("a strange record before %d", i), e.at(i)+" inserted")
 
-		var prev digest
+		var prev Hash
 		if i > 0 {
 			r, err := parseRecord([]byte(strings.TrimSpace(lines[i-1])))
 			if err != nil {
@@ -211,7 +211,7 @@ func TestInserted(t *testing.T) {
 		e = g.replaced(i, 0, "junk\n")
 		e.want(fmt.Sprintf("junk before %d", i), e.at(i)+" malformed")
 	}
-	e := g.replaced(4, 0, other(genesis), "\n", other(digest{7}))
+	e := g.replaced(4, 0, other(genesis), "\n", other(Hash{7}))
 	e.want("two strange records and a blank line", e.at(4)+" inserted, "+e.at(6)+" removed")
 }
 
@@ -286,7 +286,7 @@ func TestGlued(t *testing.T) {
 // An editor who makes the hashes anew has no key.
 func TestForged(t *testing.T) {
 	g := goodLog(t)
-	check := func(receipt []byte, _ string) (c Checked[struct{}]) {
+	check := func(receipt []byte, _ Hash) (c Checked[struct{}]) {
 		if bytes.Contains(receipt, []byte("forged")) {
 			c.Bad = errors.New("the signature does not fit")
 		}
@@ -295,7 +295,7 @@ func TestForged(t *testing.T) {
 	lines := g.lines()
 	for i := range lines {
 		for _, all := range []bool{false, true} {
-			var prev digest
+			var prev Hash
 			e := g
 			for k, line := range lines {
 				r, err := parseRecord([]byte(strings.TrimSpace(line)))
@@ -333,7 +333,7 @@ func TestForgedAndInserted(t *testing.T) {
 		}
 		line, _ := appendRecord(nil, receipt("forged", day0), r.hash)
 		e := g.replaced(i, 0, string(line))
-		found := e.verify(VerifyOptions[struct{}]{Check: func(receipt []byte, _ string) (c Checked[struct{}]) {
+		found := e.verify(VerifyOptions[struct{}]{Check: func(receipt []byte, _ Hash) (c Checked[struct{}]) {
 			if bytes.Contains(receipt, []byte("forged")) {
 				c.Bad = errors.New("the signature does not fit")
 			}

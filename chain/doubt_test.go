@@ -21,7 +21,7 @@ func signedReceipt(id, key string, at time.Time) []byte {
 }
 
 // check stands for package sign. It wants canonical receipts.
-func check(receipt []byte, prev string) (signed, known bool) {
+func check(receipt []byte, prev Hash) (signed, known bool) {
 	signed = bytes.Contains(receipt, []byte(`"sig":"ed25519:good"`))
 	return signed, signed && bytes.Contains(receipt, []byte(`"key":"known"`))
 }
@@ -50,12 +50,12 @@ func addSigned(t testing.TB, l *Log, id string) {
 // into the file of a day.
 func plant(t testing.TB, dir, day string, receipt []byte) {
 	t.Helper()
-	var last digest
+	var last Hash
 	for e, err := range scan(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		last, _ = parseDigest([]byte(e.RecordHash))
+		last = e.RecordHash
 	}
 	line, _ := appendRecord(nil, receipt, last)
 	appendTo(t, filepath.Join(dir, day), line)

@@ -30,7 +30,7 @@ type Options struct {
 	// the hash prev, whether it is signed and stands where it was signed to
 	// stand, and if so, whether by a key that is known. Only the times of
 	// records by known keys count. If nil, everything counts.
-	Check func(receipt []byte, prev string) (signed, known bool)
+	Check func(receipt []byte, prev Hash) (signed, known bool)
 
 	// Warn is told, once for each Log, of what lies in the directory and is
 	// left alone. May be nil.
@@ -40,7 +40,7 @@ type Options struct {
 // At is when and where a record is written.
 type At struct {
 	Time time.Time // UTC, in whole milliseconds
-	Prev string    // the record_hash that it follows, "sha256:" and 64 hex digits
+	Prev Hash      // the record_hash that it follows
 }
 
 // Log appends to the log in a folder. It may be used by several goroutines at
@@ -84,7 +84,7 @@ type Log struct {
 type place struct {
 	file string
 	end  int64 // offset behind its newline
-	hash digest
+	hash Hash
 }
 
 // New returns the log in the folder dir, usually <home>/audit. It does not look

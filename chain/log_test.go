@@ -341,7 +341,7 @@ func TestPutBack(t *testing.T) {
 	l2 := newLog(t, dir, &clock{day0.AddDate(0, 0, 1)})
 	l2.place = l.place // as if it had seen a
 	add(t, l2, "b")
-	if r := verify(t, dir); len(r.Breaks) != 1 || r.Breaks[0].Kind != Removed || r.Breaks[0].Expected != l.place.hash.String() {
+	if r := verify(t, dir); len(r.Breaks) != 1 || r.Breaks[0].Kind != Removed || r.Breaks[0].Expected == nil || *r.Breaks[0].Expected != l.place.hash {
 		t.Errorf("breaks %+v", r.Breaks)
 	}
 	os.Rename(name+".away", name)

@@ -146,7 +146,7 @@ func (l *Log) anySigned(name string) (bool, error) {
 			if err != nil || !r.intact() {
 				continue
 			}
-			if signed, _ := l.o.Check(r.receipt, r.prev.String()); signed {
+			if signed, _ := l.o.Check(r.receipt, r.prev); signed {
 				return true, nil
 			}
 		}

@@ -33,8 +33,7 @@ type ReadOptions struct {
 // their order. look is called from several goroutines at once, in no order, with
 // a record, or for a line that is none with an Entry that has its place and,
 // unless it is too long, Raw, and bad. Its slices are good until the loop asks
-// for the next one, and to save time it lacks its hashes: [Entry.Keep] gives
-// both. Lines are numbered where reading begins with a file's first.
+// for the next one. Lines are numbered where reading begins with a file's first.
 //
 // An error ends the loop: the log could not be read, or ctx was done. Memory
 // stays within some blocks of the log, as that of [Verify].
@@ -98,7 +97,7 @@ func (l *looker[T]) workLine(p *part[T], e Entry) {
 		return
 	}
 	p.records++
-	e.Receipt, e.Canonical = rec.receipt, rec.refused == nil
+	e.Receipt, e.Canonical, e.PrevHash, e.RecordHash = rec.receipt, rec.refused == nil, rec.prev, rec.hash
 	if l.sift != nil && e.Canonical && !l.sift(e.Receipt) {
 		return
 	}

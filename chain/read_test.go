@@ -202,7 +202,7 @@ func TestEntryKeep(t *testing.T) {
 		raw, receipt, hash := string(e.Raw), string(e.Receipt), e.RecordHash
 		clear(e.Raw)
 		clear(e.Receipt)
-		if string(k.Raw) != raw || string(k.Receipt) != receipt || k.RecordHash != hash || !strings.HasSuffix(raw, hash+`"}`) {
+		if string(k.Raw) != raw || string(k.Receipt) != receipt || k.RecordHash != hash || !strings.HasSuffix(raw, hash.String()+`"}`) {
 			t.Errorf("kept %s %s, was %s %s", k.Raw, k.Receipt, raw, receipt)
 		}
 	}

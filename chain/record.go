@@ -3,7 +3,6 @@ package chain
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,58 +10,38 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// digest is a SHA-256, in files "sha256:" and 64 lower-case hex digits.
-type digest [sha256.Size]byte
+// A Hash is the hash of a record: see [event.Hash].
+type Hash = event.Hash
 
 // genesis is the prev_hash of a log's first record.
-var genesis digest
+var genesis Hash
 
-const (
-	hashPrefix = "sha256:"
-	hashLen    = len(hashPrefix) + 2*sha256.Size
-)
+// hashLen is the length of a hash as it is written, in bytes.
+const hashLen = len("sha256:") + 2*sha256.Size
 
-func (d digest) String() string { return string(d.append(make([]byte, 0, hashLen))) }
-
-func (d digest) append(b []byte) []byte {
-	return hex.AppendEncode(append(b, hashPrefix...), d[:])
+// appendHash appends the hash as it is written.
+func appendHash(b []byte, h Hash) []byte {
+	b, _ = h.AppendText(b) // never fails
+	return b
 }
 
-func parseDigest(b []byte) (d digest, ok bool) {
-	if len(b) != hashLen || string(b[:len(hashPrefix)]) != hashPrefix {
-		return d, false
-	}
-	for i := range d {
-		hi, lo := nibble[b[len(hashPrefix)+2*i]], nibble[b[len(hashPrefix)+2*i+1]]
-		if hi|lo > 0xf { // hex.Decode would take upper case too
-			return d, false
-		}
-		d[i] = hi<<4 | lo
-	}
-	return d, true
+// parseHash reads a hash as it is written.
+func parseHash(b []byte) (h Hash, ok bool) {
+	err := h.UnmarshalText(b)
+	return h, err == nil
 }
 
-// digestIn is the digest in a JSON string, however that is spelled.
-func digestIn(v jsontext.Value) (d digest, ok bool) {
+// hashIn is the hash in a JSON string, however that is spelled.
+func hashIn(v jsontext.Value) (h Hash, ok bool) {
 	s, err := jsontext.AppendUnquote(nil, v)
 	if err != nil {
-		return d, false
+		return h, false
 	}
-	return parseDigest(s)
+	return parseHash(s)
 }
-
-// nibble is the value of a lower-case hex digit, 0xff for any other byte.
-var nibble = func() (t [256]byte) {
-	for i := range t {
-		t[i] = 0xff
-	}
-	for i, c := range []byte("0123456789abcdef") {
-		t[c] = byte(i)
-	}
-	return t
-}()
 
 // The form in which this package and the reference write a record. Of a line of
 // this form the receipt is what is left between the two ends.
@@ -76,25 +55,25 @@ const (
 
 // appendRecord appends the line of a record, newline included, and returns its
 // record_hash. receipt must be canonical. FORMAT.md, "Records".
-func appendRecord(dst, receipt []byte, prev digest) ([]byte, digest) {
+func appendRecord(dst, receipt []byte, prev Hash) ([]byte, Hash) {
 	sum := recordSum(receipt, prev)
 	dst = append(append(dst, recordHead...), receipt...)
 	return appendTail(dst, prev, sum), sum
 }
 
 // appendTail appends what stands behind the receipt.
-func appendTail(dst []byte, prev, sum digest) []byte {
-	dst = prev.append(append(dst, recordPrev...))
-	dst = sum.append(append(dst, recordHash...))
+func appendTail(dst []byte, prev, sum Hash) []byte {
+	dst = appendHash(append(dst, recordPrev...), prev)
+	dst = appendHash(append(dst, recordHash...), sum)
 	return append(append(dst, recordEnd...), '\n')
 }
 
 // recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). With the two names
 // in order and the receipt canonical, JCS is the members side by side.
-func recordSum(receipt []byte, prev digest) (sum digest) {
+func recordSum(receipt []byte, prev Hash) (sum Hash) {
 	var head [len(`{"prev_hash":"`) + hashLen + len(`","receipt":`)]byte
 	h := sha256.New() // in this place it takes no memory
-	h.Write(append(prev.append(append(head[:0], `{"prev_hash":"`...)), `","receipt":`...))
+	h.Write(append(appendHash(append(head[:0], `{"prev_hash":"`...), prev), `","receipt":`...))
 	h.Write(receipt)
 	h.Write([]byte{'}'})
 	h.Sum(sum[:0])
@@ -109,14 +88,14 @@ type record struct {
 	receipt []byte
 	refused error
 
-	prev  digest
-	hash  digest // as stored
-	extra bool   // there are other members, which no hash covers
+	prev  Hash
+	hash  Hash // as stored
+	extra bool // there are other members, which no hash covers
 }
 
 // sum is the record_hash that the record should have. A record that is refused
 // has none.
-func (r *record) sum() digest { return recordSum(r.receipt, r.prev) }
+func (r *record) sum() Hash { return recordSum(r.receipt, r.prev) }
 
 // intact says whether the record has the record_hash that it should have.
 func (r *record) intact() bool { return r.refused == nil && r.sum() == r.hash }
@@ -172,9 +151,9 @@ func frame(line []byte) (r record, ok bool) {
 		ok = ok && string(rest[:len(s)]) == s
 		rest = rest[len(s):]
 	}
-	takeHash := func() (d digest) {
+	takeHash := func() (d Hash) {
 		var good bool
-		d, good = parseDigest(rest[:hashLen])
+		d, good = parseHash(rest[:hashLen])
 		ok = ok && good
 		rest = rest[hashLen:]
 		return d
@@ -215,9 +194,9 @@ func parseAny(line []byte) (r record, err error) {
 		case "receipt":
 			r.receipt, receipt = bytes.Clone(v), true
 		case "prev_hash":
-			r.prev, prev = digestIn(v)
+			r.prev, prev = hashIn(v)
 		case "record_hash":
-			r.hash, hash = digestIn(v)
+			r.hash, hash = hashIn(v)
 		default:
 			r.extra = true
 		}

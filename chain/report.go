@@ -14,7 +14,7 @@ type Report struct {
 	Events  int64    // records whose receipt has a type member
 	Bytes   int64    // read
 
-	Head        string    // the newest record's hash; 64 zeros in an empty log
+	Head        Hash      // the newest record's hash; zero in an empty log
 	First, Last time.Time // of the first and last record that is believed and says so
 
 	Damaged   int64   // places where the log is damaged
@@ -66,8 +66,8 @@ type Break struct {
 	File     string `json:"file"`
 	Line     int    `json:"line"` // 1-based
 	Kind     Kind   `json:"kind"`
-	Expected string `json:"expected,omitempty"` // hash, where a hash is what differs
-	Found    string `json:"found,omitempty"`
+	Expected *Hash  `json:"expected,omitempty"` // where a hash is what differs; nil: none is
+	Found    *Hash  `json:"found,omitempty"`
 	Detail   string `json:"detail"` // one line for a person
 }
 

@@ -15,8 +15,8 @@ type Entry struct {
 	Offset int64  // of the line's first byte in the file
 
 	Receipt    []byte // in canonical form (RFC 8785), however it was spelled; see Canonical
-	PrevHash   string // as stored, "sha256:" and 64 hex digits; empty in what Read shows
-	RecordHash string // likewise; Verify checks both, reading does not
+	PrevHash   Hash   // as stored
+	RecordHash Hash   // likewise; Verify checks both, reading does not
 	Raw        []byte // the whole line, without its newline
 	Extra      bool   // from [ParseEntry]: it has other members too, which no hash covers
 
@@ -33,7 +33,7 @@ func ParseEntry(line []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	return Entry{
-		Raw: line, Receipt: r.receipt, Canonical: r.refused == nil, PrevHash: r.prev.String(), RecordHash: r.hash.String(), Extra: r.extra,
+		Raw: line, Receipt: r.receipt, Canonical: r.refused == nil, PrevHash: r.prev, RecordHash: r.hash, Extra: r.extra,
 	}, nil
 }
 
@@ -56,7 +56,7 @@ func (e *Entry) Check() error {
 // Position is where the record stands.
 func (e *Entry) Position() Position { return Position{e.File, e.Offset} }
 
-// Keep returns e with slices that last, and with its hashes.
+// Keep returns e with slices that last.
 func (e *Entry) Keep() Entry {
 	k := *e
 	k.Raw = bytes.Clone(e.Raw)
@@ -65,23 +65,11 @@ func (e *Entry) Keep() Entry {
 	} else {
 		k.Receipt = bytes.Clone(e.Receipt)
 	}
-	k.setHashes()
 	return k
 }
 
-// setHashes takes the hashes from Raw, which is a record.
-func (e *Entry) setHashes() {
-	if _, ok := frame(e.Raw); ok {
-		tail := string(e.Raw[len(e.Raw)-recordTail:])
-		e.PrevHash = tail[len(recordPrev):][:hashLen]
-		e.RecordHash = tail[len(recordPrev)+hashLen+len(recordHash):][:hashLen]
-	} else if r, err := parseAny(e.Raw); err == nil {
-		e.PrevHash, e.RecordHash = r.prev.String(), r.hash.String()
-	}
-}
-
-// Records yields the records of the log, as [Read] reads them, one by one and with
-// their hashes. A line that is no record comes as a *[LineError] beside an Entry
+// Records yields the records of the log, as [Read] reads them, one by one.
+// A line that is no record comes as a *[LineError] beside an Entry
 // that has its position and, unless it is too long, Raw; the loop may go on. Any
 // other error ends it. Backward it reads the files from their ends, and of them
 // little more than is asked for. [Read] does more, faster.
@@ -92,9 +80,6 @@ func (s *Snapshot) Records(ctx context.Context, o ReadOptions) iter.Seq2[Entry, 
 	}
 	return func(yield func(Entry, error) bool) {
 		look := func(e Entry, bad *LineError) (line, bool) {
-			if bad == nil {
-				e.setHashes()
-			}
 			return line{e, bad}, true
 		}
 		for l, err := range Read(ctx, s, o, look) {

@@ -158,7 +158,7 @@ func TestSnapshot(t *testing.T) {
 func TestNoLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	r := mustBeWhole(t, dir, 0)
-	if r.Head != genesis.String() {
+	if r.Head != genesis {
 		t.Errorf("head %s", r.Head)
 	}
 	for e, err := range scan(dir) {
@@ -329,7 +329,7 @@ func TestVisit(t *testing.T) {
 	next, records, bytes, total := 0, int64(0), int64(0), int64(0)
 	r, err := verifyDir(context.Background(), dir, VerifyOptions[string]{
 		Workers: 3,
-		Check: func(receipt []byte, _ string) Checked[string] {
+		Check: func(receipt []byte, _ Hash) Checked[string] {
 			return Checked[string]{Result: idOf(receipt)}
 		},
 		Visit: func(e Entry, result string) {
@@ -358,7 +358,7 @@ func TestVisit(t *testing.T) {
 func TestVisitCanonical(t *testing.T) {
 	n := 0
 	_, err := verifyDir(context.Background(), "testdata/log/audit", VerifyOptions[[]byte]{
-		Check: func(receipt []byte, _ string) Checked[[]byte] { return Checked[[]byte]{Result: bytes.Clone(receipt)} },
+		Check: func(receipt []byte, _ Hash) Checked[[]byte] { return Checked[[]byte]{Result: bytes.Clone(receipt)} },
 		Visit: func(e Entry, result []byte) {
 			if !canon.IsCanonical(result) || !bytes.Equal(result, e.Receipt) || bytes.Contains(e.Raw, e.Receipt) {
 				t.Fatalf("%s:%d: %s, and stored %s", e.File, e.Line, result, e.Raw)

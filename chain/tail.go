@@ -149,7 +149,7 @@ func (l *Log) load(size int64, clock time.Time) error {
 		size = off
 	}
 	if bad != nil {
-		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash.String(), Reason: bad.Reason})
+		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash, Reason: bad.Reason})
 	}
 	l.size, l.floor, l.loaded = size, end.time, true
 	// A time beyond its own file's day is not to be believed: it would make
@@ -183,7 +183,7 @@ func (l *Log) lost(size int64) (e ending, bad *LineError, err error) {
 	if err := readFull(l.file, end, size-int64(len(end))); err != nil {
 		return e, nil, err
 	}
-	l.owe(event.LogDamaged{File: l.name, Offset: size, Expected: digest(sha256.Sum256(end)).String(), Found: genesis.String(), Reason: reason})
+	l.owe(event.LogDamaged{File: l.name, Offset: size, Expected: sha256.Sum256(end), Gone: true, Reason: reason})
 	l.place = place{}
 	return e, nil, nil
 }
@@ -212,7 +212,7 @@ func (l *Log) believe(e *ending, r record, clock time.Time) (doubt string, count
 	switch {
 	case l.o.Check == nil:
 	case at.After(clock) || !l.loaded:
-		signed, known = l.o.Check(r.receipt, r.prev.String())
+		signed, known = l.o.Check(r.receipt, r.prev)
 	default:
 		signed = bytes.Contains(r.receipt, []byte(`"sig":"ed25519:`))
 	}
@@ -337,7 +337,7 @@ func (l *Log) moveTo(p place) {
 	if was.file == "" || l.holds(was) {
 		return
 	}
-	l.owe(event.LogDamaged{File: was.file, Offset: was.end, Expected: was.hash.String(), Found: p.hash.String(),
+	l.owe(event.LogDamaged{File: was.file, Offset: was.end, Expected: was.hash, Gone: true, Found: p.hash,
 		Reason: "the newest record is not there any more"})
 }
 

@@ -158,7 +158,7 @@ func (l *Log) oweTorn(pending string, left *int64) error {
 	length, sum, err := sumFile(filepath.Join(l.dir, pending), maxTorn)
 	switch {
 	case errors.Is(err, errTooFar):
-		l.owed = append(l.owed, owed{event.LogDamaged{File: kept, Expected: l.place.hash.String(),
+		l.owed = append(l.owed, owed{event.LogDamaged{File: kept, Expected: l.place.hash,
 			Reason: fmt.Sprintf("beside the log is a file of %d bytes, too long for a quarantined line", length)}, pending})
 		return nil
 	case err != nil:
@@ -179,16 +179,17 @@ func (l *Log) warn(format string, a ...any) {
 
 // sumFile returns a file's length in bytes and hash, or errTooFar if it is longer
 // than most.
-func sumFile(path string, most int64) (length int64, sum string, err error) {
+func sumFile(path string, most int64) (length int64, sum Hash, err error) {
 	f, st, err := openRegular(path, os.O_RDONLY, 0)
 	if err != nil {
-		return 0, "", err
+		return 0, sum, err
 	}
 	defer f.Close()
 	if st.Size() > most {
-		return st.Size(), "", errTooFar
+		return st.Size(), sum, errTooFar
 	}
 	h := sha256.New()
 	length, err = io.Copy(h, io.LimitReader(f, most))
-	return length, digest(h.Sum(nil)).String(), err
+	h.Sum(sum[:0])
+	return length, sum, err
 }

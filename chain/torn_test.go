@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func sumOf(b []byte) string { return digest(sha256.Sum256(b)).String() }
+func sumOf(b []byte) Hash { return sha256.Sum256(b) }
 
 // The last line cut at every length: nothing is lost but the line's own call,
 // which was never forwarded; its bytes are kept, and the log verifies.
@@ -58,7 +58,7 @@ func TestTornAtEveryByte(t *testing.T) {
 // record; one that follows something else is set aside.
 func TestWholeLineWithoutNewline(t *testing.T) {
 	dir := makeLog(t, 1)
-	line, _ := appendRecord(nil, receipt("strange", day0), digest{1})
+	line, _ := appendRecord(nil, receipt("strange", day0), Hash{1})
 	write(t, append(read(t, dir, dayFile(day0)), bytes.TrimSpace(line)...), dir, dayFile(day0))
 	add(t, newLog(t, dir, &clock{day0}), "c")
 	if got := ids(t, dir); got != "0 torn_line c" {

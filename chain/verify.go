@@ -16,7 +16,7 @@ type VerifyOptions[R any] struct {
 	// goroutines at once. prev is the hash of the record that it follows. The
 	// receipt's bytes are good until Visit returns. If Check is nil, all
 	// receipts are taken at their word.
-	Check func(receipt []byte, prev string) Checked[R]
+	Check func(receipt []byte, prev Hash) Checked[R]
 
 	// Visit gets each record that Check got, in order, from the goroutine that
 	// called Verify.
@@ -97,11 +97,10 @@ type checkedLine struct {
 	raw    []byte // without the newline
 	ended  bool   // by a newline
 	record record
-	prev   string // record.prev
-	err    error  // it is not readable as a record
-	sum    digest // what record.hash should be
-	event  bool   // it has a type
-	bad    error  // as in Checked, and the rest too
+	err    error // it is not readable as a record
+	sum    Hash  // what record.hash should be
+	event  bool  // it has a type
+	bad    error // as in Checked, and the rest too
 	time   time.Time
 	says   event.Event // nil unless it is believed
 	belief bool
@@ -111,7 +110,7 @@ type checkedLine struct {
 func (l *checkedLine) visited() bool { return l.err == nil && l.record.refused == nil }
 
 // checkLines is the workers' share of [Verify].
-func checkLines[R any](p *part[line[R]], check func([]byte, string) Checked[R]) {
+func checkLines[R any](p *part[line[R]], check func([]byte, Hash) Checked[R]) {
 	number, off := p.line, p.off
 	for raw := range bytes.Lines(p.block) {
 		l := line[R]{checkedLine: checkedLine{number: number, off: off}}
@@ -128,16 +127,15 @@ func checkLines[R any](p *part[line[R]], check func([]byte, string) Checked[R]) 
 	}
 }
 
-func (l *line[R]) check(check func([]byte, string) Checked[R]) {
+func (l *line[R]) check(check func([]byte, Hash) Checked[R]) {
 	if l.record, l.err = parseRecord(l.raw); !l.visited() {
 		return
 	}
 	l.sum = l.record.sum()
 	l.event = l.record.isEvent()
-	l.prev = l.record.prev.String()
 	c := Checked[R]{Believed: true}
 	if check != nil {
-		c = check(l.record.receipt, l.prev)
+		c = check(l.record.receipt, l.record.prev)
 	} else {
 		c.Time = l.record.moment()
 		if l.event {

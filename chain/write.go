@@ -77,10 +77,10 @@ type undo struct {
 
 // compose fills l.batch with the owed events and the n records, and returns the
 // last one's hash.
-func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (hash digest, err error) {
+func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (hash Hash, err error) {
 	hash = l.place.hash
 	for _, e := range l.owed {
-		receipt, err := e.make(&l.o, At{now, hash.String()})
+		receipt, err := e.make(&l.o, At{now, hash})
 		if err != nil {
 			return hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
@@ -89,7 +89,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 		}
 	}
 	for i := range n {
-		receipt, err := build(i, At{now, hash.String()})
+		receipt, err := build(i, At{now, hash})
 		if err != nil {
 			return hash, err
 		}
@@ -106,7 +106,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 // errNotReceipt is for a build that returns what would break the log's lines.
 var errNotReceipt = errors.New("a receipt must be a canonical JSON object on one line")
 
-func (l *Log) add(receipt []byte, prev digest) (digest, error) {
+func (l *Log) add(receipt []byte, prev Hash) (Hash, error) {
 	if len(receipt) < 2 || receipt[0] != '{' || receipt[len(receipt)-1] != '}' || bytes.IndexByte(receipt, '\n') >= 0 {
 		return prev, errNotReceipt
 	}

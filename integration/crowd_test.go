@@ -16,11 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -143,7 +145,7 @@ func (h home) crowded(t *testing.T, ledgers []ledger, n, others int) {
 		t.Errorf("verify --chain: exit status %d\n%s", status, out)
 	}
 	// By hand, too.
-	prev := "sha256:" + strings.Repeat("0", 64)
+	var prev chain.Hash
 	recorded := map[string]bool{}
 	calls, last := 0, ""
 	for e, err := range testlog.Records(h.audit()) {
@@ -304,7 +306,7 @@ func appendAsReference(signer *sign.Signer, file, day string) error {
 		return err
 	}
 	defer out.Close()
-	if _, err := fmt.Fprintf(out, `{"receipt":%s,"prev_hash":%q,"record_hash":%q}`, r.Record, last.RecordHash, canon.Hash(hashed)); err != nil {
+	if _, err := fmt.Fprintf(out, `{"receipt":%s,"prev_hash":%q,"record_hash":%q}`, r.Record, last.RecordHash, event.HashOf(hashed).String()); err != nil {
 		return err
 	}
 	_, err = out.WriteString("\n")

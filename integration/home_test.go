@@ -16,6 +16,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A home is a user's home folder: what wrappers started with it leave is in
@@ -172,22 +173,22 @@ func (r receipt) verify(t testing.TB, key ed25519.PublicKey, arguments []byte) {
 	canonical, err := canon.Canonicalize(arguments)
 	switch {
 	case arguments == nil:
-		if string(r.Action.Params) != "null" || r.Action.ParamsHash != canon.Hash([]byte("{}")) {
+		if string(r.Action.Params) != "null" || r.Action.ParamsHash != event.HashOf([]byte("{}")).String() {
 			t.Errorf("no arguments, receipt has params %s and hash %s", r.Action.Params, r.Action.ParamsHash)
 		}
 	case err != nil || len(arguments) > 1<<20: // signed by their bytes
-		if string(r.Action.Params) != "null" || r.Action.ParamsHash != canon.Hash(arguments) {
+		if string(r.Action.Params) != "null" || r.Action.ParamsHash != event.HashOf(arguments).String() {
 			t.Errorf("arguments %s to be signed as they are, receipt has params %s and hash %s", head(arguments), r.Action.Params, r.Action.ParamsHash)
 		}
 		if r.ParamsRaw != nil && !bytes.Equal(r.ParamsRaw, arguments) {
 			t.Errorf("params_raw is %q, want %q", head(r.ParamsRaw), head(arguments))
 		}
 	case r.ParamsRaw != nil: // apart
-		if string(r.Action.Params) != "null" || r.Action.ParamsHash != canon.Hash(canonical) || !bytes.Equal(r.ParamsRaw, arguments) {
+		if string(r.Action.Params) != "null" || r.Action.ParamsHash != event.HashOf(canonical).String() || !bytes.Equal(r.ParamsRaw, arguments) {
 			t.Errorf("arguments %s apart, receipt has params %s, hash %s and params_raw %s", head(arguments), r.Action.Params, r.Action.ParamsHash, head(r.ParamsRaw))
 		}
 	default:
-		if !bytes.Equal(r.Action.Params, canonical) || r.Action.ParamsHash != canon.Hash(canonical) {
+		if !bytes.Equal(r.Action.Params, canonical) || r.Action.ParamsHash != event.HashOf(canonical).String() {
 			t.Errorf("arguments %s, receipt has params %s and hash %s", head(arguments), head(r.Action.Params), r.Action.ParamsHash)
 		}
 	}

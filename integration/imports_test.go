@@ -39,7 +39,7 @@ var floors = map[string]int{
 	"/sign":                 2,
 	"/chain":                2,
 	"/chain/anchor":         3,
-	"/chain/tlog":           1,
+	"/chain/tlog":           2,
 	"/keys":                 2,
 	"/sign/event":           1,
 	"/internal/canon":       0,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // An answered is what the log has of a call's end: the receipt of its answer,
@@ -137,7 +138,7 @@ func (r receipt) verifyAnswer(t testing.TB, key ed25519.PublicKey, call receipt)
 	if err1 != nil || err2 != nil || o.TSRequest != call.TS || to.Before(from) {
 		t.Errorf("asked at %q, which is %q, and answered at %q", call.TS, o.TSRequest, o.TSResponse)
 	}
-	if v, err := sign.Verify(r.raw); err != nil || v.Version != 2 || v.ResponseHash != o.Response.ContentHash || len(v.Doubts) > 0 {
+	if v, err := sign.Verify(r.raw); err != nil || v.Version != 2 || v.ResponseHash.String() != o.Response.ContentHash || len(v.Doubts) > 0 {
 		t.Errorf("package sign: %v, %+v", err, v)
 	}
 }
@@ -282,9 +283,9 @@ func (h home) checkOutcomes(t *testing.T, client []tapped) {
 			want, content := w.came(m.ID)
 			got := a.text(t)
 			canonical, inexact := canon.Canonicalize(content)
-			hash := canon.Hash(canonical)
+			hash := event.HashOf(canonical).String()
 			if content != nil && (inexact != nil || len(content) > 1<<20) {
-				hash = canon.Hash(content)
+				hash = event.HashOf(content).String()
 				want = strings.Join([]string{want, fmt.Sprintf("content_hash is of the %d bytes as sent", len(content))},
 					map[bool]string{true: ", ", false: "; "}[want == "executed"])
 			}

@@ -20,8 +20,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestParsers sends lines through the wrapper that parsers may read
@@ -179,7 +179,7 @@ func (a arrival) check(t *testing.T, call int, r receipt) {
 	case raw[0] == "":
 		said = ""
 	case len(raw[0]) > 1024 || !utf8.ValidString(raw[0]):
-		said = "hash:" + canon.Hash([]byte(raw[0]))
+		said = "hash:" + event.HashOf([]byte(raw[0])).String()
 	case isString:
 		if s := unquoted(jsontext.Value(raw[0])); !strings.HasPrefix(s, "json:") && !strings.HasPrefix(s, "hash:") {
 			said = s
@@ -207,10 +207,10 @@ func (a arrival) check(t *testing.T, call int, r receipt) {
 		switch {
 		case r.ParamsRaw != nil:
 		case run[1] == "":
-			if string(r.Action.Params) != "null" || r.Action.ParamsHash != canon.Hash([]byte("{}")) {
+			if string(r.Action.Params) != "null" || r.Action.ParamsHash != event.HashOf([]byte("{}")).String() {
 				t.Errorf("%s sees no arguments, the receipt says %s: %q", name, r.Action.Params, a.line)
 			}
-		case !agree(run[1], string(r.Action.Params)) || r.Action.ParamsHash != canon.Hash(r.Action.Params):
+		case !agree(run[1], string(r.Action.Params)) || r.Action.ParamsHash != event.HashOf(r.Action.Params).String():
 			t.Errorf("%s sees the arguments %s, the receipt says %s: %q", name, run[1], r.Action.Params, a.line)
 		}
 	}

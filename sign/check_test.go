@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -15,14 +14,14 @@ func TestLogCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, there := canon.Hash([]byte("here")), canon.Hash([]byte("there"))
+	here, there := event.HashOf([]byte("here")), event.HashOf([]byte("there"))
 	r, err := s.Event(event.Other{Kind: "x"}, time.Now(), here)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		receipt       []byte
-		prev          string
+		prev          Hash
 		knows         bool
 		signed, known bool
 	}{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func (d *document) readAction(v *Verified, check verify) error {
@@ -21,8 +22,12 @@ func (d *document) readAction(v *Verified, check verify) error {
 			params = cur.Value
 			continue
 		case "params_hash":
-			s = &v.ParamsHash
+			var ok bool
+			if v.ParamsHash, ok = readHash(cur.Value); !ok {
+				return invalid("params_hash is not \"sha256:\" and 64 hex digits")
+			}
 			required++
+			continue
 		case "target":
 			s = &v.Target
 			required++
@@ -37,7 +42,8 @@ func (d *document) readAction(v *Verified, check verify) error {
 		case "parent_receipt_id":
 			s = &v.ParentID
 		case "response_hash":
-			s = &v.InputHash
+			v.InputHash, _ = readHash(cur.Value) // of others' it need not be one
+			s = new(string)
 		case "session":
 			s = &v.Session
 		case "trace_id":
@@ -52,9 +58,6 @@ func (d *document) readAction(v *Verified, check verify) error {
 	}
 	if required != 4 || params == nil {
 		return invalid("its action lacks one of tool, params, params_hash, target, transport")
-	}
-	if !isHash(v.ParamsHash) {
-		return invalid("params_hash is not \"sha256:\" and 64 hex digits")
 	}
 	return d.readParams(v, params, check)
 }
@@ -83,7 +86,7 @@ func (d *document) readParams(v *Verified, params []byte, check verify) error {
 		}
 	case !null:
 		v.Params = params
-		if check != nil && canon.Hash(params) != v.ParamsHash {
+		if check != nil && event.HashOf(params) != v.ParamsHash {
 			return invalid("params_hash is not the hash of params")
 		}
 	default:
@@ -103,14 +106,14 @@ func (v *Verified) isHashOfCanonical() bool {
 		return false
 	}
 	canonical, err := canon.Canonicalize(raw)
-	return err == nil && canon.Hash(canonical) == v.ParamsHash
+	return err == nil && event.HashOf(canonical) == v.ParamsHash
 }
 
 // What params_hash is where params is null and that is all there is to it: a
 // call without arguments, and one with the argument null.
 var (
-	emptyHash = canon.Hash([]byte("{}"))
-	nullHash  = canon.Hash([]byte("null"))
+	emptyHash = event.HashOf([]byte("{}"))
+	nullHash  = event.HashOf([]byte("null"))
 )
 
 func (d *document) readResponse(v *Verified) error {
@@ -125,18 +128,18 @@ func (d *document) readResponse(v *Verified) error {
 	if !canon.IsObject(d.response) {
 		return invalid("it has no response")
 	}
-	v.ResponseHash = ""
+	hashed := false
 	for cur := canon.Members(d.response); cur.Next(); {
 		switch string(cur.Name) {
 		case "content_hash":
-			v.ResponseHash, _ = canon.Text(cur.Value)
+			v.ResponseHash, hashed = readHash(cur.Value)
 		case "outcome":
 			if err := v.Outcome.read(cur.Value); err != nil {
 				return err
 			}
 		}
 	}
-	if !isHash(v.ResponseHash) {
+	if !hashed {
 		return invalid("response.content_hash is not \"sha256:\" and 64 hex digits")
 	}
 	return nil

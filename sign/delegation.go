@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // maxLinks is how many delegations one receipt may rest on, each of which costs
@@ -41,7 +42,7 @@ func (d *document) readVersion4(v *Verified, check verify) error {
 	if !ok || len(links) == 0 {
 		return invalid("its authorization has no chain of 1 to %d delegations", maxLinks)
 	}
-	if hash, ok := canon.Text(chainHash); !ok || check != nil && hash != canon.Hash(chain) {
+	if hash, ok := readHash(chainHash); !ok || check != nil && hash != event.HashOf(chain) {
 		return invalid("authorization.chain_hash is not the hash of the chain")
 	}
 	// The root goes first: checkSignature takes the last for the signer.

@@ -10,10 +10,10 @@ import (
 )
 
 // Event makes a signed event for the log, a statement about the log itself and
-// not about a call (FORMAT.md, "Event"). prev is the record_hash that it follows,
-// as for [Draft.SignAt]; "" if it is for no log. It fails for an [event.Other]
+// not about a call (FORMAT.md, "Event"). prev is the hash of the record that
+// it follows, as for [Draft.SignAt]. It fails for an [event.Other]
 // with a member whose name is taken or whose value is not canonical.
-func (s *Signer) Event(e event.Event, now time.Time, prev string) (*Receipt, error) {
+func (s *Signer) Event(e event.Event, now time.Time, prev Hash) (*Receipt, error) {
 	r, err := s.event(e, now, prev)
 	if err != nil {
 		return nil, fmt.Errorf("make an event %q: %w", e.Type(), err)
@@ -21,9 +21,9 @@ func (s *Signer) Event(e event.Event, now time.Time, prev string) (*Receipt, err
 	return r, nil
 }
 
-func (s *Signer) event(e event.Event, now time.Time, prev string) (*Receipt, error) {
+func (s *Signer) event(e event.Event, now time.Time, prev Hash) (*Receipt, error) {
 	var x seal
-	if err := x.open(now, s, prev); err != nil {
+	if err := x.open(now, s, &prev); err != nil {
 		return nil, err
 	}
 	all := append(slices.Clone(e.Members()),

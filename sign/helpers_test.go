@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 var testTime = time.Date(2026, 5, 1, 12, 0, 0, 123_999_999, time.FixedZone("", 2*60*60))
@@ -99,10 +101,7 @@ func without(names ...string) func(object) object {
 	}
 }
 
-func hashOf(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func hashOf(s string) Hash { return event.HashOf([]byte(s)) }
 
 func testActionObject() object {
 	return object{"tool": "add", "params": object{"a": 1}, "params_hash": hashOf(`{"a":1}`), "target": "mcp://x", "transport": "stdio"}

@@ -10,7 +10,7 @@ import (
 // A parent set afterwards makes the receipt that it makes if it is known before.
 func TestSetParent(t *testing.T) {
 	s := testSigner(t)
-	prev := "sha256:" + strings.Repeat("0", 64)
+	var prev Hash
 	for name, a := range map[string]Action{
 		"in canonical form": {Tool: "add", Arguments: []byte(`{"b":1,"a":"params_hash"}`), Target: "mcp://x", Session: "s", CallID: "n:1", TraceID: "t"},
 		"by the bytes":      {Tool: "add", Arguments: []byte(`{"a":9007199254740993}`), Target: "mcp://x"},
@@ -67,7 +67,7 @@ func TestBigAllocation(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.SetParent("rec_0123456789abcdef0123456789abcdef")
-		if _, err := d.SignAt(testTime, "sha256:"+strings.Repeat("0", 64)); err != nil {
+		if _, err := d.SignAt(testTime, Hash{}); err != nil {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)

@@ -10,33 +10,33 @@ import (
 // An Answer is what came of a call that has a receipt of version 1.
 type Answer struct {
 	Action     Action // of the call; Arguments, HashOnly and ParentID are not looked at
-	ParamsHash string // of the call's receipt: [Draft.ParamsHash]
+	ParamsHash Hash   // of the call's receipt: [Draft.ParamsHash]
 	RequestID  string // the id of the call's receipt
 	Requested  time.Time
 	Responded  time.Time // if it is before Requested, Requested stands for it
 
-	ContentHash string // H(JCS(result)), or of the error of a JSON-RPC error
+	ContentHash Hash // H(JCS(result)), or of the error of a JSON-RPC error
 	Outcome     Outcome
 }
 
 // ParamsHash is the params_hash of the receipts that the draft makes.
-func (d *Draft) ParamsHash() string { return d.paramsHash }
+func (d *Draft) ParamsHash() Hash { return d.paramsHash }
 
 // Respond makes a receipt of version 2: the observer of the call saw its answer
 // (FORMAT.md, "Version 2"). The arguments are in the receipt of the call, which
 // parent_receipt_id names, and not repeated.
 func (s *Signer) Respond(a Answer) (*Receipt, error) {
-	if !isHash(a.ParamsHash) || !isHash(a.ContentHash) {
-		return nil, errors.New("sign an answer: a hash is not \"sha256:\" and 64 hex digits")
+	if a.ParamsHash.IsZero() || a.ContentHash.IsZero() {
+		return nil, errors.New("sign an answer: ParamsHash or ContentHash is missing")
 	}
 	if a.Responded.Before(a.Requested) {
 		a.Responded = a.Requested
 	}
 	var requested, x seal
-	if err := requested.open(a.Requested, s, ""); err != nil {
+	if err := requested.open(a.Requested, s, nil); err != nil {
 		return nil, err
 	}
-	if err := x.open(a.Responded, s, ""); err != nil {
+	if err := x.open(a.Responded, s, nil); err != nil {
 		return nil, err
 	}
 	a.Action.ParentID = a.RequestID
@@ -47,7 +47,7 @@ func (s *Signer) Respond(a Answer) (*Receipt, error) {
 	action := len(m)
 	m = x.appendNonce(m)
 	nonce := len(m)
-	m = append(append(m, `,"response":{"content_hash":"`...), a.ContentHash...)
+	m = appendHash(append(m, `,"response":{"content_hash":"`...), a.ContentHash)
 	m = append(m, '"')
 	if a.Outcome.Status != "" {
 		m = append(m, `,"outcome":{`...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestRespond makes an answer to a call and reads it back: canonical, verified
@@ -29,7 +30,7 @@ func TestRespond(t *testing.T) {
 	answer := Answer{
 		Action: action, ParamsHash: d.ParamsHash(), RequestID: call.ID,
 		Requested: now, Responded: now.Add(1500 * time.Millisecond),
-		ContentHash: canon.Hash([]byte(`{"content":[]}`)),
+		ContentHash: event.HashOf([]byte(`{"content":[]}`)),
 		Outcome:     Outcome{Status: "failed", Reason: "isError", Error: "no <such> file\n"},
 	}
 	for _, o := range []Outcome{answer.Outcome, {Status: "executed"}, {}} {
@@ -54,7 +55,7 @@ func TestRespond(t *testing.T) {
 			!v.Time.Equal(asked.Time) || v.Responded.Sub(v.Time) != 1500*time.Millisecond || v.ResponseHash != answer.ContentHash {
 			t.Errorf("read back as %+v", v)
 		}
-		if _, err := Verify([]byte(strings.Replace(string(r.JSON), answer.ContentHash, canon.Hash(nil), 1))); err == nil {
+		if _, err := Verify([]byte(strings.Replace(string(r.JSON), answer.ContentHash.String(), event.HashOf(nil).String(), 1))); err == nil {
 			t.Error("another content_hash verifies")
 		}
 	}
@@ -67,7 +68,7 @@ func TestRespond(t *testing.T) {
 	if v, err := Verify(r.JSON); err != nil || !v.Responded.Equal(v.Time) {
 		t.Errorf("an answer before its call: %v, %v", v, err)
 	}
-	answer.ContentHash = "sha256:1"
+	answer.ContentHash = Hash{}
 	if _, err := s.Respond(answer); err == nil {
 		t.Error("a content hash that is none is signed")
 	}

@@ -28,9 +28,9 @@ type seal struct {
 // signer.
 const sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(event.TimeForm)
 
-// open sets the time and a new nonce: random if prev is "", else that of the
+// open sets the time and a new nonce: random if prev is nil, else that of the
 // record behind prev in a log (FORMAT.md, "Nonce").
-func (x *seal) open(now time.Time, s *Signer, prev string) error {
+func (x *seal) open(now time.Time, s *Signer, prev *Hash) error {
 	now = now.UTC()
 	if y := now.Year(); y < 0 || y > 9999 {
 		return fmt.Errorf("sign at %v: not a time of RFC 3339", now)
@@ -38,8 +38,8 @@ func (x *seal) open(now time.Time, s *Signer, prev string) error {
 	var buf [len(event.TimeForm) + 6]byte // AppendFormat writes all 9 digits and takes back 6
 	copy(x.ts[:], now.AppendFormat(buf[:0], event.TimeForm))
 	copy(x.nonce[:], "rnd_")
-	if prev != "" {
-		placed := placedNonce(prev, s.pubkey, string(x.ts[:]))
+	if prev != nil {
+		placed := placedNonce(*prev, s.pubkey, string(x.ts[:]))
 		copy(x.nonce[4:], placed)
 		return nil
 	}
@@ -52,8 +52,8 @@ func (x *seal) open(now time.Time, s *Signer, prev string) error {
 // placedNonce is what follows "rnd_" in the nonce of a record that follows the
 // record with the hash prev in a log. It is as good as random: each record's
 // hash covers a signature.
-func placedNonce(prev, pubkey, ts string) string {
-	sum := sha256.Sum256([]byte("signet-wrap nonce\n" + prev + "\n" + pubkey + "\n" + ts))
+func placedNonce(prev Hash, pubkey, ts string) string {
+	sum := sha256.Sum256([]byte("signet-wrap nonce\n" + prev.String() + "\n" + pubkey + "\n" + ts))
 	return hex.EncodeToString(sum[:16])
 }
 

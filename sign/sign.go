@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // MaxParams is the length of the arguments, in bytes as sent, beyond which they
@@ -52,7 +53,7 @@ type Action struct {
 	// Left out of the receipt if empty. ResponseHash is the [ValueHash] of what a
 	// call brings in response to a server that asked for input.
 	Session, CallID, TraceID, ParentID string
-	ResponseHash                       string
+	ResponseHash                       Hash
 }
 
 // A Signer makes receipts with one key. It may be used concurrently if its key
@@ -94,7 +95,7 @@ type Draft struct {
 	// action is `{"action":{…}`, with room behind it for what Sign appends.
 	action     []byte
 	parentAt   int // where in action a parent can be put in; 0: it has one
-	paramsHash string
+	paramsHash Hash
 	record     []byte // what Record begins with (layRecord), nil if Record is JSON
 	used       bool   // the room behind action belongs to a receipt
 }
@@ -105,9 +106,6 @@ type Draft struct {
 // their bytes (FORMAT.md, "Exact"). The error says that the arguments are not
 // JSON.
 func (s *Signer) Prepare(a Action) (*Draft, error) {
-	if a.ResponseHash != "" && !isHash(a.ResponseHash) {
-		return nil, errors.New("sign a call: ResponseHash is not \"sha256:\" and 64 hex digits")
-	}
 	hashed, exact := []byte(nil), false
 	hash := emptyHash
 	if a.Arguments != nil {
@@ -115,7 +113,7 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 		if hashed, exact, err = carry(a.Arguments, a.IsJSON); err != nil {
 			return nil, fmt.Errorf("sign the arguments of %q: %w", a.Tool, err)
 		}
-		hash = canon.Hash(hashed)
+		hash = event.HashOf(hashed)
 	}
 	d := &Draft{signer: s, paramsHash: hash}
 	if hashed != nil && !exact && !a.HashOnly && (a.Room == 0 || len(hashed) < a.Room) {
@@ -134,7 +132,7 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 // layAction writes what the receipt begins with.
 func (d *Draft) layAction(a *Action, params []byte) {
 	size := 320 + len(params) + len(a.Tool) + len(a.Target) + len(a.Session) +
-		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + 2*len(a.ResponseHash) + sealLen + len(d.signer.signer)
+		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + 100 + sealLen + len(d.signer.signer)
 	b := append(make([]byte, 0, size), `{"action":`...)
 	d.action, d.parentAt = a.appendTo(b, params, d.paramsHash)
 }
@@ -142,19 +140,21 @@ func (d *Draft) layAction(a *Action, params []byte) {
 // appendTo appends the value of the member "action", in the order of RFC 8785,
 // section 3.2.3. params is canonical. parentAt is where a parent can be put in, 0
 // if there is one.
-func (a *Action) appendTo(b, params []byte, paramsHash string) (_ []byte, parentAt int) {
+func (a *Action) appendTo(b, params []byte, paramsHash Hash) (_ []byte, parentAt int) {
 	transport := a.Transport
 	if transport == "" {
 		transport = "stdio"
 	}
 	b = appendOptional(append(b, '{'), "call_id", a.CallID)
 	b = append(append(b, `"params":`...), params...)
-	b = append(append(append(b, `,"params_hash":"`...), paramsHash...), '"', ',')
+	b = append(appendHash(append(b, `,"params_hash":"`...), paramsHash), '"', ',')
 	if a.ParentID == "" {
 		parentAt = len(b)
 	}
 	b = appendOptional(b, "parent_receipt_id", a.ParentID)
-	b = appendOptional(b, "response_hash", a.ResponseHash)
+	if !a.ResponseHash.IsZero() {
+		b = append(appendHash(append(b, `"response_hash":"`...), a.ResponseHash), '"', ',')
+	}
 	b = appendOptional(b, "session", a.Session)
 	b = canon.AppendString(append(b, `"target":`...), a.Target)
 	b = canon.AppendString(append(b, `,"tool":`...), a.Tool)
@@ -190,12 +190,12 @@ func appendOptional(b []byte, name, value string) []byte {
 // ValueHash is the hash of a JSON value as params_hash is that of the arguments:
 // H(JCS(value)), or H of its bytes where RFC 8785 cannot carry it without loss, or
 // it is longer than [MaxParams].
-func ValueHash(raw []byte) (string, error) {
+func ValueHash(raw []byte) (Hash, error) {
 	b, _, err := carry(raw, false)
 	if err != nil {
-		return "", err
+		return Hash{}, err
 	}
-	return canon.Hash(b), nil
+	return event.HashOf(b), nil
 }
 
 // carry returns the bytes of the arguments that are hashed: their canonical
@@ -234,12 +234,14 @@ func (d *Draft) layRecord(raw []byte) {
 // Sign completes the receipt with the time, in UTC to the millisecond, a new
 // nonce and the signature. It is the quick half, for under the log's lock. It
 // may be called again and then makes another receipt.
-func (d *Draft) Sign(now time.Time) (*Receipt, error) { return d.SignAt(now, "") }
+func (d *Draft) Sign(now time.Time) (*Receipt, error) { return d.sign(now, nil) }
 
 // SignAt is Sign for a record of a log, and binds the receipt to its place
-// there: prev is the record_hash that it follows, "sha256:" and hex (FORMAT.md,
-// "Nonce"). [Verified.Follows] tells whether it still stands there.
-func (d *Draft) SignAt(now time.Time, prev string) (*Receipt, error) {
+// there: prev is the hash of the record that it follows (FORMAT.md, "Nonce").
+// [Verified.Follows] tells whether it still stands there.
+func (d *Draft) SignAt(now time.Time, prev Hash) (*Receipt, error) { return d.sign(now, &prev) }
+
+func (d *Draft) sign(now time.Time, prev *Hash) (*Receipt, error) {
 	if d.used {
 		d.action = bytes.Clone(d.action)
 		d.record = bytes.Clone(d.record)

@@ -381,7 +381,7 @@ func TestNewSignerAndItsKey(t *testing.T) {
 		if r, err := d.Sign(testTime); err == nil || !errors.Is(err, k.err) && k.err != nil {
 			t.Errorf("%v: receipt %v, error %v", k, r, err)
 		}
-		if _, err := s.Event(event.Other{Kind: "x"}, testTime, ""); err == nil {
+		if _, err := s.Event(event.Other{Kind: "x"}, testTime, Hash{}); err == nil {
 			t.Error("made an event")
 		}
 	}
@@ -404,7 +404,7 @@ func TestNewSignerAndItsKey(t *testing.T) {
 
 func makeEvent(t testing.TB, kind string, members ...event.Member) *Receipt {
 	t.Helper()
-	r, err := testSigner(t).Event(event.Other{Kind: kind, Rest: members}, testTime, "")
+	r, err := testSigner(t).Event(event.Other{Kind: kind, Rest: members}, testTime, Hash{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,14 +466,14 @@ func TestEventRefuses(t *testing.T) {
 		eventMember("", "1"), eventMember("A", "1"), eventMember("a b", "1"), eventMember("é", "1"), eventMember("a\"", "1"),
 		eventMember("a", ""), eventMember("a", " 1"), eventMember("a", "1.0"), eventMember("a", `1,"b":2`), eventMember("a", `{"b":1,"a":1}`),
 	} {
-		if r, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{m}}, testTime, ""); err == nil {
+		if r, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{m}}, testTime, Hash{}); err == nil {
 			t.Errorf("member %q %q: made %s", m.Name, m.Value, r.JSON)
 		}
 	}
-	if _, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{eventMember("a", "1"), eventMember("a", "2")}}, testTime, ""); err == nil {
+	if _, err := testSigner(t).Event(event.Other{Kind: "x", Rest: []event.Member{eventMember("a", "1"), eventMember("a", "2")}}, testTime, Hash{}); err == nil {
 		t.Error("a member twice")
 	}
-	if _, err := testSigner(t).Event(event.Other{Kind: "x"}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), ""); err == nil {
+	if _, err := testSigner(t).Event(event.Other{Kind: "x"}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), Hash{}); err == nil {
 		t.Error("in the year 10000")
 	}
 }

@@ -29,11 +29,11 @@ type Verified struct {
 	Tool, Target, Transport  string
 	Session, CallID, TraceID string
 	ParentID                 string // parent_receipt_id
-	InputHash                string // action.response_hash: of the input that the call brings
+	InputHash                Hash   // action.response_hash, if it is a hash: of the input that the call brings
 	EmbeddedID               string // of the receipt embedded in a version 3 receipt
 
 	// The arguments: see also [Verified.Arguments].
-	ParamsHash string // "sha256:" and hex
+	ParamsHash Hash
 	Params     []byte // canonical JSON, nil if the receipt has null
 	Apart      bool   // they are in params_raw, as they were sent
 	Exact      bool   // they are there, and were signed by their bytes; only Verify knows
@@ -45,7 +45,7 @@ type Verified struct {
 	Responded time.Time // ts_response, zero if there is none
 	Expires   time.Time // exp, zero if there is none
 
-	ResponseHash string // response.content_hash
+	ResponseHash Hash // response.content_hash
 	Outcome      Outcome
 
 	// Signers are the keys that signed, each with the name it gave itself.
@@ -100,7 +100,7 @@ func (v *Verified) Bound() bool {
 // with the hash prev. It is true for what is not [Verified.Bound]. That a bound
 // one follows another record now shows that some before it were taken out, put in
 // or changed, and the log's hashes made anew.
-func (v *Verified) Follows(prev string) bool {
+func (v *Verified) Follows(prev Hash) bool {
 	if !v.Bound() {
 		return true
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -142,7 +143,7 @@ func (o *observer) catchUp() {
 
 // parentOf is the receipt of the call that asked for what this one brings, "" if
 // it brings nothing (2026-07-28, basic/patterns/mrtr).
-func (o *observer) parentOf(c *mcpwire.Call, paramsHash string) string {
+func (o *observer) parentOf(c *mcpwire.Call, paramsHash sign.Hash) string {
 	if o == nil || !c.BringsInput {
 		return ""
 	}

@@ -288,7 +288,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	out.mu.Unlock()
 	c := s.rec.observer.pending.order[0]
 	for range small {
-		out.add(job{call: c, answer: mcpwire.Response{Sum: rawHash("x")}})
+		out.add(job{call: c, answer: mcpwire.Response{Sum: event.HashOf([]byte("x"))}})
 	}
 	out.mu.Lock()
 	if n := len(out.queue); n != maxJobs || out.lost != large {

@@ -52,7 +52,7 @@ const (
 // asked is a call that is in the log.
 type asked struct {
 	action     sign.Action // without arguments
-	paramsHash string
+	paramsHash sign.Hash
 	receipt    string // id
 	at         time.Time
 	key        string // the request's id as mcpwire.IDKey, "" if it has none
@@ -102,7 +102,7 @@ func (a about) isList() bool { return a == aboutTools || a == aboutMoreTools }
 type asker struct {
 	state      string // its stateKey, "" if the server gave none
 	tool       string
-	paramsHash string
+	paramsHash sign.Hash
 	receipt    string // of the call
 	granted    bool   // a later call brought the input
 }
@@ -409,7 +409,7 @@ func (p *pending) askedForInput(w asker) {
 // "" if there is none: one with the same state, tool and arguments, or at least
 // with the same state. A retry repeats all three (2026-07-28,
 // basic/patterns/mrtr), but a server may give one state to all calls, or none.
-func (p *pending) askerOf(state, tool, paramsHash string) string {
+func (p *pending) askerOf(state, tool string, paramsHash sign.Hash) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	best, rank := -1, 0

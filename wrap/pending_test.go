@@ -219,7 +219,7 @@ func TestPendingIsBounded(t *testing.T) {
 	if len(l.askers) > maxAskers {
 		t.Errorf("%d askers are held", len(l.askers))
 	}
-	if newest := strconv.Itoa(3*maxAskers - 1); l.askerOf(newest, "", "") != newest {
+	if newest := strconv.Itoa(3*maxAskers - 1); l.askerOf(newest, "", event.Hash{}) != newest {
 		t.Error("the newest asker is not held")
 	}
 }

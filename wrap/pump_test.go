@@ -172,7 +172,7 @@ func (p *piped) stderr() string {
 func (p *piped) logged() (all []*sign.Verified) {
 	p.t.Helper()
 	report, err := testlog.Verify(context.Background(), p.audit, chain.VerifyOptions[*sign.Verified]{
-		Check: func(receipt []byte, _ string) (c chain.Checked[*sign.Verified]) {
+		Check: func(receipt []byte, _ chain.Hash) (c chain.Checked[*sign.Verified]) {
 			c.Result, c.Bad = sign.Verify(bytes.Clone(receipt))
 			return c
 		},

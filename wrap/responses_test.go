@@ -9,6 +9,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestResponsesFindTheirCalls: each answer is bound to the call that it is for,
@@ -202,7 +203,7 @@ func TestLargeResponses(t *testing.T) {
 	}
 }
 
-func rawHash(text string) string { return canon.Hash([]byte(text)) }
+func rawHash(text string) string { return event.HashOf([]byte(text)).String() }
 
 func canonicalHash(t *testing.T, text string) string {
 	t.Helper()
@@ -210,5 +211,5 @@ func canonicalHash(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return canon.Hash(b)
+	return event.HashOf(b).String()
 }

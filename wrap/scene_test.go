@@ -175,7 +175,7 @@ func (s *scene) tell(st story) []string {
 	for _, line := range s.said {
 		note := func(raw json.RawMessage) {
 			if c, err := canon.Canonicalize(raw); err == nil {
-				contents[canon.Hash(c)] = string(raw)
+				contents[event.HashOf(c).String()] = string(raw)
 			}
 		}
 		var messages []json.RawMessage
@@ -212,9 +212,9 @@ func (s *scene) tell(st story) []string {
 					text += ", " + more
 				}
 			}
-			content, ok := contents[o.ResponseHash]
+			content, ok := contents[o.ResponseHash.String()]
 			if !ok {
-				content = o.ResponseHash
+				content = o.ResponseHash.String()
 			}
 			came = append(came, text+" "+content)
 		}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -146,5 +145,5 @@ func hashFile(ctx context.Context, path string, most int64) (h event.File, ok bo
 	case statErr != nil, size != before.Size(), after.Size() != before.Size(), !after.ModTime().Equal(before.ModTime()):
 		return unhashed("it changed while it was read")
 	}
-	return event.File{Path: path, SHA256: mcpwire.FormatSum(sum.Sum(nil))}, true
+	return event.File{Path: path, SHA256: event.Hash(sum.Sum(nil))}, true
 }

@@ -2,7 +2,6 @@ package wrap
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -83,7 +82,7 @@ func TestHashFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256([]byte(text))
-		return event.File{Path: path, SHA256: "sha256:" + hex.EncodeToString(sum[:])}
+		return event.File{Path: path, SHA256: sum}
 	}
 	name := "node"
 	if runtime.GOOS == "windows" {

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -47,25 +46,29 @@ func keyOf(name string) toolKey {
 // definition is a tool as it was last listed.
 type definition struct {
 	name    string // "" if it is not kept
-	hash    string
+	hash    event.Hash
 	byBytes bool // hash is of the bytes as sent
 }
 
 // toolChange is a definition that came, or took another's place.
 type toolChange struct {
 	definition
-	was string // the hash of the one before, "" if there was none
+	was event.Hash // of the one before, zero if there was none
 }
 
 // left is what of a listing is followed without its name or not at all.
 type left struct {
 	count int
-	sum   string // over their hashes, in order
+	sum   event.Hash // over their hashes, in order; zero of none
 }
 
-func (l *left) add(hash string) {
+func (l *left) add(hash event.Hash) {
 	l.count++
-	l.sum = canon.Hash([]byte(l.sum + hash))
+	text := hash.String()
+	if !l.sum.IsZero() {
+		text = l.sum.String() + text
+	}
+	l.sum = event.HashOf([]byte(text))
 }
 
 // Bounds of what is remembered of the tools, in tools and bytes.
@@ -112,7 +115,7 @@ func (t *toolList) listed(l *mcpwire.Listing, first bool) {
 		if !kept {
 			t.left.add(tool.Hash)
 		}
-		if was == d.hash || was == "" && (!kept || !t.begun) {
+		if was == d.hash || was.IsZero() && (!kept || !t.begun) {
 			continue // the first time, all that is known by name is told
 		}
 		if len(t.changes) == maxChanges {
@@ -132,7 +135,7 @@ func (t *toolList) listed(l *mcpwire.Listing, first bool) {
 func (t *toolList) notRead(why string) {
 	if !t.doubted {
 		t.fresh, t.doubted = true, true
-		t.left.add(canon.Hash([]byte(why)))
+		t.left.add(event.HashOf([]byte(why)))
 	}
 }
 
@@ -171,7 +174,7 @@ func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange,
 	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
 		jobs = r.toolEvents(named, false, rest)
 	}
-	first := map[string]string{} // of those that have changed since
+	first := map[string]event.Hash{} // of those that have changed since
 	for _, c := range slices.Backward(changes) {
 		first[c.name] = c.was
 	}
@@ -181,7 +184,7 @@ func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange,
 		if !ok {
 			now = known[keyOf(name)].hash
 		}
-		if was := earlier.tools[name]; now != "" && now != was {
+		if was := earlier.tools[name]; !now.IsZero() && now != was {
 			drifts = append(drifts, toolChange{definition{name: name, hash: now}, was})
 		}
 	}
@@ -197,20 +200,23 @@ func (r *recorder) tellChanges(changes []toolChange, rest left) []job {
 	return append(r.toolEvents(named, true, rest), r.driftEvents(changes)...)
 }
 
+// hashLen is the length of a hash as it is written, in bytes.
+const hashLen = len("sha256:") + 2*sha256.Size
+
 // maxToolEvent bounds the names and hashes in one event, in bytes.
 const maxToolEvent = 64 << 10
 
 // toolEvents are the tools events for these definitions, the first of which adds to
 // those before it or not.
 func (r *recorder) toolEvents(named map[string]definition, adds bool, rest left) (jobs []job) {
-	e := event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]string{}, Adds: adds}
+	e := event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]event.Hash{}, Adds: adds}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := named[name]
-		if size += len(name) + len(d.hash); size > maxToolEvent {
+		if size += len(name) + hashLen; size > maxToolEvent {
 			jobs = append(jobs, job{event: e})
-			e = event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]string{}, Adds: true}
-			size = len(name) + len(d.hash)
+			e = event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]event.Hash{}, Adds: true}
+			size = len(name) + hashLen
 		}
 		e.Tools[name] = d.hash
 		if d.byBytes {
@@ -227,7 +233,7 @@ const maxDrifts = 1_000
 
 func (r *recorder) driftEvents(changes []toolChange) (jobs []job) {
 	for _, c := range changes {
-		if c.was != "" && len(jobs) < maxDrifts {
+		if !c.was.IsZero() && len(jobs) < maxDrifts {
 			jobs = append(jobs, job{event: event.ToolDrift{
 				Session: r.session, Target: r.opts.Target, Tool: c.name, Was: c.was, Now: c.hash}})
 		}
@@ -245,7 +251,7 @@ const (
 
 // loggedTools is what the log says of the tools of a target.
 type loggedTools struct {
-	tools map[string]string // by name; nil: nothing was found
+	tools map[string]event.Hash // by name; nil: nothing was found
 	left  left
 }
 
@@ -277,7 +283,7 @@ func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) 
 			continue
 		}
 		if found.tools == nil {
-			found = loggedTools{map[string]string{}, left{int(listed.Left), listed.LeftHash}}
+			found = loggedTools{map[string]event.Hash{}, left{int(listed.Left), listed.LeftHash}}
 		}
 		for name, hash := range listed.Tools {
 			if _, newer := found.tools[name]; !newer && len(found.tools) < maxKnown {

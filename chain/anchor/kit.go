@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
@@ -68,8 +69,8 @@ func ParseKit(b []byte) (*Store, *tlog.Signed, error) {
 	return s, c, nil
 }
 
-// HashPolicy names a policy in the log's events: "sha256:" and hex.
-func HashPolicy(policy []byte) string { return formatHash(sha256.Sum256(policy)) }
+// HashPolicy names a policy in the log's events.
+func HashPolicy(policy []byte) chain.Hash { return sha256.Sum256(policy) }
 
 // RandomOrigin names a log without saying whose it is.
 func RandomOrigin() string {

@@ -3,7 +3,6 @@ package anchor
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +20,9 @@ import (
 // A position is the end of a record in the log. The zero position is before the
 // first.
 type position struct {
-	File string `json:"file,omitempty"` // name of the day file
-	End  int64  `json:"end"`            // offset after the newline
-	Hash string `json:"hash,omitempty"` // the record's, "sha256:" and hex
+	File string     `json:"file,omitempty"` // name of the day file
+	End  int64      `json:"end"`            // offset after the newline
+	Hash chain.Hash `json:"hash,omitzero"`  // the record's
 }
 
 // logDir is a log's directory, opened once: nothing that happens to its name
@@ -282,12 +281,4 @@ func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 			return long, n, err
 		}
 	}
-}
-
-func formatHash(h [32]byte) string { return "sha256:" + hex.EncodeToString(h[:]) }
-
-// rawHash is the inverse of formatHash, for what formatHash made.
-func rawHash(s string) (h [32]byte) {
-	hex.Decode(h[:], []byte(strings.TrimPrefix(s, "sha256:")))
-	return h
 }

@@ -175,7 +175,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 		if err != nil {
 			return err
 		}
-		if tlog.Leaf(rawHash(r.st.Last.Hash)) != leaf { // a state of another tree
+		if tlog.Leaf(r.st.Last.Hash) != leaf { // a state of another tree
 			r.st.Last, r.st.Size = position{}, 0
 		}
 	}
@@ -200,7 +200,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 		if err != nil {
 			return err
 		}
-		if tlog.Leaf(rawHash(p.Hash)) != leaf {
+		if tlog.Leaf(p.Hash) != leaf {
 			r.find(Fork, r.st.Size, fmt.Sprintf("record %d is another one than was anchored", r.st.Size))
 			return nil
 		}
@@ -252,7 +252,7 @@ func (r *run) append() error {
 		if err != nil {
 			return err
 		}
-		buf = r.tree.Append(buf, tlog.Leaf(rawHash(p.Hash)))
+		buf = r.tree.Append(buf, tlog.Leaf(p.Hash))
 		r.st.Last, r.st.Size = p, r.tree.Size()
 		if len(buf) >= flushAt {
 			if err := flush(); err != nil {

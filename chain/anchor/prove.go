@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
@@ -18,7 +19,7 @@ var ErrNotAnchored = errors.New("the record is not anchored yet")
 // Extra, and the time-stamp token of its checkpoint if there is one. The
 // checkpoint is the first that has the record and a quorum, for that says most
 // about when the record was there; else the newest.
-func (s *Store) Prove(recordHash [32]byte) (p *tlog.Proof, c *tlog.Signed, stamp []byte, err error) {
+func (s *Store) Prove(recordHash chain.Hash) (p *tlog.Proof, c *tlog.Signed, stamp []byte, err error) {
 	f, err := os.Open(filepath.Join(s.Dir, hashesName))
 	if err != nil {
 		return nil, nil, nil, ErrNotAnchored

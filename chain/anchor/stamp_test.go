@@ -112,7 +112,7 @@ func TestStamp(t *testing.T) {
 	if r := s.anchor(); r.TSA != nil {
 		t.Fatalf("stamped again: %+v", r.TSA)
 	}
-	_, c, token, err := s.store.Prove(rawHash(s.store.State().Last.Hash))
+	_, c, token, err := s.store.Prove(s.store.State().Last.Hash)
 	if err != nil || token == nil {
 		t.Fatal(err)
 	}

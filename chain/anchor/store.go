@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
@@ -207,8 +208,8 @@ func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 // PolicyText is the policy as it stands in its file.
 func (s *Store) PolicyText() []byte { return s.policy }
 
-// PolicyHash names the policy in the log's events: "sha256:" and hex.
-func (s *Store) PolicyHash() string { return HashPolicy(s.policy) }
+// PolicyHash names the policy in the log's events.
+func (s *Store) PolicyHash() chain.Hash { return HashPolicy(s.policy) }
 
 // lock makes this process the one that anchors.
 func (s *Store) lock() (unlock func(), err error) {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Bounds of a proof, in bytes. Readers of the format have buffers of 64 KiB for
@@ -64,7 +65,7 @@ func ParseProof(b []byte) (*Proof, error) {
 
 // Check says whether the record with this record_hash is where the proof says,
 // in the tree of c, which the caller has from [Policy.Open].
-func (p *Proof) Check(c Checkpoint, recordHash [32]byte) error {
+func (p *Proof) Check(c Checkpoint, recordHash event.Hash) error {
 	if err := tlog.CheckRecord(p.Hashes, c.Size, c.Root, p.Index, Leaf(recordHash)); err != nil {
 		return errors.New("the record is not in the log that the checkpoint is of, or not at that place")
 	}
@@ -74,7 +75,7 @@ func (p *Proof) Check(c Checkpoint, recordHash [32]byte) error {
 // Extra is what a proof carries beside itself, so that it can be checked without
 // the log. Nothing but the proof vouches for it.
 type Extra struct {
-	PrevHash string          `json:"prev_hash"`
+	PrevHash event.Hash      `json:"prev_hash"`
 	Receipt  json.RawMessage `json:"receipt"`
 	// Stamps are time-stamp tokens (RFC 3161) of the log-signed checkpoint.
 	Stamps [][]byte `json:"stamps,omitempty"`
@@ -108,7 +109,7 @@ func ParseExtra(b []byte) (*Extra, error) {
 }
 
 // RecordHash is the record_hash of the record: chain/FORMAT.md, "Records".
-func (e *Extra) RecordHash() (hash [32]byte) {
+func (e *Extra) RecordHash() (hash event.Hash) {
 	prev, _ := json.Marshal(e.PrevHash)
 	return sha256.Sum256(fmt.Appendf(nil, `{"prev_hash":%s,"receipt":%s}`, prev, e.Receipt))
 }

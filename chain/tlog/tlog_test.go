@@ -307,7 +307,7 @@ func TestEveryBitOfAProof(t *testing.T) {
 	c := Checkpoint{"example.com/log", 100, tree.Root()}
 	log, w1, w2 := logKey(t, c.Origin), witnessKey(t, "w1"), witnessKey(t, "w2")
 	policy := policyOf(t, log, w1, w2)
-	e := &Extra{PrevHash: "sha256:" + strings.Repeat("0", 64), Receipt: []byte(`{"action":{"tool":"<rm> & \u0001"},"v":1}`)}
+	e := &Extra{Receipt: []byte(`{"action":{"tool":"<rm> & \u0001"},"v":1}`)}
 	proves := func(b []byte) error {
 		p, err := ParseProof(b)
 		if err != nil {

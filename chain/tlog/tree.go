@@ -6,6 +6,8 @@ import (
 	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A Hash is a SHA-256 of the tree: a leaf, an inner node or a root.
@@ -13,7 +15,7 @@ type Hash = tlog.Hash
 
 // Leaf is the leaf hash of a record: SHA-256(0x00 || record_hash), RFC 6962,
 // section 2.1.
-func Leaf(recordHash [32]byte) Hash { return tlog.RecordHash(recordHash[:]) }
+func Leaf(recordHash event.Hash) Hash { return tlog.RecordHash(recordHash[:]) }
 
 // A Tree grows by one leaf at a time and knows its root. It holds the roots of
 // its complete subtrees, one for each bit of its size, and no more. The zero

@@ -14,8 +14,6 @@
 package canon
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/gowebpki/jcs"
@@ -141,14 +139,4 @@ func skipString(b []byte, i int) int {
 		}
 	}
 	return len(b)
-}
-
-// Hash returns H(b), "sha256:" and the lower-case hex of the SHA-256 of b.
-func Hash(b []byte) string {
-	const prefix = "sha256:"
-	sum := sha256.Sum256(b)
-	var out [len(prefix) + 2*sha256.Size]byte
-	copy(out[:], prefix)
-	hex.Encode(out[len(prefix):], sum[:])
-	return string(out[:])
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -41,8 +40,8 @@ func outcomesHome(t *testing.T) (home, key string) {
 	answered := func(tool string, o sign.Outcome, after time.Duration) func(chain.At) []byte {
 		return func(at chain.At) []byte {
 			r, err := bot.Respond(sign.Answer{
-				Action: sign.Action{Tool: tool, Target: "mcp://x", Session: session}, ParamsHash: canon.Hash([]byte(`{"n":1}`)),
-				RequestID: ids[tool], Requested: at.Time, Responded: at.Time.Add(after), ContentHash: canon.Hash([]byte("{}")), Outcome: o,
+				Action: sign.Action{Tool: tool, Target: "mcp://x", Session: session}, ParamsHash: event.HashOf([]byte(`{"n":1}`)),
+				RequestID: ids[tool], Requested: at.Time, Responded: at.Time.Add(after), ContentHash: event.HashOf([]byte("{}")), Outcome: o,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -184,7 +183,7 @@ func TestAuditJSONHasTheRows(t *testing.T) {
 func TestAuditDoubts(t *testing.T) {
 	bot, _ := testSigner(t, "bot")
 	other, _ := testSigner(t, "other")
-	a := sign.Answer{Action: sign.Action{Tool: "pay", Target: "mcp://x", Session: "ses_0123456789abcdef0123456789abcdef"}, ContentHash: canon.Hash([]byte("{}"))}
+	a := sign.Answer{Action: sign.Action{Tool: "pay", Target: "mcp://x", Session: "ses_0123456789abcdef0123456789abcdef"}, ContentHash: event.HashOf([]byte("{}"))}
 	respond := func(by *sign.Signer, status string) func(chain.At) []byte {
 		return func(at chain.At) []byte {
 			r := a

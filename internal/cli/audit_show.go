@@ -146,7 +146,7 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("local time", "%s", v.Time.Local().Format("Mon 2006-01-02 15:04:05.000 -0700"))
 	}
 	for _, m := range []struct{ name, value string }{
-		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"input", v.InputHash}, {"embeds", v.EmbeddedID}, {"response", v.ResponseHash},
+		{"session", v.Session}, {"call id", v.CallID}, {"trace", v.TraceID}, {"parent", v.ParentID}, {"input", hashText(v.InputHash)}, {"embeds", v.EmbeddedID}, {"response", hashText(v.ResponseHash)},
 	} {
 		if m.value != "" {
 			row(m.name, "%s", brief(m.value))
@@ -188,6 +188,14 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("says", "%s", brief(eventMembers(v)))
 	}
 	c.printArguments(v.Arguments())
+}
+
+// hashText is the hash as it is written, "" for none.
+func hashText(h sign.Hash) string {
+	if h.IsZero() {
+		return ""
+	}
+	return h.String()
 }
 
 // responseText is what a response says of a call.

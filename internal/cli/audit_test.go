@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -173,7 +172,7 @@ func TestAuditShowAnswered(t *testing.T) {
 		}
 		return r.Record
 	}, func(at chain.At) []byte {
-		hash := canon.Hash([]byte("{}"))
+		hash := event.HashOf([]byte("{}"))
 		r, err := bot.Respond(sign.Answer{Action: sign.Action{Tool: "read"}, ParamsHash: hash, RequestID: asked,
 			Requested: at.Time, Responded: at.Time, ContentHash: hash, Outcome: sign.Outcome{Status: "executed"}})
 		if err != nil {

@@ -106,7 +106,7 @@ func answered(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
 	return func(at chain.At) []byte {
 		r, err := s.Respond(sign.Answer{
 			Action:     sign.Action{Tool: "read", Session: "ses_0123456789abcdef0123456789abcdef"},
-			ParamsHash: canon.Hash([]byte("{}")), RequestID: r.ID, Requested: r.TS, Responded: at.Time, ContentHash: canon.Hash([]byte("{}")), Outcome: sign.Outcome{Status: "executed"},
+			ParamsHash: event.HashOf([]byte("{}")), RequestID: r.ID, Requested: r.TS, Responded: at.Time, ContentHash: event.HashOf([]byte("{}")), Outcome: sign.Outcome{Status: "executed"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -167,14 +167,14 @@ func (s *scroll) verify(args ...string) (verify.Log, int) {
 // make them.
 func (s *scroll) anew(receipts [][]byte) *scroll {
 	s.t.Helper()
-	prev := "sha256:" + strings.Repeat("0", 64)
+	var prev event.Hash
 	var lines []string
 	for _, r := range receipts {
 		c, err := canon.Canonicalize(fmt.Appendf(nil, `{"receipt":%s,"prev_hash":%q}`, r, prev))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		hash := canon.Hash(c)
+		hash := event.HashOf(c)
 		lines = append(lines, fmt.Sprintf(`{"receipt":%s,"prev_hash":%q,"record_hash":%q}`+"\n", r, prev, hash))
 		prev = hash
 	}
@@ -302,10 +302,10 @@ func TestEditorInserts(t *testing.T) {
 	lines := s.lines()
 	mallory, _ := testSigner(t, "bot") // its name is free
 	for i := range len(lines) + 1 {
-		prev := "sha256:" + strings.Repeat("0", 64)
+		var prev event.Hash
 		if i > 0 {
 			var r struct {
-				Hash string `json:"record_hash"`
+				Hash event.Hash `json:"record_hash"`
 			}
 			if err := json.Unmarshal([]byte(lines[i-1]), &r); err != nil {
 				t.Fatal(err)
@@ -313,13 +313,13 @@ func TestEditorInserts(t *testing.T) {
 			prev = r.Hash
 		}
 		at := chain.At{Time: time.Date(2026, 5, 1, 23, 59, 30, 0, time.UTC), Prev: prev}
-		record := func(prev string) string {
+		record := func(prev event.Hash) string {
 			receipt := wrapped(t, mallory, "kill")(at)
 			c, err := canon.Canonicalize(fmt.Appendf(nil, `{"receipt":%s,"prev_hash":%q}`, receipt, prev))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return fmt.Sprintf(`{"receipt":%s,"prev_hash":%q,"record_hash":%q}`+"\n", receipt, prev, canon.Hash(c))
+			return fmt.Sprintf(`{"receipt":%s,"prev_hash":%q,"record_hash":%q}`+"\n", receipt, prev, event.HashOf(c))
 		}
 		e := s.with(slices.Insert(slices.Clone(lines), i, record(prev)))
 		f, status := e.verify()
@@ -332,7 +332,7 @@ func TestEditorInserts(t *testing.T) {
 		if f.Authenticity.Verdict != "unknown" || len(f.Authenticity.Signers) != 2 {
 			t.Errorf("before %d: its key is taken for known: %+v", i, f.Authenticity)
 		}
-		if f, status := s.with(slices.Insert(slices.Clone(lines), i, record(canon.Hash(nil)))).verify(); status != exitFailed || len(f.Breaks) == 0 {
+		if f, status := s.with(slices.Insert(slices.Clone(lines), i, record(event.HashOf(nil)))).verify(); status != exitFailed || len(f.Breaks) == 0 {
 			t.Errorf("a record that hangs on nothing, before %d: exit status %d, %+v", i, status, f.Breaks)
 		}
 	}

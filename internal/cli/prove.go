@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -71,10 +69,7 @@ func (c *command) prove(u *ucli.Context) error {
 	if !record.Believed() {
 		return fail("signet-wrap verify --chain", fmt.Errorf("the record is not to be believed: %w", record.Err))
 	}
-	hash, err := parseRecordHash(record.RecordHash)
-	if err != nil {
-		return err
-	}
+	hash := record.RecordHash
 	p, cp, stamp, err := s.Prove(hash)
 	if errors.Is(err, anchor.ErrNotAnchored) {
 		return fail(`"signet-wrap anchor now" anchors it`, err)
@@ -106,14 +101,4 @@ func (c *command) prove(u *ucli.Context) error {
 	}
 	_, err = c.Stdout.Write(p.Format())
 	return err
-}
-
-// parseRecordHash reads "sha256:" and 64 hex digits.
-func parseRecordHash(s string) (hash [32]byte, err error) {
-	digits, ok := strings.CutPrefix(s, "sha256:")
-	b, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(b) != len(hash) || strings.ToLower(s) != s {
-		return hash, fmt.Errorf("%q is not sha256: and 64 hex digits", s)
-	}
-	return [32]byte(b), nil
 }

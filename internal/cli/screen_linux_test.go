@@ -39,7 +39,7 @@ func TestScreen(t *testing.T) {
 			id = r.ID
 			return r.Record
 		},
-		eventBy(t, bot, event.ToolDrift{Session: steering, Target: steering, Tool: steering, Was: steering, Now: steering}),
+		eventBy(t, bot, event.ToolDrift{Session: steering, Target: steering, Tool: steering}),
 		eventBy(t, bot, event.Gap{Session: steering, Calls: 1, Reason: steering}),
 		raw(`{"name":"\u001b\u009b`+"\u009b\u202egnp"+`","type":"note`+"\u009b"+`"}`),
 		raw(`{"v":"`+"\u009b\u202egnp"+`"}`),

@@ -73,7 +73,7 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir) (*ve
 		if peers == nil {
 			peers = s
 		}
-		if a.Policy == "" {
+		if a.Policy.IsZero() {
 			a.Origin, a.Policy = s.Policy.Log.Name(), s.PolicyHash()
 		}
 		for _, cl := range claims {

@@ -69,8 +69,8 @@ func (c *command) printBreaks(breaks []chain.Break, damaged int64) {
 	shown := breaks[:min(len(breaks), maxShown)]
 	for _, b := range shown {
 		fmt.Fprintf(c.Stdout, "\n%s:%d %s: %s\n", clean(b.File), b.Line, c.paint(red, string(b.Kind)), clean(b.Detail))
-		if b.Expected != "" {
-			fmt.Fprintf(c.Stdout, "  expected %s\n  found    %s\n", clean(b.Expected), clean(b.Found))
+		if b.Expected != nil {
+			fmt.Fprintf(c.Stdout, "  expected %s\n  found    %s\n", b.Expected, b.Found)
 		}
 	}
 	if more := damaged - int64(len(shown)); more > 0 {

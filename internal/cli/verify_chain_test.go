@@ -226,7 +226,7 @@ func doubtful(t *testing.T, s *sign.Signer) func(at chain.At) []byte {
 		body := fmt.Sprintf(`{"action":{"params":null,"params_hash":"%s","target":"mcp://x","tool":"t","transport":"stdio"},`+
 			`"nonce":"rnd_00000000000000000000000000000000","response":{"content_hash":"%s"},`+
 			`"signer":{"name":"bot","owner":"","pubkey":"%s"},"ts_request":"2026-06-01T00:00:01.000Z","ts_response":"2026-06-01T00:00:00.000Z","v":2}`,
-			canon.Hash([]byte("{}")), canon.Hash([]byte("x")), formatKey(key.Public().(ed25519.PublicKey)))
+			event.HashOf([]byte("{}")), event.HashOf([]byte("x")), formatKey(key.Public().(ed25519.PublicKey)))
 		sig := ed25519.Sign(key, []byte(body))
 		sum := sha256.Sum256(sig)
 		id := "rec_" + hex.EncodeToString(sum[:16])

@@ -12,6 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // verifyProof verifies a proof that a record is in a log.
@@ -22,9 +23,9 @@ func (c *command) verifyProof(u *ucli.Context, path string, r io.Reader, ring ke
 	}
 	o := verify.ProofOptions{Keys: ring.Keys, Now: time.Now()}
 	if s := u.String("hash"); s != "" {
-		hash, err := parseRecordHash(s)
+		hash, err := event.ParseHash(s)
 		if err != nil {
-			return misuse("the record_hash, as the log has it", "--hash: %w", err)
+			return misuse("the record_hash, as the log has it", "--hash %q: %w", s, err)
 		}
 		o.RecordHash = &hash
 	}

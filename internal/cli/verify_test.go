@@ -14,6 +14,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // run is the program in this process, with an empty home folder.
@@ -156,7 +157,7 @@ func signed(t *testing.T, tool, extra string) (receipt []byte, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := `{"v":1,"action":{"tool":` + string(quoted) + `,"params":{},"params_hash":"` + canon.Hash([]byte("{}")) + `","target":"","transport":"stdio"},` +
+	body := `{"v":1,"action":{"tool":` + string(quoted) + `,"params":{},"params_hash":"` + event.HashOf([]byte("{}")).String() + `","target":"","transport":"stdio"},` +
 		`"signer":{"pubkey":"` + key + `","name":"seven","owner":""},"ts":"2026-05-01T00:00:00.000Z","nonce":"rnd_00000000000000000000000000000000"` + extra
 	message, err := canon.Canonicalize([]byte(body + "}"))
 	if err != nil {

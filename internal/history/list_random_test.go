@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -104,7 +103,7 @@ func (l *randomLog) record(at chain.At) []byte {
 		if l.oddly(8) {
 			a = one(l.r, l.calls)
 		}
-		a.Responded, a.ContentHash, a.Outcome.Status = at.Time, canon.Hash([]byte("{}")), one(l.r, randomStatus)
+		a.Responded, a.ContentHash, a.Outcome.Status = at.Time, event.HashOf([]byte("{}")), one(l.r, randomStatus)
 		if l.oddly(6) {
 			a.Action.Tool, a.Action.Session = one(l.r, randomTools), one(l.r, randomSessions)
 		}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -78,7 +77,7 @@ func (s *scene) respond(by *sign.Signer, tool, status string, change ...func(*si
 	s.t.Helper()
 	s.add(func(at chain.At) ([]byte, error) {
 		a := s.bodies[tool]
-		a.Responded, a.ContentHash, a.Outcome.Status = at.Time, canon.Hash([]byte("{}")), status
+		a.Responded, a.ContentHash, a.Outcome.Status = at.Time, event.HashOf([]byte("{}")), status
 		for _, c := range change {
 			c(&a)
 		}
@@ -423,8 +422,8 @@ func TestFindAmongPlanted(t *testing.T) {
 	}
 	s.respond(s.a, "pay", "failed")
 	s.event(s.a, event.Session{Session: sessionA})
-	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: id, ContentHash: canon.Hash(nil), Status: "executed"})
-	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: "rec_another", ContentHash: canon.Hash(nil), Status: "executed"})
+	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: id, ContentHash: event.HashOf(nil), Status: "executed"})
+	s.event(s.a, event.ExtraResponse{Session: sessionA, Call: "rec_another", ContentHash: event.HashOf(nil), Status: "executed"})
 	log, err := chain.TakeSnapshot(s.dir)
 	if err != nil {
 		t.Fatal(err)

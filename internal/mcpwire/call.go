@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // The keys of _meta by which each request and result of 2026-07-28 says what
@@ -146,7 +146,7 @@ const (
 func stated(line []byte, v Value, kind string) string {
 	raw := v.Raw(line)
 	if len(raw) > maxStated || !utf8.Valid(raw) {
-		return asHash + canon.Hash(raw)
+		return asHash + event.HashOf(raw).String()
 	}
 	s, ok := v.strict(line)
 	if kind == "n:" {

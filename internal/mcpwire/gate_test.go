@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // judged is a verdict in words, for tables:
@@ -141,7 +141,7 @@ var gateCases = []struct{ name, line, want string }{
 	{"id null", `{"id":null,"method":"tools/call"}`, `# {"id":null,"method":"tools/call"}`},
 	{"id object", `{"id":{"a":1},"method":"tools/call"}`, `# {"id":{"a":1},"method":"tools/call"}`},
 	{"id lone surrogate", `{"id":"\ud800","method":"tools/call"}`, `#json:"\ud800" {"id":"\ud800","method":"tools/call"}`},
-	{"id bad UTF-8", `{"id":"` + badUTF8 + `","method":"tools/call"}`, "#hash:" + canon.Hash([]byte(`"`+badUTF8+`"`)) + ` {"id":"` + badUTF8 + `","method":"tools/call"}`},
+	{"id bad UTF-8", `{"id":"` + badUTF8 + `","method":"tools/call"}`, "#hash:" + event.HashOf([]byte(`"`+badUTF8+`"`)).String() + ` {"id":"` + badUTF8 + `","method":"tools/call"}`},
 
 	{"params null", `{"method":"tools/call","params":null}`, `# {"method":"tools/call","params":null}`},
 	{"params array", `{"method":"tools/call","params":["t",{}]}`, `(["t",{}])# {"method":"tools/call","params":["t",{}]}`},
@@ -159,10 +159,10 @@ var gateCases = []struct{ name, line, want string }{
 	{"name that looks like another", `{"method":"tools/call","params":{"name":"json:5"}}`, `json:"json:5"# {"method":"tools/call","params":{"name":"json:5","_meta":{"_signet":R}}}`},
 	{"name that looks like a hash", `{"method":"tools/call","params":{"name":"h\u0061sh:5"}}`, `json:"h\u0061sh:5"# {"method":"tools/call","params":{"name":"h\u0061sh:5","_meta":{"_signet":R}}}`},
 	{"name as long as may be", `{"method":"tools/call","params":{"name":"` + long[:1022] + `"}}`, long[:1022] + `# {"method":"tools/call","params":{"name":"` + long[:1022] + `","_meta":{"_signet":R}}}`},
-	{"name longer", `{"method":"tools/call","params":{"name":"` + long[:1023] + `"}}`, `hash:` + canon.Hash([]byte(`"`+long[:1023]+`"`)) + `# {"method":"tools/call","params":{"name":"` + long[:1023] + `","_meta":{"_signet":R}}}`},
-	{"name bad UTF-8", `{"method":"tools/call","params":{"name":"` + badUTF8 + `"}}`, `hash:` + canon.Hash([]byte(`"`+badUTF8+`"`)) + `# {"method":"tools/call","params":{"name":"` + badUTF8 + `","_meta":{"_signet":R}}}`},
-	{"a long id", `{"id":"` + long + `","method":"tools/call"}`, `#hash:` + canon.Hash([]byte(`"`+long+`"`)) + ` {"id":"` + long + `","method":"tools/call"}`},
-	{"a long id, a number", `{"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`, `#hash:` + canon.Hash([]byte(`1`+strings.Repeat("0", 1024))) + ` {"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`},
+	{"name longer", `{"method":"tools/call","params":{"name":"` + long[:1023] + `"}}`, `hash:` + event.HashOf([]byte(`"`+long[:1023]+`"`)).String() + `# {"method":"tools/call","params":{"name":"` + long[:1023] + `","_meta":{"_signet":R}}}`},
+	{"name bad UTF-8", `{"method":"tools/call","params":{"name":"` + badUTF8 + `"}}`, `hash:` + event.HashOf([]byte(`"`+badUTF8+`"`)).String() + `# {"method":"tools/call","params":{"name":"` + badUTF8 + `","_meta":{"_signet":R}}}`},
+	{"a long id", `{"id":"` + long + `","method":"tools/call"}`, `#hash:` + event.HashOf([]byte(`"`+long+`"`)).String() + ` {"id":"` + long + `","method":"tools/call"}`},
+	{"a long id, a number", `{"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`, `#hash:` + event.HashOf([]byte(`1`+strings.Repeat("0", 1024))).String() + ` {"id":1` + strings.Repeat("0", 1024) + `,"method":"tools/call"}`},
 	{"an id that looks like a hash", `{"id":"hash:1","method":"tools/call"}`, `#s:hash:1 {"id":"hash:1","method":"tools/call"}`},
 	{"arguments null", `{"method":"tools/call","params":{"arguments":null}}`, `(null)# {"method":"tools/call","params":{"arguments":null,"_meta":{"_signet":R}}}`},
 	{"arguments array", `{"method":"tools/call","params":{"arguments":[1]}}`, `([1])# {"method":"tools/call","params":{"arguments":[1],"_meta":{"_signet":R}}}`},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // A response belongs to a request whose id it repeats. JSON-RPC 2.0, section 5,
@@ -71,7 +71,7 @@ func idKey(raw []byte) (exact, loose string) {
 		return "", ""
 	}
 	if len(exact) > maxIDKey {
-		exact = "h:" + canon.Hash([]byte(exact))
+		exact = "h:" + event.HashOf([]byte(exact)).String()
 	}
 	if len(loose) > maxIDKey {
 		loose = exact

@@ -3,7 +3,6 @@ package mcpwire
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"hash"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Response is one JSON-RPC response of the server, or what it says of a task
@@ -31,13 +31,13 @@ type Response struct {
 	// Doubt is how clients may differ about a response, "" if they do not.
 	Doubt string
 
-	Task   string // of a notification about a task: the task's id
-	Failed bool   // it has error, not result
-	Value  []byte // result, error or params as sent; nil if it is not kept
-	Sum    string // its hash, "sha256:" and hex, where Value is nil
-	raw    bool   // Sum is not of the canonical form, but of the bytes
-	size   int    // of the value, in bytes
-	Said   Said   // what it says of itself
+	Task   string     // of a notification about a task: the task's id
+	Failed bool       // it has error, not result
+	Value  []byte     // result, error or params as sent; nil if it is not kept
+	Sum    event.Hash // its hash, where Value is nil; zero: it could not be had
+	raw    bool       // Sum is not of the canonical form, but of the bytes
+	size   int        // of the value, in bytes
+	Said   Said       // what it says of itself
 
 	// Inner is the result or error inside, where a task's is: nil if there is none.
 	Inner *Response
@@ -62,7 +62,7 @@ type Said struct {
 
 // ContentHash is H(JCS(result)), or, where that cannot be had, the hash of the
 // bytes, and reason then says so (sign/FORMAT.md, "Version 2").
-func (a Response) ContentHash() (sum, reason string) {
+func (a Response) ContentHash() (sum event.Hash, reason string) {
 	a = a.Hashed()
 	if a.raw {
 		reason = fmt.Sprintf("content_hash is of the %d bytes as sent", a.size)
@@ -79,20 +79,17 @@ func (a Response) Hashed() Response {
 	if err != nil {
 		return a.Reduced()
 	}
-	a.Sum, a.Value = canon.Hash(b), nil
+	a.Sum, a.Value = event.HashOf(b), nil
 	return a
 }
 
 // Reduced is Hashed in a hurry: the bytes are hashed as they were sent.
 func (a Response) Reduced() Response {
 	if a.Value != nil {
-		a.Sum, a.raw, a.Value = canon.Hash(a.Value), true, nil
+		a.Sum, a.raw, a.Value = event.HashOf(a.Value), true, nil
 	}
 	return a
 }
-
-// FormatSum is a SHA-256 sum as it is written.
-func FormatSum(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
 
 // stateKey stands for a requestState, which may be long, and which the client
 // repeats as it understood it, not as it was spelled. It is "" for none.
@@ -103,7 +100,7 @@ func stateKey(raw []byte) string {
 	if raw[0] == '"' {
 		raw, _ = jsontext.AppendUnquote(nil, raw)
 	}
-	return canon.Hash(raw)
+	return event.HashOf(raw).String()
 }
 
 // Listing is what a result of tools/list says, as far as it is remembered.
@@ -112,7 +109,7 @@ type Listing struct {
 	// Left counts definitions that are not in Tools, because there are too many
 	// or they have no name, and LeftSum is a hash of them all, in order.
 	Left    int
-	LeftSum string
+	LeftSum event.Hash
 
 	size int // of the names, in bytes
 	left hash.Hash
@@ -120,9 +117,9 @@ type Listing struct {
 
 // Tool is a definition in a listing.
 type Tool struct {
-	Name    string // as ToolName
-	Hash    string // H(JCS(definition))
-	ByBytes bool   // Hash is of the bytes as sent
+	Name    string     // as ToolName
+	Hash    event.Hash // H(JCS(definition))
+	ByBytes bool       // Hash is of the bytes as sent
 }
 
 // Bounds of a listing, in definitions and bytes.
@@ -136,7 +133,7 @@ const (
 func (l *Listing) add(name []byte, definition *buffer) {
 	t := Tool{Name: ToolName(name)}
 	if b, err := canon.Canonicalize(definition.kept); definition.sum == nil && err == nil {
-		t.Hash = canon.Hash(b)
+		t.Hash = event.HashOf(b)
 	} else {
 		t.Hash, t.ByBytes = definition.hash(), true
 	}
@@ -144,9 +141,9 @@ func (l *Listing) add(name []byte, definition *buffer) {
 		if l.left == nil {
 			l.left = sha256.New()
 		}
-		l.left.Write([]byte(t.Hash))
+		l.left.Write([]byte(t.Hash.String()))
 		l.Left++
-		l.LeftSum = FormatSum(l.left.Sum(nil))
+		l.left.Sum(l.LeftSum[:0])
 		return
 	}
 	l.size += len(t.Name)
@@ -163,7 +160,7 @@ func ToolName(raw []byte) string {
 	name := WellFormed(raw, Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)})
 	if len(name) > maxToolName {
 		head := bytes.ToValidUTF8([]byte(name[:maxToolName/2]), nil)
-		return string(head) + "... " + canon.Hash([]byte(name))
+		return string(head) + "... " + event.HashOf([]byte(name)).String()
 	}
 	return name
 }
@@ -214,11 +211,11 @@ func (c *buffer) bytes() []byte {
 	return c.kept
 }
 
-func (c *buffer) hash() string {
+func (c *buffer) hash() event.Hash {
 	if c.sum == nil {
-		return canon.Hash(c.kept)
+		return event.HashOf(c.kept)
 	}
-	return FormatSum(c.sum.Sum(nil))
+	return event.Hash(c.sum.Sum(nil))
 }
 
 // reset empties the buffer. What is small is used again, and must be nobody's.

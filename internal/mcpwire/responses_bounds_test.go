@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestResponsesInPieces cuts the server's output at every place, in lines and in
@@ -145,7 +145,7 @@ func TestKeptOrHashed(t *testing.T) {
 		const head, foot = `{"s": "\n`, `" }`
 		result := head + strings.Repeat("x", size-len(head)-len(foot)) + foot
 		got := responsesIn([]byte(`{"id":1,"result": `+result+" \t}\n"), r)
-		if len(got) != 1 || got[0].size != size || (got[0].Value != nil) != (size <= MaxKept) || sumOf(got[0]) != canon.Hash([]byte(result)) {
+		if len(got) != 1 || got[0].size != size || (got[0].Value != nil) != (size <= MaxKept) || sumOf(got[0]) != event.HashOf([]byte(result)) {
 			t.Fatalf("a result of %d bytes: %s", size, describe(got))
 		}
 	}
@@ -161,16 +161,16 @@ func TestListings(t *testing.T) {
 	if len(got) != 1 || got[0].Listing == nil {
 		t.Fatalf("found %s", describe(got))
 	}
-	hash := func(s string) string { return canon.Hash([]byte(s)) }
+	hash := func(s string) event.Hash { return event.HashOf([]byte(s)) }
 	want := []Tool{
 		{"a", hash(`{"d":1,"name":"a"}`), false},
 		{"b", hash(`{"n":"ame","name":"b"}`), false},
 		{"c", hash(large), true},
 		{"d", hash(`{"name":"d","n":9007199254740993}`), true},
-		{long[:128] + "... " + hash(long), hash(`{"name":"` + long + `"}`), false},
+		{long[:128] + "... " + hash(long).String(), hash(`{"name":"` + long + `"}`), false},
 	}
 	want[1].Hash = hash(`{"n":"ame","name":"b"}`)
-	if l := got[0].Listing; !slices.Equal(l.Tools, want) || l.Left != 1 || l.LeftSum == "" {
+	if l := got[0].Listing; !slices.Equal(l.Tools, want) || l.Left != 1 || l.LeftSum.IsZero() {
 		t.Errorf("got  %+v\nwant %+v", l, want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // readerInto is a ResponseReader for which everything is wanted, and what it found.
@@ -54,9 +54,9 @@ func describe(all []Response) string {
 }
 
 // sumOf is the hash of the bytes of r.
-func sumOf(r Response) string {
+func sumOf(r Response) event.Hash {
 	if r.Value != nil {
-		return canon.Hash(r.Value)
+		return event.HashOf(r.Value)
 	}
 	return r.Sum
 }

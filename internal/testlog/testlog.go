@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -125,7 +124,7 @@ func (w *writer) build(_ int, at chain.At) ([]byte, error) {
 
 func (w *writer) call(at chain.At) ([]byte, error) {
 	if w.calls%PerSession == 0 {
-		w.session, w.told = "ses_"+canon.Hash(fmt.Append(nil, w.calls))[len("sha256:"):][:32], false
+		w.session, w.told = "ses_"+event.HashOf(fmt.Append(nil, w.calls)).String()[len("sha256:"):][:32], false
 	}
 	tool := Tools[w.calls%len(Tools)]
 	if w.calls%RareEvery == RareEvery/2 {
@@ -161,7 +160,7 @@ func (w *writer) event(at chain.At) ([]byte, error) {
 }
 
 // contentHash stands for every answer's content.
-var contentHash = canon.Hash([]byte(`{"content":[]}`))
+var contentHash = event.HashOf([]byte(`{"content":[]}`))
 
 // answer says that a call was executed, and of every seventh that it failed.
 func (w *writer) answer(at chain.At) ([]byte, error) {

@@ -18,7 +18,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := testlog.Verify(context.Background(), filepath.Join(home, "audit"), chain.VerifyOptions[struct{}]{
-		Check: func(receipt []byte, prev string) (c chain.Checked[struct{}]) {
+		Check: func(receipt []byte, prev chain.Hash) (c chain.Checked[struct{}]) {
 			v, err := sign.Verify(receipt)
 			if c.Bad = err; err == nil && !v.Follows(prev) {
 				c.Bad = chain.ErrDisplaced

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -30,12 +31,12 @@ type Claim struct {
 type Anchors struct {
 	Claims []Claim
 
-	Store   string // "present", "absent" or "unreadable"; "": there never was one, as far as we know
-	Why     string // why it is unreadable
-	InHome  bool   // the store would be in the home
-	Origin  string // of the policy
-	Policy  string // hash of the policy
-	Trusted bool   // the policy was named by who verifies, and not by this home
+	Store   string     // "present", "absent" or "unreadable"; "": there never was one, as far as we know
+	Why     string     // why it is unreadable
+	InHome  bool       // the store would be in the home
+	Origin  string     // of the policy
+	Policy  chain.Hash // of the policy; zero: there is none
+	Trusted bool       // the policy was named by who verifies, and not by this home
 
 	Asked []Asked // online
 
@@ -57,11 +58,11 @@ type Anchored struct {
 	// State is "none" (nobody was ever asked to), "absent" or "unreadable" (the
 	// store is), "unwitnessed" (but for the log's own key), "witnessed" (by a
 	// quorum, up to Records) or "contradicted".
-	State   string `json:"state"`
-	Why     string `json:"why,omitempty"` // it is unreadable
-	Origin  string `json:"origin,omitempty"`
-	Policy  string `json:"policy,omitempty"` // hash
-	Trusted bool   `json:"policy_trusted"`   // named by who verifies, and not by this home
+	State   string     `json:"state"`
+	Why     string     `json:"why,omitempty"` // it is unreadable
+	Origin  string     `json:"origin,omitempty"`
+	Policy  chain.Hash `json:"policy,omitzero"`
+	Trusted bool       `json:"policy_trusted"` // named by who verifies, and not by this home
 
 	Signed  int64    `json:"signed"`             // records in the newest checkpoint
 	Records int64    `json:"records"`            // in the newest with a quorum
@@ -246,7 +247,7 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 		}
 		f.lacks("a new epoch began (%s, %s): whether the %s that were anchored before are there cannot be known", e.ID, e.Reason, text.Count(e.Size, "record"))
 	}
-	if p := t.policy; p != nil && a.Policy != "" && (p.Policy != a.Policy || p.Origin != a.Origin) {
+	if p := t.policy; p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin) {
 		f.lacks("the policy is not that of the log's newest event about it")
 	}
 	if p := t.policy; p != nil && a.Store != "present" && (p.Store == "home" || a.Require) {

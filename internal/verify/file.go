@@ -349,7 +349,7 @@ func (s *selection) check(l *lineChecked) {
 		}
 	}
 	l.bare, l.err = true, nil
-	l.check = s.checker.check(receipt, "")
+	l.check = s.checker.alone(receipt)
 }
 
 // bareReceipt is what may be the receipt of a line that is no record: the line,

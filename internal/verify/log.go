@@ -179,7 +179,7 @@ func (f *Log) cutShort() {
 // judge puts the three verdicts together.
 func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
 	f := &Log{
-		Verdict: Valid, Dir: dir, Records: r.Records, Files: len(r.Files), Head: r.Head,
+		Verdict: Valid, Dir: dir, Records: r.Records, Files: len(r.Files), Head: r.Head.String(),
 		First: formatTime(r.First), Last: formatTime(r.Last),
 		Damaged: r.Damaged, Breaks: append([]chain.Break{}, r.Breaks...), // [] rather than null
 		Integrity: Integrity{"unbroken", r.Damaged - r.Forged, r.Unprotected, first(r.Ignored)},

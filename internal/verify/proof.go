@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
@@ -41,7 +42,7 @@ type ProofOptions struct {
 	Keys     Keys
 	Now      time.Time
 	// RecordHash is that of the record, for a proof that does not carry it.
-	RecordHash *[32]byte
+	RecordHash *chain.Hash
 	// Stamp says when message was stamped by an authority that counts; nil if
 	// none does.
 	Stamp func(token, message []byte) (time.Time, error)

@@ -47,11 +47,21 @@ type checker struct {
 	verifier sign.Verifier
 }
 
-// check is chain.VerifyOptions.Check: bad only for what is false, not for what
-// merely cannot be verified. A receipt that is bound to another place tells of a
-// log that was made anew only if a known key signed it: anybody can sign with a
-// key of their own.
-func (c *checker) check(receipt []byte, prev string) (result chain.Checked[checked]) {
+// check is chain.VerifyOptions.Check, for a receipt that follows the record with
+// the hash prev. A receipt that is bound to another place tells of a log that was
+// made anew only if a known key signed it: anybody can sign with a key of their
+// own.
+func (c *checker) check(receipt []byte, prev chain.Hash) (result chain.Checked[checked]) {
+	result = c.alone(receipt)
+	if r := &result.Result; r.known && !r.v.Follows(prev) {
+		result.Bad = chain.ErrDisplaced
+	}
+	return result
+}
+
+// alone is check for a receipt that stands in no log: bad only for what is false,
+// not for what merely cannot be verified.
+func (c *checker) alone(receipt []byte) (result chain.Checked[checked]) {
 	v, err := c.verifier.Verify(receipt)
 	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
 		result.Bad = errors.New(invalid.Reason)
@@ -61,9 +71,6 @@ func (c *checker) check(receipt []byte, prev string) (result chain.Checked[check
 		return result
 	}
 	known := c.keys.know(v)
-	if known && prev != "" && !v.Follows(prev) {
-		result.Bad = chain.ErrDisplaced
-	}
 	result.Result = checked{v: v, known: known}
 	result.Believed, result.Time, result.Event = known, v.Time, v.Event
 	return result

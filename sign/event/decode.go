@@ -57,31 +57,31 @@ func (f *fields) read(kind string) Event {
 			e.ByBytes = f.texts("by_bytes")
 		}
 		if f.has("left") {
-			e.Left, e.LeftHash = f.integer("left"), f.text("left_hash")
+			e.Left, e.LeftHash = f.integer("left"), f.hash("left_hash")
 		}
 		return e
 	case ToolDrift{}.Type():
-		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.text("was"), f.text("now")}
+		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.hash("was"), f.hash("now")}
 	case Task{}.Type():
 		return Task{f.text("session"), f.text("call"), f.text("task")}
 	case Unanswered{}.Type():
 		return Unanswered{f.text("session"), f.calls("calls")}
 	case ExtraResponse{}.Type():
-		return ExtraResponse{f.text("session"), f.text("call"), f.text("content_hash"), f.text("status"), f.text("reason")}
+		return ExtraResponse{f.text("session"), f.text("call"), f.hashOrNone("content_hash"), f.text("status"), f.text("reason")}
 	case Gap{}.Type():
 		return Gap{f.text("session"), f.integer("calls"), f.time("from"), f.time("to"), f.text("reason")}
 	case TornLine{}.Type():
-		return TornLine{f.text("file"), f.integer("offset"), f.integer("length"), f.text("hash"), f.text("kept")}
+		return TornLine{f.text("file"), f.integer("offset"), f.integer("length"), f.hash("hash"), f.text("kept")}
 	case LogDamaged{}.Type():
-		e := LogDamaged{File: f.text("file"), Offset: f.integer("offset"), Expected: f.text("expected"), Reason: f.text("reason")}
-		if f.has("found") {
-			e.Found = f.text("found")
+		e := LogDamaged{File: f.text("file"), Offset: f.integer("offset"), Expected: f.hash("expected"), Reason: f.text("reason")}
+		if e.Gone = f.has("found"); e.Gone {
+			e.Found = f.hash("found")
 		}
 		return e
 	case ClockStep{}.Type():
 		return ClockStep{f.time("clock"), f.time("not_before")}
 	case AnchorPolicy{}.Type():
-		return AnchorPolicy{Origin: f.text("origin"), VKey: f.text("vkey"), Policy: f.text("policy"), Store: f.text("store")}
+		return AnchorPolicy{Origin: f.text("origin"), VKey: f.text("vkey"), Policy: f.hash("policy"), Store: f.text("store")}
 	case NewEpoch{}.Type():
 		return NewEpoch{f.text("origin"), f.integer("size"), f.text("root"), f.text("reason")}
 	case Unanchored{}.Type():
@@ -126,6 +126,24 @@ func (f *fields) textOf(name string, value []byte) string {
 		f.fail(name, "is not what it should be")
 	}
 	return s
+}
+
+func (f *fields) hash(name string) Hash { return f.hashOf(name, f.text(name)) }
+
+// hashOrNone is hash, but takes "" for none.
+func (f *fields) hashOrNone(name string) Hash {
+	if text := f.text(name); text != "" {
+		return f.hashOf(name, text)
+	}
+	return Hash{}
+}
+
+func (f *fields) hashOf(name, text string) Hash {
+	h, err := ParseHash(text)
+	if err != nil {
+		f.fail(name, "is not a hash")
+	}
+	return h
 }
 
 func (f *fields) integer(name string) int64 {
@@ -198,7 +216,8 @@ func (f *fields) files(name string) (all []File) {
 	for _, value := range f.list(name) {
 		var file File
 		if hasMember(value, "sha256") {
-			file.Path, file.SHA256 = f.pair(name, value, "path", "sha256")
+			path, sum := f.pair(name, value, "path", "sha256")
+			file.Path, file.SHA256 = path, f.hashOf(name, sum)
 		} else {
 			file.Path, file.Reason = f.pair(name, value, "path", "reason")
 		}
@@ -225,15 +244,15 @@ func (f *fields) calls(name string) (all []Call) {
 	return all
 }
 
-func (f *fields) hashes(name string) map[string]string {
+func (f *fields) hashes(name string) map[string]Hash {
 	object := f.value(name)
 	if !canon.IsObject(object) {
 		f.fail(name, "is not an object")
 	}
-	all := map[string]string{}
+	all := map[string]Hash{}
 	for cur := canon.Members(object); cur.Next(); {
 		quoted := append(append([]byte{'"'}, cur.Name...), '"')
-		all[f.textOf(name, quoted)] = f.textOf(name, cur.Value)
+		all[f.textOf(name, quoted)] = f.hashOf(name, f.textOf(name, cur.Value))
 	}
 	return all
 }

@@ -24,10 +24,10 @@ func (e Session) Members() []Member {
 func appendText(b []byte, s string) []byte { return canon.AppendString(b, s) }
 
 func appendFile(b []byte, f File) []byte {
-	if f.SHA256 == "" {
+	if f.SHA256.IsZero() {
 		return pair(b, "path", f.Path, "reason", f.Reason)
 	}
-	return pair(b, "path", f.Path, "sha256", f.SHA256)
+	return pair(b, "path", f.Path, "sha256", f.SHA256.String())
 }
 
 func (i *Implementation) value() []byte {
@@ -46,13 +46,13 @@ func (e Tools) Members() []Member {
 		members = append(members, Member{"by_bytes", list(e.ByBytes, appendText)})
 	}
 	if e.Left > 0 {
-		members = append(members, integer("left", e.Left), text("left_hash", e.LeftHash))
+		members = append(members, integer("left", e.Left), hash("left_hash", e.LeftHash))
 	}
 	return members
 }
 
 func (e ToolDrift) Members() []Member {
-	return []Member{text("now", e.Now), text("session", e.Session), text("target", e.Target), text("tool", e.Tool), text("was", e.Was)}
+	return []Member{hash("now", e.Now), text("session", e.Session), text("target", e.Target), text("tool", e.Tool), hash("was", e.Was)}
 }
 
 func (e Task) Members() []Member {
@@ -68,7 +68,7 @@ func (e Unanswered) Members() []Member {
 
 func (e ExtraResponse) Members() []Member {
 	return []Member{
-		text("call", e.Call), text("content_hash", e.ContentHash), text("reason", e.Reason), text("session", e.Session), text("status", e.Status),
+		text("call", e.Call), hashOrNone("content_hash", e.ContentHash), text("reason", e.Reason), text("session", e.Session), text("status", e.Status),
 	}
 }
 
@@ -80,14 +80,14 @@ func (e Gap) Members() []Member {
 
 func (e TornLine) Members() []Member {
 	return []Member{
-		text("file", e.File), text("hash", e.Hash), text("kept", e.Kept), integer("length", e.Length), integer("offset", e.Offset),
+		text("file", e.File), hash("hash", e.Hash), text("kept", e.Kept), integer("length", e.Length), integer("offset", e.Offset),
 	}
 }
 
 func (e LogDamaged) Members() []Member {
-	members := []Member{text("expected", e.Expected), text("file", e.File), integer("offset", e.Offset), text("reason", e.Reason)}
-	if e.Found != "" {
-		members = append(members, text("found", e.Found))
+	members := []Member{hash("expected", e.Expected), text("file", e.File), integer("offset", e.Offset), text("reason", e.Reason)}
+	if e.Gone {
+		members = append(members, hash("found", e.Found))
 	}
 	return members
 }
@@ -97,7 +97,7 @@ func (e ClockStep) Members() []Member {
 }
 
 func (e AnchorPolicy) Members() []Member {
-	return []Member{text("origin", e.Origin), text("policy", e.Policy), text("store", e.Store), text("vkey", e.VKey)}
+	return []Member{text("origin", e.Origin), hash("policy", e.Policy), text("store", e.Store), text("vkey", e.VKey)}
 }
 
 func (e NewEpoch) Members() []Member {
@@ -119,6 +119,16 @@ func (e Unanchored) Members() []Member {
 func (e Other) Members() []Member { return e.Rest }
 
 func text(name, value string) Member { return Member{name, canon.AppendString(nil, value)} }
+
+func hash(name string, h Hash) Member { return text(name, h.String()) }
+
+// hashOrNone is hash, but "" for the zero Hash.
+func hashOrNone(name string, h Hash) Member {
+	if h.IsZero() {
+		return text(name, "")
+	}
+	return hash(name, h)
+}
 
 func integer(name string, value int64) Member {
 	return Member{name, strconv.AppendInt(nil, value, 10)}
@@ -147,11 +157,11 @@ func pair(b []byte, name1, value1, name2, value2 string) []byte {
 
 // hashes is an object with any names. Names that are not valid UTF-8 may become
 // one; then the last counts.
-func hashes(all map[string]string) []byte {
+func hashes(all map[string]Hash) []byte {
 	type member struct{ name, value []byte }
 	members := make([]member, 0, len(all))
 	for name, hash := range all {
-		members = append(members, member{canon.AppendString(nil, name), canon.AppendString(nil, hash)})
+		members = append(members, member{canon.AppendString(nil, name), canon.AppendString(nil, hash.String())})
 	}
 	slices.SortFunc(members, func(x, y member) int {
 		switch a, b := x.name[1:len(x.name)-1], y.name[1:len(y.name)-1]; {

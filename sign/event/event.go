@@ -56,29 +56,32 @@ type Session struct {
 // An Implementation is what a client or server calls itself.
 type Implementation struct{ Name, Version string }
 
-// A File is a file of the server's command and its hash, 64 hex digits after
-// "sha256:", or else the reason why it was not hashed.
-type File struct{ Path, SHA256, Reason string }
+// A File is a file of the server's command.
+type File struct {
+	Path   string
+	SHA256 Hash   // of its bytes; zero: it was not hashed
+	Reason string // why not
+}
 
 // Tools are the tools as they were last listed to the client.
 type Tools struct {
 	Session, Target string
-	Tools           map[string]string // name to the hash of the definition
-	ByBytes         []string          // names of those whose hash is of the bytes as sent
+	Tools           map[string]Hash // name to the hash of the definition
+	ByBytes         []string        // names of those whose hash is of the bytes as sent
 	// Adds says that these are added to the tools of the event before, of the same
 	// target, or take their places; else they are all that there are.
 	Adds bool
 	// Left counts definitions in the listing that are not in Tools, because they
 	// are too many or have no name. LeftHash is the hash of their hashes.
 	Left     int64
-	LeftHash string
+	LeftHash Hash
 }
 
 // ToolDrift is a definition that is not the one of an earlier Tools.
 type ToolDrift struct {
 	Session, Target string
 	Tool            string
-	Was, Now        string // hashes
+	Was, Now        Hash
 }
 
 // Task says that a call was answered with a task and not with a result.
@@ -105,7 +108,7 @@ type Call struct {
 type ExtraResponse struct {
 	Session        string
 	Call           string // id of its receipt
-	ContentHash    string // of the result or error, as in a receipt of version 2
+	ContentHash    Hash   // of the result or error, as in a receipt of version 2; zero: it could not be had
 	Status, Reason string // as in such a receipt
 }
 
@@ -122,18 +125,18 @@ type TornLine struct {
 	File   string // the day file
 	Offset int64  // where it began, in bytes
 	Length int64  // in bytes
-	Hash   string // of its bytes
+	Hash   Hash   // of its bytes
 	Kept   string // name of the file that it is in now
 }
 
 // LogDamaged: a writer found the log otherwise than it, or another, had left it.
 type LogDamaged struct {
-	File   string
-	Offset int64 // in bytes
-	// Expected is the hash of the record after which the log goes on or, if
-	// there is a Found, of one that is gone: the log then ended with Found.
-	Expected, Found string
-	Reason          string
+	File     string
+	Offset   int64 // in bytes
+	Expected Hash  // of the record after which the log goes on, or that is gone
+	Gone     bool  // the log ended with the record Found, and not with Expected
+	Found    Hash  // zero: with none
+	Reason   string
 }
 
 // ClockStep: the writer's clock stepped back.
@@ -146,7 +149,7 @@ type ClockStep struct {
 type AnchorPolicy struct {
 	Origin string // names the log to its witnesses
 	VKey   string // the key that signs its checkpoints, c2sp.org/signed-note
-	Policy string // hash of the policy's file
+	Policy Hash   // of the policy's file
 	Store  string // "home" if what anchoring takes is in the home, else "elsewhere"
 }
 

@@ -14,19 +14,21 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 
 // every is one of each type, with text that JSON escapes.
 var every = []Event{
-	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", "sha256:00", ""}, {"/c", "", "it changed"}}},
-	Tools{Session: "ses_1", Target: "mcp://x", Tools: map[string]string{"a": "sha256:0", "\"é\"": "sha256:1", "\U0001F600": "sha256:2", "\uFB33": "sha256:3"}},
-	Tools{"ses_1", "mcp://x", map[string]string{"a": "sha256:0"}, []string{"a"}, true, 7, "sha256:1"},
-	ExtraResponse{"ses_1", "rec_1", "sha256:0", "failed", "isError"},
-	ToolDrift{"ses_1", "mcp://x", "t", "sha256:0", "sha256:1"},
+	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}},
+	Tools{Session: "ses_1", Target: "mcp://x", Tools: map[string]Hash{"a": Hash{9}, "\"é\"": Hash{1}, "\U0001F600": Hash{2}, "\uFB33": Hash{3}}},
+	Tools{"ses_1", "mcp://x", map[string]Hash{"a": Hash{9}}, []string{"a"}, true, 7, Hash{1}},
+	ExtraResponse{"ses_1", "rec_1", Hash{9}, "failed", "isError"},
+	ExtraResponse{"ses_1", "rec_1", Hash{}, "", "it cannot be read"},
+	ToolDrift{"ses_1", "mcp://x", "t", Hash{9}, Hash{1}},
 	Task{"ses_1", "rec_1", "786512e2"},
 	Unanswered{"ses_1", []Call{{"rec_1", "the server ended"}, {"rec_2", "\t"}}},
 	Gap{"ses_1", 3, at, at.Add(time.Second), "no space left on device"},
-	TornLine{"2026-05-01.jsonl", 785, 42, "sha256:0", "2026-05-01.jsonl.torn-785"},
-	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "gone", Found: "sha256:1"},
-	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: "sha256:0", Reason: "not JSON"},
+	TornLine{"2026-05-01.jsonl", 785, 42, Hash{9}, "2026-05-01.jsonl.torn-785"},
+	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: Hash{9}, Reason: "gone", Gone: true, Found: Hash{1}},
+	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: Hash{9}, Gone: true, Reason: "nothing is left"},
+	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: Hash{9}, Reason: "not JSON"},
 	ClockStep{at, at.Add(time.Hour)},
-	AnchorPolicy{"signet-wrap/00", "signet-wrap/00+01020304+AQ==", "sha256:0", "home"},
+	AnchorPolicy{"signet-wrap/00", "signet-wrap/00+01020304+AQ==", Hash{9}, "home"},
 	NewEpoch{"signet-wrap/00", 12, "AAAA", "restored a backup"},
 	AnchorFinding{"rollback", "signet-wrap/00", 12, []string{"w1", "w2"}, "the log ends after 3 records"},
 	Unanchored{"ses_1", at},
@@ -110,12 +112,12 @@ func TestDecodeMore(t *testing.T) {
 
 // A name that is no text stands for another; the listing stays one object.
 func TestToolsOfBadNames(t *testing.T) {
-	receipt, err := Unsigned(Tools{Tools: map[string]string{"a\xff": "1", "a\xfe": "2"}}, at)
+	receipt, err := Unsigned(Tools{Tools: map[string]Hash{"a\xff": {1}, "a\xfe": {2}}}, at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e, err := Decode(receipt)
-	if err != nil || !reflect.DeepEqual(e.(Tools).Tools, map[string]string{"a\uFFFD": "2"}) {
+	if err != nil || !reflect.DeepEqual(e.(Tools).Tools, map[string]Hash{"a\uFFFD": {2}}) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
