@@ -308,6 +308,10 @@ var gateCases = []struct{ name, line, want string }{
 	{"Name", `{"id":1,"method":"tools/call","params":{"Name":"a"}}`, `-32600 1`},
 	{"escaped name", `{"id":1,"method":"tools/call","params":{"\u006eame":"a"}}`, `-32600 1`},
 	{"arguments twice", `{"id":1,"method":"tools/call","params":{"arguments":{},"arguments":{}}}`, `-32600 1`},
+	{"InputResponses", `{"id":1,"method":"tools/call","params":{"InputResponses":{}}}`, `-32600 1`},
+	{"inputResponses, escaped", `{"id":1,"method":"tools/call","params":{"input\u0052esponses":{}}}`, `-32600 1`},
+	{"input_responses", `{"id":1,"method":"tools/call","params":{"input_responses":{}}}`, `-32600 1`},
+	{"requestState and requeststate", `{"id":1,"method":"tools/call","params":{"requestState":"a","requeststate":"b"}}`, `-32600 1`},
 	{"Arguments", `{"id":1,"method":"tools/call","params":{"arguments":{},"Arguments":{}}}`, `-32600 1`},
 	{"long s in arguments", `{"id":1,"method":"tools/call","params":{"argument` + "\u017f" + `":{}}}`, `-32600 1`},
 	{"arguments, NUL", `{"id":1,"method":"tools/call","params":{"arguments":{},"arguments\u0000":{}}}`, `-32600 1`},
@@ -459,5 +463,22 @@ func TestGateFrames(t *testing.T) {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestMetaKeySpellings: a member that some server takes for ours is seen under any
+// key, and no second one is put in.
+func TestMetaKeySpellings(t *testing.T) {
+	for _, key := range []string{"com.Example/receipt", "com.example/a-receipt", "a_receipt", "_signet"} {
+		for _, spelled := range []string{key, strings.ToUpper(key), strings.ToLower(key), strings.ReplaceAll(key, "r", `\u0072`), strings.ReplaceAll(key, "e", "E")} {
+			line := []byte(`{"method":"tools/call","params":{"_meta":{"` + spelled + `":1}}}`)
+			if got, want := judged(line, NewGate(key).Judge(line)), "# "+string(line); got != want {
+				t.Errorf("%s as %s: %s", key, spelled, got)
+			}
+		}
+	}
+	line := []byte(`{"method":"tools/call","params":{"_meta":{"com.example/areceipt2":1}}}`)
+	if got := judged(line, NewGate("com.example/a-receipt").Judge(line)); !strings.Contains(got, `"com.example/a-receipt":R`) {
+		t.Error(got)
 	}
 }

@@ -229,22 +229,29 @@ func readsAs(s []byte, want string, isName bool) bool {
 	if !utf8.Valid(s) {
 		s = bytes.ToValidUTF8(s, nil)
 	}
-	matched := 0
+	dashes := isName && want[0] != '_' // are passed over
+	isDash := func(c rune) bool { return c == '-' || c == '_' }
+	rest := func(i int) int {
+		for dashes && i < len(want) && isDash(rune(want[i])) {
+			i++
+		}
+		return i
+	}
+	matched := rest(0)
 	for i := 0; i < len(s); {
 		c, n := lenientChar(s[i:])
 		i += n
-		if isName {
-			c = folded(c)
-		}
 		switch {
 		case c == 0 && matched == len(want):
 			return true
-		case c <= 0, isName && (c == '-' || c == '_') && want[0] != '_':
+		case c <= 0, dashes && isDash(c):
 			continue
-		case matched == len(want), c != rune(want[matched]):
+		case matched == len(want):
+			return false
+		case c != rune(want[matched]) && !(isName && folded(c) == folded(rune(want[matched]))):
 			return false
 		}
-		matched++
+		matched = rest(matched + 1)
 	}
 	return matched == len(want)
 }

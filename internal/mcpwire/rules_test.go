@@ -133,7 +133,7 @@ func (r *ruling) message(m *node) {
 	case params == nil || params.source == "null":
 	case params.kind != '{':
 		c = "(" + params.source + ")"
-	case odd(params, "name", "arguments", "_meta"):
+	case odd(params, "name", "arguments", "inputResponses", "requestState", "_meta"):
 		r.refuse()
 		return
 	default:
