@@ -52,6 +52,16 @@ func TestHalfKeys(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a link to nothing", func(t *testing.T) {
+		s := Store{t.TempDir()}
+		if err := os.Symlink("nowhere", s.keyPath("k")); err != nil {
+			t.Skip(err)
+		}
+		_, err := s.Load("k", nil)
+		if a := s.Advice("k", err); !strings.Contains(a, "move the link away") {
+			t.Errorf("advice: %s", a) // "generate" would refuse to make it
+		}
+	})
 	if a := (Store{t.TempDir()}).Advice("k", fs.ErrClosed); a != "" {
 		t.Errorf("advice without a reason: %s", a)
 	}

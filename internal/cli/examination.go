@@ -46,6 +46,9 @@ func (x *examination) mend(check, do, format string, a ...any) {
 
 func (x *examination) all() {
 	if !x.folder("home", string(x.home)) {
+		if x.key != home.DefaultKey { // which alone the first call makes
+			x.signingKey(x.home.Keys())
+		}
 		x.room()
 		return
 	}
@@ -117,6 +120,9 @@ func (x *examination) signingKey(store keys.Store) {
 	case errors.Is(err, keys.ErrNoKey):
 		x.mend("key", advice, "there is no key %q: calls that it should sign are refused", x.key)
 	case errors.Is(err, keys.ErrPassphraseNeeded):
+		if _, err := store.Public(x.key); err != nil {
+			x.mend("key", store.Advice(x.key, err), "verification will not know the key %q: %v", x.key, err)
+		}
 		x.note("key", passphraseHint+", as the client's configuration does", "the key %q is encrypted, and was not opened for want of the passphrase", x.key)
 	case errors.Is(err, keys.ErrWrongPassphrase):
 		x.mend("key", advice, "the passphrase does not open the key %q", x.key)

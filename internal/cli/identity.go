@@ -10,6 +10,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -196,16 +197,20 @@ func (c *command) generate(u *ucli.Context) error {
 		how = "NOT encrypted: whoever reads the file can sign"
 	}
 	private, public := store.Paths(name)
+	inHome := ""
+	if flagUp(u, "home") != "" {
+		inHome = " --home " + text.Quote(string(h))
+	}
 	fmt.Fprintf(c.Stdout, "made the key %q\n", name)
 	fmt.Fprintf(c.Stdout, "  private  %s (%s)\n", private, how)
 	fmt.Fprintf(c.Stdout, "  public   %s\n", public)
 	fmt.Fprintf(c.Stdout, "           %s\n", formatKey(p.Key))
 	fmt.Fprintf(c.Stdout, "next\n")
-	fmt.Fprintf(c.Stdout, "  sign with it           signet-wrap --key %s -- COMMAND\n", name)
+	fmt.Fprintf(c.Stdout, "  sign with it           signet-wrap --key %s%s -- COMMAND\n", name, inHome)
 	if !plain {
 		fmt.Fprintf(c.Stdout, "                         and SIGNET_PASSPHRASE in the client's \"env\", or --passphrase-file F\n")
 	}
-	fmt.Fprintf(c.Stdout, "  keep the public half   signet-wrap identity export --name %s > %s.pub\n", name, name)
+	fmt.Fprintf(c.Stdout, "  keep the public half   signet-wrap identity export --name %s%s > %s.pub\n", name, inHome, name)
 	fmt.Fprintf(c.Stdout, "                         where the agent cannot reach it\n")
 	return nil
 }
@@ -224,7 +229,7 @@ func (c *command) list(u *ucli.Context) error {
 	if err := c.noArgs(u); err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}
@@ -291,7 +296,7 @@ func (c *command) export(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}

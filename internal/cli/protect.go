@@ -106,7 +106,7 @@ func (c *command) protect(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (c *command) keychainPassphrase(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.home(u)
+	h, err := c.existingHome(u)
 	if err != nil {
 		return err
 	}

@@ -181,8 +181,10 @@ func (c *command) noVerb(u *ucli.Context) error {
 	switch name := u.Args().First(); {
 	case strings.HasPrefix(name, "–") || strings.HasPrefix(name, "—"): // an editor made one of two hyphens
 		return misuse(usage, "%q begins with a dash, not with hyphens", name)
+	case name != "" && c.after != nil && u.NumFlags() > 0: // "--fail-open false -- npx"
+		return misuse(usage, `%q before "--" is neither a flag nor its value`, name)
 	case name != "":
-		return misuse(fmt.Sprintf(`to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name), "there is no verb %q", name)
+		return misuse(fmt.Sprintf(`"signet-wrap --help" lists the verbs; to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name), "there is no verb %q", name)
 	case u.NArg() > 0 || u.NumFlags() > 0:
 		return misuse(usage, `the server's command is missing, and the "--" before it`)
 	}

@@ -341,7 +341,10 @@ func TestProcessStartErrors(t *testing.T) {
 		{filepath.Join(dir, "no-such"), 127, []string{"no-such", "cannot find"}},
 		{filepath.Join(dir, "no-such.exe"), 127, []string{"no-such.exe", "cannot find"}},
 		{plain, 126, []string{"plain.txt"}},
-		{dir, 126, []string{"cannot start"}},
+		{dir, 126, []string{"cannot start", "it is a directory", "the program in it"}},
+		{"~/no-such", 127, []string{"cannot find", "replaces ~"}},
+		{"${HOME}/no-such", 127, []string{"cannot find", "replaces variables"}},
+		{"signet-wrap-no-such -y x", 127, []string{"cannot find", `"signet-wrap-no-such" is the command`}},
 	} {
 		out, errs, code := ended(t, wrapping(t, tc.command), "")
 		if code != tc.code || out != "" {

@@ -16,7 +16,7 @@ import (
 
 func sameEnv(a, b string) bool { return a == b }
 
-func notExecutable(err error) bool { return errors.Is(err, syscall.EISDIR) }
+func notExecutable(error) bool { return false } // execvp takes it for a script
 
 func permissionHint(name string) string {
 	return fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)
@@ -73,7 +73,7 @@ func LookPath(name string) (string, error) {
 	if !ok {
 		path = "/bin:/usr/bin"
 	}
-	found := exec.ErrNotFound
+	found := error(&exec.Error{Name: name, Err: exec.ErrNotFound})
 	for _, dir := range strings.Split(path, ":") {
 		if dir == "" {
 			dir = "."
@@ -84,10 +84,10 @@ func LookPath(name string) (string, error) {
 			return file, nil
 		}
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
-			found = err // unless there is a better one
+			found = &fs.PathError{Op: "exec", Path: file, Err: err} // unless there is a better one
 		}
 	}
-	return "", &exec.Error{Name: name, Err: found}
+	return "", found
 }
 
 // executable says what is wrong with a file that is to be executed.

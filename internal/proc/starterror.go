@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 )
 
 // StartError is a server that could not be started.
@@ -35,17 +37,39 @@ func startError(c Command, err error) *StartError {
 		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current folder, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
-			"clients start servers with a short PATH; give the command's full path"}
-	case errors.Is(err, fs.ErrNotExist) && !exists(file):
-		return &StartError{127, fmt.Errorf("cannot find the server command %q", name), "check the path in the client's configuration"}
+			notFoundHint(name, "clients start servers with a short PATH; give the command's full path")}
+	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && !exists(file):
+		return &StartError{127, fmt.Errorf("cannot find the server command %q", name), notFoundHint(name, "check the path in the client's configuration")}
 	case errors.Is(err, fs.ErrNotExist):
 		return &StartError{126, fmt.Errorf("cannot start %q: the interpreter that it names is missing", name), "check its first line"}
 	case errors.Is(err, fs.ErrPermission):
-		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), permissionHint(name)}
+		return &StartError{126, fmt.Errorf("cannot start %q: it is not executable", name), permissionHint(file)}
+	case isDir(file):
+		return &StartError{126, fmt.Errorf("cannot start %q: it is a directory", name), "give the path of the program in it"}
 	case notExecutable(err):
 		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, err), "put its interpreter in front, such as node or python3"}
 	}
 	return &StartError{125, fmt.Errorf("cannot start %q: %w", name, err), ""}
+}
+
+// notFoundHint is the hint for a command that is not there: what a shell would
+// have replaced or taken apart in it, else otherwise.
+func notFoundHint(name, otherwise string) string {
+	command, _, arguments := strings.Cut(name, " ")
+	switch {
+	case strings.HasPrefix(name, "~"):
+		return "only a shell replaces ~: write out the path"
+	case strings.Contains(name, "$"):
+		return "only a shell replaces variables: write out the path"
+	case arguments && command != "":
+		return fmt.Sprintf("if %q is the command, what follows are arguments, each by itself", command)
+	}
+	return otherwise
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 func exists(path string) bool {

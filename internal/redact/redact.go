@@ -16,6 +16,10 @@ const Mask = "***"
 var secretNames = []string{"token", "secret", "passw", "passphrase", "pwd", "apikey", "accesskey", "secretkey",
 	"privatekey", "credential", "auth", "bearer", "cookie", "dsn", "connectionstring", "signature"}
 
+// secretWords are the same, where they are the last word of a name:
+// "DB_PASS", "--openai-key".
+var secretWords = []string{"key", "pass", "pat", "pw"}
+
 // secretStarts are how the keys of well-known services begin.
 var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-",
 	"xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "npm_", "hf_",
@@ -25,24 +29,40 @@ var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", 
 // masking: the log is read by more people than the configuration.
 func Command(command []string) []string {
 	out := slices.Clone(command)
-	next := false // the argument before was the flag of a secret
+	next, user := false, false // the argument before was the flag of a secret, or of "user:password"
 	for i, a := range command {
+		name, _, pair := strings.Cut(a, ":")
 		switch {
 		case i == 0:
 		case next && !strings.HasPrefix(a, "-"):
 			out[i] = Mask
+		case user && pair:
+			out[i] = name + ":" + Mask
 		default:
 			out[i] = Argument(a)
 		}
-		next = strings.HasPrefix(a, "-") && !strings.ContainsAny(a, "=: ") && NamesSecret(a)
+		next = i > 0 && announcesSecret(a)
+		user = a == "-u" || a == "--user" || a == "--proxy-user"
 	}
 	return out
+}
+
+// announcesSecret says whether the argument behind a is a secret, because a is
+// a flag that is named so, the name of a header, or what stands in front of
+// its value.
+func announcesSecret(a string) bool {
+	if strings.HasPrefix(a, "-") || strings.HasSuffix(a, ":") {
+		name := strings.TrimSuffix(a, ":")
+		return !strings.ContainsAny(name, "=: ") && NamesSecret(name)
+	}
+	return strings.EqualFold(a, "bearer")
 }
 
 // Argument masks one argument: what stands behind the name of a secret, as
 // in "--token=x", "Authorization: Bearer x", "host=h password=x" or
 // {"token":"x"}, to the argument's end, the user of a URL (RFC 3986, section
-// 3.2.1), and what by itself looks like a secret.
+// 3.2.1), the password in "user:password@host", and what by itself looks like
+// a secret.
 func Argument(a string) string {
 	const ends = " \t\r\n\"'=:/?&;,|{}[]()<>"
 	start := 0 // of the word that is being read
@@ -67,6 +87,10 @@ func Argument(a string) string {
 			i += at
 		}
 		out.WriteByte(a[i])
+		if at := passwordEnd(a[i:]); at > 0 && word != "" && !strings.HasSuffix(a[:i], "npm") {
+			out.WriteString(Mask)
+			i += at - 1
+		}
 		start = i + 1
 	}
 	return out.String()
@@ -77,7 +101,21 @@ func Argument(a string) string {
 func isValueNext(name, rest string) bool {
 	rest = strings.TrimLeft(rest, `"' `)
 	return rest != "" && (rest[0] == '=' || rest[0] == ':' && !strings.HasPrefix(rest, "://")) ||
-		strings.HasPrefix(name, "-") && rest != "" && rest[0] != '-'
+		(strings.HasPrefix(name, "-") || strings.EqualFold(name, "bearer")) && rest != "" && rest[0] != '-'
+}
+
+// passwordEnd is where the @ behind a password stands, if rest begins at the
+// colon of "user:password@host", else 0. A version and the hash of an image
+// also have an @ in front.
+func passwordEnd(rest string) int {
+	if rest[0] != ':' || strings.HasPrefix(rest, "://") {
+		return 0
+	}
+	at := strings.IndexByte(rest, '@')
+	if at < 2 || strings.ContainsAny(rest[1:at], "/ \t\"',:") || strings.HasPrefix(rest[at:], "@sha256:") {
+		return 0
+	}
+	return at
 }
 
 // userEnd is where the @ behind the user of a URL stands, if rest begins at its
@@ -96,10 +134,14 @@ func userEnd(rest string) int {
 	return 0
 }
 
-// NamesSecret knows the names of secrets, and "key" alone.
+// NamesSecret knows the names of secrets.
 func NamesSecret(name string) bool {
-	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
-	return name == "key" || slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
+	name = strings.ToLower(name)
+	if last := name[strings.LastIndexAny(name, "-_.")+1:]; slices.Contains(secretWords, last) {
+		return true
+	}
+	name = strings.NewReplacer("-", "", "_", "", ".", "").Replace(name)
+	return slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // LooksSecret knows the keys of services and long random words.

@@ -22,6 +22,8 @@ func TestCommand(t *testing.T) {
 		{[]string{"server", "author@example.com", "a:b", "=", ":", "://", "", "--", "-"}, nil},
 		{[]string{"sk-this-is-the-command-itself-9", "x"}, nil},
 		{[]string{"uvx", "authlib-server"}, nil},
+		{[]string{"npx", "npm:server@1.2.3", "x@npm:server@1.2.3", "jsr:@scope/server@1", "git@github.com:a/b"}, nil},
+		{[]string{"docker", "run", "mcp/github:1.2@sha256:" + hex, "-v", "/a:/b@c"}, nil},
 
 		// By the name of the flag.
 		{[]string{"s", "--token", "abc"}, []string{"s", "--token", "***"}},
@@ -32,6 +34,13 @@ func TestCommand(t *testing.T) {
 		{[]string{"s", "--aws.secret.access.key", "abc"}, []string{"s", "--aws.secret.access.key", "***"}},
 		{[]string{"docker", "-e", "API_KEY=abc"}, []string{"docker", "-e", "API_KEY=***"}},
 		{[]string{"env", "PGPASSWORD=abc", "s"}, []string{"env", "PGPASSWORD=***", "s"}},
+		{[]string{"env", "DB_PASS=abc", "GH_PAT=def", "OPENAI_KEY=ghi", "s"}, []string{"env", "DB_PASS=***", "GH_PAT=***", "OPENAI_KEY=***", "s"}},
+		{[]string{"s", "--openai-key", "abc", "--pass", "def", "--compass", "n"}, []string{"s", "--openai-key", "***", "--pass", "***", "--compass", "n"}},
+		{[]string{"curl", "-u", "ada:abc", "--user", "ada", "h"}, []string{"curl", "-u", "ada:***", "--user", "ada", "h"}},
+		{[]string{"s", "--auth-header", "Bearer", "abc"}, []string{"s", "--auth-header", "***", "***"}},
+		{[]string{"s", "bearer", "abc", "x"}, []string{"s", "bearer", "***", "x"}},
+		{[]string{"s", "--header", "X: Bearer abc", "Bearer abc"}, []string{"s", "--header", "X: Bearer ***", "Bearer ***"}},
+		{[]string{"s", "-H", "Authorization:", "Bearer abc"}, []string{"s", "-H", "Authorization:***", "***"}},
 
 		// By the name of a header or member.
 		{[]string{"s", "--header", "Authorization: Bearer abc"}, []string{"s", "--header", "Authorization:***"}},
@@ -46,6 +55,9 @@ func TestCommand(t *testing.T) {
 
 		// In a URL.
 		{[]string{"s", "postgresql://ada:p@ss@db.example.com/x"}, []string{"s", "postgresql://***@db.example.com/x"}},
+		{[]string{"s", "ada:abc@tcp(db:3306)/x", "ada:abc@10.0.0.1"}, []string{"s", "ada:***@tcp(db:3306)/x", "ada:***@10.0.0.1"}},
+		{[]string{"s", "--dsn2=ada:abc@h"}, []string{"s", "--dsn2=***"}},
+		{[]string{"s", "--db=ada:abc@h"}, []string{"s", "--db=ada:***@h"}},
 		{[]string{"s", "redis://:abc@127.0.0.1:6379"}, []string{"s", "redis://***@127.0.0.1:6379"}},
 		{[]string{"s", "--db=mysql://u:p@h/x"}, []string{"s", "--db=mysql://***@h/x"}},
 		{[]string{"s", "https://h/p?api_key=abc&y=1"}, []string{"s", "https://h/p?api_key=***"}},
