@@ -17,6 +17,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -46,6 +47,10 @@ func Main(args []string, sys System) int {
 // MainContext is Main, ended early by ctx (demo and tests).
 func MainContext(ctx context.Context, args []string, sys System) int {
 	sys.Stdout, sys.Stderr = terminal.NewWriter(sys.Stdout), terminal.NewWriter(sys.Stderr)
+	out := &results{Writer: sys.Stdout}
+	if !isTerminal(sys.Stdout) {
+		sys.Stdout = out
+	}
 	c := &command{System: sys, ctx: ctx}
 	// All after the first "--" belongs to the wrapped command, whatever it
 	// looks like (`signet-wrap -- verify`), so it is cut off before the flag
@@ -60,7 +65,41 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 	}
 	app := c.app()
 	err := app.RunContext(ctx, flagsFirst(app, args))
+	if out.err != nil {
+		err = c.undelivered(err, out.err)
+	}
 	return c.report(err)
+}
+
+// undelivered is err, how a verb ended, where standard output could not be
+// written: it is no success, and no finding either of the verbs that look for faults.
+func (c *command) undelivered(err, writing error) error {
+	st := exitFailed
+	if c.verb == "verify" || c.verb == "anchor" || c.verb == "doctor" {
+		st = exitUsage
+	}
+	switch {
+	case err == nil, err == status(exitUnconfirmed):
+		return &failure{st, fmt.Errorf("writing the results: %w", writing), ""}
+	case errors.Is(err, writing):
+		return &failure{st, err, ""}
+	}
+	return err
+}
+
+// results is standard output, and what went wrong with it: a result that was
+// not delivered is none.
+type results struct {
+	io.Writer
+	err error
+}
+
+func (r *results) Write(p []byte) (int, error) {
+	n, err := r.Writer.Write(p)
+	if r.err == nil {
+		r.err = err
+	}
+	return n, err
 }
 
 // command is one run of the program.
@@ -68,6 +107,7 @@ type command struct {
 	System
 	ctx   context.Context
 	after []string // what stood behind "--"
+	verb  string
 }
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a
@@ -106,7 +146,10 @@ func (c *command) app() *ucli.App {
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
 		},
-		Before: wrapFlagsOfVerb,
+		Before: func(u *ucli.Context) error {
+			c.verb = u.Args().First()
+			return wrapFlagsOfVerb(u)
+		},
 		Action: c.noVerb,
 		// urfave/cli prints usage errors to stdout and exits by itself; stdout
 		// belongs to results and, when wrapping, to the server.

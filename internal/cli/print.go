@@ -45,12 +45,21 @@ func isTerminal(w any) bool { return terminal.File(w) != nil }
 
 // isFile says whether w is a file on a disk.
 func isFile(w any) bool {
-	f, ok := w.(*os.File)
-	if !ok {
+	f := fileOf(w)
+	if f == nil {
 		return false
 	}
 	st, err := f.Stat()
 	return err == nil && st.Mode().IsRegular()
+}
+
+// fileOf is the file behind a stream that is no terminal, or nil.
+func fileOf(w any) *os.File {
+	if r, ok := w.(*results); ok {
+		w = r.Writer
+	}
+	f, _ := w.(*os.File)
+	return f
 }
 
 // coloured says whether w may be given colours.

@@ -258,8 +258,8 @@ func (c *command) keychainPassphrase(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, ok := c.Stdout.(*os.File)
-	if ok {
+	f, ok := fileOf(c.Stdout), false
+	if f != nil {
 		st, err := f.Stat()
 		ok = err == nil && st.Mode()&fs.ModeNamedPipe != 0
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,8 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 		receipt, err := CheckReceipt(head.all, keys, o.Now)
 		if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
 			err = errors.New("a public key, not a receipt")
+		} else if isKeyFile(head.all) {
+			err = errors.New("a key file, not a receipt")
 		}
 		if err != nil {
 			return nil, nil, &NotReceiptError{err, head.all}
@@ -73,6 +76,16 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 		return nil, nil, &NotReceiptError{sign.ErrNotReceipt, head.all}
 	}
 	return nil, f, err
+}
+
+// isKeyFile says whether b is a key file of any kind, in order or not. It was
+// named by mistake, and nobody tampered with it.
+func isKeyFile(b []byte) bool {
+	var f struct {
+		Algorithm         string
+		Sig, Action, Type json.RawMessage
+	}
+	return json.Unmarshal(b, &f) == nil && f.Algorithm != "" && f.Sig == nil && f.Action == nil && f.Type == nil
 }
 
 // A NotReceiptError says that what was to be verified is no receipt.
