@@ -44,19 +44,23 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 	if err != nil {
 		return nil, off, err
 	}
-	b.off = end
 	if !ended && end < b.size {
 		b.off = b.size
 		return nil, off, &tooLong{off, b.size, true, true}
 	}
 	if end-off > maxLine {
+		b.off = end
 		return nil, off, &tooLong{off, end, ended, false}
 	}
-	if end == off+int64(len(buf)) {
-		return buf, off, nil
+	block = buf
+	if end > off+int64(len(buf)) {
+		block = make([]byte, end-off)
+		if err := readFull(b.f, block, off); err != nil {
+			return nil, off, err
+		}
 	}
-	block = make([]byte, end-off)
-	return block, off, readFull(b.f, block, off)
+	b.off = end
+	return block, off, nil
 }
 
 // tooLong reports a line of more than maxLine bytes, at off, that ends before
@@ -138,12 +142,16 @@ func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 		b.end = 0
 		return nil, 0, &tooLong{0, end, true, true}
 	}
-	b.end = off
 	if end-off > maxLine {
+		b.end = off
 		return nil, off, &tooLong{off, end, ended, false}
 	}
 	block = make([]byte, end-off)
-	return block, off, readFull(b.f, block, off)
+	if err := readFull(b.f, block, off); err != nil {
+		return nil, off, err
+	}
+	b.end = off
+	return block, off, nil
 }
 
 // lineStart finds the beginning of the line to which the byte before off
@@ -216,14 +224,21 @@ func (e endable) ReadAt(p []byte, off int64) (int, error) {
 	return e.ReaderAt.ReadAt(p, off)
 }
 
-// readFull fills p from offset off.
+// shrunk reports a file that became shorter while it was read.
+type shrunk struct{ size int64 } // at most; in bytes
+
+func (s *shrunk) Error() string {
+	return fmt.Sprintf("read at byte %d: the file became shorter while it was read", s.size)
+}
+
+// readFull fills p from offset off. It is a *shrunk if the file ends before.
 func readFull(f io.ReaderAt, p []byte, off int64) error {
 	n, err := f.ReadAt(p, off)
 	if n == len(p) {
 		return nil
 	}
 	if err == io.EOF {
-		return fmt.Errorf("read at byte %d: the file became shorter while it was read", off+int64(n))
+		return &shrunk{off + int64(n)}
 	}
 	return err
 }

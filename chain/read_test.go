@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -125,6 +126,54 @@ func TestReadSift(t *testing.T) {
 		t.Errorf("%d records, %d of %d bytes", records, done, total)
 	}
 }
+
+// A writer takes what a crash has left off the end while the log is read: it is
+// read as it is without that.
+func TestReadShorter(t *testing.T) {
+	dir := makeLog(t, 40)
+	for _, gone := range []int64{1, 10, blockSize, 3*blockSize + 7} {
+		s, err := TakeSnapshotFS(shortened{os.DirFS(dir), gone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, backward := range []bool{false, true} {
+			if got := readAll(t, s, ReadOptions{Backward: backward}); len(got) != 40 {
+				t.Errorf("%d bytes gone, backward %t: %d lines", gone, backward, len(got))
+			}
+		}
+	}
+}
+
+// shortened is a file system whose files lose bytes once their size is known.
+type shortened struct {
+	fs.FS
+	gone int64
+}
+
+func (s shortened) Open(name string) (fs.File, error) {
+	f, err := s.FS.Open(name)
+	if file, ok := f.(*os.File); ok && strings.HasSuffix(name, daySuffix) {
+		return shortenedFile{file, s.gone}, err
+	}
+	return f, err
+}
+
+type shortenedFile struct {
+	*os.File
+	gone int64
+}
+
+func (f shortenedFile) Stat() (fs.FileInfo, error) {
+	st, err := f.File.Stat()
+	return shortenedInfo{st, f.gone}, err
+}
+
+type shortenedInfo struct {
+	fs.FileInfo
+	gone int64
+}
+
+func (i shortenedInfo) Size() int64 { return i.FileInfo.Size() + i.gone }
 
 // A reading that is broken off or told to stop leaves nothing running, and a
 // snapshot taken before gives the same again.

@@ -170,6 +170,12 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		p := r.part()
 		p.file, p.line = i, line
 		p.block, p.off, err = next(p.buf)
+		// A writer has taken a partial line or a record off the end: the log is
+		// read as it is without them.
+		for s := (*shrunk)(nil); errors.As(err, &s) && s.size < max(ahead.size, back.end); {
+			ahead.size, back.end = min(ahead.size, s.size), min(back.end, s.size)
+			p.block, p.off, err = next(p.buf)
+		}
 		if err == io.EOF {
 			return nil
 		} else if err != nil && !errors.As(err, &p.long) {

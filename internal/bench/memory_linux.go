@@ -67,7 +67,7 @@ func family(pid int, self string) (pids, guards []int) {
 			argv := strings.Split(string(line), "\x00")
 			switch {
 			case argv[0] == self && len(argv) > 1 && modes[argv[1]] != nil:
-			case len(argv) > 2 && argv[1] == "-c" && strings.HasPrefix(argv[2], "read -r line || kill"):
+			case len(argv) > 3 && argv[3] == "signet-wrap-guard":
 				guards = append(guards, child)
 			default:
 				pids = append(pids, child)

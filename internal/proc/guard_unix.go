@@ -37,6 +37,10 @@ for pid in $who; do
 	esac
 done`
 
+// guardName is what the shell is called, so that who finds it in a list of
+// processes knows whose it is.
+const guardName = "signet-wrap-guard"
+
 // startGuard starts the guard. It does not wait for that: until the guard is
 // there, the server's first process dies with us.
 func startGuard() *guard {
@@ -50,7 +54,7 @@ func startGuard() *guard {
 	go func() {
 		defer close(g.ready)
 		defer theirs.Close()
-		cmd := exec.Command(shell, "-c", guardScript, "sh", strconv.Itoa(syscall.Getpgrp()))
+		cmd := exec.Command(shell, "-c", guardScript, guardName, strconv.Itoa(syscall.Getpgrp()))
 		cmd.Stdin = theirs
 		cmd.Dir = "/"
 		cmd.Env = []string{"PATH=/bin:/usr/bin"}

@@ -4,6 +4,7 @@ package proc_test
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func init() {
 		var ignored []string
 		for n := 1; n < 65; n++ {
 			sig := syscall.Signal(n)
-			switch name := unix.SignalName(sig); {
+			switch name := cmp.Or(unix.SignalName(sig), sig.String()); {
 			case sig == syscall.SIGURG || sig == syscall.SIGCHLD || sig == syscall.SIGPIPE: // Go's own
 			case signal.Ignored(sig):
 				ignored = append(ignored, name)
