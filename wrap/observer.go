@@ -95,7 +95,7 @@ func (o *observer) note(message []byte) {
 		id, _ := m.Member("id")
 		params, _ := m.Member("params")
 		key := mcpwire.IDKey(id.Raw(message))
-		task := params.MemberText(message, "taskId")
+		task := mcpwire.TaskKey(params.MemberText(message, "taskId"))
 		switch m.MemberText(message, "method") {
 		case "initialize", "server/discover":
 			o.mu.Lock()
@@ -286,7 +286,7 @@ func (o *observer) callAnswered(c *asked, a mcpwire.Response) {
 		switch s := a.Said; {
 		case s.Handle != "":
 			// The handle is not the result: that is bound when it is fetched.
-			o.pending.becameTask(c, s.Handle)
+			o.pending.becameTask(c, s.Handle, s.HandleCut)
 			o.add(job{event: event.Task{Session: o.rec.session, Call: c.receipt, Task: shorten(s.Handle)}})
 			return
 		case s.Input:

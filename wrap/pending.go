@@ -346,10 +346,14 @@ func (p *pending) settle(c *asked) {
 	}
 }
 
-// becameTask notes that a call was answered with a task.
-func (p *pending) becameTask(c *asked, id string) {
+// becameTask notes that a call was answered with a task. If the id is cut, its
+// result will not be known for one.
+func (p *pending) becameTask(c *asked, id string, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if cut {
+		c.unreadable++
+	}
 	if c.settled {
 		return
 	}

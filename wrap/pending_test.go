@@ -82,6 +82,28 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+// TestLongTaskIDs: the handle of a task is no result, however long it is.
+func TestLongTaskIDs(t *testing.T) {
+	long := strings.Repeat("t", 20_000)
+	created, ended := `< {"id":1,"result":{"task":{"taskId":"`+long+`","status":"working"}}}`, `{"taskId":"`+long+`","status":"completed","result":{"isError":true}}`
+	for _, c := range []struct {
+		want  string
+		lines []string
+	}{
+		{`failed, isError {"isError":true}`, []string{`< {"id":1,"result":{"resultType":"task","taskId":"` + long + `"}}`,
+			`> {"id":2,"method":"tasks/get","params":{"taskId":"` + long + `"}}`, `< {"id":2,"result":` + ended + `}`}},
+		{`failed, isError {"isError":true}`, []string{created, `> {"id":2,"method":"tasks/result","params":{"taskId":"` + long + `"}}`, `< {"id":2,"result":{"isError":true}}`}},
+		{`failed, isError {"isError":true}`, []string{created, `< {"method":"notifications/tasks","params":` + ended + `}`}},
+		{"unanswered, the result of its task was never fetched; a message that may be its response could not be read",
+			[]string{strings.Replace(created, long, strings.Repeat(long, 4), 1)}},
+	} {
+		st := newScene(t).expect(append([]string{"> " + toolCall("1", "t")}, c.lines...), "1 "+c.want)
+		if events := st.of("task"); len(events) != 1 || !strings.HasPrefix(events[0].Task, "ttt") || len(events[0].Task) > 300 {
+			t.Errorf("%d events of tasks", len(events))
+		}
+	}
+}
+
 // TestLargeTaskResults: inside the answer to tasks/get, and too large to parse
 // or even to keep.
 func TestLargeTaskResults(t *testing.T) {
@@ -244,7 +266,7 @@ func TestPendingForgets(t *testing.T) {
 		c := &asked{key: id}
 		l.callSent(c)
 		if i%3 == 0 {
-			l.becameTask(c, id)
+			l.becameTask(c, id, false)
 		}
 		if r, _, how := l.response(id, id); how != exactMatch || r.call != c {
 			t.Fatalf("call %d is not answered", i)

@@ -138,6 +138,7 @@ const (
 	maxHeld       = 4 << 20 // of the results of a batch
 	maxIDBytes    = 64 << 10
 	maxStateBytes = 1 << 20
+	maxTaskBytes  = 64 << 10
 	maxFieldBytes = 4 << 10
 	maxWord       = 2 + 6*len("requestState") // each letter escaped
 )
@@ -381,7 +382,7 @@ func (m *message) begin(c byte, at int) place {
 		}
 	case theTask:
 		if member == taskIDField {
-			m.take(&o.parts[m.part()].fields[handleField], maxFieldBytes, true, at)
+			m.take(&o.parts[m.part()].fields[handleField], maxTaskBytes, true, at)
 		}
 	case theTools:
 		if c == '{' {
@@ -429,6 +430,8 @@ func (m *message) beginInside(p int, member field, c byte, at int) place {
 		}
 	case requestStateField:
 		m.take(&o.parts[p].fields[member], maxStateBytes, true, at)
+	case taskIDField:
+		m.take(&o.parts[p].fields[member], maxTaskBytes, true, at)
 	case noField:
 	default:
 		if member < fieldCount {
@@ -561,9 +564,11 @@ func (o *one) response() (Response, bool) {
 		params := &o.parts[paramsPart]
 		switch o.method.text() {
 		case "notifications/tasks", "notifications/tasks/status":
-			if params.fields[taskIDField].size > 0 {
+			if task := &params.fields[taskIDField]; task.size > maxTaskBytes {
+				return Response{Unreadable: true}, true
+			} else if task.size > 0 {
 				r := o.read(paramsPart)
-				r.Task = params.fields[taskIDField].text()
+				r.Task = TaskKey(task.text())
 				return r, r.Task != ""
 			}
 		}
@@ -607,20 +612,21 @@ func (o *one) read(p int) Response {
 	f := &part.fields
 	r.Said = Said{
 		IsError: string(f[isErrorField].bytes()) == "true",
-		Handle:  f[handleField].text(),
 		Status:  f[statusField].text(),
 		Code:    string(f[codeField].bytes()),
 		Message: f[messageField].beginning(),
 	}
+	handle := &f[handleField]
 	switch f[resultTypeField].text() {
 	case "input_required":
 		r.Said.Input = true
 		r.Said.State = stateKey(f[requestStateField].bytes())
 	case "task": // 2026-07-28, the extension io.modelcontextprotocol/tasks
-		if r.Said.Handle == "" { // else as in 2025-11-25, basic/utilities/tasks
-			r.Said.Handle = f[taskIDField].text()
+		if handle.text() == "" { // else as in 2025-11-25, basic/utilities/tasks
+			handle = &f[taskIDField]
 		}
 	}
+	r.Said.Handle, r.Said.HandleCut = TaskKey(handle.beginning()), handle.size > handle.max
 	if p < insideResult && o.parts[p+inside].kind != 0 {
 		in := o.read(p + inside)
 		in.Failed = o.parts[p+inside].failed

@@ -31,7 +31,7 @@ type Response struct {
 	// Doubt is how clients may differ about a response, "" if they do not.
 	Doubt string
 
-	Task   string     // of a notification about a task: the task's id
+	Task   string     // of a notification about a task: the task's TaskKey
 	Failed bool       // it has error, not result
 	Value  []byte     // result, error or params as sent; nil if it is not kept
 	Sum    event.Hash // its hash, where Value is nil; zero: it could not be had
@@ -54,8 +54,10 @@ type Said struct {
 	IsError bool
 	Input   bool   // 2026-07-28, basic/patterns/mrtr: input_required
 	State   string // the stateKey of its requestState
-	Handle  string // the id of the task that stands for the result
+	Handle  string // the TaskKey of the task that stands for the result
 	Status  string // of a task
+
+	HandleCut bool // Handle is of the beginning of the id only
 
 	Code, Message string // of an error, the code as sent
 }
@@ -157,12 +159,19 @@ func ToolName(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}
-	name := WellFormed(raw, Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)})
-	if len(name) > maxToolName {
-		head := bytes.ToValidUTF8([]byte(name[:maxToolName/2]), nil)
-		return string(head) + "... " + event.HashOf([]byte(name)).String()
+	return shortened(WellFormed(raw, Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)}))
+}
+
+// TaskKey stands for the id of a task: the id, or its beginning and its hash if it
+// is long.
+func TaskKey(id string) string { return shortened(id) }
+
+func shortened(name string) string {
+	if len(name) <= maxToolName {
+		return name
 	}
-	return name
+	head := bytes.ToValidUTF8([]byte(name[:maxToolName/2]), nil)
+	return string(head) + "... " + event.HashOf([]byte(name)).String()
 }
 
 // buffer takes a value as it streams: its bytes while they are few, else their

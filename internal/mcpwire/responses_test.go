@@ -84,7 +84,7 @@ func parsed(t testing.TB, message []byte) (found []Response) {
 			if s := text("method"); s == "notifications/tasks" || s == "notifications/tasks/status" {
 				r := parsedPart(t, params.Raw(message), true)
 				if v := parsedObject(t, params.Raw(message)); v.MemberText(params.Raw(message), "taskId") != "" {
-					r.Task = v.MemberText(params.Raw(message), "taskId")
+					r.Task = TaskKey(v.MemberText(params.Raw(message), "taskId"))
 					found = append(found, r)
 					continue
 				}
@@ -140,6 +140,7 @@ func parsedPart(t testing.TB, raw []byte, inside bool) Response {
 			r.Said.Handle = v.MemberText(raw, "taskId")
 		}
 	}
+	r.Said.Handle = TaskKey(r.Said.Handle)
 	if inside {
 		for _, name := range []string{"result", "error"} {
 			for _, m := range v.members { // the last object of this name
