@@ -68,11 +68,11 @@ func (e *Entry) Keep() Entry {
 	return k
 }
 
-// Records yields the records of the log, as [Read] reads them, one by one.
-// A line that is no record comes as a *[LineError] beside an Entry
-// that has its position and, unless it is too long, Raw; the loop may go on. Any
-// other error ends it. Backward it reads the files from their ends, and of them
-// little more than is asked for. [Read] does more, faster.
+// Records yields the records of the log, as [Read] reads them, one by one. A line
+// that is no record comes as a *[LineError] beside an Entry that has its position
+// and, unless it is too long, Raw; the loop may go on. Any other error ends it.
+// Backward it reads the files from their ends, and of them little more than is
+// asked for. [Read] does more, faster.
 func (s *Snapshot) Records(ctx context.Context, o ReadOptions) iter.Seq2[Entry, error] {
 	type line struct {
 		e   Entry

@@ -25,7 +25,7 @@ type VerifyOptions[R any] struct {
 	// Record gets the record_hash of each line that is read as a record, as it
 	// stands there, in order and before Visit. The bytes of the hashes are the
 	// leaves of the log as a transparency log (package tlog).
-	Record func(hash [32]byte)
+	Record func(hash Hash)
 
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all; from the goroutine that called Verify.
@@ -51,8 +51,8 @@ type Checked[R any] struct {
 }
 
 // Verify reads a log from its first record to its last and reports what is wrong
-// with it. A break does not end it. The error is not nil if the log could not be read to its end, or ctx was
-// done first; the report is then of what was read.
+// with it. A break does not end it. The error is not nil if the log could not be
+// read to its end, or ctx was done first; the report is then of what was read.
 //
 // The work is spread over all cores; memory stays within some blocks of the log
 // (and, if it has lines of many megabytes, a few of those).

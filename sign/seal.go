@@ -39,8 +39,8 @@ func (x *seal) open(now time.Time, s *Signer, prev *Hash) error {
 	copy(x.ts[:], now.AppendFormat(buf[:0], event.TimeForm))
 	copy(x.nonce[:], "rnd_")
 	if prev != nil {
-		placed := placedNonce(*prev, s.pubkey, string(x.ts[:]))
-		copy(x.nonce[4:], placed)
+		placed := placedNonce(*prev, s.pubkey, x.ts[:])
+		copy(x.nonce[4:], placed[:])
 		return nil
 	}
 	var random [16]byte
@@ -52,9 +52,13 @@ func (x *seal) open(now time.Time, s *Signer, prev *Hash) error {
 // placedNonce is what follows "rnd_" in the nonce of a record that follows the
 // record with the hash prev in a log. It is as good as random: each record's
 // hash covers a signature.
-func placedNonce(prev Hash, pubkey, ts string) string {
-	sum := sha256.Sum256([]byte("signet-wrap nonce\n" + prev.String() + "\n" + pubkey + "\n" + ts))
-	return hex.EncodeToString(sum[:16])
+func placedNonce[K, T string | []byte](prev Hash, pubkey K, ts T) (nonce [32]byte) {
+	var room [256]byte // verification does this for each call, so it takes no memory
+	b, _ := prev.AppendText(append(room[:0], "signet-wrap nonce\n"...))
+	b = append(append(append(append(b, '\n'), pubkey...), '\n'), ts...)
+	sum := sha256.Sum256(b)
+	hex.Encode(nonce[:], sum[:16])
+	return nonce
 }
 
 // sign sets sig, and id, which follows from it.

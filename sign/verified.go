@@ -104,9 +104,11 @@ func (v *Verified) Follows(prev Hash) bool {
 	if !v.Bound() {
 		return true
 	}
-	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(v.Signers[len(v.Signers)-1].Key)
+	var room [8 + 44]byte
+	pubkey := base64.StdEncoding.AppendEncode(append(room[:0], "ed25519:"...), v.Signers[len(v.Signers)-1].Key)
 	nonce, ok := strings.CutPrefix(v.nonce, "rnd_")
-	return ok && nonce == placedNonce(prev, pubkey, v.ts)
+	placed := placedNonce(prev, pubkey, v.ts)
+	return ok && nonce == string(placed[:])
 }
 
 // isSession knows the session of a wrapper: "ses_" and 128 bits in hex.

@@ -101,9 +101,12 @@ type Epoch struct {
 
 // anchoring follows the tree of a log's records, for what is claimed of it.
 type anchoring struct {
-	a    *Anchors
-	tree tlog.Tree
-	at   map[int64]tlog.Hash // roots that are asked for, by size
+	a      *Anchors
+	n      int64     // records so far
+	tree   tlog.Tree // of the first upTo of them: nobody knows of more
+	upTo   int64
+	stored []byte              // of tree, not used
+	at     map[int64]tlog.Hash // roots that are asked for, by size
 
 	covered int64     // records in the newest claim with a quorum
 	oldest  time.Time // of the first record after it that is believed
@@ -118,6 +121,7 @@ func newAnchoring(a *Anchors) *anchoring {
 	}
 	for _, c := range t.a.Claims {
 		t.at[c.Size] = tlog.Hash{}
+		t.upTo = max(t.upTo, c.Size)
 		if c.Quorum {
 			t.covered = max(t.covered, c.Size)
 		}
@@ -129,8 +133,11 @@ func newAnchoring(a *Anchors) *anchoring {
 }
 
 // record is chain.VerifyOptions.Record.
-func (t *anchoring) record(hash [32]byte) {
-	t.tree.Append(nil, tlog.Leaf(hash))
+func (t *anchoring) record(hash chain.Hash) {
+	if t.n++; t.n > t.upTo {
+		return
+	}
+	t.stored = t.tree.Append(t.stored[:0], tlog.Leaf(hash))
 	if _, wanted := t.at[t.tree.Size()]; wanted {
 		t.at[t.tree.Size()] = t.tree.Root()
 	}
@@ -138,7 +145,7 @@ func (t *anchoring) record(hash [32]byte) {
 
 // believe takes a record that is believed, after record has it.
 func (t *anchoring) believe(c checked) {
-	if t.tree.Size() > t.covered && t.oldest.IsZero() {
+	if t.n > t.covered && t.oldest.IsZero() {
 		t.oldest = c.v.Time
 	}
 	switch e := c.v.Event.(type) {
@@ -153,7 +160,7 @@ func (t *anchoring) believe(c checked) {
 
 // finding compares the claims with the log.
 func (t *anchoring) finding(newest time.Time) Anchored {
-	a, n := t.a, t.tree.Size()
+	a, n := t.a, t.n
 	f := Anchored{State: "none", Why: a.Why, Origin: a.Origin, Policy: a.Policy, Trusted: a.Trusted, Asked: a.Asked, Epochs: t.epochs}
 	contradict := func(kind string, c Claim) {
 		f.Contradictions = append(f.Contradictions, Contradiction{kind, c.By, c.Origin, c.Size, n, t.accepted(c.Origin)})
@@ -203,7 +210,7 @@ func (t *anchoring) finding(newest time.Time) Anchored {
 
 // heed compares what the witnesses have said with the log.
 func (t *anchoring) heed(f *Anchored) {
-	n := t.tree.Size()
+	n := t.n
 	for _, w := range t.a.Asked {
 		c := Claim{By: "witness " + w.Name, Origin: t.a.Origin, Size: w.Size}
 		kind := ""
