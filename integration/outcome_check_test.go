@@ -138,7 +138,7 @@ func (r receipt) verifyAnswer(t testing.TB, key ed25519.PublicKey, call receipt)
 	if err1 != nil || err2 != nil || o.TSRequest != call.TS || to.Before(from) {
 		t.Errorf("asked at %q, which is %q, and answered at %q", call.TS, o.TSRequest, o.TSResponse)
 	}
-	if v, err := sign.Verify(r.raw); err != nil || v.Version != 2 || v.ResponseHash.String() != o.Response.ContentHash || len(v.Doubts) > 0 {
+	if v, err := sign.Verify(r.raw, sign.AnyKey); err != nil || v.Version != 2 || v.ResponseHash.String() != o.Response.ContentHash || len(v.Doubts) > 0 {
 		t.Errorf("package sign: %v, %+v", err, v)
 	}
 }

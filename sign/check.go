@@ -1,23 +1,26 @@
 package sign
 
-import "crypto/ed25519"
+import (
+	"crypto/ed25519"
+	"errors"
+)
 
 // LogCheck returns a function that says of a receipt that follows the record with
 // the hash prev in a log, whether it is signed and stands where it was signed to
-// stand, and if so, whether all of its keys are known. It is what the writer of a
-// log asks of the record that it continues from.
-func LogCheck(isKnown func(ed25519.PublicKey) bool) func(receipt []byte, prev Hash) (signed, known bool) {
-	return func(receipt []byte, prev Hash) (signed, known bool) {
-		v, err := Verify(receipt)
-		if err != nil || len(v.Signers) == 0 || !v.Follows(prev) {
+// stand, and if so, whether all who must be are known, as [Verify] has it. It is
+// what the writer of a log asks of the record that it continues from
+// (chain.Options.Check).
+func LogCheck(known Known) func(receipt []byte, prev Hash) (isSigned, isKnown bool) {
+	return func(receipt []byte, prev Hash) (isSigned, isKnown bool) {
+		v, err := Verify(receipt, known)
+		unknown, ok := errors.AsType[*UnknownKeyError](err)
+		if ok {
+			v = unknown.Says
+		}
+		if v == nil || !v.Follows(prev) {
 			return false, false
 		}
-		for _, s := range v.Signers {
-			if !isKnown(s.Key) {
-				return true, false
-			}
-		}
-		return true, true
+		return true, !ok
 	}
 }
 

@@ -132,9 +132,9 @@ var practised = sync.OnceValue(func() *Verifier {
 // verified is Verify, once it is seen that a Verifier has the same to say.
 func verified(t testing.TB, receipt []byte) (*Verified, error) {
 	t.Helper()
-	v, err := Verify(receipt)
+	v, err := Verify(receipt, AnyKey)
 	for name, verifier := range map[string]*Verifier{"new": new(Verifier), "practised": practised()} {
-		if w, other := verifier.Verify(receipt); !reflect.DeepEqual(v, w) || !reflect.DeepEqual(err, other) {
+		if w, other := verifier.Verify(receipt, AnyKey); !reflect.DeepEqual(v, w) || !reflect.DeepEqual(err, other) {
 			t.Fatalf("a %s Verifier: %+v, %v; Verify: %+v, %v: %.2000s", name, w, other, v, err, receipt)
 		}
 	}

@@ -31,7 +31,7 @@ func TestResponseHash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := Verify(receipt.JSON)
+		v, err := Verify(receipt.JSON, AnyKey)
 		if err != nil || v.InputHash != hash || !canon.IsCanonical(receipt.JSON) {
 			t.Errorf("%v: %s", err, receipt.JSON)
 		}

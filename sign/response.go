@@ -7,8 +7,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// An Answer is what came of a call that has a receipt of version 1.
-type Answer struct {
+// A Response is what came of a call that has a receipt of version 1.
+type Response struct {
 	Action     Action // of the call; Arguments, HashOnly and ParentID are not looked at
 	ParamsHash Hash   // of the call's receipt: [Draft.ParamsHash]
 	RequestID  string // the id of the call's receipt
@@ -22,12 +22,12 @@ type Answer struct {
 // ParamsHash is the params_hash of the receipts that the draft makes.
 func (d *Draft) ParamsHash() Hash { return d.paramsHash }
 
-// Respond makes a receipt of version 2: the observer of the call saw its answer
+// Respond makes a receipt of version 2: the observer of the call saw its response
 // (FORMAT.md, "Version 2"). The arguments are in the receipt of the call, which
 // parent_receipt_id names, and not repeated.
-func (s *Signer) Respond(a Answer) (*Receipt, error) {
+func (s *Signer) Respond(a Response) (*Receipt, error) {
 	if a.ParamsHash.IsZero() || a.ContentHash.IsZero() {
-		return nil, errors.New("sign an answer: ParamsHash or ContentHash is missing")
+		return nil, errors.New("sign a response: ParamsHash or ContentHash is missing")
 	}
 	if a.Responded.Before(a.Requested) {
 		a.Responded = a.Requested

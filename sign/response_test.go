@@ -27,7 +27,7 @@ func TestRespond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := Answer{
+	answer := Response{
 		Action: action, ParamsHash: d.ParamsHash(), RequestID: call.ID,
 		Requested: now, Responded: now.Add(1500 * time.Millisecond),
 		ContentHash: event.HashOf([]byte(`{"content":[]}`)),
@@ -42,11 +42,11 @@ func TestRespond(t *testing.T) {
 		if !canon.IsCanonical(r.JSON) {
 			t.Errorf("not canonical: %s", r.JSON)
 		}
-		v, err := Verify(r.JSON)
+		v, err := Verify(r.JSON, AnyKey)
 		if err != nil {
 			t.Fatalf("%v: %s", err, r.JSON)
 		}
-		asked, err := Verify(call.JSON)
+		asked, err := Verify(call.JSON, AnyKey)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestRespond(t *testing.T) {
 			!v.Time.Equal(asked.Time) || v.Responded.Sub(v.Time) != 1500*time.Millisecond || v.ResponseHash != answer.ContentHash {
 			t.Errorf("read back as %+v", v)
 		}
-		if _, err := Verify([]byte(strings.Replace(string(r.JSON), answer.ContentHash.String(), event.HashOf(nil).String(), 1))); err == nil {
+		if _, err := Verify([]byte(strings.Replace(string(r.JSON), answer.ContentHash.String(), event.HashOf(nil).String(), 1)), AnyKey); err == nil {
 			t.Error("another content_hash verifies")
 		}
 	}
@@ -65,7 +65,7 @@ func TestRespond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := Verify(r.JSON); err != nil || !v.Responded.Equal(v.Time) {
+	if v, err := Verify(r.JSON, AnyKey); err != nil || !v.Responded.Equal(v.Time) {
 		t.Errorf("an answer before its call: %v, %v", v, err)
 	}
 	answer.ContentHash = Hash{}

@@ -1,18 +1,3 @@
-// Package sign makes and verifies receipts: signed statements that an agent
-// asked for a tool to be called, with which arguments, and when. The format is
-// in FORMAT.md beside this file.
-//
-// A receipt is made in two halves, so that the costly one stays outside the
-// lock of the log, under which the time is taken:
-//
-//	signer, err := sign.NewSigner(key, "agent", "alice")
-//	draft, err := signer.Prepare(sign.Action{Tool: "add", Arguments: args})
-//	receipt, err := draft.Sign(time.Now()) // under the lock
-//	// receipt.Record goes to the log, receipt.JSON into the request
-//
-// [Verify] checks receipts of versions 1 to 4, and signed events of the log,
-// against the keys that they themselves name. Whether such a key is to be
-// trusted is for the caller to say: see [Verified.Signers].
 package sign
 
 import (

@@ -95,7 +95,7 @@ func TestVerified(t *testing.T) {
 		Params: []byte(`{"a":2,"b":1}`), ParamsHash: hashOf(`{"a":2,"b":1}`), Time: time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC),
 		Signers: []Party{{Role: "agent", Name: "agent", Owner: "alice", Key: public(7)}},
 	}
-	for name, f := range map[string]func([]byte) (*Verified, error){"Verify": Verify, "Read": Read} {
+	for name, f := range map[string]func([]byte) (*Verified, error){"Verify": anyone(Verify), "Read": ReadUnverified} {
 		t.Run(name, func(t *testing.T) {
 			got, err := f(r.JSON)
 			if got.ts != "2026-05-01T10:00:00.123Z" || len(got.nonce) != 4+32 {
@@ -313,7 +313,7 @@ func TestSignerConcurrently(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if _, err := Verify(r.Record); err != nil {
+				if _, err := Verify(r.Record, AnyKey); err != nil {
 					t.Error(err)
 				}
 				if _, dup := ids.LoadOrStore(r.ID, true); dup {
@@ -436,13 +436,13 @@ func TestEvent(t *testing.T) {
 	}
 
 	unsigned := []byte(`{"type":"policy_violation","ts":"2026-05-01T10:00:00.000Z","tool":"rm"}`)
-	if v, err := Verify(unsigned); v != nil || !errors.Is(err, ErrUnsigned) {
+	if v, err := Verify(unsigned, AnyKey); v != nil || !errors.Is(err, ErrUnsigned) {
 		t.Errorf("unsigned: %+v, %v", v, err)
 	}
-	if v, err := Read(unsigned); err != nil || v.Type != "policy_violation" || len(v.Signers) != 0 || v.Time.IsZero() {
+	if v, err := ReadUnverified(unsigned); err != nil || v.Type != "policy_violation" || len(v.Signers) != 0 || v.Time.IsZero() {
 		t.Errorf("unsigned: %+v, %v", v, err)
 	}
-	if v, err := Verify(got.with("sig", nil).canonical(t)); v != nil || !errors.Is(err, ErrUnsigned) {
+	if v, err := Verify(got.with("sig", nil).canonical(t), AnyKey); v != nil || !errors.Is(err, ErrUnsigned) {
 		t.Errorf("signature taken away: %+v, %v", v, err)
 	}
 	wantInvalid(t, got.with("sig", true).canonical(t), "sig")
@@ -454,7 +454,7 @@ func TestEvent(t *testing.T) {
 	wantInvalid(t, got.with("signer", nil).canonical(t), "no signer")
 	wantInvalid(t, got.with("ts", "noon").canonical(t), "ts")
 	for name, e := range map[string]object{"other version": got.with("v", 2), "type is no string": got.with("type", 1)} {
-		if _, err := Verify(e.canonical(t)); !errors.Is(err, ErrNotReceipt) {
+		if _, err := Verify(e.canonical(t), AnyKey); !errors.Is(err, ErrNotReceipt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -542,14 +542,14 @@ func ExampleVerify() {
 	if err != nil {
 		panic(err)
 	}
-	said, err := Verify(receipt.JSON)
+	said, err := Verify(receipt.JSON, AnyKey)
 	if err != nil {
 		panic(err)
 	}
 	known := said.Signers[0].Key.Equal(key.Public())
 	fmt.Printf("%s %s, by a key that we know: %v\n", said.Tool, said.Params, known)
 
-	_, err = Verify(bytes.Replace(receipt.JSON, []byte(`"a":1`), []byte(`"a":7`), 1))
+	_, err = Verify(bytes.Replace(receipt.JSON, []byte(`"a":1`), []byte(`"a":7`), 1), AnyKey)
 	fmt.Println(err)
 	// Output:
 	// add {"a":1,"b":2}, by a key that we know: true

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Verified is what a receipt or event says. From [Verify] it is established
-// that the keys in Signers signed it; from [Read] nothing is.
+// Verified is what a receipt or event says. From [Verify] it is established that
+// the keys in Signers signed it; from [ReadUnverified] nothing is.
 type Verified struct {
 	Version int    // 1 to 4
 	Type    string // of an event, such as "torn_line"; empty for a receipt
@@ -48,9 +49,9 @@ type Verified struct {
 	ResponseHash Hash // response.content_hash
 	Outcome      Outcome
 
-	// Signers are the keys that signed, each with the name it gave itself.
-	// Whoever holds a key can claim any name: it is the key that must be
-	// known to the caller. Who signed this receipt itself is the last; before
+	// Signers are the keys that signed, each with the name it gave itself:
+	// whoever holds a key can claim any name. There is one at least, but in
+	// an event that is not signed. Who signed this receipt itself is the last; before
 	// it come the agent (version 3) or the root of its authority (version 4).
 	Signers []Party
 
@@ -64,7 +65,7 @@ type Verified struct {
 // empty if the receipt does not say.
 type Outcome struct{ Status, Reason, Error string }
 
-// A Party is a signer. Role is "agent" for who asked, "server" for who answered
+// A Party is a signer. Role is "agent" for who asked, "server" for who responded
 // (version 3), and "root" for who delegated authority (version 4).
 type Party struct {
 	Role, Name, Owner string
@@ -87,6 +88,22 @@ func (v *Verified) Arguments() []byte {
 		return nil
 	}
 	return raw
+}
+
+// Covers reports whether the receipt is for a call with these arguments, the JSON
+// text as it was received: they have the hash params_hash, in canonical form or as
+// they are (FORMAT.md, "Exact" and "Apart"). It needs no params, so the receipt may
+// be one that travelled without them. nil is a call without arguments, which has
+// the hash of {}.
+func (v *Verified) Covers(arguments []byte) bool {
+	if arguments == nil {
+		return v.ParamsHash == emptyHash
+	}
+	if event.HashOf(arguments) == v.ParamsHash {
+		return true
+	}
+	canonical, err := canon.Canonicalize(arguments)
+	return err == nil && event.HashOf(canonical) == v.ParamsHash
 }
 
 // Bound says whether the receipt was signed for one place in a log: calls of a

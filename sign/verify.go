@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/keytable"
@@ -20,7 +21,7 @@ const MaxReceipt = 256 << 20
 var ErrNotReceipt = errors.New("not a receipt")
 
 // ErrUnsigned reports an event without a signature, such as the reference
-// implementation's policy_violation. [Read] tells what it says.
+// implementation's policy_violation. [ReadUnverified] tells what it says.
 var ErrUnsigned = errors.New("event is not signed")
 
 // An InvalidError reports a receipt that is false: altered after it was signed,
@@ -35,39 +36,92 @@ func invalid(format string, args ...any) error {
 	return &InvalidError{fmt.Sprintf(format, args...)}
 }
 
+// An UnknownKeyError reports a receipt that is what its signers signed, one of
+// whom is not known. Anybody can make such a receipt, with a key of their own and
+// any name in it.
+type UnknownKeyError struct {
+	Signer Party     // the first who is not known
+	Says   *Verified // what the receipt says, to show it; nothing else follows from it
+}
+
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("the key of the %s, who calls itself %q, is not known", e.Signer.Role, e.Signer.Name)
+}
+
+// Known says of a key whether it may have signed. nil knows none.
+type Known func(key ed25519.PublicKey) bool
+
+// Keys knows these keys.
+func Keys(keys ...ed25519.PublicKey) Known {
+	return func(key ed25519.PublicKey) bool {
+		return slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(key) })
+	}
+}
+
+// AnyKey knows every key: Verify with it establishes only that a receipt was not
+// altered since somebody signed it, and nothing about who that was. It is for
+// those who then look at [Verified.Signers].
+func AnyKey(ed25519.PublicKey) bool { return true }
+
 // Verify checks a receipt of version 1 to 4, or a signed event, in any spelling
-// of its JSON, against the keys that stand in it, as FORMAT.md has it, and
-// returns what it says. Slices in the result may be parts of receipt.
+// of its JSON, as FORMAT.md has it, and returns what it says. Slices in the
+// result may be parts of receipt.
 //
-// The error is an [InvalidError] if the receipt is false, [ErrUnsigned] if it is
-// an event without a signature, and wraps [ErrNotReceipt] if it cannot be read
-// as a receipt: not JSON, of no version that is known, longer than [MaxReceipt],
-// or so long and so spelled that it is not rewritten (canon.MaxRewrite).
+// known says who may have signed: the agent (versions 1 and 2, events); the agent
+// and the server (version 3); who delegated the authority, whoever has it now
+// (version 4).
+//
+// The error is
+//   - an [InvalidError] if the receipt is false
+//   - an [UnknownKeyError] if it is good, but not signed by who is known
+//   - [ErrUnsigned] if it is an event without a signature
+//   - one that wraps [ErrNotReceipt] if it cannot be read as a receipt: not JSON,
+//     of no version that is known, longer than [MaxReceipt], or longer than 16 MiB
+//     and not in canonical form
 //
 // Signatures are those that crypto/ed25519 accepts: without the cofactor, S
 // reduced (RFC 8032, section 5.1.7). It refuses no key for being of small order;
-// such a key verifies much that nobody signed. But no key proves anything until
-// the caller finds it among those that it knows.
+// such a key verifies much that nobody signed, and must not be known.
 //
 // See [Verifier] for many receipts.
-func Verify(receipt []byte) (*Verified, error) { return read(receipt, ed25519.Verify) }
+func Verify(receipt []byte, known Known) (*Verified, error) {
+	return verifyWith(receipt, known, ed25519.Verify)
+}
 
 // A Verifier is [Verify] for many receipts: where few keys signed them it takes
-// less than half the time, for some MB of memory, and never gives another answer
-// (package keytable). The zero value is ready. It may be used by several
-// goroutines at once.
+// less than half the time, for some MB of memory, and never gives another result.
+// The zero value is ready. It may be used by several goroutines at once.
 type Verifier struct{ keys keytable.Verifier }
 
-// Verify is [Verify].
-func (v *Verifier) Verify(receipt []byte) (*Verified, error) { return read(receipt, v.keys.Verify) }
+// Verify is the function [Verify].
+func (v *Verifier) Verify(receipt []byte, known Known) (*Verified, error) {
+	return verifyWith(receipt, known, v.keys.Verify)
+}
 
-// Read returns what a receipt or event says, and checks only that it has the
-// members that FORMAT.md requires: no hash, no signature, no authority. It is
-// for lists of what a log contains. Errors are as for [Verify], but that an
-// unsigned event is none.
-func Read(receipt []byte) (*Verified, error) { return read(receipt, nil) }
+func verifyWith(receipt []byte, known Known, check verify) (*Verified, error) {
+	v, err := read(receipt, check)
+	if err != nil {
+		return nil, err
+	}
+	must := v.Signers
+	if v.Version == 4 {
+		must = must[:1] // the root: the chain of delegations was checked
+	}
+	for _, s := range must {
+		if known == nil || !known(s.Key) {
+			return nil, &UnknownKeyError{s, v}
+		}
+	}
+	return v, nil
+}
 
-// verify is ed25519.Verify or answers as it does. Where it is nil nothing is to
+// ReadUnverified returns what a receipt or event says, and checks only that it
+// has the members that FORMAT.md requires: no hash, no signature, no authority.
+// It is for lists of what a log contains. Errors are as for [Verify], but that
+// unknown keys and unsigned events are none.
+func ReadUnverified(receipt []byte) (*Verified, error) { return read(receipt, nil) }
+
+// verify is ed25519.Verify or gives the same results. Where it is nil nothing is to
 // be checked.
 type verify func(key ed25519.PublicKey, message, sig []byte) bool
 

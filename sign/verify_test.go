@@ -66,7 +66,7 @@ func TestVersion1(t *testing.T) {
 				return
 			}
 			wantInvalid(t, receipt, test.reason)
-			if _, err := Read(receipt); (err == nil) != (strings.Contains(test.reason, "not ")) {
+			if _, err := ReadUnverified(receipt); (err == nil) != (strings.Contains(test.reason, "not ")) {
 				t.Errorf("Read: %v", err)
 			}
 		})
@@ -235,7 +235,7 @@ func TestParamsRaw(t *testing.T) {
 		wantInvalid(t, version1().with("params_raw", base64.StdEncoding.EncodeToString([]byte(`{"a":1}`))).sign1(t), "both")
 	})
 	t.Run("Read of a false one", func(t *testing.T) {
-		v, err := Read(o.with("params_raw", "!").canonical(t))
+		v, err := ReadUnverified(o.with("params_raw", "!").canonical(t))
 		if err != nil || !v.Apart || v.Exact || v.Arguments() != nil {
 			t.Errorf("%+v, %v", v, err)
 		}
@@ -412,7 +412,7 @@ func TestNotReceipt(t *testing.T) {
 		"a long version":      `{"v":"` + strings.Repeat("x", 1<<16) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, f := range []func([]byte) (*Verified, error){Verify, Read} {
+			for _, f := range []func([]byte) (*Verified, error){anyone(Verify), ReadUnverified} {
 				v, err := f([]byte(receipt))
 				if v != nil || !errors.Is(err, ErrNotReceipt) || len(err.Error()) > 200 {
 					t.Errorf("%+v, %v", v, err)
@@ -424,7 +424,7 @@ func TestNotReceipt(t *testing.T) {
 
 // What a hostile receipt can make us do is bounded.
 func TestBounds(t *testing.T) {
-	if _, err := Verify(make([]byte, MaxReceipt+1)); !errors.Is(err, ErrNotReceipt) || !strings.Contains(err.Error(), "longer") {
+	if _, err := Verify(make([]byte, MaxReceipt+1), AnyKey); !errors.Is(err, ErrNotReceipt) || !strings.Contains(err.Error(), "longer") {
 		t.Errorf("too long: %v", err)
 	}
 	good := string(version1().sign1(t))
@@ -440,7 +440,7 @@ func TestBounds(t *testing.T) {
 	wantInvalid(t, []byte(strings.Replace(good, `{"a":1}`, "\"\xff\"", 1)), "UTF-8")
 	// Not canonical, and too long to be made so.
 	padded := good[:1] + strings.Repeat(" ", 20<<20) + good[1:]
-	if _, err := Verify([]byte(padded)); !errors.Is(err, ErrNotReceipt) {
+	if _, err := Verify([]byte(padded), AnyKey); !errors.Is(err, ErrNotReceipt) {
 		t.Errorf("padded: %v", err)
 	}
 }
@@ -453,11 +453,11 @@ func TestRead(t *testing.T) {
 		"3": bytes.ReplaceAll(version3(t).with("id", "x").canonical(t), []byte(`"add"`), []byte(`"rm"`)),
 		"4": version4(t).with("id", "x").canonical(t),
 	} {
-		v, err := Read(receipt)
+		v, err := ReadUnverified(receipt)
 		if err != nil || fmt.Sprint(v.Version) != name || v.ID == "" || v.Tool == "" || len(v.Signers) == 0 || v.Time.IsZero() {
 			t.Errorf("version %s: %v, %+v", name, err, v)
 		}
-		if _, err := Verify(receipt); err == nil {
+		if _, err := Verify(receipt, AnyKey); err == nil {
 			t.Errorf("version %s: Verify = nil", name)
 		}
 	}
@@ -483,7 +483,7 @@ func FuzzVerify(f *testing.F) {
 		if (v == nil) != (err != nil) || err != nil && !errors.As(err, &bad) && !errors.Is(err, ErrNotReceipt) && !errors.Is(err, ErrUnsigned) {
 			t.Fatalf("%+v, %v", v, err)
 		}
-		read, readErr := Read(b)
+		read, readErr := ReadUnverified(b)
 		if (read == nil) != (readErr != nil) || err == nil && (readErr != nil || read.ID != v.ID || read.Tool != v.Tool || !read.Time.Equal(v.Time) || len(read.Signers) != len(v.Signers)) {
 			t.Fatalf("Verify %+v, Read %+v, %v", v, read, readErr)
 		}

@@ -75,7 +75,7 @@ func TestTimesOfOthers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v, err := sign.Verify(e.Receipt)
+				v, err := sign.Verify(e.Receipt, sign.AnyKey)
 				switch {
 				case err != nil: // the note, unsigned
 				case v.Type == "":

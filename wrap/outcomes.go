@@ -218,8 +218,8 @@ func (o *outcomes) finish(patience time.Duration) {
 }
 
 // outcome is what the answer says of the call.
-func (j job) outcome(hashOnly bool) sign.Answer {
-	a := sign.Answer{
+func (j job) outcome(hashOnly bool) sign.Response {
+	a := sign.Response{
 		Action:     j.call.action,
 		ParamsHash: j.call.paramsHash,
 		RequestID:  j.call.receipt,

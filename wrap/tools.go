@@ -274,8 +274,8 @@ func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) 
 			continue
 		}
 		looked++
-		v, err := sign.Verify(e.Receipt)
-		if err != nil || len(v.Signers) == 0 || !v.Signers[len(v.Signers)-1].Key.Equal(key) {
+		v, err := sign.Verify(e.Receipt, sign.Keys(key))
+		if err != nil {
 			continue
 		}
 		listed, ok := v.Event.(event.Tools)

@@ -39,7 +39,7 @@ func outcomesHome(t *testing.T) (home, key string) {
 	}
 	answered := func(tool string, o sign.Outcome, after time.Duration) func(chain.At) []byte {
 		return func(at chain.At) []byte {
-			r, err := bot.Respond(sign.Answer{
+			r, err := bot.Respond(sign.Response{
 				Action: sign.Action{Tool: tool, Target: "mcp://x", Session: session}, ParamsHash: event.HashOf([]byte(`{"n":1}`)),
 				RequestID: ids[tool], Requested: at.Time, Responded: at.Time.Add(after), ContentHash: event.HashOf([]byte("{}")), Outcome: o,
 			})
@@ -183,7 +183,7 @@ func TestAuditJSONHasTheRows(t *testing.T) {
 func TestAuditDoubts(t *testing.T) {
 	bot, _ := testSigner(t, "bot")
 	other, _ := testSigner(t, "other")
-	a := sign.Answer{Action: sign.Action{Tool: "pay", Target: "mcp://x", Session: "ses_0123456789abcdef0123456789abcdef"}, ContentHash: event.HashOf([]byte("{}"))}
+	a := sign.Response{Action: sign.Action{Tool: "pay", Target: "mcp://x", Session: "ses_0123456789abcdef0123456789abcdef"}, ContentHash: event.HashOf([]byte("{}"))}
 	respond := func(by *sign.Signer, status string) func(chain.At) []byte {
 		return func(at chain.At) []byte {
 			r := a
@@ -240,7 +240,7 @@ func TestOrphans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := sign.Read(e.Receipt)
+		v, err := sign.ReadUnverified(e.Receipt)
 		if err == nil && v.Version == 2 {
 			receipts = append(receipts, raw(string(e.Receipt)))
 		}

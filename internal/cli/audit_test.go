@@ -155,7 +155,7 @@ func TestAuditShowAnswered(t *testing.T) {
 	var asked string
 	dir := logOf(t, func(at chain.At) []byte {
 		r := call(t, bot, "read")(at)
-		v, err := sign.Read(r)
+		v, err := sign.ReadUnverified(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestAuditShowAnswered(t *testing.T) {
 		return r.Record
 	}, func(at chain.At) []byte {
 		hash := event.HashOf([]byte("{}"))
-		r, err := bot.Respond(sign.Answer{Action: sign.Action{Tool: "read"}, ParamsHash: hash, RequestID: asked,
+		r, err := bot.Respond(sign.Response{Action: sign.Action{Tool: "read"}, ParamsHash: hash, RequestID: asked,
 			Requested: at.Time, Responded: at.Time, ContentHash: hash, Outcome: sign.Outcome{Status: "executed"}})
 		if err != nil {
 			t.Fatal(err)

@@ -104,7 +104,7 @@ type request struct {
 
 func answered(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
 	return func(at chain.At) []byte {
-		r, err := s.Respond(sign.Answer{
+		r, err := s.Respond(sign.Response{
 			Action:     sign.Action{Tool: "read", Session: "ses_0123456789abcdef0123456789abcdef"},
 			ParamsHash: event.HashOf([]byte("{}")), RequestID: r.ID, Requested: r.TS, Responded: at.Time, ContentHash: event.HashOf([]byte("{}")), Outcome: sign.Outcome{Status: "executed"},
 		})

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -316,7 +316,11 @@ const clockSlack = 2 * time.Second
 
 // end looks at the log's last record, and from it at the clock.
 func (x *examination) end() {
-	known, _ := x.home.Keys().List() // what is wrong with them is said of the keys
+	var known []ed25519.PublicKey
+	all, _ := x.home.Keys().List() // what is wrong with them is said of the keys
+	for _, p := range all {
+		known = append(known, p.Key)
+	}
 	looked := 0
 	log, err := chain.TakeSnapshot(x.home.Audit())
 	if err != nil {
@@ -337,8 +341,7 @@ func (x *examination) end() {
 			return
 		}
 		// Only a record that a key of the home has signed tells the time.
-		v, err := sign.Verify(e.Receipt)
-		if err == nil && slices.ContainsFunc(known, func(p keys.Public) bool { return p.Key.Equal(v.Signers[len(v.Signers)-1].Key) }) {
+		if v, err := sign.Verify(e.Receipt, sign.Keys(known...)); err == nil {
 			x.clock(v.Time, strings.TrimSuffix(e.File, ".jsonl"))
 			return
 		}

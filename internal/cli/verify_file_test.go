@@ -115,7 +115,7 @@ func TestVerifyBelievesTheKnown(t *testing.T) {
 	var id string
 	home := logOf(t, func(at chain.At) []byte {
 		b := wrapped(t, bot, "a")(at)
-		v, err := sign.Verify(b)
+		v, err := sign.Verify(b, sign.AnyKey)
 		if err != nil {
 			t.Fatal(err)
 		}

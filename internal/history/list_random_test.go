@@ -30,9 +30,9 @@ type randomLog struct {
 	odd     bool
 	signers []*sign.Signer
 	now     time.Time
-	calls   []sign.Answer // to give, and given
-	left    int           // of calls, those not answered are from here on
-	early   [][]byte      // calls whose answers are in the log already
+	calls   []sign.Response // to give, and given
+	left    int             // of calls, those not answered are from here on
+	early   [][]byte        // calls whose answers are in the log already
 }
 
 var (
@@ -132,7 +132,7 @@ func (l *randomLog) record(at chain.At) []byte {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.calls = append(l.calls, sign.Answer{Action: a, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time})
+	l.calls = append(l.calls, sign.Response{Action: a, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time})
 	if l.oddly(15) {
 		l.early = append(l.early, r.Record)
 		return eventBy(l.t, signer, event.Gap{})(at)

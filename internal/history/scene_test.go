@@ -20,15 +20,15 @@ type scene struct {
 	t        *testing.T
 	dir      string
 	a, b     *sign.Signer
-	bodies   map[string]sign.Answer // of calls, by tool: what a response repeats
-	receipts []string               // all, as they were appended
+	bodies   map[string]sign.Response // of calls, by tool: what a response repeats
+	receipts []string                 // all, as they were appended
 }
 
 const sessionA = "ses_0123456789abcdef0123456789abcdef"
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{t: t, dir: filepath.Join(t.TempDir(), "audit"), bodies: map[string]sign.Answer{}}
+	s := &scene{t: t, dir: filepath.Join(t.TempDir(), "audit"), bodies: map[string]sign.Response{}}
 	s.a, _ = newSigner(t, "A")
 	s.b, _ = newSigner(t, "B")
 	return s
@@ -67,13 +67,13 @@ func (s *scene) call(tool string) {
 		if err != nil {
 			return nil, err
 		}
-		s.bodies[tool] = sign.Answer{Action: action, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time}
+		s.bodies[tool] = sign.Response{Action: action, ParamsHash: d.ParamsHash(), RequestID: r.ID, Requested: at.Time}
 		return r.Record, nil
 	})
 }
 
 // respond is a response to the call of tool, changed.
-func (s *scene) respond(by *sign.Signer, tool, status string, change ...func(*sign.Answer)) {
+func (s *scene) respond(by *sign.Signer, tool, status string, change ...func(*sign.Response)) {
 	s.t.Helper()
 	s.add(func(at chain.At) ([]byte, error) {
 		a := s.bodies[tool]
@@ -191,12 +191,12 @@ func (s *scene) want(f Filter, want ...string) {
 
 // Only who made a call can say what came of it, and only of that call.
 func TestOthersResponses(t *testing.T) {
-	for name, change := range map[string]func(*sign.Answer){
-		"the very same":   func(*sign.Answer) {},
-		"another tool":    func(a *sign.Answer) { a.Action.Tool = "look" },
-		"another target":  func(a *sign.Answer) { a.Action.Target = "mcp://elsewhere" },
-		"another session": func(a *sign.Answer) { a.Action.Session = "ses_x" },
-		"another time":    func(a *sign.Answer) { a.Requested = a.Requested.Add(-time.Millisecond) },
+	for name, change := range map[string]func(*sign.Response){
+		"the very same":   func(*sign.Response) {},
+		"another tool":    func(a *sign.Response) { a.Action.Tool = "look" },
+		"another target":  func(a *sign.Response) { a.Action.Target = "mcp://elsewhere" },
+		"another session": func(a *sign.Response) { a.Action.Session = "ses_x" },
+		"another time":    func(a *sign.Response) { a.Requested = a.Requested.Add(-time.Millisecond) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)

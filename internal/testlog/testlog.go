@@ -100,10 +100,10 @@ type writer struct {
 	o      Options
 	n      int // records made
 
-	calls   int          // made
-	session string       // of the last call
-	told    bool         // the session's event is made
-	last    *sign.Answer // what is to be answered next; nil: nothing
+	calls   int            // made
+	session string         // of the last call
+	told    bool           // the session's event is made
+	last    *sign.Response // what is to be answered next; nil: nothing
 }
 
 // now is when the next record is made: records are spread over the span.
@@ -143,7 +143,7 @@ func (w *writer) call(at chain.At) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.last = &sign.Answer{Action: action, ParamsHash: draft.ParamsHash(), RequestID: receipt.ID, Requested: at.Time}
+	w.last = &sign.Response{Action: action, ParamsHash: draft.ParamsHash(), RequestID: receipt.ID, Requested: at.Time}
 	w.calls++
 	return receipt.Record, nil
 }

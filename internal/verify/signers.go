@@ -62,7 +62,11 @@ func (c *checker) check(receipt []byte, prev chain.Hash) (result chain.Checked[c
 // alone is check for a receipt that stands in no log: bad only for what is false,
 // not for what merely cannot be verified.
 func (c *checker) alone(receipt []byte) (result chain.Checked[checked]) {
-	v, err := c.verifier.Verify(receipt)
+	v, err := c.verifier.Verify(receipt, c.keys.has)
+	unknown, ok := errors.AsType[*sign.UnknownKeyError](err)
+	if ok {
+		v, err = unknown.Says, nil
+	}
 	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
 		result.Bad = errors.New(invalid.Reason)
 	}
@@ -70,7 +74,7 @@ func (c *checker) alone(receipt []byte) (result chain.Checked[checked]) {
 		result.Result.err = err
 		return result
 	}
-	known := c.keys.know(v)
+	known := !ok
 	result.Result = checked{v: v, known: known}
 	result.Believed, result.Time, result.Event = known, v.Time, v.Event
 	return result

@@ -65,11 +65,10 @@ func (k Keys) signers(v *sign.Verified, see func(p sign.Party, as string, known 
 
 const byDelegation = "by delegation"
 
-// know says whether all who signed v are known.
-func (k Keys) know(v *sign.Verified) bool {
-	all := len(v.Signers) > 0
-	k.signers(v, func(_ sign.Party, _ string, known bool) { all = all && known })
-	return all
+// has is a [sign.Known].
+func (k Keys) has(key ed25519.PublicKey) bool {
+	_, ok := k[string(key)]
+	return ok
 }
 
 // FormatKey is a public key as receipts have it.
