@@ -104,7 +104,7 @@ func (l *fileLock) take(patience time.Duration) error {
 var errBusy = errors.New("busy")
 
 func (l *fileLock) busy(patience time.Duration) error {
-	return fmt.Errorf("lock %s: another process has held it for %v", l.path, patience)
+	return fmt.Errorf("lock %s: another process has held it for %v: find the process that has it open (lsof, fuser, or Resource Monitor) and end it", l.path, patience)
 }
 
 // close gives up the lock and the file. A goroutine that still waits for the

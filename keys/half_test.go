@@ -62,6 +62,13 @@ func TestHalfKeys(t *testing.T) {
 			t.Errorf("advice: %s", a) // "generate" would refuse to make it
 		}
 	})
+	denied := func(op string) error { return &fs.PathError{Op: op, Path: "x", Err: fs.ErrPermission} }
+	if a := (Store{t.TempDir()}).Advice("k", denied("mkdir")); strings.Contains(a, "chmod") {
+		t.Errorf("advice for a directory that cannot be made: %s", a)
+	}
+	if a := (Store{t.TempDir()}).Advice("k", denied("open")); !strings.Contains(a, "chmod 600 x") {
+		t.Errorf("advice for a file that cannot be read: %s", a)
+	}
 	if a := (Store{t.TempDir()}).Advice("k", fs.ErrClosed); a != "" {
 		t.Errorf("advice without a reason: %s", a)
 	}

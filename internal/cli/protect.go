@@ -237,6 +237,9 @@ func (c *command) unprotect(u *ucli.Context) error {
 		return fail("", fmt.Errorf("the key %q is not encrypted", name))
 	}
 	if err := store.Unprotect(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) }); err != nil {
+		if do := store.Advice(name, err); do != "" {
+			err = fail(do, err)
+		}
 		return err
 	}
 	fmt.Fprintf(c.Stdout, "the key %q is NOT encrypted any more: it is readable by you alone, and by what runs as you\n", name)

@@ -2,6 +2,8 @@ package install
 
 import (
 	"bytes"
+	"errors"
+	"strings"
 
 	"github.com/tailscale/hujson"
 )
@@ -11,7 +13,7 @@ import (
 func parseJSON(body []byte) (*node, error) {
 	v, err := hujson.Parse(body)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("it is not JSON: " + strings.TrimPrefix(err.Error(), "hujson: "))
 	}
 	return fromJSON(v), nil
 }

@@ -25,9 +25,13 @@ func ParsePointer(s string) (Pointer, error) {
 	return p, nil
 }
 
-// Leads says whether a pointer of the document leads to a table or list, be it an
-// empty one.
-func (d *Document) Leads() bool { return d.reached }
+// Leads says whether a pointer of the document leads to a table or list of
+// servers, be it an empty one. One of other things is none if there are servers
+// elsewhere.
+func (d *Document) Leads() bool {
+	isServer := func(e *Entry) bool { return e.command != nil || e.Remote }
+	return d.reached && (len(d.Entries) == 0 || slices.ContainsFunc(d.Entries, isServer) || len(d.Candidates()) == 0)
+}
 
 // Candidates are pointers to what looks like servers in the document, as
 // ParsePointer reads them.

@@ -13,7 +13,7 @@ func TestParseRefuses(t *testing.T) {
 		name, data, why string
 		format          Format
 	}{
-		{"broken", `{"mcpServers": {`, "parsing", JSON},
+		{"broken", `{"mcpServers": {`, "it is not JSON: line 1", JSON},
 		{"two values", `{} {}`, "after top-level", JSON},
 		{"single quotes", `{'mcpServers': {}}`, "invalid", JSON},
 		{"name twice", `{"mcpServers":{"a":{"command":"x","command":"y"}}}`, `"command" stands twice`, JSON},
