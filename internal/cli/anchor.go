@@ -186,6 +186,7 @@ func (c *command) anchorVerb() *ucli.Command {
 				if err := c.noArgs(u); err != nil {
 					return err
 				}
+				c.anchorSaid = true // these say it themselves
 				return couldNot(action(u))
 			},
 		}

@@ -108,6 +108,8 @@ type command struct {
 	ctx   context.Context
 	after []string // what stood behind "--"
 	verb  string
+
+	anchorSaid bool // complainOfAnchor was called
 }
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a

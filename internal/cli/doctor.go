@@ -29,9 +29,9 @@ FLAGS
 
 Looks at who can read the home directory, whether the key opens, whether the log can
 be written (in a file of its own, which it takes away again), locked and gone on
-with, at the room on the disk and at the clock. It mends nothing. Whether the log
-is true, "signet-wrap verify --chain" says, and whether your clients' servers are
-wrapped, "signet-wrap status".
+with, at the room on the disk, at the clock, and at who else remembers the log. It
+mends nothing. Whether the log is true, "signet-wrap verify --chain" says, and
+whether your clients' servers are wrapped, "signet-wrap status".
 
 EXIT STATUS
   0 in order, 1 something is to be mended, 2 it could not look, or bad usage
@@ -53,7 +53,7 @@ func (c *command) doctorVerb() *ucli.Command {
 
 // remark is what the doctor says of one thing. Its JSON is a line of --json.
 type remark struct {
-	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk" or "clock"
+	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock" or "anchor"
 	State string `json:"state"` // "ok", "note" or "mend"
 	Says  string `json:"says"`
 	Do    string `json:"do,omitempty"` // what mends it
@@ -75,6 +75,9 @@ func (c *command) doctor(u *ucli.Context) error {
 	}
 	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}
 	x.all()
+	if _, err := os.Stat(h.Audit()); err == nil {
+		x.remarks = append(x.remarks, c.anchorRemark(h))
+	}
 
 	mend := 0
 	for _, r := range x.remarks {

@@ -25,6 +25,7 @@ func (c *command) home(u *ucli.Context) (home.Dir, error) {
 	if err != nil {
 		return "", &failure{exitUsage, err, ""}
 	}
+	c.complainOfAnchor(dir)
 	return dir, nil
 }
 

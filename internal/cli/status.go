@@ -121,6 +121,13 @@ func (c *command) status(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(h.Audit()); err == nil && !u.Bool("json") {
+		r := c.anchorRemark(h)
+		fmt.Fprintf(c.Stdout, "\nanchor: %s\n", clean(r.Says))
+		if r.Do != "" {
+			fmt.Fprintf(c.Stdout, "    do: %s\n", r.Do)
+		}
+	}
 	if len(list) == 0 && !bad {
 		c.complain("no servers found in the configurations of clients", "")
 	}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+)
+
+// anchorRemark says up to where others remember the log, and the step that would
+// improve it. It asks nobody.
+func (c *command) anchorRemark(h home.Dir) remark {
+	r := remark{Check: "anchor", State: "note"}
+	s, err := anchor.Open(h.Anchor())
+	if errors.Is(err, anchor.ErrNoStore) {
+		r.Says = "nobody else remembers how far the log goes, as far as this home knows: truncation by who holds the key would not show"
+		r.Do = "signet-wrap anchor init --witness VKEY@URL"
+		return r
+	}
+	var f anchorFinding
+	if err == nil {
+		cp, cerr := s.Checkpoint()
+		if err = cerr; err == nil {
+			f = c.anchorState(s, cp, s.State().Finding)
+		}
+	}
+	if err != nil {
+		r.State, r.Says = "mend", fmt.Sprintf("the store of anchors cannot be used: %v", err)
+		return r
+	}
+	switch f.Verdict {
+	case "established":
+		r.State = "ok"
+		switch {
+		case f.Quorum:
+			var names []string
+			for _, w := range f.Witnesses {
+				names = append(names, w.Name)
+			}
+			r.Says = fmt.Sprintf("%s as witnesses cosigned them at %s (%s)", count(f.Records, "record"), f.Since, strings.Join(names, ", "))
+		case f.TSA != nil:
+			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
+			r.Says = fmt.Sprintf("%s stamped at %s, and no witness remembers them: a stamp alone shows no truncation", count(f.Records, "record"), f.TSA.Seen)
+		default:
+			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
+			r.Says = "the log's own checkpoint has " + count(f.Records, "record") + ", and nobody else has seen it"
+		}
+	case "unconfirmed":
+		r.Do, r.Says = "signet-wrap anchor now", "nothing is anchored yet"
+		for _, w := range f.Witnesses {
+			if w.Status != anchor.Signed && w.Status != "" {
+				r.Says = fmt.Sprintf("the witness %s: %s %s", w.Name, w.Status, w.Error)
+			}
+			if w.Status == anchor.NotEnrolled {
+				r.Do = "signet-wrap anchor enroll, and send what it prints to the witness's operator"
+			}
+		}
+	default:
+		r.State, r.Do = "mend", "signet-wrap anchor status"
+		r.Says = "the log is not the one that was anchored: " + f.Finding.Detail
+	}
+	return r
+}
+
+// complainOfAnchor says once, at any verb, that a store has found the log not to
+// be the one that was anchored.
+func (c *command) complainOfAnchor(h home.Dir) {
+	if c.anchorSaid {
+		return
+	}
+	c.anchorSaid = true
+	if _, err := os.Lstat(h.Anchor()); err != nil {
+		return
+	}
+	s, err := anchor.Open(h.Anchor())
+	if err != nil {
+		return // doctor and verify say so
+	}
+	if f := s.State().Finding; f != nil {
+		c.complainFinding(f)
+	}
+}
