@@ -31,6 +31,7 @@ test: ## vet for all three systems and WASM, then every test
 	GOOS=js GOARCH=wasm go vet $(WASM)
 	GOOS=wasip1 GOARCH=wasm go vet $(WASM)
 	go test -timeout 20m ./...
+	cd integration/proofs && go vet ./... && go test ./...
 
 race: ## tests with the race detector, but for integration and bench (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
@@ -53,6 +54,7 @@ nightly: ## what takes too long for every commit: long fuzzing, torture, crowds,
 	$(MAKE) fuzz FUZZTIME=5m
 	SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
 	  go test -count=1 -timeout 60m -run 'Torture|Crowd|Parsers' ./integration
+	cd integration/proofs && SIGNET_WRAP_RECORDS=1000000 go test -count=1 ./...
 	$(MAKE) bench SCALE=1000000
 	$(MAKE) soak
 
