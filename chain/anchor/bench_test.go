@@ -71,7 +71,7 @@ func BenchmarkProve(b *testing.B) {
 			b.Fatal(err)
 		}
 		if n++; n == records/2 {
-			hash = rawHash(e.RecordHash)
+			hash = e.RecordHash
 			break
 		}
 	}
