@@ -24,6 +24,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 func init() {
@@ -204,7 +205,7 @@ func fakeCrowd(args []string) int {
 	}
 	began := time.Unix(0, nanos)
 	var looks atomic.Int64
-	exit, err := wrap.Run(wrap.Options{
+	exit, err := wrap.Run(wrap.Options{Options: record.Options{
 		Command: ledger(args[3]).server(),
 		Audit:   filepath.Join(home, ".signet", "audit"),
 		Signer:  func() (*sign.Signer, error) { return signerOf(home, "default") },
@@ -218,7 +219,7 @@ func fakeCrowd(args []string) int {
 			}
 			return now
 		},
-	})
+	}})
 	if err != nil {
 		return complain(err)
 	}

@@ -34,7 +34,8 @@ var floors = map[string]int{
 	"/internal/testlog":  3, // for tests and benchmarks only
 
 	"/internal/testwitness": 0, // for tests only
-	"/wrap":                 3,
+	"/wrap":                 4,
+	"/wrap/record":          3,
 	"/internal/mcpwire":     2,
 	"/sign":                 2,
 	"/chain":                2,

@@ -74,11 +74,13 @@ type speaker struct {
 // must not fill a client's log with them.
 const maxSaid = 100
 
-func (s *speaker) say(format string, a ...any) {
+func (s *speaker) say(text string) {
 	switch n := s.count.Add(1); {
 	case n < maxSaid:
-		fmt.Fprintf(s.w, "signet-wrap: "+format+"\n", a...)
+		fmt.Fprintf(s.w, "signet-wrap: %s\n", text)
 	case n == maxSaid:
 		fmt.Fprintf(s.w, "signet-wrap: saying no more in this session\n")
 	}
 }
+
+func (s *speaker) sayf(format string, a ...any) { s.say(fmt.Sprintf(format, a...)) }

@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // pump carries the client's lines to the server: in order, each as it came,
@@ -17,14 +17,22 @@ type pump struct {
 	client *mcpwire.LineReader
 	server io.WriteCloser
 	gate   *mcpwire.Gate
-	rec    *recorder
+	rec    *record.Recorder
 	out    *outlet
-	say    func(format string, a ...any)
+	say    *speaker
 
 	left atomic.Bool // the client has ended its input
+}
 
-	recording sync.Mutex // held while receipts are written
-	finished  bool       // guarded by recording
+func newPump(client io.Reader, server io.WriteCloser, rec *record.Recorder, out *outlet, say *speaker, o *Options) *pump {
+	metaKey := o.MetaKey
+	if metaKey == "" {
+		metaKey = record.DefaultMetaKey
+	}
+	return &pump{
+		client: mcpwire.NewLineReader(client, o.MaxCall), server: server, gate: mcpwire.NewGate(metaKey),
+		rec: rec, out: out, say: say,
+	}
 }
 
 // maxTogether bounds the calls recorded under one hold of the log's lock, so
@@ -55,7 +63,7 @@ func (p *pump) run() error {
 			return nil
 		}
 		if err != nil {
-			p.say("reading from the client: %v", err)
+			p.say.sayf("reading from the client: %v", err)
 			return nil
 		}
 	}
@@ -72,13 +80,13 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 	if err := w.Flush(); err != nil {
 		return 0, err
 	}
-	group, calls := []mcpwire.Verdict{v}, v.Calls
+	group, calls := []mcpwire.Verdict{v}, appendCalls(nil, v)
 	for len(group) < len(lines) && len(calls) < maxTogether {
 		v := p.judge(lines[len(group)])
 		group = append(group, v)
-		calls = append(calls, v.Calls...)
+		calls = appendCalls(calls, v)
 	}
-	receipts, failed := p.record(calls)
+	receipts, failed := p.rec.Calls(calls)
 	for i, v := range group {
 		var err error
 		switch n := len(v.Calls); {
@@ -88,7 +96,7 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 			p.refuse(lines[i], v, mcpwire.CodeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
 			if v.Batch {
-				p.rec.observer.sent(lines[i].Bytes) // what else is in it
+				p.rec.Sent(lines[i].Bytes) // what else is in it
 			}
 			err = mcpwire.Splice(w, lines[i], v.Calls, receipts[:n])
 			receipts = receipts[n:]
@@ -100,10 +108,17 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 	return len(group), nil
 }
 
+func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {
+	for i := range v.Calls {
+		calls = append(calls, record.CallOf(&v.Calls[i]))
+	}
+	return calls
+}
+
 // judge is the gate's verdict, also for a message that was too long to hold.
 func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
 	if l.Header != nil {
-		p.rec.observer.framedBy()
+		p.rec.Output().Framed()
 	}
 	if !l.TooLong && l.Header != nil {
 		return p.gate.JudgeFrame(l.Header, l.Bytes)
@@ -124,29 +139,12 @@ func (p *pump) pass(w *bufio.Writer, l mcpwire.Line, v mcpwire.Verdict) error {
 		p.refuse(l, v, v.Refusal.Code, "refused, not forwarded: "+v.Refusal.Reason)
 		return nil
 	}
-	p.rec.observer.sent(l.Bytes)
+	p.rec.Sent(l.Bytes)
 	if _, err := w.Write(l.Header); err != nil {
 		return err
 	}
 	_, err := w.Write(l.Bytes)
 	return err
-}
-
-// record is the recorder's, unless the session is over.
-func (p *pump) record(calls []mcpwire.Call) ([][]byte, error) {
-	p.recording.Lock()
-	defer p.recording.Unlock()
-	if p.finished {
-		return nil, errStopped
-	}
-	return p.rec.record(calls)
-}
-
-// finish waits for the records under way and lets no more begin.
-func (p *pump) finish() {
-	p.recording.Lock()
-	defer p.recording.Unlock()
-	p.finished = true
 }
 
 // refuse answers a message that is not forwarded, in its own framing, and
@@ -157,5 +155,5 @@ func (p *pump) refuse(l mcpwire.Line, v mcpwire.Verdict, code int, message strin
 		reply = append(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", len(reply)), reply...)
 	}
 	p.out.reply(reply)
-	p.say("%s", message)
+	p.say.say(message)
 }

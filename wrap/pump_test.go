@@ -23,6 +23,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -72,31 +73,30 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	}
 	t.Cleanup(func() { said.Close() })
 	p.said = said
-	o := Options{
-		Audit: p.audit, Messages: said, NoOutcomes: true, NoSync: true, Target: "mcp://test",
+	o := Options{Messages: said, Options: record.Options{
+		Audit: p.audit, NoOutcomes: true, NoSync: true, Command: []string{"test"}, Target: "mcp://test",
 		Signer: func() (*sign.Signer, error) { return sign.NewSigner(watched, "test", "") },
-	}
+	}}
 	if change != nil {
 		change(p, &o)
 	}
-	o.Command = []string{"test"}
 	o.setDefaults()
 	clientR, clientW := filePipe(t)
 	serverR, serverW := filePipe(t)
 	outR, outW := io.Pipe()
-	rec := newRecorder(o)
+	say := &speaker{w: said}
+	o.Say = say.say
+	rec := record.New(o.Options)
 	p.client = clientW
-	p.pump = &pump{
-		client: mcpwire.NewLineReader(clientR, o.MaxCall), server: serverW, gate: mcpwire.NewGate(o.MetaKey),
-		rec: rec, out: newOutlet(outW), say: rec.say,
-	}
+	p.pump = newPump(clientR, serverW, rec, newOutlet(outW), say, &o)
 	go func() {
 		defer close(p.ended)
 		if err := p.pump.run(); err != nil {
 			t.Errorf("the pump: %v", err)
 		}
-		p.pump.finish()
-		rec.finish(true)
+		if err := rec.Close(); err != nil {
+			say.say(err.Error())
+		}
 		p.pump.out.finish()
 	}()
 	lines := func(r io.Reader, to chan string) {
@@ -349,7 +349,7 @@ func withoutReceipts(line string, calls []mcpwire.Call) (string, error) {
 		switch v, err := sign.Verify(receipt, sign.AnyKey); {
 		case err != nil:
 			return "", err
-		case v.CallID != c.ID || v.Tool != c.Tool:
+		case v.CallID != mcpwire.CallID(c.ID) || v.Tool != c.Tool:
 			return "", fmt.Errorf("the receipt is of another call, %q (%s)", v.Tool, v.CallID)
 		}
 		if line, ok = strings.CutPrefix(rest[d.InputOffset():], c.After); !ok {

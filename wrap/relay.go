@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // drainSilence is how long the wrapper waits for more output after the server
@@ -14,16 +15,16 @@ const drainSilence = 500 * time.Millisecond
 
 // relay copies the server's stdout to the client as it comes.
 type relay struct {
-	from     io.ReadCloser
-	to       *outlet
-	observer *observer // sees what has gone through; nil: nobody does
+	from io.ReadCloser
+	to   *outlet
+	seen *record.Output // gets what has gone through
 
 	done  chan struct{} // closed when there is no more to copy
 	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
 }
 
-func newRelay(from io.ReadCloser, to *outlet, observer *observer) *relay {
-	return &relay{from: from, to: to, observer: observer, done: make(chan struct{})}
+func newRelay(from io.ReadCloser, to *outlet, seen *record.Output) *relay {
+	return &relay{from: from, to: to, seen: seen, done: make(chan struct{})}
 }
 
 func (r *relay) run() {
@@ -37,14 +38,14 @@ func (r *relay) run() {
 		n, err := r.from.Read(buf)
 		r.since.Store(0)
 		if n > 0 {
-			r.observer.begins()
+			r.seen.Begin()
 			if _, err := r.to.Write(buf[:n]); err != nil {
 				return
 			}
-			r.observer.received(buf[:n])
+			r.seen.Write(buf[:n])
 		}
 		if err != nil {
-			r.observer.outputEnded()
+			r.seen.End()
 			return
 		}
 	}

@@ -7,52 +7,42 @@
 //
 //	wrap.go       Run: the order of a session, from start to exit status
 //	pump.go       client to server: lines, gate, record, splice
-//	record.go     calls to receipts in the log
-//	outlet.go     server to client, and our replies between its lines
-//	observer.go   beside both: binds responses to calls, learns who is asked
-//	pending.go    which requests wait for a response, a task's end, a retry
-//	outcome.go    what a response says of its call; outcomes.go: into the log
-//	anchor.go     when the log is to be anchored
-//	session.go    who asked whom; session_files.go: the files of the command
-//	tools.go      with which tools
-//	advice.go     what to do where a server does not take the receipt
+//	relay.go      server to client
+//	outlet.go     the client's end of it, and our replies between its lines
+//	files.go      the files of the server's command, and their hashes
+//	messages.go   our own lines for a person
 //
-// Messages are read and written by package mcpwire.
+// Package mcpwire reads and writes messages, package record makes the receipts and
+// follows what came of the calls, and package proc runs the server.
 //
 // The promises are those of the README: evidence before action, no call
 // unseen, not a byte changed, nothing added to fail.
 package wrap
 
 import (
-	"crypto/ed25519"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/proc"
-	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // DefaultMaxCall is how long a line from the client may be, in bytes, if
 // Options do not say.
 const DefaultMaxCall = 64 << 20
 
-// DefaultMetaKey is the member of params._meta that carries the receipt: the
-// name that the reference implementation uses. NoMetaKey in its place leaves
-// the requests as they are.
-const (
-	DefaultMetaKey = mcpwire.DefaultMetaKey
-	NoMetaKey      = mcpwire.NoMetaKey
-)
-
 // Options say what to wrap and how to record it. Command, Audit and Signer
 // must be set; the rest may be zero.
 type Options struct {
-	// Command is the server: a name looked up in PATH or a path, and its
-	// arguments.
-	Command []string
+	// Options say how calls are recorded. Command is the server: a name looked up
+	// in PATH or a path, and its arguments. Files and Say are not to be set.
+	record.Options
+
 	// Env is the server's environment. nil: ours.
 	Env []string
 
@@ -60,46 +50,11 @@ type Options struct {
 	// Run closes Stdin if the server stops reading.
 	Stdin, Stdout, Stderr *os.File
 
-	// Audit is the folder of the log. Nothing is made there before the first
-	// call. It may be "" where Signer only has an error to give.
-	Audit string
-	// Signer opens the agent's key. It is called at the first tools/call, and
-	// again at later ones as long as it fails.
-	Signer func() (*sign.Signer, error)
-
-	// Knows says of a key whether the log may go on from what it has signed,
-	// beside the session's own: only the times of records by such keys count.
-	// It is asked seldom. nil: no other key.
-	Knows func(ed25519.PublicKey) bool
-
-	// Target is the action's target in each receipt. "": from Command.
-	Target string
-	// HashOnly leaves the arguments out of the receipts.
-	HashOnly bool
-	// FailOpen forwards calls that cannot be recorded, unsigned.
-	FailOpen bool
-	// NoOutcomes leaves it at the calls: nothing is recorded of what came of
-	// them, or of who was asked.
-	NoOutcomes bool
-	// NoSync leaves it to the system when records reach the disk.
-	NoSync bool
-	// MetaKey is the member of params._meta for the receipt. "": _signet.
-	// NoMetaKey: the receipt is in the log only.
-	MetaKey string
 	// MaxCall is the longest line taken from the client, in bytes. 0: 64 MiB.
 	MaxCall int
-	// Verbose says what was recorded.
-	Verbose bool
 	// Messages is where our own lines for a person go. It must not block, for
 	// calls write to it. nil: Stderr, through NewMessages.
 	Messages io.Writer
-
-	// Now is the clock of the records. nil: time.Now.
-	Now func() time.Time
-
-	// Anchor is called when records are to be anchored: some wait, the session
-	// ends, or it was long ago. nil: they are not.
-	Anchor Anchor
 }
 
 // Exit is how the server ended, and so how the wrapper must end.
@@ -136,9 +91,10 @@ func Run(o Options) (Exit, error) {
 		defer m.Close()
 		o.Messages = m
 	}
+	say := &speaker{w: o.Messages}
 	command := proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr}
 	if o.Verbose {
-		command.Say = (&speaker{w: o.Messages}).say
+		command.Say = say.sayf
 	}
 	srv, err := proc.Start(command)
 	if start := (*proc.StartError)(nil); errors.As(err, &start) {
@@ -147,16 +103,9 @@ func Run(o Options) (Exit, error) {
 	defer srv.Close()
 
 	out := newOutlet(o.Stdout)
-	rec := newRecorder(o)
-	rec.anchor = newAnchorer(o.Anchor, rec.say, rec.unanchored)
-	p := &pump{
-		client: mcpwire.NewLineReader(proc.UntilEnd(o.Stdin), o.MaxCall),
-		server: srv.Stdin,
-		gate:   mcpwire.NewGate(o.MetaKey),
-		rec:    rec,
-		out:    out,
-		say:    rec.say,
-	}
+	o.Say, o.Files = say.say, func(ctx context.Context) []event.File { return hashFiles(ctx, o.Command) }
+	rec := record.New(o.Options)
+	p := newPump(proc.UntilEnd(o.Stdin), srv.Stdin, rec, out, say, &o)
 	go func() {
 		if err := p.run(); err != nil {
 			// The server reads no more. The client must see that as it would
@@ -164,7 +113,7 @@ func Run(o Options) (Exit, error) {
 			o.Stdin.Close()
 		}
 	}()
-	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.observer)
+	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.Output())
 	go replies.run()
 	go func() {
 		// A server that ends its output and lives on: the client must see it.
@@ -186,15 +135,18 @@ func Run(o Options) (Exit, error) {
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		p.finish()
-		rec.finish(srv.Asked() || p.left.Load())
+		if !srv.Asked() && !p.left.Load() {
+			rec.ServerEnded()
+		}
+		if err := rec.Close(); err != nil {
+			fmt.Fprintf(o.Messages, "signet-wrap: %v\n", err) // in any case
+		}
 	}()
 	select {
 	case <-recorded:
 	case <-time.After(lastWait):
-		rec.say("the disk does not answer; what was being recorded may not be in the log")
+		say.say("the disk does not answer; what was being recorded may not be in the log")
 	}
-	rec.anchor.end()
 	out.finish()
 	<-left
 	return Exit(srv.Exit()), nil
@@ -220,19 +172,7 @@ func (o *Options) setDefaults() {
 	if o.Env == nil {
 		o.Env = os.Environ()
 	}
-	if o.MetaKey == "" {
-		o.MetaKey = DefaultMetaKey
-	}
 	if o.MaxCall <= 0 {
 		o.MaxCall = DefaultMaxCall
 	}
-	if o.Target == "" {
-		o.Target = targetOf(o.Command)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 }
-
-// errStopped is a call that came when the session was already over.
-var errStopped = errors.New("the session is over")

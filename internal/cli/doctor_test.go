@@ -103,7 +103,7 @@ func TestDoctor(t *testing.T) {
 		{"half a line", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`) }, "end note", "half a line", false},
 		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end mend", "verify --chain", false},
 		{"half a line with an end", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end mend", "verify --chain", false},
-		{"clock behind", func(t *testing.T, h string) { record(t, h, time.Now().Add(time.Minute)) }, "clock mend", "the next ones will bear that time", false},
+		{"clock behind", func(t *testing.T, h string) { appendRecord(t, h, time.Now().Add(time.Minute)) }, "clock mend", "the next ones will bear that time", false},
 		{"records of another key", func(t *testing.T, h string) {
 			other, _ := testSigner(t, "other")
 			l := chain.New(path(h, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return time.Now().Add(time.Hour) }})
@@ -114,7 +114,7 @@ func TestDoctor(t *testing.T) {
 		}, "", "it goes on from the newest record", false},
 		{"a day to come", func(t *testing.T, h string) {
 			// Its last record is of now, as after a clock that was mended.
-			record(t, h, time.Now())
+			appendRecord(t, h, time.Now())
 			must(t, os.Rename(newest(t, h), path(h, "audit", "2999-01-01.jsonl")))
 		}, "clock mend", "2999-01-01, a day to come", false},
 	} {
@@ -127,7 +127,7 @@ func TestDoctor(t *testing.T) {
 			if _, err := (keys.Store{Dir: path(home, "keys")}).Generate("default", "", nil); err != nil {
 				t.Fatal(err)
 			}
-			record(t, home, time.Now())
+			appendRecord(t, home, time.Now())
 			tt.ail(t, home)
 			var want []string
 			wantStatus := exitOK
@@ -147,8 +147,8 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// record appends a record of some time to the home's log.
-func record(t *testing.T, home string, at time.Time) {
+// appendRecord appends a record of some time to the home's log.
+func appendRecord(t *testing.T, home string, at time.Time) {
 	t.Helper()
 	key, err := (keys.Store{Dir: filepath.Join(home, "keys")}).Load("default", nil)
 	if err != nil {

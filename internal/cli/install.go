@@ -18,7 +18,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
-	"github.com/signet-wrap/signet-wrap/wrap"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 const installHelp = `signet-wrap install: put it in front of the servers of your clients
@@ -215,9 +215,9 @@ func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, 
 	metaKey := u.String("meta-key")
 	if u.IsSet("meta-key") {
 		if err := takeMetaKey(new(wrapSettings), metaKey); err != nil {
-			return nil, misuse("leave it out for "+wrap.DefaultMetaKey, "%w", err)
+			return nil, misuse("leave it out for "+record.DefaultMetaKey, "%w", err)
 		}
-		if metaKey == wrap.DefaultMetaKey {
+		if metaKey == record.DefaultMetaKey {
 			metaKey = ""
 		}
 		w.say("meta-key", metaKey)

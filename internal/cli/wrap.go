@@ -18,6 +18,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // rootHelp is the first page that anybody sees. It fits a screen.
@@ -110,27 +111,27 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 
 // anchorFor starts "anchor now", if there is a store in the home. The wrapper
 // itself opens no network connection.
-func anchorFor(h home.Dir, key string) wrap.Anchor {
-	return func() <-chan wrap.Anchoring {
-		result := make(chan wrap.Anchoring, 1)
+func anchorFor(h home.Dir, key string) record.Anchor {
+	return func() <-chan record.Anchoring {
+		result := make(chan record.Anchoring, 1)
 		dir, err := filepath.Abs(string(h))
 		if err == nil {
 			_, err = os.Lstat(anchor.PolicyFile(h.Anchor()))
 		}
 		program, perr := os.Executable()
 		if err != nil || perr != nil {
-			result <- wrap.AnchorNotAsked
+			result <- record.AnchorNotAsked
 			return result
 		}
 		ended := proc.StartApart(os.Environ(), program, "anchor", "now", "--due", "--home", dir, "--key", key)
 		go func() {
 			switch <-ended {
 			case exitOK:
-				result <- wrap.AnchorDone
+				result <- record.AnchorDone
 			case exitFailed:
-				result <- wrap.AnchorFound
+				result <- record.AnchorFound
 			default:
-				result <- wrap.AnchorLater
+				result <- record.AnchorLater
 			}
 		}()
 		return result

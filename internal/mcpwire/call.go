@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -20,17 +22,15 @@ const (
 type Call struct {
 	Tool      string // params.name as stated; "" if missing
 	Arguments []byte // params.arguments as sent, or params if that is neither object nor null; nil if missing
-	ID        string // receipt's call_id: "n:<number as sent>", "s:<string>" or as stated, "" if it has none
-	Key       string // the id as idKey
+	ID        []byte // as sent; nil if missing
 	TraceID   string // of a valid _meta.traceparent
 	Carried   string // ID of the receipt that the call already carries, if that can be read
 
 	// What the call says of its session and of calls before it.
-	BringsInput bool   // it has inputResponses or requestState
-	Input       []byte // inputResponses as sent; nil if missing
-	State       string // the stateKey of its requestState
-	Client      []byte // clientInfo of _meta as sent
-	Protocol    string // protocolVersion of _meta
+	Input    []byte // inputResponses as sent; nil if missing
+	State    []byte // requestState as sent; nil if missing
+	Client   []byte // clientInfo of _meta as sent
+	Protocol string // protocolVersion of _meta
 
 	InsertAt int    // where the receipt goes in; 0 if there is no place, or one is carried
 	Before   string // what stands before the receipt at insertAt: comma and names
@@ -42,7 +42,7 @@ type Call struct {
 func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 	var c Call
 	if id, ok := m.Member("id"); ok {
-		c.ID, c.Key = callID(line, id), IDKey(id.Raw(line))
+		c.ID = id.Raw(line)
 	}
 	params, ok := m.Member("params")
 	if !ok || params.Kind == 'n' {
@@ -63,10 +63,10 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 		c.Arguments = a.Raw(line)
 	}
 	if input, ok := params.Member("inputResponses"); ok {
-		c.BringsInput, c.Input = true, input.Raw(line)
+		c.Input = input.Raw(line)
 	}
 	if state, ok := params.Member("requestState"); ok {
-		c.BringsInput, c.State = true, stateKey(state.Raw(line))
+		c.State = state.Raw(line)
 	}
 	g.place(line, params, &c)
 	return c, nil
@@ -116,13 +116,15 @@ func comma(object Value) string {
 	return ""
 }
 
-// callID is the receipt's call_id: the JSON-RPC id with its type, or "".
-func callID(line []byte, id Value) string {
+// CallID is a receipt's call_id for a JSON-RPC id: "n:" and the number as sent,
+// "s:" and the string, or as stated; "" for what is no id.
+func CallID(raw []byte) string {
+	id := Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)}
 	switch id.Kind {
 	case '0':
-		return stated(line, id, "n:")
+		return stated(raw, id, "n:")
 	case '"':
-		return stated(line, id, "s:")
+		return stated(raw, id, "s:")
 	}
 	return ""
 }

@@ -26,7 +26,7 @@ func checkGate(line []byte) error {
 	}
 	for _, c := range v.Calls {
 		// One call that cannot be signed would keep those beside it from the log.
-		if _, err := fuzzSigner.Prepare(sign.Action{Tool: c.Tool, Arguments: c.Arguments, CallID: c.ID}); err != nil {
+		if _, err := fuzzSigner.Prepare(sign.Action{Tool: c.Tool, Arguments: c.Arguments, CallID: CallID(c.ID)}); err != nil {
 			return fmt.Errorf("%q\nis a call, and yet cannot be signed: %v", line, err)
 		}
 	}

@@ -61,7 +61,7 @@ func judged(line []byte, v Verdict) string {
 		if c.Arguments != nil {
 			fmt.Fprintf(&b, "(%s)", c.Arguments)
 		}
-		b.WriteString("#" + c.ID)
+		b.WriteString("#" + CallID(c.ID))
 		if c.TraceID != "" {
 			b.WriteString(" trace=" + c.TraceID)
 		}

@@ -620,7 +620,7 @@ func (o *one) read(p int) Response {
 	switch f[resultTypeField].text() {
 	case "input_required":
 		r.Said.Input = true
-		r.Said.State = stateKey(f[requestStateField].bytes())
+		r.Said.State = StateKey(f[requestStateField].bytes())
 	case "task": // 2026-07-28, the extension io.modelcontextprotocol/tasks
 		if handle.text() == "" { // else as in 2025-11-25, basic/utilities/tasks
 			handle = &f[taskIDField]

@@ -53,7 +53,7 @@ type Response struct {
 type Said struct {
 	IsError bool
 	Input   bool   // 2026-07-28, basic/patterns/mrtr: input_required
-	State   string // the stateKey of its requestState
+	State   string // the StateKey of its requestState
 	Handle  string // the TaskKey of the task that stands for the result
 	Status  string // of a task
 
@@ -93,9 +93,9 @@ func (a Response) Reduced() Response {
 	return a
 }
 
-// stateKey stands for a requestState, which may be long, and which the client
+// StateKey stands for a requestState, which may be long, and which the client
 // repeats as it understood it, not as it was spelled. It is "" for none.
-func stateKey(raw []byte) string {
+func StateKey(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}

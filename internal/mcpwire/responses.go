@@ -73,3 +73,11 @@ func (r *ResponseReader) finish() {
 	clear(found)
 	r.message.reset()
 }
+
+// Responses are the responses in one whole message of the server, by the same
+// rules. listed says whether a tools/list waits for its response.
+func Responses(text []byte, listed bool) []Response {
+	m := message{listed: listed}
+	m.read(text)
+	return m.finish()
+}

@@ -134,7 +134,7 @@ func parsedPart(t testing.TB, raw []byte, inside bool) Response {
 	}
 	switch v.MemberText(raw, "resultType") {
 	case "input_required":
-		r.Said.Input, r.Said.State = true, stateKey(rawOf("requestState"))
+		r.Said.Input, r.Said.State = true, StateKey(rawOf("requestState"))
 	case "task":
 		if r.Said.Handle == "" {
 			r.Said.Handle = v.MemberText(raw, "taskId")

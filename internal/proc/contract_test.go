@@ -20,6 +20,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // What every platform's process code owes the rest, whatever it is made of.
@@ -43,12 +44,12 @@ var parts = map[string]func(args []string) int{
 	// wrap is signet-wrap without the command line. Its log and key must not
 	// be touched: there are no calls here.
 	"wrap": func(args []string) int {
-		exit, err := wrap.Run(wrap.Options{
+		exit, err := wrap.Run(wrap.Options{Options: record.Options{
 			Command: args,
 			Audit:   filepath.Join(os.TempDir(), "signet-wrap-never-made"),
 			Signer:  func() (*sign.Signer, error) { return nil, errors.New("no key here") },
 			Verbose: true,
-		})
+		}})
 		var start *wrap.StartError
 		if errors.As(err, &start) {
 			fmt.Fprintf(os.Stderr, "signet-wrap: %v\nhint: %s\n", start, start.Hint)

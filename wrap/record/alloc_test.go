@@ -1,14 +1,9 @@
-package wrap
+package record
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"runtime"
 	"testing"
-	"time"
-
-	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
 // What a call and its outcome allocate is bounded, and nothing of them is kept:
@@ -16,12 +11,11 @@ import (
 func TestAllocationsOfCalls(t *testing.T) {
 	const warm, counted = 1_000, 10_000
 	s := newScene(t)
-	w := bufio.NewWriter(io.Discard)
 	turns := 0
 	turn := func() {
 		turns++
 		call := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"read","arguments":{"path":"/home/someone/notes/%d.md","head":100}}}`+"\n", turns, turns)
-		if _, err := s.pump.forward(w, []mcpwire.Line{{Bytes: call, Length: len(call)}}); err != nil {
+		if _, err := s.rec.Request(call); err != nil {
 			t.Fatal(err)
 		}
 		s.write(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"%d"}]}}`+"\n", turns, turns))
@@ -30,7 +24,7 @@ func TestAllocationsOfCalls(t *testing.T) {
 		for range n {
 			turn()
 		}
-		s.rec.observer.outcomes.settle(t)
+		s.written()
 		runtime.GC()
 		runtime.GC() // what a sync.Pool holds goes with the second
 		runtime.ReadMemStats(&m)
@@ -51,17 +45,3 @@ func TestAllocationsOfCalls(t *testing.T) {
 
 // mostForCall is half as much again as what is allocated now, in bytes.
 const mostForCall = 24 << 10
-
-// settle waits until all that is queued has been written.
-func (o *outcomes) settle(t *testing.T) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		o.mu.Lock()
-		left := len(o.queue)
-		o.mu.Unlock()
-		if left == 0 {
-			return
-		}
-	}
-	t.Fatal("outcomes are not written")
-}

@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"sync"
@@ -135,11 +135,8 @@ func (a *anchorer) end() {
 }
 
 // unanchored tells the log that it could not be anchored for long.
-func (r *recorder) unanchored(since time.Time) {
-	r.mu.Lock()
-	o := r.outcomes
-	r.mu.Unlock()
-	if o != nil {
-		o.add(job{event: event.Unanchored{Session: r.session, Since: since}})
+func (r *Recorder) unanchored(since time.Time) {
+	if r.session != nil {
+		r.session.add(item{event: event.Unanchored{Session: r.id, Since: since}})
 	}
 }

@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"bytes"
@@ -21,9 +21,9 @@ var strict = []string{"additional propert", "additionalpropert", "extra inputs a
 
 // advise says, once, which flag helps, if the response to a call is an error
 // that may be about the receipt in it.
-func (o *observer) advise(a mcpwire.Response) {
-	key := o.rec.opts.MetaKey
-	if key == NoMetaKey || !a.Failed && !a.Said.IsError || o.advised {
+func (s *session) advise(a mcpwire.Response) {
+	key := s.opts.MetaKey
+	if key == NoMetaKey || !a.Failed && !a.Said.IsError || s.advised.Load() {
 		return
 	}
 	text := a.Value
@@ -38,8 +38,7 @@ func (o *observer) advise(a mcpwire.Response) {
 			names = names || strings.Contains(lower, words)
 		}
 	}
-	if names {
-		o.advised = true
-		o.rec.say("the server's error may be about the receipt, %q in params._meta: --meta-key none leaves requests as they are, --meta-key KEY gives it another name", key)
+	if names && !s.advised.Swap(true) {
+		s.opts.say("the server's error may be about the receipt, %q in params._meta: --meta-key none leaves requests as they are, --meta-key KEY gives it another name", key)
 	}
 }

@@ -1,7 +1,6 @@
-package wrap
+package record
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
@@ -29,8 +28,7 @@ func TestAdvice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, key := range []string{"", "com.example/receipt", NoMetaKey} {
-				var said bytes.Buffer
-				s := newScene(t, func(o *Options) { o.Messages, o.MetaKey = &said, key })
+				s := newScene(t, func(o *Options) { o.MetaKey = key })
 				for range 3 {
 					s.play(`> {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{}}}`, `< {"jsonrpc":"2.0","id":1,`+c.response+`}`)
 				}
@@ -39,8 +37,8 @@ func TestAdvice(t *testing.T) {
 				if c.advice && key != NoMetaKey && (key == "" || c.name != "as a result") {
 					want = 1
 				}
-				if n := strings.Count(said.String(), "--meta-key none"); n != want {
-					t.Errorf("key %q: %d lines of advice, want %d: %s", key, n, want, said.String())
+				if n := strings.Count(s.told(), "--meta-key none"); n != want {
+					t.Errorf("key %q: %d lines of advice, want %d: %s", key, n, want, s.told())
 				}
 			}
 		})

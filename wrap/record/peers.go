@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"strings"
@@ -8,57 +8,57 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// session is who was asked, and who asked, as they say themselves: the first
-// call of a session puts it into the log. All of it is guarded by the
-// observer's lock.
-type session struct {
+// peers are the client and the server, as they say themselves who they are: the
+// first call of a session puts it into the log. All of it is guarded by the
+// session's lock.
+type peers struct {
 	client, server *event.Implementation // nil: it did not say
 	protocol       string                // the version that the server chose, else that the client named
 }
 
 // clientSays takes what the params of initialize or server/discover tell.
-func (s *session) clientSays(message []byte, params mcpwire.Value) {
+func (p *peers) clientSays(message []byte, params mcpwire.Value) {
 	if v, ok := params.Member("clientInfo"); ok {
-		s.client = readImplementation(v.Raw(message))
+		p.client = readImplementation(v.Raw(message))
 	}
 	if v, ok := params.Member("protocolVersion"); ok {
-		s.protocol, _ = v.Text(message)
+		p.protocol, _ = v.Text(message)
 	}
 	meta, _ := params.Member("_meta")
-	if v, ok := meta.Member(mcpwire.MetaClient); ok && s.client == nil {
-		s.client = readImplementation(v.Raw(message))
+	if v, ok := meta.Member(mcpwire.MetaClient); ok && p.client == nil {
+		p.client = readImplementation(v.Raw(message))
 	}
 	if v, ok := meta.Member(mcpwire.MetaProtocol); ok {
-		s.protocol, _ = v.Text(message)
+		p.protocol, _ = v.Text(message)
 	}
 }
 
 // callSays takes what a call itself tells, if nothing told it before.
-func (s *session) callSays(c *mcpwire.Call) {
-	if s.client == nil && c.Client != nil {
-		s.client = readImplementation(c.Client)
+func (p *peers) callSays(c *Call) {
+	if p.client == nil && c.Client != nil {
+		p.client = readImplementation(c.Client)
 	}
-	if s.protocol == "" {
-		s.protocol = c.Protocol
+	if p.protocol == "" {
+		p.protocol = c.Protocol
 	}
 }
 
 // serverSays takes what the result of initialize or server/discover tells.
-func (s *session) serverSays(result []byte) {
+func (p *peers) serverSays(result []byte) {
 	r, err := mcpwire.Parse(result, 0)
 	if err != nil {
 		return
 	}
 	if v, ok := r.Member("protocolVersion"); ok {
-		s.protocol, _ = v.Text(result)
+		p.protocol, _ = v.Text(result)
 	}
 	if v, ok := r.Member("serverInfo"); ok {
-		s.server = readImplementation(v.Raw(result))
+		p.server = readImplementation(v.Raw(result))
 	} else if v, ok := r.Member("_meta"); ok {
 		raw := v.Raw(result)
 		if meta, err := mcpwire.Parse(raw, 0); err == nil {
 			if v, ok := meta.Member(mcpwire.MetaServer); ok {
-				s.server = readImplementation(v.Raw(raw))
+				p.server = readImplementation(v.Raw(raw))
 			}
 		}
 	}
@@ -88,9 +88,9 @@ func shorten(s string) string {
 }
 
 // event is what the log is told of the session, but for its files.
-func (s *session) event(rec *recorder) event.Session {
+func (p *peers) event(session string, o *Options) event.Session {
 	return event.Session{
-		Session: rec.session, Target: rec.opts.Target, Client: s.client, Server: s.server, Protocol: shorten(s.protocol),
-		Command: redact.Command(rec.opts.Command),
+		Session: session, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),
+		Command: redact.Command(o.Command),
 	}
 }

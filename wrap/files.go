@@ -9,25 +9,18 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// commandFiles hashes the files that the server's command runs, in a goroutine of
-// its own: a disk that hangs, or a file that grows, holds up no record.
+// commandFiles are the files that the server's command runs, and their hashes.
 type commandFiles struct {
-	done chan struct{} // closed when all is hashed
-
-	mu      sync.Mutex
+	mu      sync.Mutex   // guards all below
 	files   []event.File // so far
 	current string       // what is being read; "": nothing
 }
-
-// hashTime is how long the hashes are waited for, and worked on.
-const hashTime = 10 * time.Second
 
 // Bounds of what is hashed: files, and bytes of one that is only an argument,
 // which may be a database as well as a script.
@@ -37,31 +30,41 @@ const (
 	maxExecuting = 1 << 30
 )
 
-// hashFiles begins to hash what the command runs, as it is now: the executable as
+// hashFiles hashes what the command runs, as it is now: the executable as
 // it is looked up, and the arguments that are files, such as the script where the
 // executable is an interpreter. Links are followed. What is masked as a secret
 // is left out, for the hash of a short one would tell it.
-func hashFiles(command []string) *commandFiles {
-	c := &commandFiles{done: make(chan struct{})}
-	shown := redact.Command(command)
+//
+// When ctx is done it returns what it has, also where a disk hangs: then a goroutine
+// stays that waits for it.
+func hashFiles(ctx context.Context, command []string) []event.File {
+	var c commandFiles
+	done := make(chan struct{})
 	go func() {
-		defer close(c.done)
-		ctx, cancel := context.WithTimeout(context.Background(), hashTime)
-		defer cancel()
-		c.begin(command[0])
-		path, err := proc.LookPath(command[0])
-		if err != nil {
-			path = ""
-		}
-		c.hash(ctx, path, maxExecuting)
-		for i, a := range command[1:] {
-			if shown[i+1] == a && strings.ContainsAny(a, `/\.`) && c.count() < maxFiles {
-				c.begin(a)
-				c.hash(ctx, a, maxArgument)
-			}
-		}
+		defer close(done)
+		c.hashAll(ctx, command)
 	}()
-	return c
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return c.soFar()
+}
+
+func (c *commandFiles) hashAll(ctx context.Context, command []string) {
+	shown := redact.Command(command)
+	c.begin(command[0])
+	path, err := proc.LookPath(command[0])
+	if err != nil {
+		path = ""
+	}
+	c.hash(ctx, path, maxExecuting)
+	for i, a := range command[1:] {
+		if shown[i+1] == a && strings.ContainsAny(a, `/\.`) && c.count() < maxFiles {
+			c.begin(a)
+			c.hash(ctx, a, maxArgument)
+		}
+	}
 }
 
 func (c *commandFiles) begin(path string) {
@@ -86,8 +89,8 @@ func (c *commandFiles) hash(ctx context.Context, path string, most int64) {
 	}
 }
 
-// sofar is what is known by now.
-func (c *commandFiles) sofar() []event.File {
+// soFar is what is known by now.
+func (c *commandFiles) soFar() []event.File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	files := append([]event.File(nil), c.files...)

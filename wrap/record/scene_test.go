@@ -1,16 +1,15 @@
-package wrap
+package record
 
 import (
-	"bufio"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -22,54 +21,55 @@ import (
 )
 
 // A scene is a session whose two ends are in a test's hands, so that what
-// happens has an order: gate, recorder, pending and log are real.
+// happens has an order: all that is between them, and the log, is real.
 type scene struct {
 	t    testing.TB
 	dir  string
-	rec  *recorder
-	pump *pump
+	rec  *Recorder
 	said []string // by the server
+
+	mu    sync.Mutex
+	lines []string // what a person was told; guarded by mu
 }
 
 func newScene(t testing.TB, change ...func(*Options)) *scene {
 	t.Helper()
-	o := Options{Command: []string{"server"}, Audit: filepath.Join(t.TempDir(), "audit"), Messages: testStderr(t), NoSync: true}
+	s := &scene{t: t}
+	o := Options{Command: []string{"server"}, Audit: filepath.Join(t.TempDir(), "audit"), NoSync: true}
 	key := ed25519.NewKeyFromSeed([]byte(strings.Repeat("k", ed25519.SeedSize)))
 	o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") }
 	for _, f := range change {
 		f(&o)
 	}
-	o.setDefaults()
-	rec := newRecorder(o)
-	return &scene{t: t, dir: o.Audit, rec: rec, pump: &pump{gate: mcpwire.NewGate(o.MetaKey), rec: rec, out: &outlet{w: testStderr(t)}, say: rec.say}}
+	o.Say = s.say
+	s.dir, s.rec = o.Audit, New(o)
+	return s
 }
 
-// testStderr is a file for what is said.
-func testStderr(t testing.TB) *os.File {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+func (s *scene) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, text)
 }
 
-// client sends lines, all of them in one write.
-func (s *scene) client(lines ...string) {
+// told is all that a person was told.
+func (s *scene) told() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.lines, "\n")
+}
+
+// client sends messages, unless they are refused.
+func (s *scene) client(messages ...string) {
 	s.t.Helper()
-	rest, err := mcpwire.NewLineReader(strings.NewReader(strings.Join(lines, "\n")+"\n"), DefaultMaxCall).More(nil)
-	for err == nil && len(rest) > 0 {
-		var n int
-		n, err = s.pump.forward(bufio.NewWriter(io.Discard), rest)
-		rest = rest[n:]
-	}
-	if err != nil {
-		s.t.Fatal(err)
+	for _, m := range messages {
+		if _, err := s.rec.Request([]byte(m)); err != nil && !s.rec.opts.FailOpen {
+			s.t.Fatalf("%s: %v", m, err)
+		}
 	}
 }
 
-// server answers, each line in a write of its own.
+// server writes lines, each in a piece of its own.
 func (s *scene) server(lines ...string) {
 	for _, l := range lines {
 		s.said = append(s.said, l)
@@ -78,8 +78,16 @@ func (s *scene) server(lines ...string) {
 }
 
 func (s *scene) write(text string) {
-	s.rec.observer.begins()
-	s.rec.observer.received([]byte(text))
+	s.rec.output.Begin()
+	s.rec.output.Write([]byte(text))
+}
+
+// close ends the session as a client does.
+func (s *scene) close() {
+	s.t.Helper()
+	if err := s.rec.Close(); err != nil {
+		s.t.Error(err)
+	}
 }
 
 // play is client for each line that begins with "> ", server for each that begins
@@ -93,22 +101,22 @@ func (s *scene) play(lines ...string) {
 		} else if text, ok := strings.CutPrefix(l, "<| "); ok {
 			s.said = append(s.said, text)
 			s.write(text)
-			s.rec.observer.outputEnded()
+			s.rec.output.End()
 		} else {
 			s.server(strings.TrimPrefix(l, "< "))
 		}
 	}
 }
 
-// story is what the log has of a session, verified.
-type story struct {
+// contents is what the log has of a session, verified.
+type contents struct {
 	calls    []*sign.Verified            // version 1, in order
 	outcomes map[string][]*sign.Verified // version 2, by the id of the call's receipt
-	events   []told
+	events   []loggedEvent
 }
 
-// told is what an event in the log says.
-type told struct {
+// loggedEvent is what an event in the log says.
+type loggedEvent struct {
 	Type, Session, Target, Protocol string
 	Call, Task                      string // of a task
 	Tool, Was, Now                  string // of a tool_drift
@@ -124,15 +132,15 @@ type told struct {
 }
 
 // end ends the session as a client does, and reads the log.
-func (s *scene) end() story {
+func (s *scene) end() contents {
 	s.t.Helper()
-	s.rec.finish(true)
+	s.close()
 	return s.read()
 }
 
-func (s *scene) read() story {
+func (s *scene) read() contents {
 	s.t.Helper()
-	st := story{outcomes: map[string][]*sign.Verified{}}
+	st := contents{outcomes: map[string][]*sign.Verified{}}
 	if _, err := os.Stat(s.dir); errors.Is(err, os.ErrNotExist) {
 		return st
 	}
@@ -149,7 +157,7 @@ func (s *scene) read() story {
 		}
 		switch {
 		case v.Type != "":
-			var ev told
+			var ev loggedEvent
 			if err := json.Unmarshal(e.Receipt, &ev); err != nil {
 				s.t.Fatal(err)
 			}
@@ -163,13 +171,13 @@ func (s *scene) read() story {
 	return st
 }
 
-func (st story) of(kind string) []told {
-	return slices.DeleteFunc(slices.Clone(st.events), func(e told) bool { return e.Type != kind })
+func (st contents) of(kind string) []loggedEvent {
+	return slices.DeleteFunc(slices.Clone(st.events), func(e loggedEvent) bool { return e.Type != kind })
 }
 
 // tell is a line for each call: its id, its outcomes or why it has none, and
 // the JSON text that content_hash is of, among what the server said.
-func (s *scene) tell(st story) []string {
+func (s *scene) tell(st contents) []string {
 	s.t.Helper()
 	contents := map[string]string{}
 	for _, line := range s.said {
@@ -204,7 +212,7 @@ func (s *scene) tell(st story) []string {
 		var came []string
 		for _, o := range st.outcomes[c.ID] {
 			if o.Tool != c.Tool || o.CallID != c.CallID || o.Session != c.Session || o.ParamsHash != c.ParamsHash || o.Params != nil || o.Responded.Before(c.Time) || !o.Time.Equal(c.Time) {
-				s.t.Errorf("the call is %+v, the answer's %+v", c, o)
+				s.t.Errorf("the call is %+v, the outcome is of %+v", c, o)
 			}
 			text := o.Outcome.Status
 			for _, more := range []string{o.Outcome.Reason, o.Outcome.Error} {
@@ -230,7 +238,7 @@ func (s *scene) tell(st story) []string {
 }
 
 // parents is, for each call, which call its parent_receipt_id names, -1 if none.
-func (st story) parents() []int {
+func (st contents) parents() []int {
 	var all []int
 	for _, c := range st.calls {
 		all = append(all, slices.IndexFunc(st.calls, func(p *sign.Verified) bool { return p.ID == c.ParentID }))
@@ -239,7 +247,7 @@ func (st story) parents() []int {
 }
 
 // expect plays a scene to its end and compares what is told of its calls.
-func (s *scene) expect(lines []string, want ...string) story {
+func (s *scene) expect(lines []string, want ...string) contents {
 	s.t.Helper()
 	s.play(lines...)
 	st := s.end()

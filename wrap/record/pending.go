@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"fmt"
@@ -23,14 +23,14 @@ type pending struct {
 	lists    atomic.Int64 // those for a list of tools
 
 	mu         sync.Mutex
-	waiting    map[string][]request // by the loose key of the id, oldest first
-	others     int                  // of them, those that are no calls
-	tasks      map[string]*asked    // calls answered with a task, by its id
-	askers     []asker              // oldest first
-	order      []*asked             // all calls without an outcome, oldest first, and some with
-	open       int                  // calls without an outcome
-	openBytes  int                  // that they take
-	unreadable int                  // messages of the server that could not be read, nor an id in them
+	waiting    map[string][]request   // by the loose key of the id, oldest first
+	others     int                    // of them, those that are no calls
+	tasks      map[string]*loggedCall // calls answered with a task, by its id
+	askers     []asker                // oldest first
+	order      []*loggedCall          // all calls without an outcome, oldest first, and some with
+	open       int                    // calls without an outcome
+	openBytes  int                    // that they take
+	unreadable int                    // messages of the server that could not be read, nor an id in them
 
 	// The calls that were answered last, by the loose key, and in a ring.
 	answered map[string]answered
@@ -49,8 +49,8 @@ const (
 	maxAnswered  = 512
 )
 
-// asked is a call that is in the log.
-type asked struct {
+// loggedCall is a call that is in the log.
+type loggedCall struct {
 	action     sign.Action // without arguments
 	paramsHash sign.Hash
 	receipt    string // id
@@ -66,7 +66,7 @@ type asked struct {
 	before     int               // pending.unreadable when it was sent
 }
 
-func (c *asked) size() int {
+func (c *loggedCall) size() int {
 	return 700 + len(c.action.Tool) + len(c.action.CallID) + len(c.key)
 }
 
@@ -79,8 +79,8 @@ type answered struct {
 // request is a request that waits for its response.
 type request struct {
 	about     about
-	key       string // its id as mcpwire.IDKey
-	call      *asked // the call, or the one whose task is asked for; else nil
+	key       string      // its id as mcpwire.IDKey
+	call      *loggedCall // the call, or the one whose task is asked for; else nil
 	cancelled bool
 }
 
@@ -108,12 +108,12 @@ type asker struct {
 }
 
 func newPending() *pending {
-	return &pending{waiting: map[string][]request{}, tasks: map[string]*asked{}, answered: map[string]answered{}}
+	return &pending{waiting: map[string][]request{}, tasks: map[string]*loggedCall{}, answered: map[string]answered{}}
 }
 
 // callSent notes a call, before the server may see it. It returns the calls
 // that were given up for it.
-func (p *pending) callSent(c *asked) (givenUp []event.Call) {
+func (p *pending) callSent(c *loggedCall) (givenUp []event.Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.order = append(p.order, c)
@@ -127,7 +127,7 @@ func (p *pending) callSent(c *asked) (givenUp []event.Call) {
 		givenUp = p.giveUp(min(maxListed, max(1, p.open/2)))
 	}
 	if len(p.order) > 64 && len(p.order) > 2*p.open {
-		p.order = slices.DeleteFunc(p.order, func(c *asked) bool { return c.settled })
+		p.order = slices.DeleteFunc(p.order, func(c *loggedCall) bool { return c.settled })
 	}
 	return givenUp
 }
@@ -150,7 +150,7 @@ func (p *pending) giveUp(n int) []event.Call {
 	return calls
 }
 
-func (p *pending) stopWaiting(c *asked) {
+func (p *pending) stopWaiting(c *loggedCall) {
 	key := mcpwire.LooseKey(c.key)
 	i := slices.IndexFunc(p.waiting[key], func(r request) bool { return r.about == aboutCall && r.call == c })
 	if i >= 0 {
@@ -317,7 +317,7 @@ func (p *pending) couldNotRead(loose string) (list bool) {
 }
 
 // taskOf is the call that was answered with this task, if it has no outcome.
-func (p *pending) taskOf(id string) (*asked, bool) {
+func (p *pending) taskOf(id string) (*loggedCall, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, ok := p.tasks[id]
@@ -326,7 +326,7 @@ func (p *pending) taskOf(id string) (*asked, bool) {
 
 // settled notes that the outcome of a call is known. It is false if it was
 // known already.
-func (p *pending) settled(c *asked) bool {
+func (p *pending) settled(c *loggedCall) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.settled {
@@ -336,7 +336,7 @@ func (p *pending) settled(c *asked) bool {
 	return true
 }
 
-func (p *pending) settle(c *asked) {
+func (p *pending) settle(c *loggedCall) {
 	c.settled = true
 	p.open--
 	p.openBytes -= c.size()
@@ -348,7 +348,7 @@ func (p *pending) settle(c *asked) {
 
 // becameTask notes that a call was answered with a task. If the id is cut, its
 // result will not be known for one.
-func (p *pending) becameTask(c *asked, id string, cut bool) {
+func (p *pending) becameTask(c *loggedCall, id string, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if cut {
@@ -366,7 +366,7 @@ func (p *pending) becameTask(c *asked, id string, cut bool) {
 
 // taskTold notes how the task of a call ended, in case that its result is never
 // fetched.
-func (p *pending) taskTold(c *asked, a mcpwire.Response) {
+func (p *pending) taskTold(c *loggedCall, a mcpwire.Response) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.told = &a
@@ -469,7 +469,7 @@ func (p *pending) left(ended string) (ends []taskEnd, never []event.Call) {
 
 // doubt is what follows the reason why a call has no outcome, if its response may
 // have been one that could not be read.
-func (p *pending) doubt(c *asked) string {
+func (p *pending) doubt(c *loggedCall) string {
 	switch n := p.unreadable - c.before; {
 	case c.key == "":
 		return ""
@@ -483,6 +483,6 @@ func (p *pending) doubt(c *asked) string {
 
 // taskEnd is a call and how its task ended.
 type taskEnd struct {
-	call *asked
+	call *loggedCall
 	end  mcpwire.Response
 }

@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"crypto/ed25519"
@@ -68,7 +68,7 @@ func TestTimesOfOthers(t *testing.T) {
 			began := time.Now().Truncate(time.Millisecond)
 			next := newScene(t, func(o *Options) { *o = s.rec.opts })
 			next.client(toolCall("2", "after"))
-			next.rec.finish(true)
+			next.close()
 			var calls []*sign.Verified
 			var kinds []string
 			for e, err := range testlog.Records(s.dir) {
@@ -97,7 +97,7 @@ func TestTimesOfOthers(t *testing.T) {
 			if got := strings.Join(kinds, " "); got != c.event {
 				t.Errorf("events %q, want %q", got, c.event)
 			}
-			if said := next.stderr(); (c.event != "") != strings.Contains(said, "signet-wrap:") {
+			if said := next.told(); (c.event != "") != (said != "") {
 				t.Errorf("it said %q", said)
 			}
 		})
@@ -124,7 +124,7 @@ func TestPlantedTornLines(t *testing.T) {
 	if st := s.end(); len(st.calls) != 2 {
 		t.Errorf("%d calls", len(st.calls))
 	}
-	if said := s.stderr(); strings.Count(said, "is left alone") != 1 || strings.Count(said, "are quarantined in") != 1 || strings.Count(said, "more such lines") != 1 {
+	if said := s.told(); strings.Count(said, "is left alone") != 1 || strings.Count(said, "are quarantined in") != 1 || strings.Count(said, "more such lines") != 1 {
 		t.Errorf("it said %q", said)
 	}
 }

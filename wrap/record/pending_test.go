@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"fmt"
@@ -185,10 +185,10 @@ func TestRetryOvertakes(t *testing.T) {
 	s := newScene(t)
 	s.client(toolCall("1", "t"))
 	for i := 1; i < 20; i++ {
-		s.rec.observer.begins() // the client has it from here on
+		s.rec.output.Begin() // the client has it from here on
 		go func() {
 			time.Sleep(2 * time.Millisecond)
-			s.rec.observer.received([]byte(`{"id":` + strconv.Itoa(i) + `,"result":{"resultType":"input_required","requestState":"` + strconv.Itoa(i) + `"}}` + "\n"))
+			s.rec.output.Write([]byte(`{"id":` + strconv.Itoa(i) + `,"result":{"resultType":"input_required","requestState":"` + strconv.Itoa(i) + `"}}` + "\n"))
 		}()
 		s.client(toolCall(strconv.Itoa(i+1), "t", `"requestState":"`+strconv.Itoa(i)+`"`))
 	}
@@ -207,7 +207,7 @@ func TestPendingIsBounded(t *testing.T) {
 	const calls = 3*maxOpen + 5
 	for i := range calls {
 		id := strconv.Itoa(i)
-		givenUp = append(givenUp, l.callSent(&asked{receipt: id, key: "n:" + id})...)
+		givenUp = append(givenUp, l.callSent(&loggedCall{receipt: id, key: "n:" + id})...)
 	}
 	if len(l.order) > 2*maxOpen || len(l.waiting) > maxOpen || l.open > maxOpen || l.expected.Load() != int64(l.open) {
 		t.Errorf("%d calls and %d requests are held, %d open, %d expected", len(l.order), len(l.waiting), l.open, l.expected.Load())
@@ -250,7 +250,7 @@ func TestPendingIsBounded(t *testing.T) {
 func TestTooLate(t *testing.T) {
 	s := newScene(t)
 	s.client(toolCall("1", "t"))
-	_, never := s.rec.observer.pending.left("x")
+	_, never := s.rec.session.pending.left("x")
 	s.server(`{"id":1,"result":{}}`)
 	if st := s.end(); len(never) != 1 || len(st.outcomes) > 0 {
 		t.Errorf("%d unanswered, and %d outcomes", len(never), len(st.outcomes))
@@ -263,7 +263,7 @@ func TestPendingForgets(t *testing.T) {
 	l := newPending()
 	for i := range 100_000 {
 		id := strconv.Itoa(i)
-		c := &asked{key: id}
+		c := &loggedCall{key: id}
 		l.callSent(c)
 		if i%3 == 0 {
 			l.becameTask(c, id, false)

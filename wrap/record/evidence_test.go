@@ -1,9 +1,9 @@
-package wrap
+package record
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -137,7 +137,7 @@ func TestToolsOfAnySize(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			audit := filepath.Join(t.TempDir(), "audit")
-			var st story
+			var st contents
 			for i, tools := range []string{c.first, c.second} {
 				s := newScene(t, func(o *Options) { o.Audit = audit })
 				s.play(listing("1", tools)...)
@@ -151,7 +151,7 @@ func TestToolsOfAnySize(t *testing.T) {
 				st.events = st.events[before:]
 			}
 			drift := st.of("tool_drift")
-			shown := slices.ContainsFunc(drift, func(e told) bool { return e.Tool == "read" })
+			shown := slices.ContainsFunc(drift, func(e loggedEvent) bool { return e.Tool == "read" })
 			tools := st.of("tools")
 			if len(tools) == 0 {
 				t.Fatal("no tools event")
@@ -228,51 +228,22 @@ func hashText(h sign.Hash) string {
 // TestSessionDoesNotWaitForItsFiles: a file that cannot be read to its end holds up
 // neither outcomes nor the end.
 func TestSessionDoesNotWaitForItsFiles(t *testing.T) {
-	s := newScene(t)
-	s.rec.observer.hash = func([]string) *commandFiles {
-		return &commandFiles{done: make(chan struct{}), files: []event.File{{Path: "/a", SHA256: event.Hash{1}}}, current: "/mnt/hangs"}
-	}
+	want := []event.File{{Path: "/a", SHA256: event.Hash{1}}, {Path: "/mnt/hangs", Reason: "not hashed in time, nor what follows it"}}
+	s := newScene(t, func(o *Options) {
+		o.Files = func(ctx context.Context) []event.File {
+			<-ctx.Done()
+			return want
+		}
+	})
 	s.play("> "+toolCall("1", "t"), `< {"id":1,"result":{}}`, "> "+toolCall("2", "t"))
 	if st := s.read(); len(st.outcomes)+len(st.events) > 1 {
 		t.Errorf("%d outcomes and %d events", len(st.outcomes), len(st.events))
 	}
 	st := s.end()
-	want := []event.File{{Path: "/a", SHA256: event.Hash{1}}, {Path: "/mnt/hangs", Reason: "not hashed in time, nor what follows it"}}
 	if got := st.of("session"); len(got) != 1 || !slices.Equal(got[0].Files, want) {
 		t.Errorf("session events %+v", got)
 	}
 	if len(st.outcomes) != 1 {
 		t.Errorf("%d outcomes", len(st.outcomes))
-	}
-}
-
-// TestFilesThatChange are not hashed as if they stood still.
-func TestFilesThatChange(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "grows")
-	if err := os.WriteFile(path, make([]byte, 8<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				f.Write([]byte("more"))
-			}
-		}
-	}()
-	h, ok := hashFile(t.Context(), path, 1<<30)
-	close(stop)
-	<-stopped
-	if !ok || !h.SHA256.IsZero() || h.Reason != "it changed while it was read" {
-		t.Errorf("%+v, %v", h, ok)
 	}
 }

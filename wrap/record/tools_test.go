@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ func listing(id string, tools ...string) []string {
 
 // drifts are the events of tools and of their drift, in order: of tools their
 // names.
-func drifts(st story) []string {
+func drifts(st contents) []string {
 	var all []string
 	for _, e := range st.events {
 		switch e.Type {

@@ -1,4 +1,4 @@
-package wrap
+package record
 
 import (
 	"crypto"
@@ -21,16 +21,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// stderr is what was said to a person.
-func (s *scene) stderr() string {
-	s.t.Helper()
-	b, err := os.ReadFile(s.rec.opts.Messages.(*os.File).Name())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(b)
-}
-
 // hold keeps the log's lock, as a disk does that hangs, until the returned
 // function is called.
 func (s *scene) hold() (release func()) {
@@ -48,16 +38,11 @@ func (s *scene) hold() (release func()) {
 // written waits until the queue is empty.
 func (s *scene) written() {
 	s.t.Helper()
-	s.rec.observer.telling.Wait()
-	out := s.rec.observer.outcomes
-	for range 18000 {
-		out.mu.Lock()
-		n := len(out.queue)
-		out.mu.Unlock()
-		if n == 0 {
+	s.rec.session.telling.Wait()
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if s.rec.queue.length() == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	s.t.Fatal("outcomes are not written")
 }
@@ -98,59 +83,66 @@ func TestOutcomesDoNotWait(t *testing.T) {
 	s.written() // the session's event
 	release := s.hold()
 	s.server(`{"id":1,"result":{}}`)
-	s.rec.observer.finish("x", 50*time.Millisecond)
+	s.rec.session.finish(50 * time.Millisecond)
 	select {
-	case <-s.rec.observer.outcomes.idle:
+	case <-s.rec.queue.idle:
 		t.Error("the end waited for the disk")
 	default:
 	}
 	defer func() {
 		release()
-		<-s.rec.observer.outcomes.idle
+		<-s.rec.queue.idle
 	}()
-	if said := s.stderr(); !strings.Contains(said, "2 outcomes are not in the log") { // the second is that 2 has none
+	if said := s.told(); !strings.Contains(said, "2 outcomes are not in the log") { // the second is that 2 has none
 		t.Errorf("it said %q", said)
 	}
 }
 
-// TestOutcomesTravelWithCalls: an outcome goes into the log in front of the next
-// call's record, with one sync for both; and by itself if no call comes.
+// TestOutcomesTravelWithCalls: an outcome goes into the log before the next
+// call's record, with one sync for both.
 func TestOutcomesTravelWithCalls(t *testing.T) {
 	s := newScene(t)
+	s.rec.queue.waiting = time.Hour // as if the client were quick to call again, however busy the machine
+	const calls = 50
 	s.client(toolCall("0", "t"))
-	s.written() // the session's event
-	out := s.rec.observer.outcomes
-	for i := range 50 {
-		id := strconv.Itoa(i)
-		s.server(`{"id":` + id + `,"result":{}}`)
-		// As if the client were quick to call again, however long signing takes.
-		out.signed(t)
-		out.mu.Lock()
-		out.since = time.Now().Add(time.Hour)
-		out.mu.Unlock()
+	s.rec.session.telling.Wait() // the session's event
+	for i := range calls {
+		s.server(`{"id":` + strconv.Itoa(i) + `,"result":{}}`)
+		s.rec.queue.allSigned(t)
 		s.client(toolCall(strconv.Itoa(i+1), "t"))
-		out.mu.Lock()
-		left := len(out.queue)
-		out.mu.Unlock()
-		if left > 0 {
-			t.Fatalf("call %d left %d outcomes behind", i+1, left)
+		if n := s.rec.queue.length(); n > 0 {
+			t.Fatalf("call %d left %d outcomes in the queue", i+1, n)
 		}
 	}
-	s.server(`{"id":50,"result":{}}`)
-	s.written()
-	st := s.read()
-	if len(st.calls) != 51 || len(st.outcomes) != 51 {
+	st := s.end()
+	if len(st.calls) != calls+1 || len(st.outcomes) != calls {
 		t.Errorf("%d calls and %d outcomes", len(st.calls), len(st.outcomes))
 	}
 }
 
-// signed waits until all that is queued is ready to be written, or has been.
-func (o *outcomes) signed(t *testing.T) {
+// TestOutcomesAlone: without a further call an outcome is written by itself.
+func TestOutcomesAlone(t *testing.T) {
+	s := newScene(t)
+	s.play("> "+toolCall("1", "t"), `< {"id":1,"result":{}}`)
+	s.written()
+	if st := s.read(); len(st.calls) != 1 || len(st.outcomes) != 1 {
+		t.Errorf("%d calls and %d outcomes", len(st.calls), len(st.outcomes))
+	}
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
+// allSigned waits until all that is queued is ready to be written, or has been.
+func (q *queue) allSigned(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		o.mu.Lock()
-		done := o.ready == len(o.queue)
-		o.mu.Unlock()
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		q.mu.Lock()
+		done := q.signed == len(q.items)
+		q.mu.Unlock()
 		if done {
 			return
 		}
@@ -164,12 +156,12 @@ func TestEventThatCannotBeSigned(t *testing.T) {
 	s := newScene(t)
 	s.client(toolCall("1", "t"))
 	s.written()
-	s.rec.observer.outcomes.add(job{event: event.Other{Kind: "note", Rest: []event.Member{{Name: "x", Value: []byte("no JSON")}}}})
+	s.rec.queue.add(item{event: event.Other{Kind: "note", Rest: []event.Member{{Name: "x", Value: []byte("no JSON")}}}})
 	s.server(`{"id":1,"result":"a"}`)
 	s.client(toolCall("2", "t"))
 	s.server(`{"id":2,"result":"b"}`)
 	s.expect(nil, `1 executed "a"`, `2 executed "b"`)
-	if said := s.stderr(); !strings.Contains(said, "a note event cannot be recorded") {
+	if said := s.told(); !strings.Contains(said, "a note event cannot be recorded") {
 		t.Errorf("it said %q", said)
 	}
 }
@@ -204,7 +196,7 @@ func TestOutcomeThatCannotBeSigned(t *testing.T) {
 	if n := len(st.outcomes); n != 1 || len(st.outcomes[st.calls[1].ID]) != 1 {
 		t.Errorf("%d outcomes: %v", n, st.outcomes)
 	}
-	if said := s.stderr(); !strings.Contains(said, "an outcome cannot be signed: sign a receipt: no agent") || !strings.Contains(said, "1 outcomes are not in the log") {
+	if said := s.told(); !strings.Contains(said, "an outcome cannot be signed: sign a receipt: no agent") || !strings.Contains(said, "1 outcomes are not in the log") {
 		t.Errorf("it said %q", said)
 	}
 }
@@ -216,7 +208,7 @@ func TestOutcomesComeLater(t *testing.T) {
 	s.client(toolCall("1", "t"), toolCall("2", "t"))
 	s.written()
 	if runtime.GOOS == "windows" {
-		t.Skip("a folder with open files cannot be renamed on Windows")
+		t.Skip("a directory with open files cannot be renamed on Windows")
 	}
 	away := s.dir + ".away"
 	if err := os.Rename(s.dir, away); err != nil {
@@ -226,14 +218,14 @@ func TestOutcomesComeLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.server(`{"id":1,"result":"a"}`)
-	for i := 0; !strings.Contains(s.stderr(), "outcomes cannot be recorded"); i++ {
+	for i := 0; !strings.Contains(s.told(), "outcomes cannot be recorded"); i++ {
 		if i > 3000 {
-			t.Fatalf("it said %q", s.stderr())
+			t.Fatalf("it said %q", s.told())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	// No new try may come in between: it would make the folder anew.
-	out := s.rec.observer.outcomes
+	// No new try may come in between: it would make the directory anew.
+	out := s.rec.queue
 	out.mu.Lock()
 	err := errors.Join(os.Remove(s.dir), os.Rename(away, s.dir))
 	out.mu.Unlock()
@@ -264,7 +256,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	s := newScene(t, func(o *Options) {
 		o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") }
 	})
-	const large, small = 40, maxJobs
+	const large, small = 40, maxItems
 	var calls []string
 	for i := range large {
 		calls = append(calls, toolCall(strconv.Itoa(i), "t"))
@@ -276,29 +268,29 @@ func TestOutcomesAreBounded(t *testing.T) {
 	for i := range large {
 		s.write(strings.Replace(text, "N", strconv.Itoa(i), 1))
 	}
-	out := s.rec.observer.outcomes
+	out := s.rec.queue
 	out.mu.Lock()
 	held := 0
-	for _, j := range out.queue {
-		held += len(j.answer.Value)
+	for _, j := range out.items {
+		held += len(j.response.Value)
 	}
 	if held > maxQueued || held < maxQueued/2 || held != out.kept {
 		t.Errorf("%d bytes are held, %d counted", held, out.kept)
 	}
 	out.mu.Unlock()
-	c := s.rec.observer.pending.order[0]
+	c := s.rec.session.pending.order[0]
 	for range small {
-		out.add(job{call: c, answer: mcpwire.Response{Sum: event.HashOf([]byte("x"))}})
+		out.add(item{call: c, response: mcpwire.Response{Sum: event.HashOf([]byte("x"))}})
 	}
 	out.mu.Lock()
-	if n := len(out.queue); n != maxJobs || out.lost != large {
+	if n := len(out.items); n != maxItems || out.lost != large {
 		t.Errorf("%d wait and %d are lost", n, out.lost)
 	}
 	out.mu.Unlock()
 	key.Unlock()
 	s.written()
-	s.rec.finish(true)
-	if said := s.stderr(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
+	s.close()
+	if said := s.told(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
 		t.Errorf("it said %q", said)
 	}
 	st := s.read()

@@ -1,7 +1,8 @@
-package wrap
+package record
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -12,12 +13,13 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // TestFormatOfEvents: the examples of events in chain/FORMAT.md are true, and
 // have the members that we write, of the same types, and no others.
 func TestFormatOfEvents(t *testing.T) {
-	page, err := os.ReadFile("../chain/FORMAT.md")
+	page, err := os.ReadFile("../../chain/FORMAT.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +97,10 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 	locked := true
 	s := newScene(t, func(o *Options) {
 		o.FailOpen = true
-		o.Command = []string{os.Args[0], "--token", "hush"}
+		o.Command = []string{"server", "--token", "hush"}
+		o.Files = func(context.Context) []event.File {
+			return []event.File{{Path: "/usr/bin/server", SHA256: event.HashOf(nil)}}
+		}
 		unlocked := o.Signer
 		o.Signer = func() (*sign.Signer, error) {
 			if locked {
@@ -114,7 +119,7 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`, `{"id":2,"result":{}}`)
 	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
 	s.client(toolCall("3", "read_file"))
-	s.rec.finish(true)
+	s.close()
 	for e, err := range testlog.Records(s.dir) {
 		if err != nil {
 			t.Fatal(err)

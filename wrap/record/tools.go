@@ -1,29 +1,27 @@
-package wrap
+package record
 
 import (
-	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"errors"
 	"maps"
 	"slices"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
-	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// toolList is the tools as the server listed them to the client, each by the hash
+// tools are the tools as the server listed them to the client, each by the hash
 // of its definition. A definition that changes after the client has read it is how
 // a server turns a tool into another; so what was listed is put into the log before
-// the calls that follow it, and a change shows as an event of its own. All of it is
-// guarded by the observer's lock.
+// the calls that follow it, and a change shows as an event of its own. The session's
+// lock guards it.
 //
 // Memory is bounded: maxKnown tools are followed, and maxNamed of them by name.
 // The others are counted, and a hash of their definitions is kept.
-type toolList struct {
+type tools struct {
+	session string // id; it and opts do not change
+	opts    *Options
+
 	known   map[toolKey]definition
 	named   int // those of which the name is kept
 	bytes   int // that these names take
@@ -80,7 +78,7 @@ const (
 )
 
 // listed takes a listing, the first page or a further one.
-func (t *toolList) listed(l *mcpwire.Listing, first bool) {
+func (t *tools) listed(l *mcpwire.Listing, first bool) {
 	if t.known == nil {
 		t.known = map[toolKey]definition{}
 	}
@@ -132,36 +130,36 @@ func (t *toolList) listed(l *mcpwire.Listing, first bool) {
 }
 
 // notRead notes that clients may have read another listing.
-func (t *toolList) notRead(why string) {
+func (t *tools) notRead(why string) {
 	if !t.doubted {
 		t.fresh, t.doubted = true, true
 		t.left.add(event.HashOf([]byte(why)))
 	}
 }
 
-// changed is the job that puts what was listed into the log, if there was a listing
+// changed is the item that puts what was listed into the log, if there was a listing
 // since the last time and the log does not say so already.
-func (t *toolList) changed(rec *recorder) (job, bool) {
+func (t *tools) changed() (item, bool) {
 	if !t.fresh {
-		return job{}, false
+		return item{}, false
 	}
 	t.fresh = false
 	changes, rest, same := t.changes, t.left, t.left == t.told
 	t.changes, t.told = nil, t.left
 	if t.begun {
 		if len(changes) == 0 && same {
-			return job{}, false
+			return item{}, false
 		}
-		return job{prepare: func() []job { return rec.tellChanges(changes, rest) }}, true
+		return item{prepare: func(ed25519.PublicKey) []item { return t.tellChanges(changes, rest) }}, true
 	}
 	t.begun = true
 	known := maps.Clone(t.known)
-	return job{prepare: func() []job { return rec.tellTools(known, changes, rest) }}, true
+	return item{prepare: func(key ed25519.PublicKey) []item { return t.tellTools(key, known, changes, rest) }}, true
 }
 
 // tellTools are the events of the first listing of a session.
-func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange, rest left) []job {
-	earlier := lastTools(r.opts.Audit, r.opts.Target, r.signer.PublicKey())
+func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
+	earlier := lastTools(t.opts.Audit, t.opts.Target, key)
 	named := make(map[string]definition, min(len(known), maxNamed))
 	same := earlier.left == rest
 	for _, d := range known {
@@ -170,9 +168,9 @@ func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange,
 			same = same && earlier.tools[d.name] == d.hash
 		}
 	}
-	var jobs []job
+	var items []item
 	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
-		jobs = r.toolEvents(named, false, rest)
+		items = t.toolEvents(named, false, rest)
 	}
 	first := map[string]event.Hash{} // of those that have changed since
 	for _, c := range slices.Backward(changes) {
@@ -188,16 +186,16 @@ func (r *recorder) tellTools(known map[toolKey]definition, changes []toolChange,
 			drifts = append(drifts, toolChange{definition{name: name, hash: now}, was})
 		}
 	}
-	return append(jobs, r.driftEvents(append(drifts, changes...))...)
+	return append(items, t.driftEvents(append(drifts, changes...))...)
 }
 
 // tellChanges are the events of a later listing.
-func (r *recorder) tellChanges(changes []toolChange, rest left) []job {
+func (t *tools) tellChanges(changes []toolChange, rest left) []item {
 	named := map[string]definition{}
 	for _, c := range changes {
 		named[c.name] = c.definition
 	}
-	return append(r.toolEvents(named, true, rest), r.driftEvents(changes)...)
+	return append(t.toolEvents(named, true, rest), t.driftEvents(changes)...)
 }
 
 // hashLen is the length of a hash as it is written, in bytes.
@@ -208,14 +206,14 @@ const maxToolEvent = 64 << 10
 
 // toolEvents are the tools events for these definitions, the first of which adds to
 // those before it or not.
-func (r *recorder) toolEvents(named map[string]definition, adds bool, rest left) (jobs []job) {
-	e := event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]event.Hash{}, Adds: adds}
+func (t *tools) toolEvents(named map[string]definition, adds bool, rest left) (items []item) {
+	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := named[name]
 		if size += len(name) + hashLen; size > maxToolEvent {
-			jobs = append(jobs, job{event: e})
-			e = event.Tools{Session: r.session, Target: r.opts.Target, Tools: map[string]event.Hash{}, Adds: true}
+			items = append(items, item{event: e})
+			e = event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: true}
 			size = len(name) + hashLen
 		}
 		e.Tools[name] = d.hash
@@ -225,74 +223,18 @@ func (r *recorder) toolEvents(named map[string]definition, adds bool, rest left)
 		}
 	}
 	e.Left, e.LeftHash = int64(rest.count), rest.sum
-	return append(jobs, job{event: e})
+	return append(items, item{event: e})
 }
 
 // maxDrifts bounds the tool_drift events of one listing. The tools events have all.
 const maxDrifts = 1_000
 
-func (r *recorder) driftEvents(changes []toolChange) (jobs []job) {
+func (t *tools) driftEvents(changes []toolChange) (items []item) {
 	for _, c := range changes {
-		if !c.was.IsZero() && len(jobs) < maxDrifts {
-			jobs = append(jobs, job{event: event.ToolDrift{
-				Session: r.session, Target: r.opts.Target, Tool: c.name, Was: c.was, Now: c.hash}})
+		if !c.was.IsZero() && len(items) < maxDrifts {
+			items = append(items, item{event: event.ToolDrift{
+				Session: t.session, Target: t.opts.Target, Tool: c.name, Was: c.was, Now: c.hash}})
 		}
 	}
-	return jobs
-}
-
-// What is read to find an earlier listing is bounded: records, bytes, and events
-// whose signature is checked.
-const (
-	maxLookBack      = 50_000
-	maxLookBackBytes = 64 << 20
-	maxLookedAt      = 2_000
-)
-
-// loggedTools is what the log says of the tools of a target.
-type loggedTools struct {
-	tools map[string]event.Hash // by name; nil: nothing was found
-	left  left
-}
-
-// lastTools is what the log last says of the tools of target. Only events that key
-// has signed count.
-func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) {
-	log, err := chain.TakeSnapshot(audit)
-	if err != nil {
-		return found
-	}
-	records, size, looked := 0, 0, 0
-	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
-		records, size = records+1, size+len(e.Raw)
-		var line *chain.LineError
-		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes || looked > maxLookedAt {
-			return found
-		}
-		// In canonical form, as we write it, or spelled with escapes.
-		if !bytes.Contains(e.Receipt, []byte(`"tools"`)) && !bytes.Contains(e.Receipt, []byte(`\u`)) {
-			continue
-		}
-		looked++
-		v, err := sign.Verify(e.Receipt, sign.Keys(key))
-		if err != nil {
-			continue
-		}
-		listed, ok := v.Event.(event.Tools)
-		if !ok || listed.Target != target {
-			continue
-		}
-		if found.tools == nil {
-			found = loggedTools{map[string]event.Hash{}, left{int(listed.Left), listed.LeftHash}}
-		}
-		for name, hash := range listed.Tools {
-			if _, newer := found.tools[name]; !newer && len(found.tools) < maxKnown {
-				found.tools[name] = hash
-			}
-		}
-		if !listed.Adds {
-			return found
-		}
-	}
-	return found
+	return items
 }

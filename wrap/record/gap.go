@@ -1,0 +1,84 @@
+package record
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// gap is a run of calls that were forwarded without a record (Options.FailOpen).
+// Recorder.mu guards it.
+type gap struct {
+	count    int
+	from, to time.Time
+	reason   string
+	again    *time.Timer // of retry, while there is a gap
+}
+
+// A gap must not wait for the next call, which may never come, to be recorded:
+// the log is tried again on its own, soon and then at longer intervals.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// widen adds calls to the gap. It needs mu.
+func (r *Recorder) widen(count int, cause error) {
+	now := r.opts.Now()
+	if r.gap.count == 0 {
+		r.gap.from, r.gap.reason = now, cause.Error()
+		r.opts.say("calls are forwarded UNSIGNED, because they cannot be recorded: %v", cause)
+		r.retry(firstRetry)
+	}
+	r.gap.count += count
+	r.gap.to = now
+}
+
+// retry tries to record the gap, after a while, until it is recorded or the
+// session is over. It needs mu.
+func (r *Recorder) retry(after time.Duration) {
+	r.gap.again = time.AfterFunc(after, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.over || r.gap.count == 0 {
+			return
+		}
+		if _, err := r.append(nil); err != nil {
+			r.retry(min(2*after, lastRetry))
+		}
+	})
+}
+
+// closeGap notes that the gap, if there was one, is in the log. It needs mu.
+func (r *Recorder) closeGap() {
+	if r.gap.count > 0 {
+		r.opts.say("recording again; the gap of %d calls is in the log", r.gap.count)
+		r.gap.again.Stop()
+		r.gap = gap{}
+	}
+}
+
+// lastGap tries for the last time. It needs mu.
+func (r *Recorder) lastGap() error {
+	if r.gap.count == 0 {
+		return nil
+	}
+	r.gap.again.Stop()
+	if _, err := r.append(nil); err != nil {
+		return fmt.Errorf("%d calls were forwarded unsigned, and the log does not know of them: %w", r.gap.count, err)
+	}
+	return nil
+}
+
+// gapEvent is the record of the gap, chain/FORMAT.md "Events". It needs mu.
+func (r *Recorder) gapEvent(at chain.At) ([]byte, error) {
+	receipt, err := r.signer.Event(event.Gap{
+		Session: r.id, Calls: int64(r.gap.count), From: r.gap.from, To: r.gap.to, Reason: r.gap.reason,
+	}, at.Time, at.Prev)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Record, nil
+}

@@ -1,0 +1,237 @@
+package record
+
+import (
+	"crypto/ed25519"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// queue makes records of what came of the calls: a receipt of version 2 for
+// each response, and events. It works beside the session, in a goroutine of its
+// own, and no call waits for it.
+//
+// A record is signed at once, in the pause before the client's next call, and
+// goes into the log together with that call's: one hold of the lock and one sync
+// do for both. If no call comes for waitForCall, it is written by itself.
+type queue struct {
+	opts    *Options
+	write   func() error  // puts what is ready into the log: calls ready and written
+	signer  *sign.Signer  // from start on
+	waiting time.Duration // waitForCall, but for tests
+	wake    chan struct{} // has room for one
+	idle    chan struct{} // closed when the goroutine has ended
+
+	mu     sync.Mutex // guards all below
+	items  []item     // oldest first
+	signed int        // how many of them, from the first on, are signed
+	since  time.Time  // when the first of these was
+	kept   int        // bytes of responses in items
+	lost   int        // items that found no room, or could not be signed
+	closed bool
+}
+
+// Bounds of what waits, in items and bytes. Responses beyond maxQueued bytes are
+// reduced to the hash of their bytes.
+const (
+	maxItems  = 20_000
+	maxQueued = 16 << 20
+)
+
+// item is one thing to write: the outcome of a call, or an event.
+type item struct {
+	call     *loggedCall
+	response mcpwire.Response
+	record   []byte // the signed receipt for call and response, once there is one
+
+	event event.Event // instead of an outcome; signed under the log's lock
+
+	// prepare, if set, makes the items that take this one's place. It is given the
+	// key that signs the log.
+	prepare func(ed25519.PublicKey) []item
+}
+
+func newQueue(o *Options, write func() error) *queue {
+	return &queue{opts: o, write: write, waiting: waitForCall, wake: make(chan struct{}, 1), idle: make(chan struct{})}
+}
+
+// start begins to write what is added from now on. It is called once, before all
+// other methods but ready and written.
+func (q *queue) start(signer *sign.Signer) {
+	q.signer = signer
+	go q.run()
+}
+
+// add queues an item. It does not wait.
+func (q *queue) add(i item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.items) >= maxItems {
+		q.lost++
+		return
+	}
+	if q.kept += len(i.response.Value); q.kept > maxQueued {
+		q.kept -= len(i.response.Value)
+		i.response = i.response.Reduced()
+	}
+	q.items = append(q.items, i)
+	q.poke()
+}
+
+// poke wakes the goroutine.
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	// waitForCall is how long a record that is ready waits for a call to go into
+	// the log with. So much is lost when the wrapper is killed.
+	waitForCall = 20 * time.Millisecond
+	// retryAfter is how long a failed write waits for another try.
+	retryAfter = time.Second
+	// maxTogether bounds the records that go into the log with one call: all
+	// writers of the log wait.
+	maxTogether = 256
+)
+
+func (q *queue) run() {
+	defer close(q.idle)
+	// The timer is left alone while calls take the records along, so that it
+	// costs nothing for each.
+	timer := time.NewTimer(q.waiting)
+	due := time.Now().Add(q.waiting) // of the timer; zero if it does not run
+	for {
+		q.mu.Lock()
+		signed, unsigned := q.signed, len(q.items) > q.signed
+		left, closed := q.waiting-time.Since(q.since), q.closed
+		var next item
+		if unsigned {
+			next = q.items[signed]
+		}
+		q.mu.Unlock()
+		switch {
+		case unsigned:
+			q.sign(next)
+			continue
+		case signed > 0 && (closed || left <= 0):
+			err := q.write()
+			if err == nil {
+				continue
+			}
+			q.opts.say("outcomes cannot be recorded: %v", err)
+			if closed {
+				return
+			}
+			q.mu.Lock()
+			q.since = time.Now().Add(retryAfter - q.waiting)
+			q.mu.Unlock()
+			left = retryAfter
+		case closed:
+			return
+		}
+		if at := time.Now().Add(left); signed > 0 && (due.IsZero() || at.Before(due)) {
+			timer.Reset(left)
+			due = at
+		}
+		select {
+		case <-q.wake:
+		case <-timer.C:
+			due = time.Time{}
+		}
+	}
+}
+
+// sign makes i, which is the first of those that are not ready, ready.
+func (q *queue) sign(i item) {
+	if i.prepare != nil {
+		made := i.prepare(q.signer.PublicKey())
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.items = slices.Replace(q.items, q.signed, q.signed+1, made...)
+		return
+	}
+	done := item{event: i.event}
+	var err error
+	if i.event == nil {
+		var receipt *sign.Receipt
+		if receipt, err = q.signer.Respond(i.outcome(q.opts.HashOnly)); err == nil {
+			done.record = receipt.Record
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.kept -= len(i.response.Value)
+	if err != nil {
+		q.items = slices.Delete(q.items, q.signed, q.signed+1)
+		q.lost++
+		q.opts.say("an outcome cannot be signed: %v", err)
+		return
+	}
+	q.items[q.signed] = done
+	if q.signed++; q.signed == 1 {
+		q.since = time.Now()
+	}
+}
+
+// ready is what is ready to be written, oldest first, as far as it may go into
+// the log at once. It is good until written.
+func (q *queue) ready() []item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.items[:min(q.signed, maxTogether)]
+}
+
+// written says that the first n are in the log.
+func (q *queue) written(n int) {
+	if n == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	clear(q.items[:n]) // nothing of them is kept by the array of items
+	q.items, q.signed = q.items[n:], q.signed-n
+	q.since = time.Now()
+}
+
+// finish waits until all is written, but not for ever: a disk that hangs must
+// not keep the client waiting. It says how much was lost.
+func (q *queue) finish(patience time.Duration) {
+	q.mu.Lock()
+	q.closed = true
+	q.poke()
+	q.mu.Unlock()
+	select {
+	case <-q.idle:
+	case <-time.After(patience):
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if lost := q.lost + len(q.items); lost > 0 {
+		q.opts.say("%d outcomes are not in the log", lost)
+	}
+}
+
+// outcome is what the response says of the call.
+func (i item) outcome(hashOnly bool) sign.Response {
+	a := sign.Response{
+		Action:     i.call.action,
+		ParamsHash: i.call.paramsHash,
+		RequestID:  i.call.receipt,
+		Requested:  i.call.at,
+		Responded:  i.response.At,
+	}
+	a.Outcome = outcomeOf(i.response, hashOnly)
+	var reason string
+	if a.ContentHash, reason = i.response.ContentHash(); reason != "" {
+		a.Outcome.Reason = strings.TrimPrefix(a.Outcome.Reason+"; "+reason, "; ")
+	}
+	return a
+}

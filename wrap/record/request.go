@@ -1,0 +1,61 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+)
+
+// messages is what Request needs besides.
+type messages struct {
+	mu   sync.Mutex
+	gate *mcpwire.Gate // guarded by mu; from the first message on
+}
+
+// A RefusedError is that of a message that must not be sent: some server might see
+// a call in it where another sees none.
+type RefusedError struct {
+	Code   int // for the error reply, JSON-RPC 2.0 section 5.1
+	Reason string
+}
+
+func (e *RefusedError) Error() string { return "refused, not forwarded: " + e.Reason }
+
+// Request records the calls in a message of the client, which is one JSON-RPC
+// message or a batch of them. It returns the message as it is to be sent: with the
+// receipts in it, or just as it is if it has no calls. When it returns without an
+// error, the receipts are in the log and, unless NoSync, on the disk.
+//
+// With an error the message must not be sent. It is a *RefusedError, or says why the
+// calls cannot be recorded.
+func (r *Recorder) Request(message []byte) ([]byte, error) {
+	r.messages.mu.Lock()
+	if r.messages.gate == nil {
+		r.messages.gate = mcpwire.NewGate(r.opts.MetaKey)
+	}
+	v := r.messages.gate.Judge(message)
+	r.messages.mu.Unlock()
+	if v.Refusal != nil {
+		return nil, &RefusedError{v.Refusal.Code, v.Refusal.Reason}
+	}
+	if len(v.Calls) == 0 {
+		r.Sent(message)
+		return message, nil
+	}
+	calls := make([]Call, len(v.Calls))
+	for i := range v.Calls {
+		calls[i] = CallOf(&v.Calls[i])
+	}
+	receipts, err := r.Calls(calls)
+	if err != nil {
+		return nil, fmt.Errorf("not recorded, so not forwarded: %w", err)
+	}
+	if v.Batch {
+		r.Sent(message) // what else is in it
+	}
+	var b bytes.Buffer
+	err = mcpwire.Splice(&b, mcpwire.Line{Bytes: message, Length: len(message)}, v.Calls, receipts)
+	return b.Bytes(), err
+}

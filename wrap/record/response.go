@@ -1,0 +1,175 @@
+package record
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// Response looks at a message of the server, whatever it is: one JSON-RPC message
+// or a batch of them. The Recorder keeps no part of it. It is to be called before
+// the client has the message, whose next request may refer to it.
+func (r *Recorder) Response(message []byte) {
+	s := r.session
+	if s == nil || !s.wanted() {
+		return
+	}
+	now := time.Now()
+	for _, a := range mcpwire.Responses(message, s.listed()) {
+		a.At = now
+		s.found(a)
+	}
+}
+
+// wanted says whether any request waits for a response, or had one that another
+// may follow.
+func (s *session) wanted() bool { return s.pending.expected.Load() > 0 || s.pending.remembers() }
+
+// listed says whether a tools/list waits for its response.
+func (s *session) listed() bool { return s.pending.lists.Load() > 0 }
+
+// found is given each response of the server.
+func (s *session) found(a mcpwire.Response) {
+	if a.Unreadable {
+		s.couldNotRead(a.Loose)
+		return
+	}
+	if a.Task != "" {
+		if c, ok := s.pending.taskOf(a.Task); ok {
+			s.taskResponse(c, a)
+		}
+		return
+	}
+	odd := a.Doubt
+	r, receipt, how := s.pending.response(a.ID, a.Loose)
+	switch how {
+	case noMatch:
+		if a.IDTwice {
+			s.couldNotRead("") // a client that takes the first may have a response
+		}
+		return
+	case late:
+		sum, _ := a.ContentHash()
+		outcome := outcomeOf(a, true)
+		s.queue.add(item{event: event.ExtraResponse{Session: s.id, Call: receipt, ContentHash: sum, Status: outcome.Status, Reason: outcome.Reason}})
+		return
+	case looseMatch:
+		a.Doubt = join(a.Doubt, "its id is not spelled as the call's")
+	}
+	if r.call != nil && r.call.unreadable > 0 {
+		a.Doubt = join(a.Doubt, "a message before it that may be the response could not be read")
+	}
+	switch r.about {
+	case aboutCall:
+		s.callResponse(r.call, a)
+	case aboutTaskResult:
+		s.taskResult(r.call, a)
+	case aboutTask:
+		s.taskResponse(r.call, a)
+	case aboutServer:
+		if !a.Failed {
+			s.mu.Lock()
+			s.peers.serverSays(a.Value)
+			s.mu.Unlock()
+		}
+	case aboutTools, aboutMoreTools:
+		if a.Listing != nil && !a.Failed {
+			s.mu.Lock()
+			s.tools.listed(a.Listing, r.about == aboutTools)
+			if odd != "" {
+				s.tools.notRead(odd) // clients may have another
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// couldNotRead notes a message that could not be read and may be a response.
+func (s *session) couldNotRead(loose string) {
+	if s.pending.couldNotRead(loose) {
+		s.mu.Lock()
+		s.tools.notRead("a listing that cannot be read")
+		s.mu.Unlock()
+	}
+}
+
+// join is two reasons in one.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
+	s.advise(a)
+	if !a.Failed {
+		s.learnServer(a)
+		switch said := a.Said; {
+		case said.Handle != "":
+			// The handle is not the result: that is bound when it is fetched.
+			s.pending.becameTask(c, said.Handle, said.HandleCut)
+			s.queue.add(item{event: event.Task{Session: s.id, Call: c.receipt, Task: shorten(said.Handle)}})
+			return
+		case said.Input:
+			s.pending.askedForInput(asker{state: said.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
+		}
+	}
+	s.settle(c, a)
+}
+
+// learnServer takes who the server is from the response to a call, if it did not
+// say before: without a handshake, it may say so in every result (2026-07-28,
+// basic). The session is then told again.
+func (s *session) learnServer(a mcpwire.Response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.peers.server == nil && bytes.Contains(a.Value, []byte(mcpwire.MetaServer)) {
+		s.peers.serverSays(a.Value)
+		s.tellSession()
+	}
+}
+
+// taskResult looks at a response to tasks/result, which is what that to the
+// call would have been (2025-11-25, basic/utilities/tasks, "Result
+// Retrieval"); but an error may also be one of this request.
+func (s *session) taskResult(c *loggedCall, a mcpwire.Response) {
+	if a.Failed {
+		switch a.Said.Code {
+		case "-32600", "-32601", "-32602", "-32800": // no such request or task, interrupted
+			return
+		}
+	}
+	s.settle(c, a)
+}
+
+// taskResponse looks at a response to tasks/get or tasks/cancel, or at a
+// notification, which may tell of the end of the task, and since 2026-07-28
+// brings the result. An error is one of the request, and tells nothing.
+func (s *session) taskResponse(c *loggedCall, a mcpwire.Response) {
+	if a.Failed {
+		return
+	}
+	switch {
+	case a.Inner != nil:
+		in := *a.Inner
+		in.At, in.Doubt = a.At, a.Doubt
+		s.settle(c, in)
+	case a.Said.Status == "cancelled":
+		a.Ended = "the task was cancelled"
+		s.settle(c, a)
+	case a.Said.Status == "failed":
+		// The error may be fetched yet, and often is not.
+		a.Ended = "the task failed"
+		s.pending.taskTold(c, a.Hashed())
+	}
+}
+
+// settle records the outcome of a call, unless it has one.
+func (s *session) settle(c *loggedCall, a mcpwire.Response) {
+	if s.pending.settled(c) {
+		s.queue.add(item{call: c, response: a})
+	}
+}

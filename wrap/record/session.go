@@ -1,0 +1,151 @@
+package record
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// session is what is followed of a session besides its calls, in both directions:
+// it binds responses to the calls that are in the log, and learns who the peers are
+// and what the tools are. What the log is to have of that goes into the queue. It
+// delays and changes nothing; what it does not understand, it passes over.
+type session struct {
+	id      string
+	opts    *Options
+	queue   *queue
+	output  *Output
+	pending *pending
+
+	serverEnded atomic.Bool // why there are no more responses
+	advised     atomic.Bool // advise has said it
+
+	mu    sync.Mutex // guards all below
+	begun bool       // there was a call
+	ended bool       // finish was called
+	peers peers
+	tools tools
+	files chan []event.File // from the first call on; has them once they are hashed
+
+	telling sync.WaitGroup     // session events that wait for files
+	stop    context.CancelFunc // of the hashing; set with files, and not changed
+}
+
+func newSession(id string, o *Options, q *queue, out *Output) *session {
+	return &session{id: id, opts: o, queue: q, output: out, pending: newPending(), tools: tools{session: id, opts: o}}
+}
+
+// hashTime is how long the hashes of files are waited for, and worked on.
+const hashTime = 10 * time.Second
+
+// called notes calls that are in the log, before the server may see them.
+func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun {
+		s.begun = true
+		s.queue.start(signer)
+		s.peers.callSays(&calls[0])
+		s.hashFiles()
+		s.tellSession()
+	}
+	if i, ok := s.tools.changed(); ok {
+		s.queue.add(i)
+	}
+	for _, c := range logged {
+		if givenUp := s.pending.callSent(c); givenUp != nil {
+			s.queue.add(s.unanswered(givenUp))
+		}
+	}
+}
+
+// hashFiles begins to hash the files of the server's program. It needs mu.
+func (s *session) hashFiles() {
+	ctx, stop := context.WithTimeout(context.Background(), hashTime)
+	s.files, s.stop = make(chan []event.File, 1), stop
+	go func() {
+		defer stop()
+		var files []event.File
+		if s.opts.Files != nil {
+			files = s.opts.Files(ctx)
+		}
+		s.files <- files
+	}()
+}
+
+// tellSession puts the session's event into the log as soon as its files are
+// hashed. It needs mu.
+func (s *session) tellSession() {
+	if s.ended {
+		return
+	}
+	e := s.peers.event(s.id, s.opts)
+	s.telling.Go(func() {
+		e.Files = <-s.files
+		s.files <- e.Files // for when the session is told again
+		s.queue.add(item{event: e})
+	})
+}
+
+// finish records what is left: tools that changed after the last call, tasks
+// whose end is known, the calls that have no response. It waits for all to be
+// written, but not longer than patience.
+func (s *session) finish(patience time.Duration) {
+	s.mu.Lock()
+	again := s.ended || !s.begun
+	s.ended = true
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	// A short session, perhaps, of a large program.
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		s.telling.Wait()
+	}()
+	select {
+	case <-told:
+	case <-time.After(min(patience/2, time.Second)):
+		s.stop()
+		<-told
+	}
+	s.mu.Lock()
+	if i, ok := s.tools.changed(); ok {
+		s.queue.add(i)
+	}
+	s.mu.Unlock()
+	ended := "the client ended the session"
+	if s.serverEnded.Load() {
+		ended = "the server ended"
+	}
+	ends, never := s.pending.left(ended)
+	for _, e := range ends {
+		s.settle(e.call, e.end)
+	}
+	for calls := range slices.Chunk(never, maxListed) {
+		s.queue.add(s.unanswered(calls))
+	}
+	s.queue.finish(patience)
+}
+
+// add queues what is no part of the session, if there was a call.
+func (s *session) add(i item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun {
+		s.queue.add(i)
+	}
+}
+
+// maxListed bounds the calls that one event lists.
+const maxListed = 1_000
+
+func (s *session) unanswered(calls []event.Call) item {
+	return item{event: event.Unanswered{Session: s.id, Calls: calls}}
+}
