@@ -237,7 +237,7 @@ type bare struct {
 
 func (b bare) check(e *install.Entry) error {
 	if !filepath.IsAbs(e.Wrapper) {
-		return fmt.Errorf("the path %q is not absolute, and clients search a short PATH", e.Wrapper)
+		return fmt.Errorf("the path %q is not absolute, and clients search a short PATH: run `signet-wrap install --all`", e.Wrapper)
 	}
 	if _, err := exec.LookPath(e.Wrapper); err != nil {
 		return fmt.Errorf("%s cannot be executed: %w: run `signet-wrap install --all` from where it is now", e.Wrapper, errors.Unwrap(err))

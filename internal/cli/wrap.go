@@ -30,7 +30,7 @@ USAGE
   signet-wrap VERB [flags]                    look after keys and the log
 
 EXAMPLE (in a client's configuration, where "command" was "npx")
-  "command": "signet-wrap",
+  "command": "/usr/local/bin/signet-wrap",
   "args": ["--", "npx", "-y", "@modelcontextprotocol/server-filesystem", "/data"]
 
 FLAGS FOR WRAPPING

@@ -188,6 +188,8 @@ func (e *Entry) readPair() {
 	e.Args = values(elems)
 	first, _, spaced := strings.Cut(e.Command, " ")
 	switch {
+	case startsWrapper(e.Args):
+		e.Reason = indirect
 	case spaced && !strings.ContainsAny(first, `/\`):
 		// "npx -y server": some clients give it to a shell. A path may have spaces.
 		e.Reason = "its command holds arguments, which only the client takes apart"
@@ -212,7 +214,10 @@ func (e *Entry) readList() {
 		return
 	}
 	e.Args = values(elems[1:])
-	if !e.command.cuttable() {
+	switch {
+	case startsWrapper(e.Args):
+		e.Reason = indirect
+	case !e.command.cuttable():
 		e.Reason, e.Manual = uncut, true
 	}
 }
@@ -252,6 +257,17 @@ func values(elems []*node) []string {
 		out = append(out, e.value)
 	}
 	return out
+}
+
+// indirect is the reason of a server that would be wrapped twice.
+const indirect = "it starts signet-wrap by way of another program"
+
+// startsWrapper says whether a command with these arguments starts signet-wrap in
+// front of a server, as "env A=b signet-wrap -- x" does, and a shell's "-c".
+func startsWrapper(args []string) bool {
+	words := strings.Fields(strings.Join(args, " "))
+	i := slices.IndexFunc(words, isWrapper)
+	return i >= 0 && slices.Contains(words[i:], "--")
 }
 
 // isWrapper says whether command is signet-wrap, wherever it is. The file may
