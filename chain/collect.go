@@ -139,7 +139,9 @@ func (v *verifier) loosen(l loose) {
 func (v *verifier) hear(here spot, e event.Event) {
 	switch e := e.(type) {
 	case event.TornLine:
-		if len(v.told) < maxTold && len(e.Kept) <= maxFileName {
+		// After a crash two events may tell of the same bytes. The first counts: a
+		// file planted in place of one that is gone has an event, too.
+		if _, again := v.told[e.Kept]; !again && len(v.told) < maxTold && len(e.Kept) <= maxFileName {
 			v.told[e.Kept] = e
 		}
 	case event.LogDamaged:

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +43,10 @@ func (l *Log) tell() {
 	for _, e := range l.told {
 		if e.pending != "" {
 			path := filepath.Join(l.dir, e.pending)
-			os.Rename(path, strings.TrimSuffix(path, pendingSuffix))
+			to := strings.TrimSuffix(path, pendingSuffix)
+			if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+				os.Rename(path, to)
+			}
 		}
 	}
 	l.told = nil

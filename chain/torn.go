@@ -153,16 +153,28 @@ func (l *Log) oweTorn(pending string, left *int64) error {
 	if slices.ContainsFunc(l.owed, same) || slices.ContainsFunc(l.told, same) {
 		return nil
 	}
-	kept := strings.TrimSuffix(pending, pendingSuffix)
 	file, at, _ := parseTorn(pending)
 	length, sum, err := sumFile(filepath.Join(l.dir, pending), maxTorn)
-	switch {
-	case errors.Is(err, errTooFar):
+	tooFar := errors.Is(err, errTooFar)
+	if err != nil && !tooFar {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(l.dir, strings.TrimSuffix(pending, pendingSuffix))); err == nil {
+		// Planted beside a line that is kept under this name: it is not to take its place.
+		to, err := unused(filepath.Join(l.dir, file+tornInfix+strconv.FormatInt(at, 10)))
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(l.dir, pending), to); err != nil {
+			return err
+		}
+		pending = filepath.Base(to)
+	}
+	kept := strings.TrimSuffix(pending, pendingSuffix)
+	if tooFar {
 		l.owed = append(l.owed, owed{event.LogDamaged{File: kept, Expected: l.place.hash,
 			Reason: fmt.Sprintf("beside the log is a file of %d bytes, too long for a quarantined line", length)}, pending})
 		return nil
-	case err != nil:
-		return err
 	}
 	*left -= length
 	l.owed = append(l.owed, owed{event.TornLine{File: file, Offset: at, Length: length, Hash: sum, Kept: kept}, pending})

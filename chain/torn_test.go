@@ -201,3 +201,46 @@ func TestSetAsideChanged(t *testing.T) {
 		t.Errorf("one more: %+v", got)
 	}
 }
+
+// TestPendingBesideKept: what is planted as a torn line to be told of takes neither
+// the place of one that is kept under its name, nor of one that is gone.
+func TestPendingBesideKept(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		dir := makeLog(t, 2)
+		day := filepath.Join(dir, dayFile(day0))
+		os.Truncate(day, int64(len(read(t, day))-9))
+		add(t, newLog(t, dir, &clock{day0}), "c")
+		kept := filepath.Join(dir, mustBeWhole(t, dir, 3).SetAside[0].File)
+		bytes := read(t, kept)
+		if gone {
+			os.Remove(kept)
+		}
+		write(t, []byte("planted"), kept+pendingSuffix)
+		l := newLog(t, dir, &clock{day0})
+		add(t, l, "d")
+		add(t, l, "e")
+		aside := verify(t, dir).SetAside
+		switch {
+		case gone:
+			if len(aside) != 1 || aside[0].Kept || !aside[0].Recorded {
+				t.Errorf("in place of one that is gone: %+v", aside)
+			}
+		case len(aside) != 2 || !aside[0].Kept || !aside[0].Recorded || !aside[1].Kept || !aside[1].Recorded || string(read(t, kept)) != string(bytes):
+			t.Errorf("beside one that is kept: %+v", aside)
+		}
+	}
+	// A folder of the name does not have it told of again and again.
+	dir := makeLog(t, 2)
+	planted := filepath.Join(dir, dayFile(day0)+tornInfix+"5")
+	if err := os.Mkdir(planted, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, []byte("planted"), planted+pendingSuffix)
+	l := newLog(t, dir, &clock{day0})
+	for range 5 {
+		add(t, l, "c")
+	}
+	if n := strings.Count(string(read(t, dir, dayFile(day0))), `"torn_line"`); n != 1 {
+		t.Errorf("%d events of one file", n)
+	}
+}
