@@ -33,11 +33,11 @@ func TestLongReceipts(t *testing.T) {
 		want = append(want, line...)
 		return r, nil
 	}
-	if err := l.Append(len(sizes), build); err != nil {
+	if _, err := l.Append(len(sizes), build); err != nil {
 		t.Fatal(err)
 	}
 	for i := range sizes {
-		if err := l.Append(1, func(_ int, at At) ([]byte, error) { return build(i, at) }); err != nil {
+		if _, err := l.Append(1, func(_ int, at At) ([]byte, error) { return build(i, at) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,7 +54,7 @@ func TestLongReceiptAllocation(t *testing.T) {
 	long := longReceipt("b", day0, 13_000_000)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if err := l.Append(1, func(int, At) ([]byte, error) { return long, nil }); err != nil {
+	if _, err := l.Append(1, func(int, At) ([]byte, error) { return long, nil }); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -75,7 +75,7 @@ func TestLongReceiptTorn(t *testing.T) {
 	l := newLog(t, dir, &clock{day0})
 	add(t, l, "a")
 	start := len(read(t, dir, dayFile(day0)))
-	if err := l.Append(1, func(_ int, at At) ([]byte, error) { return longReceipt("b", at.Time, 3*maxWrite), nil }); err != nil {
+	if _, err := l.Append(1, func(_ int, at At) ([]byte, error) { return longReceipt("b", at.Time, 3*maxWrite), nil }); err != nil {
 		t.Fatal(err)
 	}
 	whole := read(t, dir, dayFile(day0))

@@ -49,7 +49,7 @@ func BenchmarkAppend(b *testing.B) {
 				settled(b, l)
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := l.Append(1, build); err != nil {
+					if _, err := l.Append(1, build); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -62,7 +62,7 @@ func BenchmarkAppend(b *testing.B) {
 // the first two seconds of a day.
 func settled(b *testing.B, l *Log) {
 	b.Helper()
-	if err := l.Append(1, build); err != nil { // which makes lock files
+	if _, err := l.Append(1, build); err != nil { // which makes lock files
 		b.Fatal(err)
 	}
 	old := time.Now().Add(-time.Minute)
@@ -80,7 +80,7 @@ func BenchmarkAppendBehind(b *testing.B) {
 	defer other.Close()
 	settled(b, l)
 	for b.Loop() {
-		if err := errors.Join(l.Append(1, build), other.Append(1, build)); err != nil {
+		if err := errors.Join(failed(l.Append(1, build)), failed(other.Append(1, build))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -93,7 +93,7 @@ func BenchmarkAppendBatch(b *testing.B) {
 			defer l.Close()
 			settled(b, l)
 			for b.Loop() {
-				if err := l.Append(n, build); err != nil {
+				if _, err := l.Append(n, build); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -40,7 +40,7 @@ func newLog(t testing.TB, dir string, c *clock) *Log {
 // add appends one receipt for each id.
 func add(t testing.TB, l *Log, ids ...string) {
 	t.Helper()
-	err := l.Append(len(ids), func(i int, at At) ([]byte, error) { return receipt(ids[i], at.Time), nil })
+	_, err := l.Append(len(ids), func(i int, at At) ([]byte, error) { return receipt(ids[i], at.Time), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,3 +212,6 @@ func records(dir string, o ReadOptions) iter.Seq2[Entry, error] {
 
 func scan(dir string) iter.Seq2[Entry, error]     { return records(dir, ReadOptions{}) }
 func backward(dir string) iter.Seq2[Entry, error] { return records(dir, ReadOptions{Backward: true}) }
+
+// failed is the error of an append.
+func failed(_ []Written, err error) error { return err }

@@ -103,7 +103,7 @@ func TestClockStepAfterFailure(t *testing.T) {
 	add(t, l, "a")
 	c.Time = day0.Add(-time.Hour)
 	for range 2 {
-		if err := l.Append(1, func(int, At) ([]byte, error) { return []byte("x"), nil }); err == nil {
+		if _, err := l.Append(1, func(int, At) ([]byte, error) { return []byte("x"), nil }); err == nil {
 			t.Fatal("it was no receipt")
 		}
 	}
@@ -126,7 +126,7 @@ func TestTimeBehindAnswers(t *testing.T) {
 		c := &clock{day0}
 		l := newLog(t, dir, c)
 		add(t, l, "a")
-		if err := l.Append(n, func(i int, _ At) ([]byte, error) {
+		if _, err := l.Append(n, func(i int, _ At) ([]byte, error) {
 			return answer(fmt.Sprint(i), day0.Add(-time.Minute)), nil
 		}); err != nil {
 			t.Fatal(err)

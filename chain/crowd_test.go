@@ -59,7 +59,7 @@ func appendRole(args []string) error {
 	defer l.Close()
 	for i < n {
 		batch := min(1+i%2, n-i)
-		if err := l.Append(batch, func(k int, at At) ([]byte, error) {
+		if _, err := l.Append(batch, func(k int, at At) ([]byte, error) {
 			return receipt(fmt.Sprintf("%s-%d", who, i+k), at.Time), nil
 		}); err != nil {
 			return err
@@ -130,12 +130,13 @@ func TestReferencesLock(t *testing.T) {
 	l := newLog(t, dir, &clock{day0})
 	done := make(chan error)
 	go func() {
-		done <- l.Append(1, func(_ int, at At) ([]byte, error) {
+		_, err := l.Append(1, func(_ int, at At) ([]byte, error) {
 			if got, _ := durable.TryLock(lock); got {
 				t.Error("the reference could write while we do")
 			}
 			return receipt("ours", at.Time), nil
 		})
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -179,7 +180,7 @@ func TestStuckLock(t *testing.T) {
 		l := newLog(t, dir, &clock{day0})
 		l.testOnlyPatience(20 * time.Millisecond)
 		for range 3 {
-			if err := l.Append(1, oneReceipt("lost")); err == nil || !strings.Contains(err.Error(), name) {
+			if _, err := l.Append(1, oneReceipt("lost")); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("error %v does not name the lock", err)
 			}
 		}

@@ -33,20 +33,20 @@ func fullRole(args []string) error {
 	build := func(_ int, at At) ([]byte, error) { return receipt("x", at.Time), nil }
 	var err error
 	for range 100 {
-		if err = l.Append(1, build); err != nil {
+		if _, err = l.Append(1, build); err != nil {
 			break
 		}
 	}
 	if !errors.Is(err, syscall.EFBIG) {
 		return fmt.Errorf("the file grew past its limit: %v", err)
 	}
-	if err := l.Append(2, build); !errors.Is(err, syscall.EFBIG) {
+	if _, err := l.Append(2, build); !errors.Is(err, syscall.EFBIG) {
 		return fmt.Errorf("the second time: %v", err)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		return err
 	}
-	return l.Append(1, build)
+	return failed(l.Append(1, build))
 }
 
 // A file that cannot grow takes no half records, and takes whole ones again as
@@ -80,7 +80,7 @@ func TestNotRegular(t *testing.T) {
 				write(t, read(t, makeLog(t, 1), dayFile(day0)), dir, dayFile(day0))
 			}
 			l := newLog(t, dir, &clock{day0})
-			mustSay(t, name+": append", l.Append(1, oneReceipt("a")), kind)
+			mustSay(t, name+": append", failed(l.Append(1, oneReceipt("a"))), kind)
 			if filepath.Ext(name) != ".jsonl" {
 				mustBeWhole(t, dir, 0) // readers do not need the locks
 				continue

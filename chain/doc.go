@@ -11,7 +11,7 @@
 //
 //	l := chain.New("/home/me/.signet/audit", chain.Options{})
 //	defer l.Close()
-//	err := l.Append(1, func(_ int, at At) ([]byte, error) {
+//	_, err := l.Append(1, func(_ int, at At) ([]byte, error) {
 //		return receiptMadeAt(at.Time) // canonical JSON, RFC 8785
 //	})
 //

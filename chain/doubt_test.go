@@ -41,7 +41,7 @@ func checkedLog(t testing.TB, dir string, c *clock, warned *[]string) *Log {
 // addSigned appends a receipt that is signed by the known key.
 func addSigned(t testing.TB, l *Log, id string) {
 	t.Helper()
-	if err := l.Append(1, func(_ int, at At) ([]byte, error) { return signedReceipt(id, "known", at.Time), nil }); err != nil {
+	if _, err := l.Append(1, func(_ int, at At) ([]byte, error) { return signedReceipt(id, "known", at.Time), nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -373,7 +373,7 @@ func TestPlantedLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := newLog(t, dir, &clock{day0})
-		err := l.Append(1, oneReceipt("a"))
+		_, err := l.Append(1, oneReceipt("a"))
 		var path *fs.PathError
 		if !errors.As(err, &path) || filepath.Base(path.Path) != name || !onWindows && !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("%s: %v", name, err)

@@ -34,7 +34,7 @@ func TestFormatExample(t *testing.T) {
 			t.Fatal(err)
 		}
 		receipt := bytes.Clone(e.Receipt)
-		if err := l.Append(1, func(int, At) ([]byte, error) { return receipt, nil }); err != nil {
+		if _, err := l.Append(1, func(int, At) ([]byte, error) { return receipt, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -37,13 +37,13 @@ func TestAppendLater(t *testing.T) {
 		synced = nil
 	}
 	const size = 226 // of one record
-	check("later", l.AppendLater(2, build))
+	check("later", failed(l.AppendLater(2, build)))
 	check("sync", l.Sync(), fmt.Sprintf("2026-11-23.jsonl %d", 2*size))
-	check("later again", l.AppendLater(1, build))
-	check("append", l.Append(1, build), fmt.Sprintf("2026-11-23.jsonl %d", 4*size))
-	check("before midnight", l.AppendLater(1, build))
+	check("later again", failed(l.AppendLater(1, build)))
+	check("append", failed(l.Append(1, build)), fmt.Sprintf("2026-11-23.jsonl %d", 4*size))
+	check("before midnight", failed(l.AppendLater(1, build)))
 	now = now.Add(time.Hour)
-	check("after midnight", l.Append(1, build), fmt.Sprintf("2026-11-23.jsonl %d", 5*size), fmt.Sprintf("2026-11-24.jsonl %d", size))
+	check("after midnight", failed(l.Append(1, build)), fmt.Sprintf("2026-11-23.jsonl %d", 5*size), fmt.Sprintf("2026-11-24.jsonl %d", size))
 
 	r, err := verifyDir(t.Context(), l.dir, VerifyOptions[struct{}]{})
 	if err != nil || r.Records != 6 || len(r.Breaks) > 0 {
@@ -60,11 +60,11 @@ func TestSyncAfterFailure(t *testing.T) {
 	if err := l.Sync(); err != nil || synced != 0 {
 		t.Errorf("nothing to sync: %d times, %v", synced, err)
 	}
-	if err := l.AppendLater(1, oneReceipt("a")); err != nil {
+	if _, err := l.AppendLater(1, oneReceipt("a")); err != nil {
 		t.Fatal(err)
 	}
 	boom := errors.New("no key")
-	if err := l.Append(1, func(int, At) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
+	if _, err := l.Append(1, func(int, At) ([]byte, error) { return nil, boom }); !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
 	if synced != 0 {
@@ -86,7 +86,7 @@ func TestTornLater(t *testing.T) {
 	l := New(dir, Options{Now: (&clock{day0}).now})
 	defer l.Close()
 	for _, id := range []string{"c", "d"} {
-		if err := l.AppendLater(1, oneReceipt(id)); err != nil {
+		if _, err := l.AppendLater(1, oneReceipt(id)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -87,8 +87,16 @@ type place struct {
 	hash Hash
 }
 
-// New returns the log in the folder dir, usually <home>/audit. It does not look
-// at the folder; the first Append makes it, mode 0700, if it is missing.
+// Written is a record that an append has put into the log.
+type Written struct {
+	Index    int   // as build got it
+	Position       // of its line
+	End      int64 // offset after its newline, in bytes
+	Hash     Hash  // record_hash
+}
+
+// New returns the log in the directory dir, usually <home>/audit. It does not look
+// at the directory; the first Append makes it, mode 0700, if it is missing.
 func New(dir string, o Options) *Log {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -106,10 +114,12 @@ func New(dir string, o Options) *Log {
 // not change before Append returns, or nil to leave it out. It must be quick, for
 // all writers of the log wait, and must not use the Log.
 //
-// On return nil all n records are in the log and, unless Options.NoSync says
-// otherwise, on the disk. On an error, build's own or any other, none is in the
-// log: what had been written is taken back, as far as the disk allows it. The
-// Log stays usable, and the next Append succeeds if the cause is gone.
+// If the error is nil all records are in the log and, unless Options.NoSync says
+// otherwise, on the disk; written says where each of them is. How many records
+// the log has before them it does not say: no writer can know that without
+// reading all of it. On an error, build's own or any other, none is in the log:
+// what had been written is taken back, as far as the disk allows it. The Log stays
+// usable, and the next Append succeeds if the cause is gone.
 //
 // If the disk fails to sync and another process has appended meanwhile, the
 // records cannot be taken back; they stay although the error says otherwise.
@@ -121,30 +131,30 @@ func New(dir string, o Options) *Log {
 // log are gone, if what it continues from is not signed, or if the clock has
 // stepped back, an event tells of that. Another process that keeps the lock for
 // ten seconds makes Append fail.
-func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) error {
+func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) (written []Written, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before, err := l.write(n, build)
+	written, before, err := l.write(n, build)
 	if err != nil || l.o.NoSync {
-		return err
+		return written, err
 	}
 	// Other writers go on meanwhile: a sync takes a hundred times as long as
 	// all the rest.
 	if err := l.syncFile(); err != nil {
 		l.takeBack(before)
-		return fmt.Errorf("append to the log: sync: %w", err)
+		return nil, fmt.Errorf("append to the log: sync: %w", err)
 	}
-	return nil
+	return written, nil
 }
 
 // AppendLater is Append without the wait for the disk: the records get there
 // with those of the next Append or Sync, and not later than any that follow
 // them.
-func (l *Log) AppendLater(n int, build func(i int, at At) ([]byte, error)) error {
+func (l *Log) AppendLater(n int, build func(i int, at At) ([]byte, error)) (written []Written, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err := l.write(n, build)
-	return err
+	written, _, err = l.write(n, build)
+	return written, err
 }
 
 // Sync puts on the disk what AppendLater has written since the last Append.

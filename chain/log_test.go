@@ -142,7 +142,7 @@ func TestBuildFails(t *testing.T) {
 	add(t, l, "a")
 	before := dayFiles(t, dir)
 	boom := errors.New("no key")
-	err := l.Append(3, func(i int, at At) ([]byte, error) {
+	_, err := l.Append(3, func(i int, at At) ([]byte, error) {
 		if i == 2 {
 			return nil, boom
 		}
@@ -152,14 +152,14 @@ func TestBuildFails(t *testing.T) {
 		t.Errorf("error %v, want %v", err, boom)
 	}
 	for _, bad := range []string{"", "{", "[1]", "{}\n", "{\n}", `{"a":1} `} {
-		if err := l.Append(1, func(int, At) ([]byte, error) { return []byte(bad), nil }); err == nil {
+		if _, err := l.Append(1, func(int, At) ([]byte, error) { return []byte(bad), nil }); err == nil {
 			t.Errorf("%q was taken for a receipt", bad)
 		}
 	}
 	if !bytes.Equal(dayFiles(t, dir), before) {
 		t.Error("something was written")
 	}
-	if err := l.Append(0, nil); err != nil {
+	if _, err := l.Append(0, nil); err != nil {
 		t.Error(err)
 	}
 	add(t, l, "b")
@@ -184,7 +184,7 @@ func TestSyncFails(t *testing.T) {
 	before := dayFiles(t, dir)
 	for range 2 {
 		fail = true
-		err := l.Append(2, func(i int, at At) ([]byte, error) { return receipt("lost", at.Time), nil })
+		_, err := l.Append(2, func(i int, at At) ([]byte, error) { return receipt("lost", at.Time), nil })
 		if !errors.Is(err, boom) {
 			t.Fatalf("error %v, want %v", err, boom)
 		}
@@ -209,7 +209,7 @@ func TestSyncFailsAfterLoss(t *testing.T) {
 	os.Remove(filepath.Join(dir, dayFile(day0)))
 	boom := errors.New("input/output error")
 	l.testOnlySync(func(*os.File) error { return boom })
-	if err := l.Append(1, oneReceipt("lost")); !errors.Is(err, boom) {
+	if _, err := l.Append(1, oneReceipt("lost")); !errors.Is(err, boom) {
 		t.Fatalf("error %v, want %v", err, boom)
 	}
 	l.testOnlySync(func(*os.File) error { return nil })
@@ -231,7 +231,7 @@ func TestSyncFailsBehindAnother(t *testing.T) {
 		add(t, other, "other") // the locks are free while the disk works
 		return boom
 	})
-	err := l.Append(1, func(i int, at At) ([]byte, error) { return receipt("a", at.Time), nil })
+	_, err := l.Append(1, func(i int, at At) ([]byte, error) { return receipt("a", at.Time), nil })
 	if !errors.Is(err, boom) {
 		t.Fatalf("error %v, want %v", err, boom)
 	}
@@ -359,7 +359,7 @@ func TestUnreadableEnd(t *testing.T) {
 	write(t, append(read(t, dir, day), "{\"receipt\":half a line\n"...), dir, day)
 	l := newLog(t, dir, &clock{day0})
 	fail := errors.New("no")
-	if err := l.Append(1, func(int, At) ([]byte, error) { return nil, fail }); !errors.Is(err, fail) {
+	if _, err := l.Append(1, func(int, At) ([]byte, error) { return nil, fail }); !errors.Is(err, fail) {
 		t.Fatal(err)
 	}
 	add(t, l, "c")
@@ -412,5 +412,60 @@ func TestEventSigned(t *testing.T) {
 	}
 	if got != event.Event(want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestWritten: an append says where its records are, and not where the log's own
+// events are that it writes before them; in a new day's file too, after another
+// writer, and whether they are copied into the batch or not.
+func TestWritten(t *testing.T) {
+	dir := t.TempDir()
+	c := &clock{day0}
+	l, other := newLog(t, dir, c), newLog(t, dir, c)
+	var all []Written
+	more := func(l *Log, receipts ...[]byte) {
+		t.Helper()
+		for _, add := range []func(int, func(int, At) ([]byte, error)) ([]Written, error){l.Append, l.AppendLater} {
+			written, err := add(len(receipts), func(i int, _ At) ([]byte, error) {
+				return receipts[i], nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, written...)
+		}
+	}
+	more(l, receipt("a", c.Time), receipt("b", c.Time))
+	more(other, receipt("c", c.Time))
+	c.Time = c.Time.AddDate(0, 0, 1)
+	more(l, longReceipt("d", c.Time, maxCopied+1), receipt("e", c.Time))
+	c.Time = c.Time.Add(-time.Minute) // which an event tells of
+	more(l, nil, receipt("f", c.Time))
+	if _, err := l.Append(1, func(int, At) ([]byte, error) { return []byte("bad"), nil }); err == nil {
+		t.Error("no error")
+	}
+
+	var want []Written
+	n, events := 0, 0
+	for e, err := range scan(dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(e.Receipt, []byte(`"clock_step"`)) {
+			events++
+			continue
+		}
+		want = append(want, Written{all[min(n, len(all)-1)].Index, e.Position(), e.Offset + int64(len(e.Raw)) + 1, e.RecordHash})
+		n++
+	}
+	if !slices.Equal(all, want) || len(all) != 12 || events != 1 {
+		t.Errorf("written\n%v\nthere\n%v\nand %d events", all, want, events)
+	}
+	var indexes []int
+	for _, w := range all {
+		indexes = append(indexes, w.Index)
+	}
+	if fmt.Sprint(indexes) != "[0 1 0 1 0 0 0 1 0 1 1 1]" {
+		t.Errorf("indexes %v", indexes)
 	}
 }

@@ -320,7 +320,7 @@ func TestVisit(t *testing.T) {
 	l := newLog(t, dir, &clock{day0})
 	const n = 5000
 	for i := 0; i < n; i += 100 {
-		if err := l.Append(100, func(k int, at At) ([]byte, error) {
+		if _, err := l.Append(100, func(k int, at At) ([]byte, error) {
 			return receipt(fmt.Sprint(i+k), at.Time), nil
 		}); err != nil {
 			t.Fatal(err)

@@ -161,7 +161,7 @@ func TestSettingAsideFails(t *testing.T) {
 			}
 			return nil
 		})
-		if err := l.Append(1, oneReceipt("lost")); err == nil {
+		if _, err := l.Append(1, oneReceipt("lost")); err == nil {
 			t.Fatalf("sync %d failed unnoticed", fails)
 		}
 		add(t, l, "c")

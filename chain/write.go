@@ -10,34 +10,34 @@ import (
 )
 
 // write appends n records and what is owed to the log, without syncing them. It
-// returns what takeBack needs.
-func (l *Log) write(n int, build func(int, At) ([]byte, error)) (before undo, err error) {
+// returns where the records are, and what takeBack needs.
+func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Written, before undo, err error) {
 	if n <= 0 {
-		return before, nil
+		return nil, before, nil
 	}
-	before, err = l.writeLocked(n, build)
+	written, before, err = l.writeLocked(n, build)
 	l.batch.reset()
 	if err != nil {
 		l.forget() // so that the next append looks for itself
-		return before, fmt.Errorf("append to the log: %w", err)
+		return nil, before, fmt.Errorf("append to the log: %w", err)
 	}
 	if l.o.NoSync {
 		l.tell()
 	} else {
 		l.unsynced = true
 	}
-	return before, nil
+	return written, before, nil
 }
 
 // writeLocked is write with the locks held.
-func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before undo, err error) {
+func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written []Written, before undo, err error) {
 	defer l.release()
 	found, err := l.settle()
 	if err != nil {
-		return before, err
+		return nil, before, err
 	}
 	if err := l.refresh(found); err != nil {
-		return before, err
+		return nil, before, err
 	}
 	l.owePending()
 	l.watchClock(found.clock, found.newest)
@@ -45,13 +45,13 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 	if now.Before(l.floor) {
 		now = l.floor
 	}
-	hash, err := l.compose(n, build, now)
+	written, hash, err := l.compose(n, build, now)
 	if err != nil {
-		return before, err
+		return nil, before, err
 	}
 	if found.target != found.newest {
 		if err := l.begin(found.target); err != nil {
-			return before, err
+			return nil, before, err
 		}
 	}
 	before = undo{l.size, l.place, len(l.told)}
@@ -59,13 +59,17 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (before un
 		if terr := truncate(l.file, before.size); terr != nil {
 			err = fmt.Errorf("%w; and what was written could not be taken back: %v", err, terr)
 		}
-		return before, err
+		return nil, before, err
+	}
+	for i := range written {
+		w := &written[i]
+		w.File, w.Offset, w.End = l.name, w.Offset+before.size, w.End+before.size
 	}
 	l.size += l.batch.size
 	l.place = place{l.name, l.size, hash}
 	l.floor = now
 	l.told, l.owed = append(l.told, l.owed...), nil
-	return before, nil
+	return written, before, nil
 }
 
 // undo is the log's end before an append.
@@ -75,32 +79,35 @@ type undo struct {
 	told  int // number of events
 }
 
-// compose fills l.batch with the owed events and the n records, and returns the
-// last one's hash.
-func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (hash Hash, err error) {
+// compose fills l.batch with the owed events and the n records. It returns where
+// the records are, in the batch, and the hash of the last.
+func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (written []Written, hash Hash, err error) {
 	hash = l.place.hash
 	for _, e := range l.owed {
 		receipt, err := e.make(&l.o, At{now, hash})
 		if err != nil {
-			return hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
+			return nil, hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
 		if hash, err = l.add(receipt, hash); err != nil {
-			return hash, err
+			return nil, hash, err
 		}
 	}
+	written = make([]Written, 0, n)
 	for i := range n {
 		receipt, err := build(i, At{now, hash})
 		if err != nil {
-			return hash, err
+			return nil, hash, err
 		}
 		if receipt == nil {
 			continue
 		}
+		begin := l.batch.size
 		if hash, err = l.add(receipt, hash); err != nil {
-			return hash, err
+			return nil, hash, err
 		}
+		written = append(written, Written{i, Position{Offset: begin}, l.batch.size, hash})
 	}
-	return hash, nil
+	return written, hash, nil
 }
 
 // errNotReceipt is for a build that returns what would break the log's lines.

@@ -275,7 +275,7 @@ func (h home) fill(t testing.TB, n int, at time.Time) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+		if _, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) {
 			r, err := draft.SignAt(at.Time, at.Prev)
 			if err != nil {
 				return nil, err

@@ -41,7 +41,7 @@ func (s *scene) add(n int) {
 	s.t.Helper()
 	l := chain.New(s.log, chain.Options{NoSync: true, Now: func() time.Time { return s.now }})
 	defer l.Close()
-	err := l.Append(n, func(int, chain.At) ([]byte, error) {
+	_, err := l.Append(n, func(int, chain.At) ([]byte, error) {
 		s.n++
 		return fmt.Appendf(nil, `{"n":%d,"ts":%q}`, s.n, s.now.Format(time.RFC3339)), nil
 	})
@@ -181,7 +181,7 @@ func TestLinesThatAreNone(t *testing.T) {
 	// A line that is longer than what is read at once.
 	l := chain.New(s.log, chain.Options{NoSync: true, Now: func() time.Time { return s.now }})
 	defer l.Close()
-	if err := l.Append(1, func(int, chain.At) ([]byte, error) {
+	if _, err := l.Append(1, func(int, chain.At) ([]byte, error) {
 		return fmt.Appendf(nil, `{"n":"%s"}`, strings.Repeat("x", 3<<20)), nil
 	}); err != nil {
 		t.Fatal(err)

@@ -214,7 +214,7 @@ var scaleReceipt = fmt.Sprintf(`{"action":{"call_id":"n:1","params":{"path":"not
 
 func timedAppend(l *chain.Log) (time.Duration, error) {
 	began := time.Now()
-	err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+	_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		receipt := at.Time.AppendFormat(append(make([]byte, 0, 1<<10), scaleReceipt...), event.TimeForm)
 		return append(receipt, `","v":1}`...), nil
 	})

@@ -344,7 +344,8 @@ func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error
 	return func(e event.Event) error {
 		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer)})
 		defer log.Close()
-		return log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
+		_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
+		return err
 	}, nil
 }
 

@@ -108,9 +108,10 @@ func TestDoctor(t *testing.T) {
 			other, _ := testSigner(t, "other")
 			l := chain.New(path(h, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return time.Now().Add(time.Hour) }})
 			defer l.Close()
-			must(t, l.Append(2, func(i int, at chain.At) ([]byte, error) {
+			_, err := l.Append(2, func(i int, at chain.At) ([]byte, error) {
 				return []func(chain.At) []byte{call(t, other, "t"), raw(`{"ts":"9999-12-31T00:00:00.000Z","type":"note","v":1}`)}[i](at), nil
-			}))
+			})
+			must(t, err)
 		}, "", "it goes on from the newest record", false},
 		{"a day to come", func(t *testing.T, h string) {
 			// Its last record is of now, as after a clock that was mended.
@@ -160,7 +161,7 @@ func appendRecord(t *testing.T, home string, at time.Time) {
 	}
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return at }})
 	defer l.Close()
-	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, s, "t")(at), nil }); err != nil {
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, s, "t")(at), nil }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ func goodScroll(t *testing.T) *scroll {
 		for i, make := range []func(chain.At) []byte{
 			wrapped(t, bot, "read"), answered(t, bot, &asked), exact(t, bot), eventBy(t, bot, event.Tools{}),
 		} {
-			if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+			if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 				receipt := make(at)
 				if i > 0 {
 					return receipt, nil

@@ -170,7 +170,7 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") },
 	})
 	defer log.Close()
-	err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+	_, err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		if receipt, err = draft.SignAt(at.Time, at.Prev); err != nil {
 			return nil, err
 		}

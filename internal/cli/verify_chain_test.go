@@ -62,7 +62,7 @@ func logOf(t *testing.T, makers ...func(chain.At) []byte) (home string) {
 	home = t.TempDir()
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true})
 	defer l.Close()
-	if err := l.Append(len(makers), func(i int, at chain.At) ([]byte, error) { return makers[i](at), nil }); err != nil {
+	if _, err := l.Append(len(makers), func(i int, at chain.At) ([]byte, error) { return makers[i](at), nil }); err != nil {
 		t.Fatal(err)
 	}
 	return home

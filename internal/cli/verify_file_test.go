@@ -101,7 +101,7 @@ func appended(t *testing.T, home string, receipt func(chain.At) []byte) {
 	t.Helper()
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true})
 	defer l.Close()
-	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return receipt(at), nil }); err != nil {
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return receipt(at), nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -207,7 +207,7 @@ func TestVerifyDaysToCome(t *testing.T) {
 	later := time.Now().AddDate(1, 0, 0)
 	l := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return later }})
 	defer l.Close()
-	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		return event.Unsigned(event.Other{Kind: "note"}, at.Time)
 	}); err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestVerifyDaysToCome(t *testing.T) {
 	if status != exitUnconfirmed || !strings.Contains(strings.Join(f.Authenticity.Doubts, ""), "of a day to come, and nothing in it is signed") || f.First != f.Last {
 		t.Errorf("exit status %d, %+v", status, f)
 	}
-	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, bot, "b")(at), nil }); err != nil {
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, bot, "b")(at), nil }); err != nil {
 		t.Fatal(err)
 	}
 	f, status = verified(t, home, "--pubkey", key)

@@ -53,7 +53,7 @@ func (l *randomLog) make(dir string, n int) {
 	defer log.Close()
 	for range n {
 		l.now = l.now.Add(time.Duration(l.r.IntN(500_000)) * time.Millisecond)
-		if err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return l.record(at), nil }); err != nil {
+		if _, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return l.record(at), nil }); err != nil {
 			l.t.Fatal(err)
 		}
 	}

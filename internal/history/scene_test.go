@@ -39,7 +39,7 @@ func (s *scene) add(make func(chain.At) ([]byte, error)) {
 	s.t.Helper()
 	l := chain.New(s.dir, chain.Options{NoSync: true})
 	defer l.Close()
-	err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+	_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 		receipt, err := make(at)
 		s.receipts = append(s.receipts, string(receipt))
 		return receipt, err

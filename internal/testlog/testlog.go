@@ -74,7 +74,7 @@ func Write(home string, o Options) error {
 	log := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: w.now})
 	defer log.Close()
 	for w.n < o.Records {
-		if err := log.AppendLater(min(batch, o.Records-w.n), w.build); err != nil {
+		if _, err := log.AppendLater(min(batch, o.Records-w.n), w.build); err != nil {
 			return err
 		}
 		if o.Progress != nil {

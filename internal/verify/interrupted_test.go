@@ -28,7 +28,7 @@ func logOf(t *testing.T, n int) (dir string, keys Keys) {
 	dir = filepath.Join(t.TempDir(), "audit")
 	l := chain.New(dir, chain.Options{NoSync: true})
 	defer l.Close()
-	if err := l.Append(n, func(i int, at chain.At) ([]byte, error) {
+	if _, err := l.Append(n, func(i int, at chain.At) ([]byte, error) {
 		d, err := s.Prepare(sign.Action{Tool: fmt.Sprint("t", i)})
 		if err != nil {
 			return nil, err

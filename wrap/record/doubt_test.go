@@ -21,7 +21,7 @@ func (s *scene) appendAs(now time.Time, build func(at chain.At) ([]byte, error))
 	s.t.Helper()
 	l := chain.New(s.dir, chain.Options{NoSync: true, Now: func() time.Time { return now }})
 	defer l.Close()
-	if err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return build(at) }); err != nil {
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return build(at) }); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -236,7 +236,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if len(calls) == 0 && gap == 0 {
 		add = r.log.AppendLater // nobody waits for an outcome to be on the disk
 	}
-	err := add(before+len(calls), func(i int, at chain.At) ([]byte, error) {
+	_, err := add(before+len(calls), func(i int, at chain.At) ([]byte, error) {
 		switch {
 		case i < gap:
 			return r.gapEvent(at)
