@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDiskHangs: a disk that does not answer keeps the call from the server, but
+// TestDiskHangs: a disk that does not respond keeps the call from the server, but
 // not the wrapper from ending when the server does. It says so. (The disk's
 // answer comes after all, because strace holds on to a process for so long.)
 func TestDiskHangs(t *testing.T) {
@@ -26,7 +26,7 @@ func TestDiskHangs(t *testing.T) {
 	if how := p.how(); how != "exit status 7" {
 		t.Errorf("it ended with %q", how)
 	}
-	if !strings.Contains(p.stderr(), "the disk does not answer") {
+	if !strings.Contains(p.stderr(), "the disk does not respond") {
 		t.Error("it waited for the disk")
 	}
 }

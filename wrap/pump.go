@@ -18,13 +18,13 @@ type pump struct {
 	server io.WriteCloser
 	gate   *mcpwire.Gate
 	rec    *record.Recorder
-	out    *outlet
+	out    *clientWriter
 	say    *speaker
 
 	left atomic.Bool // the client has ended its input
 }
 
-func newPump(client io.Reader, server io.WriteCloser, rec *record.Recorder, out *outlet, say *speaker, o *Options) *pump {
+func newPump(client io.Reader, server io.WriteCloser, rec *record.Recorder, out *clientWriter, say *speaker, o *Options) *pump {
 	metaKey := o.MetaKey
 	if metaKey == "" {
 		metaKey = record.DefaultMetaKey
@@ -147,7 +147,7 @@ func (p *pump) pass(w *bufio.Writer, l mcpwire.Line, v mcpwire.Verdict) error {
 	return err
 }
 
-// refuse answers a message that is not forwarded, in its own framing, and
+// refuse replies to a message that is not forwarded, in its own framing, and
 // says so on stderr.
 func (p *pump) refuse(l mcpwire.Line, v mcpwire.Verdict, code int, message string) {
 	reply := mcpwire.ErrorReply(v, code, "signet-wrap: "+message)

@@ -88,7 +88,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	o.Say = say.say
 	rec := record.New(o.Options)
 	p.client = clientW
-	p.pump = newPump(clientR, serverW, rec, newOutlet(outW), say, &o)
+	p.pump = newPump(clientR, serverW, rec, newClientWriter(outW), say, &o)
 	go func() {
 		defer close(p.ended)
 		if err := p.pump.run(); err != nil {
@@ -282,7 +282,7 @@ func oddLine(r *mathrand.Rand) []byte {
 }
 
 // TestOrder: lines of all sorts, calls among them, reach the server in order,
-// each as it came but for its receipts; each refused one is answered.
+// each as it came but for its receipts; each refused one has a reply.
 func TestOrder(t *testing.T) {
 	p := startPump(t, nil)
 	random := mathrand.New(mathrand.NewPCG(9, 10))
@@ -417,8 +417,8 @@ func TestTogether(t *testing.T) {
 	p.end()
 }
 
-// TestNotRecorded: what cannot be recorded is not forwarded, and each call is
-// answered; all else goes on, in order; and the next call is recorded when the
+// TestNotRecorded: what cannot be recorded is not forwarded, and each call
+// has a reply; all else goes on, in order; and the next call is recorded when the
 // cause is gone.
 func TestNotRecorded(t *testing.T) {
 	for _, c := range []struct {
@@ -483,7 +483,7 @@ func TestNotRecorded(t *testing.T) {
 			var batch []json.RawMessage
 			if l := p.next(p.replied); json.Unmarshal([]byte(l), &batch) != nil || len(batch) != 2 ||
 				errorCode(string(batch[0])) != `-32603 "a"` || errorCode(string(batch[1])) != "-32603 5" {
-				t.Errorf("the batch is answered with %s", l)
+				t.Errorf("the reply to the batch is %s", l)
 			}
 			if said := p.stderr(); !strings.Contains(said, "not recorded") {
 				t.Errorf("on stderr: %q", said)
@@ -600,7 +600,7 @@ func TestFailOpen(t *testing.T) {
 	}
 }
 
-// TestTooLong: a message longer than may be is dropped and answered by its id,
+// TestTooLong: a message longer than may be is dropped and has a reply by its id,
 // wherever that stands, and what follows goes on.
 func TestTooLong(t *testing.T) {
 	p := startPump(t, func(_ *piped, o *Options) { o.MaxCall = 10_000 })
@@ -625,7 +625,7 @@ func TestTooLong(t *testing.T) {
 	p.end()
 }
 
-// TestFrames: a frame is answered with a frame, and forwarded as one.
+// TestFrames: the reply to a frame is a frame, and forwarded as one.
 func TestFrames(t *testing.T) {
 	p := startPump(t, nil)
 	frame := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }

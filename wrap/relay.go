@@ -16,14 +16,14 @@ const drainSilence = 500 * time.Millisecond
 // relay copies the server's stdout to the client as it comes.
 type relay struct {
 	from io.ReadCloser
-	to   *outlet
+	to   *clientWriter
 	seen *record.Output // gets what has gone through
 
 	done  chan struct{} // closed when there is no more to copy
 	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
 }
 
-func newRelay(from io.ReadCloser, to *outlet, seen *record.Output) *relay {
+func newRelay(from io.ReadCloser, to *clientWriter, seen *record.Output) *relay {
 	return &relay{from: from, to: to, seen: seen, done: make(chan struct{})}
 }
 

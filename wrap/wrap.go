@@ -5,12 +5,12 @@
 //
 // What a reader of the code should know:
 //
-//	wrap.go       Run: the order of a session, from start to exit status
-//	pump.go       client to server: lines, gate, record, splice
-//	relay.go      server to client
-//	outlet.go     the client's end of it, and our replies between its lines
-//	files.go      the files of the server's command, and their hashes
-//	messages.go   our own lines for a person
+//	wrap.go          Run: the order of a session, from start to exit status
+//	pump.go          client to server: lines, gate, record, splice
+//	relay.go         server to client
+//	clientwriter.go  the client's end of it, and our replies between its lines
+//	files.go         the files of the server's command, and their hashes
+//	messages.go      our own lines for a person
 //
 // Package mcpwire reads and writes messages, package record makes the receipts and
 // follows what came of the calls, and package proc runs the server.
@@ -102,7 +102,7 @@ func Run(o Options) (Exit, error) {
 	}
 	defer srv.Close()
 
-	out := newOutlet(o.Stdout)
+	out := newClientWriter(o.Stdout)
 	o.Say, o.Files = say.say, func(ctx context.Context) []event.File { return hashFiles(ctx, o.Command) }
 	rec := record.New(o.Options)
 	p := newPump(proc.UntilEnd(o.Stdin), srv.Stdin, rec, out, say, &o)
@@ -128,7 +128,7 @@ func Run(o Options) (Exit, error) {
 	}()
 
 	<-srv.Done()
-	// Replies in flight come first, also from what the server left behind, then
+	// Replies in flight come first, also from what the server left running, then
 	// records, then the exit status.
 	left := srv.End()
 	replies.drain(drainSilence, left, srv.Hurry())
@@ -145,7 +145,7 @@ func Run(o Options) (Exit, error) {
 	select {
 	case <-recorded:
 	case <-time.After(lastWait):
-		say.say("the disk does not answer; what was being recorded may not be in the log")
+		say.say("the disk does not respond; what was being recorded may not be in the log")
 	}
 	out.finish()
 	<-left

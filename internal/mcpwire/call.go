@@ -38,7 +38,7 @@ type Call struct {
 	Room     int    // the bytes that the receipt may have there with the arguments in it; 0: no bound
 }
 
-// Call reads what the receipt will say of the call m, and where it goes in.
+// call reads what the receipt will say of the call m, and where it goes in.
 func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 	var c Call
 	if id, ok := m.Member("id"); ok {
@@ -141,9 +141,9 @@ const (
 )
 
 // stated is how a receipt states the name or id v, in such a way that no two
-// are stated alike (sign/FORMAT.md, "Names"): behind kind, a string or a number
-// as it is; behind asJSON the JSON text of what is no string of Unicode
-// characters, or of a string that would look like one of these itself; behind
+// are stated alike (sign/FORMAT.md, "Names"): after kind, a string or a number
+// as it is; after asJSON the JSON text of what is no string of Unicode
+// characters, or of a string that would look like one of these itself; after
 // asHash the hash of a text that is longer than maxStated or not UTF-8.
 func stated(line []byte, v Value, kind string) string {
 	raw := v.Raw(line)
@@ -184,7 +184,7 @@ func receiptID(raw []byte) string {
 	return s
 }
 
-// TraceID is the trace-id of a traceparent, W3C Trace Context 3.2.2, or "".
+// traceID is the trace-id of a traceparent, W3C Trace Context 3.2.2, or "".
 func traceID(s string) string {
 	p := strings.Split(s, "-")
 	if len(p) < 4 || len(p[0]) != 2 || len(p[1]) != 32 || len(p[2]) != 16 || len(p[3]) != 2 {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// MCP over stdio is a line a message. Cline, when a server does not answer in
+// MCP over stdio is a line a message. Cline, when a server does not respond in
 // time, tries the framing of LSP instead: a header with Content-Length, an
 // empty line, and a body without a line end. Such a message is gated and
 // recorded like a line; when a receipt goes in, the length in its header is
@@ -75,7 +75,7 @@ func headerLine(l []byte) (length int, ok bool) {
 }
 
 // headerStart says whether b may be the start of a header line: a name of
-// letters and hyphens, then anything behind a colon.
+// letters and hyphens, then anything after a colon.
 func headerStart(b []byte) bool {
 	for _, c := range b {
 		if c == ':' {

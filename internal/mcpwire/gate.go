@@ -13,7 +13,7 @@ import (
 //
 //	pass     no reading of the line is a tools/call: forward it as it is
 //	record   it is one call, or a batch with calls: receipt first, then forward
-//	refuse   some parser might see a call where another does not: answer with
+//	refuse   some parser might see a call where another does not: reply with
 //	         an error, do not forward
 //
 // What servers read with is not known, and parsers differ: encoding/json folds
@@ -70,7 +70,7 @@ const maxTail = 256
 type Verdict struct {
 	Calls   []Call   // record: in the order of the line; empty otherwise
 	Refusal *refusal // refuse: why; nil otherwise
-	IDs     []string // Raw JSON of the ids in the line, what an error reply must answer
+	IDs     []string // Raw JSON of the ids in the line, which an error reply repeats
 	Batch   bool     // the line is an array, and so is the reply
 }
 
@@ -165,7 +165,7 @@ func isWhole(line []byte) bool {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// unreadable refuses a line that has no reading to take ids from, answering
+// unreadable refuses a line that has no reading to take ids from, replying
 // the id that a quick look finds.
 func unreadable(line []byte, code int, format string, a ...any) Verdict {
 	v := Refuse(code, format, a...)

@@ -16,7 +16,7 @@ func checkGate(line []byte) error {
 	v := NewGate("_signet").Judge(line)
 	got, want := judged(line, v), byRules(string(line))
 	if rules, ok := strings.CutSuffix(want, "…"); ok && strings.HasPrefix(got, rules) {
-		want = got // it cannot be read: which id is answered is a guess
+		want = got // it cannot be read: which id the reply has is a guess
 	}
 	if got != want {
 		return fmt.Errorf("%q\n      the gate says %s\nby the rules it is %s", line, got, want)

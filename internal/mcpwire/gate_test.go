@@ -13,7 +13,7 @@ import (
 // judged is a verdict in words, for tables:
 //
 //	pass
-//	-32600 1,"2"        refused: with this code, answering these ids
+//	-32600 1,"2"        refused: with this code, in a reply to these ids
 //	-32600 [1,"2"]      the same of a batch
 //	a({"x":1})#n:1 b# … recorded: of each call the tool, the arguments if any,
 //	                    and call_id; then the line, with R for each receipt

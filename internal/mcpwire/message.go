@@ -255,7 +255,7 @@ func (m *message) step(p []byte, i int) int {
 		return i
 	}
 	if !m.watched() && m.depth > 0 {
-		return m.skimmed(p, i)
+		return m.stepNested(p, i)
 	}
 	c := p[i]
 	if c == ' ' || c == '\t' || c == '\n' {
@@ -476,14 +476,14 @@ func (m *message) end(p []byte, i int) {
 	}
 }
 
-// skimmed is step where nothing but the grammar matters, up to where something
+// stepNested is step where nothing but the grammar matters, up to where something
 // else does.
-func (m *message) skimmed(p []byte, i int) int {
+func (m *message) stepNested(p []byte, i int) int {
 	floor := min(m.depth, maxWatched) - 1
 	for m.places[floor] == nowhere {
 		floor--
 	}
-	if i = m.skim(p, i, floor); m.depth == floor && !m.lost {
+	if i = m.nested(p, i, floor); m.depth == floor && !m.lost {
 		m.end(p, i)
 	}
 	return i

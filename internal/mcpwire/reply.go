@@ -22,8 +22,8 @@ func echoableID(raw []byte) (string, bool) {
 	return strings.TrimSpace(string(raw)), true
 }
 
-// ErrorReply is the line that answers the ids of v with an error. A line
-// without an id is answered too, with a null id, so that nothing is dropped
+// ErrorReply is the line that replies to the ids of v with an error. A line
+// without an id has a reply too, with a null id, so that nothing is dropped
 // in silence.
 func ErrorReply(v Verdict, code int, message string) []byte {
 	ids := v.IDs
@@ -60,7 +60,7 @@ func AppendQuoted(dst []byte, s string) []byte {
 }
 
 // idFinder picks the id out of a request that cannot be read as JSON or is too
-// long to hold, so that its sender gets an answer instead of waiting. The id
+// long to hold, so that its sender gets a reply instead of waiting. The id
 // of a response is one of the server's, and nobody waits for it. The finder
 // sees the message in pieces and keeps next to nothing of it.
 type idFinder struct {
@@ -70,7 +70,7 @@ type idFinder struct {
 	word     []byte // the start of the last string, to know a name by
 	request  bool   // there is a member "method"
 	response bool   // there is a member "result" or "error"
-	reading  bool   // behind "id":, at depth 1
+	reading  bool   // after "id":, at depth 1
 	value    []byte // what stands there so far
 	found    string // the last id read to its end
 }
@@ -119,7 +119,7 @@ func (f *idFinder) next(c byte) {
 	}
 }
 
-// Member is told the name of a member of the message.
+// member is told the name of a member of the message.
 func (f *idFinder) member(name string) {
 	switch name {
 	case "id":
@@ -131,7 +131,7 @@ func (f *idFinder) member(name string) {
 	}
 }
 
-// ID is the raw JSON of the id found, "" if there was none to answer.
+// id is the raw JSON of the id found, "" if there is none to reply to.
 func (f *idFinder) id() string {
 	if f.response && !f.request {
 		return ""

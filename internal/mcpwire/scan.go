@@ -274,10 +274,10 @@ func (s *scanner) letters(p []byte, i int) (end int, over bool) {
 	return i, s.literal == ""
 }
 
-// skim reads on from p[i], where a token begins, as long as more than floor arrays
+// nested reads on from p[i], where a token begins, as long as more than floor arrays
 // and objects are open, and returns where it has come to. It does what message.step
 // does, for what lies so deep that only the grammar matters.
-func (s *scanner) skim(p []byte, i, floor int) int {
+func (s *scanner) nested(p []byte, i, floor int) int {
 	for i < len(p) {
 		c := p[i]
 		over := true

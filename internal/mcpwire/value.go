@@ -229,7 +229,7 @@ func (p *parser) object(at depth) (Value, error) {
 	return v, err
 }
 
-// Member is a member of an object at, whose name is the string raw, without
+// member is a member of an object at, whose name is the string raw, without
 // its value.
 func (p *parser) member(at depth, raw []byte) (m member, kept bool) {
 	if p.keep == nil {

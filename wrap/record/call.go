@@ -37,6 +37,6 @@ func CallOf(c *mcpwire.Call) Call {
 	}
 }
 
-// bringsInput says whether the call follows one that was answered with a request
+// bringsInput says whether the call follows one whose response was a request
 // for input.
 func (c *Call) bringsInput() bool { return c.InputResponses != nil || c.RequestState != nil }

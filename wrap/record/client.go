@@ -90,5 +90,5 @@ func (s *session) note(message []byte) {
 // there is none (2026-07-28, basic/patterns/mrtr).
 func (s *session) parentOf(c *Call, paramsHash sign.Hash) string {
 	s.output.catchUp()
-	return s.pending.askerOf(mcpwire.StateKey(c.RequestState), c.Tool, paramsHash)
+	return s.pending.requesterOf(mcpwire.StateKey(c.RequestState), c.Tool, paramsHash)
 }

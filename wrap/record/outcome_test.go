@@ -305,7 +305,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 		}
 	}
 	if want := large - maxQueued/mcpwire.MaxKept; raw < want-1 || raw > want+1 {
-		t.Errorf("%d answers were reduced to the hash of their bytes, want %d", raw, want)
+		t.Errorf("%d responses were reduced to the hash of their bytes, want %d", raw, want)
 	}
 	if out.kept != 0 {
 		t.Errorf("%d bytes are counted and none are held", out.kept)

@@ -68,7 +68,7 @@ func (o *Output) End() {
 	}
 }
 
-// catchUp waits, for a moment at most, until all that the client has got has
+// catchUp waits, for 50 ms at most, until all that the client has got has
 // been looked at: its next request may refer to it.
 func (o *Output) catchUp() {
 	begun := o.begun.Load()

@@ -22,31 +22,31 @@ type pending struct {
 	expected atomic.Int64 // requests in waiting and tasks, to be asked without the lock
 	lists    atomic.Int64 // those for a list of tools
 
-	mu         sync.Mutex
-	waiting    map[string][]request   // by the loose key of the id, oldest first
-	others     int                    // of them, those that are no calls
-	tasks      map[string]*loggedCall // calls answered with a task, by its id
-	askers     []asker                // oldest first
-	order      []*loggedCall          // all calls without an outcome, oldest first, and some with
-	open       int                    // calls without an outcome
-	openBytes  int                    // that they take
-	unreadable int                    // messages of the server that could not be read, nor an id in them
+	mu            sync.Mutex             // guards all below
+	waiting       map[string][]request   // by the loose key of the id, oldest first
+	others        int                    // of them, those that are no calls
+	tasks         map[string]*loggedCall // calls that became tasks, by the id of the task
+	inputRequests []inputRequest         // oldest first
+	order         []*loggedCall          // all calls without an outcome, oldest first, and some with
+	open          int                    // calls without an outcome
+	openBytes     int                    // that they take
+	unreadable    int                    // messages of the server that could not be read, nor an id in them
 
-	// The calls that were answered last, by the loose key, and in a ring.
-	answered map[string]answered
-	recent   [maxAnswered]string
-	next     int
+	// The calls that had a response last, by the loose key, and in a ring.
+	responded map[string]lastResponse
+	recent    [maxResponded]string
+	next      int
 }
 
 // Bounds of what is remembered: calls without an outcome, requests of other
-// kinds, calls that were asked for input, calls that were answered. A call takes
+// kinds, calls whose response asked for input, calls that had a response. A call takes
 // about 700 bytes, if it has no long name or id.
 const (
-	maxOpen      = 20_000
-	maxOpenBytes = 64 << 20
-	maxOthers    = 1_000
-	maxAskers    = 1_000
-	maxAnswered  = 512
+	maxOpen          = 20_000
+	maxOpenBytes     = 64 << 20
+	maxOthers        = 1_000
+	maxInputRequests = 1_000
+	maxResponded     = 512
 )
 
 // loggedCall is a call that is in the log.
@@ -60,8 +60,8 @@ type loggedCall struct {
 	// Guarded by the lock of pending.
 	settled    bool              // its outcome is known, or it was given up
 	cancelled  bool              // the client no longer wants it
-	task       string            // id of the task that it was answered with
-	told       *mcpwire.Response // of the task's end, if that is known and the result is not
+	task       string            // id of the task that it became
+	taskEnd    *mcpwire.Response // of the task's end, if that is known and the result is not
 	unreadable int               // messages that may be its response and could not be read
 	before     int               // pending.unreadable when it was sent
 }
@@ -70,10 +70,10 @@ func (c *loggedCall) size() int {
 	return 700 + len(c.action.Tool) + len(c.action.CallID) + len(c.key)
 }
 
-// answered is a call that was answered.
-type answered struct {
+// lastResponse is that of a call that has had one.
+type lastResponse struct {
 	key, receipt string
-	more         bool // another response came, and was told of
+	more         bool // another response came, and is in the log
 }
 
 // request is a request that waits for its response.
@@ -98,9 +98,9 @@ const (
 
 func (a about) isList() bool { return a == aboutTools || a == aboutMoreTools }
 
-// asker is a call that was answered with a request for input.
-type asker struct {
-	state      string // its stateKey, "" if the server gave none
+// inputRequest is a call whose response was a request for input.
+type inputRequest struct {
+	state      string // its StateKey, "" if the server gave none
 	tool       string
 	paramsHash sign.Hash
 	receipt    string // of the call
@@ -108,7 +108,7 @@ type asker struct {
 }
 
 func newPending() *pending {
-	return &pending{waiting: map[string][]request{}, tasks: map[string]*loggedCall{}, answered: map[string]answered{}}
+	return &pending{waiting: map[string][]request{}, tasks: map[string]*loggedCall{}, responded: map[string]lastResponse{}}
 }
 
 // callSent notes a call, before the server may see it. It returns the calls
@@ -176,7 +176,7 @@ func (p *pending) sent(id string, what about, taskID string) {
 
 func (p *pending) wait(r request) {
 	key := mcpwire.LooseKey(r.key)
-	delete(p.answered, key) // the id is in use again
+	delete(p.responded, key) // the id is in use again
 	p.waiting[key] = append(p.waiting[key], r)
 	p.expected.Add(1)
 	if r.about != aboutCall {
@@ -212,17 +212,17 @@ func (p *pending) used(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if id == "" {
-		clear(p.answered)
+		clear(p.responded)
 	} else {
-		delete(p.answered, mcpwire.LooseKey(id))
+		delete(p.responded, mcpwire.LooseKey(id))
 	}
 }
 
-// remembers says whether any call is remembered as answered.
+// remembers says whether any call is remembered that had a response.
 func (p *pending) remembers() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.answered) > 0
+	return len(p.responded) > 0
 }
 
 // match is how a response finds its request.
@@ -232,12 +232,12 @@ const (
 	noMatch    match = iota
 	exactMatch       // the ids are the same
 	looseMatch       // some clients take them for the same
-	late             // the call with this receipt was answered before
+	late             // the call with this receipt had a response before
 )
 
 // response takes out the request that a response is for: the oldest with the same
 // id, but rather one that was not cancelled. If there is none, and none with the
-// same id was answered a short time ago, it is one whose id some clients take for
+// same id had a response a short time ago, it is one whose id some clients take for
 // the same (sign/FORMAT.md, "Version 2").
 func (p *pending) response(exact, loose string) (r request, receipt string, how match) {
 	p.mu.Lock()
@@ -254,23 +254,23 @@ func (p *pending) response(exact, loose string) (r request, receipt string, how 
 		}
 		r = p.take(key, found)
 		if r.about == aboutCall {
-			p.note(key, answered{key: r.key, receipt: r.call.receipt})
+			p.note(key, lastResponse{key: r.key, receipt: r.call.receipt})
 		}
 		return true
 	}
 	if pick(loose, func(r request) bool { return r.key == exact }) {
 		return r, "", exactMatch
 	}
-	a, wasAnswered := p.answered[loose]
-	again := func(key string, a answered) (request, string, match) {
+	a, hadResponse := p.responded[loose]
+	again := func(key string, a lastResponse) (request, string, match) {
 		if a.more {
 			return r, "", noMatch
 		}
 		a.more = true
-		p.answered[key] = a
+		p.responded[key] = a
 		return r, a.receipt, late
 	}
-	if wasAnswered && a.key == exact {
+	if hadResponse && a.key == exact {
 		return again(loose, a)
 	}
 	whole := mcpwire.WholeKey(loose)
@@ -279,20 +279,20 @@ func (p *pending) response(exact, loose string) (r request, receipt string, how 
 			return r, "", looseMatch
 		}
 	}
-	if wasAnswered {
+	if hadResponse {
 		return again(loose, a)
 	}
-	if a, ok := p.answered[whole]; ok {
+	if a, ok := p.responded[whole]; ok {
 		return again(whole, a)
 	}
 	return r, "", noMatch
 }
 
-// note remembers that a call was answered.
-func (p *pending) note(key string, a answered) {
-	delete(p.answered, p.recent[p.next])
-	p.answered[key], p.recent[p.next] = a, key
-	p.next = (p.next + 1) % maxAnswered
+// note remembers that a call had a response.
+func (p *pending) note(key string, a lastResponse) {
+	delete(p.responded, p.recent[p.next])
+	p.responded[key], p.recent[p.next] = a, key
+	p.next = (p.next + 1) % maxResponded
 }
 
 // couldNotRead notes a message that could not be read and may be a response: to
@@ -316,7 +316,7 @@ func (p *pending) couldNotRead(loose string) (list bool) {
 	return list
 }
 
-// taskOf is the call that was answered with this task, if it has no outcome.
+// taskOf is the call that became this task, if it has no outcome.
 func (p *pending) taskOf(id string) (*loggedCall, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -346,7 +346,7 @@ func (p *pending) settle(c *loggedCall) {
 	}
 }
 
-// becameTask notes that a call was answered with a task. If the id is cut, its
+// becameTask notes that a call became a task. If the id is cut, its
 // result will not be known for one.
 func (p *pending) becameTask(c *loggedCall, id string, cut bool) {
 	p.mu.Lock()
@@ -364,12 +364,12 @@ func (p *pending) becameTask(c *loggedCall, id string, cut bool) {
 	p.tasks[id] = c
 }
 
-// taskTold notes how the task of a call ended, in case that its result is never
+// taskEnded notes how the task of a call ended, in case that its result is never
 // fetched.
-func (p *pending) taskTold(c *loggedCall, a mcpwire.Response) {
+func (p *pending) taskEnded(c *loggedCall, a mcpwire.Response) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.told = &a
+	c.taskEnd = &a
 }
 
 // cancelled notes that the client no longer wants the responses to this id. One
@@ -398,26 +398,26 @@ func (p *pending) taskCancelled(id string) {
 	}
 }
 
-// askedForInput notes a call that was answered with a request for input, so that
+// inputRequested notes a call whose response is a request for input, so that
 // the call that brings it can be linked to it.
-func (p *pending) askedForInput(w asker) {
+func (p *pending) inputRequested(w inputRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.askers) >= maxAskers {
-		p.askers = slices.Delete(p.askers, 0, maxAskers/2)
+	if len(p.inputRequests) >= maxInputRequests {
+		p.inputRequests = slices.Delete(p.inputRequests, 0, maxInputRequests/2)
 	}
-	p.askers = append(p.askers, w)
+	p.inputRequests = append(p.inputRequests, w)
 }
 
-// askerOf is the receipt of the call that asked for the input that a call brings,
+// requesterOf is the receipt of the call that asked for the input that a call brings,
 // "" if there is none: one with the same state, tool and arguments, or at least
 // with the same state. A retry repeats all three (2026-07-28,
 // basic/patterns/mrtr), but a server may give one state to all calls, or none.
-func (p *pending) askerOf(state, tool string, paramsHash sign.Hash) string {
+func (p *pending) requesterOf(state, tool string, paramsHash sign.Hash) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	best, rank := -1, 0
-	for i, w := range p.askers {
+	for i, w := range p.inputRequests {
 		r := 0
 		switch {
 		case w.state != state:
@@ -436,12 +436,12 @@ func (p *pending) askerOf(state, tool string, paramsHash sign.Hash) string {
 	if best < 0 {
 		return ""
 	}
-	p.askers[best].granted = true
-	return p.askers[best].receipt
+	p.inputRequests[best].granted = true
+	return p.inputRequests[best].receipt
 }
 
-// left returns the calls without an outcome, oldest first: those whose task's end
-// was told, and the others and why they have none. These get none any more.
+// left returns the calls without an outcome, oldest first: those whose task
+// is known to have ended, and the others and why they have none. These get none any more.
 func (p *pending) left(ended string) (ends []taskEnd, never []event.Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -450,8 +450,8 @@ func (p *pending) left(ended string) (ends []taskEnd, never []event.Call) {
 		switch {
 		case c.settled:
 			continue
-		case c.told != nil:
-			ends = append(ends, taskEnd{c, *c.told})
+		case c.taskEnd != nil:
+			ends = append(ends, taskEnd{c, *c.taskEnd})
 			continue
 		case c.action.CallID == "":
 			u.Reason = "it had no id"

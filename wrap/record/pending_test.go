@@ -104,7 +104,7 @@ func TestLongTaskIDs(t *testing.T) {
 	}
 }
 
-// TestLargeTaskResults: inside the answer to tasks/get, and too large to parse
+// TestLargeTaskResults: inside the response to tasks/get, and too large to parse
 // or even to keep.
 func TestLargeTaskResults(t *testing.T) {
 	for _, size := range []int{mcpwire.ReadSize, mcpwire.MaxKept} {
@@ -180,7 +180,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestRetryOvertakes: the client may answer to what is not looked at yet.
+// TestRetryOvertakes: the client may use what is not looked at yet.
 func TestRetryOvertakes(t *testing.T) {
 	s := newScene(t)
 	s.client(toolCall("1", "t"))
@@ -222,11 +222,11 @@ func TestPendingIsBounded(t *testing.T) {
 		}
 	}
 	if _, _, how := l.response("n:0", "n:0"); how != noMatch {
-		t.Error("a call that was given up is answered")
+		t.Error("a call that was given up has a response")
 	}
 	newest := "n:" + strconv.Itoa(calls-1)
 	if r, _, how := l.response(newest, newest); how != exactMatch || r.call.receipt != strconv.Itoa(calls-1) {
-		t.Error("the newest call is not answered")
+		t.Error("the newest call has no response")
 	}
 
 	for i := range 3 * maxOthers {
@@ -235,13 +235,13 @@ func TestPendingIsBounded(t *testing.T) {
 	if l.others > maxOthers {
 		t.Errorf("%d other requests are held", l.others)
 	}
-	for i := range 3 * maxAskers {
-		l.askedForInput(asker{state: strconv.Itoa(i), receipt: strconv.Itoa(i)})
+	for i := range 3 * maxInputRequests {
+		l.inputRequested(inputRequest{state: strconv.Itoa(i), receipt: strconv.Itoa(i)})
 	}
-	if len(l.askers) > maxAskers {
-		t.Errorf("%d askers are held", len(l.askers))
+	if len(l.inputRequests) > maxInputRequests {
+		t.Errorf("%d inputRequests are held", len(l.inputRequests))
 	}
-	if newest := strconv.Itoa(3*maxAskers - 1); l.askerOf(newest, "", event.Hash{}) != newest {
+	if newest := strconv.Itoa(3*maxInputRequests - 1); l.requesterOf(newest, "", event.Hash{}) != newest {
 		t.Error("the newest asker is not held")
 	}
 }
@@ -269,14 +269,14 @@ func TestPendingForgets(t *testing.T) {
 			l.becameTask(c, id, false)
 		}
 		if r, _, how := l.response(id, id); how != exactMatch || r.call != c {
-			t.Fatalf("call %d is not answered", i)
+			t.Fatalf("call %d has no response", i)
 		}
 		if !l.settled(c) || l.settled(c) {
 			t.Fatalf("call %d is not settled once", i)
 		}
 		l.sent(id, aboutTools, "")
 		if r, _, how := l.response(id, id); how != exactMatch || r.about != aboutTools {
-			t.Fatalf("request %d is not answered", i)
+			t.Fatalf("request %d has no response", i)
 		}
 	}
 	if len(l.order) > 100 || len(l.waiting) > 0 || len(l.tasks) > 0 || l.open != 0 || l.expected.Load() != 0 {

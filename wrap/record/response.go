@@ -42,7 +42,7 @@ func (s *session) found(a mcpwire.Response) {
 		}
 		return
 	}
-	odd := a.Doubt
+	doubt := a.Doubt
 	r, receipt, how := s.pending.response(a.ID, a.Loose)
 	switch how {
 	case noMatch:
@@ -78,8 +78,8 @@ func (s *session) found(a mcpwire.Response) {
 		if a.Listing != nil && !a.Failed {
 			s.mu.Lock()
 			s.tools.listed(a.Listing, r.about == aboutTools)
-			if odd != "" {
-				s.tools.notRead(odd) // clients may have another
+			if doubt != "" {
+				s.tools.notRead(doubt) // clients may have another
 			}
 			s.mu.Unlock()
 		}
@@ -114,7 +114,7 @@ func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
 			s.queue.add(item{event: event.Task{Session: s.id, Call: c.receipt, Task: shorten(said.Handle)}})
 			return
 		case said.Input:
-			s.pending.askedForInput(asker{state: said.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
+			s.pending.inputRequested(inputRequest{state: said.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
 		}
 	}
 	s.settle(c, a)
@@ -163,7 +163,7 @@ func (s *session) taskResponse(c *loggedCall, a mcpwire.Response) {
 	case a.Said.Status == "failed":
 		// The error may be fetched yet, and often is not.
 		a.Ended = "the task failed"
-		s.pending.taskTold(c, a.Hashed())
+		s.pending.taskEnded(c, a.Hashed())
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// TestResponsesFindTheirCalls: each answer is bound to the call that it is for,
+// TestResponsesFindTheirCalls: each response is bound to the call that it is for,
 // and to no other.
 func TestResponsesFindTheirCalls(t *testing.T) {
 	const unread = "unanswered, the client ended the session; a message that may be its response could not be read"
@@ -91,10 +91,10 @@ func TestResponsesFindTheirCalls(t *testing.T) {
 			[]string{"> " + toolCall(`"\ud83d"`, "t"), `< {"id":"\ud83d","result":"a"}`},
 			[]string{`json:"\ud83d" executed "a"`}},
 
-		{"an id used again after the answer",
+		{"an id used again after the response",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, "> " + toolCall("1", "t"), `< {"id":1,"result":"b"}`},
 			[]string{`1 executed "a"`, `1 executed "b"`}},
-		{"an id used again before the answer",
+		{"an id used again before the response",
 			[]string{"> " + toolCall("1", "t"), "> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, `< {"id":1,"result":"b"}`},
 			[]string{`1 executed "a"`, `1 executed "b"`}},
 		{"an id used again after a cancelled call",
@@ -103,7 +103,7 @@ func TestResponsesFindTheirCalls(t *testing.T) {
 		{"an id used by another request before",
 			[]string{`> {"id":1,"method":"tools/list"}`, "> " + toolCall("1", "t"), `< {"id":1,"result":{"tools":[]}}`, `< {"id":1,"result":"b"}`},
 			[]string{`1 executed "b"`}},
-		{"two answers to one id",
+		{"two responses to one id",
 			[]string{"> " + toolCall("1", "t"), `< {"id":1,"result":"a"}`, `< {"id":1,"result":"b"}`},
 			[]string{`1 executed "a"`}},
 		{"responses to unknown ids",
@@ -136,13 +136,13 @@ func TestResponsesFindTheirCalls(t *testing.T) {
 			[]string{`> {"method":"tools/call","params":{"name":"t"}}`, `> {"id":null,"method":"tools/call","params":{"name":"t"}}`, `< {"id":null,"result":"a"}`},
 			[]string{` unanswered, it had no id`, ` unanswered, it had no id`}},
 
-		{"a batch of answers",
+		{"a batch of responses",
 			[]string{`> [` + toolCall("1", "t") + `,` + toolCall("2", "t") + `]`, `< [{"id":2,"result":"b"}, {"id":9,"result":"x"}, {"method":"m"}, 5, {"id":1,"error":{"code":1}}]`},
 			[]string{`1 failed, JSON-RPC error, 1 {"code":1}`, `2 executed "b"`}},
 		{"a batch is cancelled in a batch",
 			[]string{`> [` + toolCall("1", "t") + `,{"method":"notifications\/cancelled","params":{"requestId":1.0}}]`},
 			[]string{`1 unanswered, cancelled by the client`}},
-		{"cancelled and answered all the same",
+		{"cancelled and a response all the same",
 			[]string{"> " + toolCall("1", "t"), `> {"method":"notifications/cancelled","params":{"requestId":1}}`, `< {"id":1,"result":"a"}`},
 			[]string{`1 executed "a"`}},
 		{"another's cancellation",
@@ -174,12 +174,12 @@ func TestLargeResponses(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef", mcpwire.MaxKept/16)
 	small := `{"b":"` + text[:mcpwire.ReadSize] + `", "a":1.0,"isError":true}`
 	large := `{"b":"` + text + `", "a":1.0,"isError":true}`
-	asker := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
+	inputRequest := `{"resultType":"input_required","inputRequests":"` + text + `","requestState":"s"}`
 	failure := `{"message":"because","data":"` + text + `","code":-5}`
 	inexact := `{"n":9007199254740993}`
 	s := newScene(t)
 	var lines []string
-	for i, content := range []string{`"result":` + small, `"result":` + large, `"result":` + asker, `"error":` + failure, `"result":` + inexact} {
+	for i, content := range []string{`"result":` + small, `"result":` + large, `"result":` + inputRequest, `"error":` + failure, `"result":` + inexact} {
 		lines = append(lines, "> "+toolCall(strconv.Itoa(i), "t"), `< {"id":`+strconv.Itoa(i)+`,`+content+`}`)
 	}
 	lines = append(lines, "> "+toolCall("9", "t", `"requestState":"s"`))
@@ -190,7 +190,7 @@ func TestLargeResponses(t *testing.T) {
 	want := []string{
 		"0 failed, isError " + canonicalHash(t, small),
 		"1 failed, isError; " + raw(large) + " " + rawHash(large),
-		"2 requires_approval, input_required; " + raw(asker) + " " + rawHash(asker),
+		"2 requires_approval, input_required; " + raw(inputRequest) + " " + rawHash(inputRequest),
 		"3 failed, JSON-RPC error; " + raw(failure) + ", -5: because " + rawHash(failure),
 		"4 executed, " + raw(inexact) + " " + rawHash(inexact),
 		"9 unanswered, the client ended the session",

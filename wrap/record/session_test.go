@@ -37,7 +37,7 @@ func TestSession(t *testing.T) {
 		{"discover",
 			[]string{`> {"id":0,"method":"server\/discover","params":{` + metaMe + `}}`, `< {"id":0,"result":{"supportedVersions":["2026-07-28"],` + metaYou + `}}`, call},
 			[]loggedEvent{{Client: me, Server: you, Protocol: "2026-07-28"}}},
-		{"the call and its answer alone",
+		{"the call and its response alone",
 			[]string{"> " + toolCall("1", "t", metaMe), `< {"id":1,"result":{` + metaYou + `}}`, "> " + toolCall("2", "t", metaMe), `< {"id":2,"result":{` + metaYou + `}}`},
 			[]loggedEvent{{Client: me, Protocol: "2026-07-28"}, {Client: me, Server: you, Protocol: "2026-07-28"}}},
 		{"nothing", []string{call, `< {"id":9,"result":{}}`}, []loggedEvent{{}}},

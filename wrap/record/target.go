@@ -10,7 +10,7 @@ import (
 // targetOf names the server in the receipts: "mcp://" and the name of the
 // package, script or image that the command runs, seen through the usual
 // launchers, so that `npx -y @scope/server-files` is mcp://server-files and not
-// mcp://npx or mcp://-y. Arguments behind that name are left out: they may be
+// mcp://npx or mcp://-y. Arguments after that name are left out: they may be
 // secrets.
 func targetOf(command []string) string {
 	if len(command) == 0 {
@@ -44,12 +44,12 @@ func program(name string) string {
 	return name
 }
 
-// common are names that tell nothing: then the folder above, or the scope of
+// common are names that tell nothing: then the directory above, or the scope of
 // the package, tells more.
 var common = []string{"app", "bin", "build", "cli", "cmd", "dist", "index", "lib", "main", "mcp", "mcp-server",
 	"out", "run", "server", "src", "start", "stdio", "target", "release", "debug", "scripts", ".", ".."}
 
-// homes are folders of users' folders, whose names are nobody's business.
+// homes are directories of users' directories, whose names are nobody's business.
 var homes = []string{"home", "users", "documents and settings"}
 
 // shortName is what of a path, a package or an image is fit for a name.
@@ -99,29 +99,29 @@ func bare(step string) string {
 
 // launcher is a command that runs another: how to get to the name of that one.
 type launcher struct {
-	verbs    []string // words in front of the name: `docker run IMAGE`
+	verbs    []string // words before the name: `docker run IMAGE`
 	values   []string // flags that take the next argument as their value
 	switches []string // if not nil: the only long flags that take none
 	names    []string // flags whose value is the name: `python -m NAME`
-	folders  []string // flags whose value is the folder of the name
+	dirs     []string // flags whose value is the directory of the name
 	code     []string // flags whose value is a program: there is no name
-	assigns  bool     // A=B may stand in front of the name
+	assigns  bool     // A=B may stand before the name
 	slashes  bool     // flags begin with a slash
 }
 
 var launchers = map[string]launcher{
 	"npx":       {values: []string{"-p", "--package", "--registry", "--userconfig", "--cache"}, code: []string{"-c", "--call"}},
 	"npm":       {verbs: []string{"exec", "x"}, values: []string{"--package", "--registry"}, code: []string{"-c", "--call", "run", "start"}},
-	"pnpm":      {verbs: []string{"dlx", "exec"}, folders: []string{"-C", "--dir"}},
-	"yarn":      {verbs: []string{"dlx", "exec", "run"}, folders: []string{"--cwd"}},
+	"pnpm":      {verbs: []string{"dlx", "exec"}, dirs: []string{"-C", "--dir"}},
+	"yarn":      {verbs: []string{"dlx", "exec", "run"}, dirs: []string{"--cwd"}},
 	"bunx":      {},
-	"bun":       {verbs: []string{"run", "x"}, folders: []string{"--cwd"}, code: []string{"-e"}},
+	"bun":       {verbs: []string{"run", "x"}, dirs: []string{"--cwd"}, code: []string{"-e"}},
 	"deno":      {verbs: []string{"run", "serve"}, values: []string{"-c", "--config"}, code: []string{"eval"}},
 	"node":      {values: []string{"-r", "--require", "--import", "--loader", "-C"}, code: []string{"-e", "--eval", "-p", "--print"}},
 	"tsx":       {verbs: []string{"watch"}, values: []string{"--tsconfig"}, code: []string{"-e"}},
 	"ts-node":   {values: []string{"-P", "--project"}, code: []string{"-e"}},
 	"uvx":       {values: uvValues, names: []string{"--from"}},
-	"uv":        {verbs: []string{"run", "tool"}, values: uvValues, names: []string{"--from", "-m", "--module"}, folders: []string{"--directory", "--project"}},
+	"uv":        {verbs: []string{"run", "tool"}, values: uvValues, names: []string{"--from", "-m", "--module"}, dirs: []string{"--directory", "--project"}},
 	"pipx":      {verbs: []string{"run"}, values: []string{"--python", "--index-url", "--pip-args"}, names: []string{"--spec"}},
 	"python":    {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
 	"py":        {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
@@ -131,7 +131,7 @@ var launchers = map[string]launcher{
 	"dotnet":    {verbs: []string{"run", "tool", "exec"}, names: []string{"--project"}},
 	"ruby":      {values: []string{"-r", "-I"}, code: []string{"-e"}},
 	"php":       {values: []string{"-d", "-c"}, code: []string{"-r"}},
-	"go":        {verbs: []string{"run"}, values: []string{"-tags", "-ldflags", "-mod"}, folders: []string{"-C"}},
+	"go":        {verbs: []string{"run"}, values: []string{"-tags", "-ldflags", "-mod"}, dirs: []string{"-C"}},
 	"docker":    containers,
 	"podman":    containers,
 	"nerdctl":   containers,
@@ -155,10 +155,10 @@ var containers = launcher{
 		"--publish-all", "--quiet", "--no-healthcheck", "--oom-kill-disable"},
 }
 
-// next is the argument that names what is run, and those behind it; "" if none
+// next is the argument that names what is run, and those after it; "" if none
 // does.
 func (l launcher) next(args []string) (name string, rest []string) {
-	folder := ""
+	dir := ""
 	for i := 0; i < len(args); i++ {
 		flag, value, attached := strings.Cut(args[i], "=")
 		// The value of a flag stands in the same argument or in the next.
@@ -173,9 +173,9 @@ func (l launcher) next(args []string) (name string, rest []string) {
 		case slices.Contains(l.code, args[i]):
 			return "", nil
 		case slices.Contains(l.names, flag):
-			return inFolder(folder, take()), args[i+1:]
-		case slices.Contains(l.folders, flag):
-			folder = take()
+			return inDir(dir, take()), args[i+1:]
+		case slices.Contains(l.dirs, flag):
+			dir = take()
 		case slices.Contains(l.values, flag):
 			take()
 		case slices.Contains(l.verbs, flag):
@@ -187,16 +187,16 @@ func (l launcher) next(args []string) (name string, rest []string) {
 			}
 		case strings.HasPrefix(flag, "-"), l.slashes && strings.HasPrefix(flag, "/"), l.assigns && attached:
 		default:
-			return inFolder(folder, args[i]), args[i+1:]
+			return inDir(dir, args[i]), args[i+1:]
 		}
 	}
 	return "", nil
 }
 
-// inFolder is the path name as it is in folder.
-func inFolder(folder, name string) string {
-	if folder == "" || name == "" || strings.HasPrefix(name, "/") {
+// inDir is the path name as it is in dir.
+func inDir(dir, name string) string {
+	if dir == "" || name == "" || strings.HasPrefix(name, "/") {
 		return name
 	}
-	return folder + "/" + name
+	return dir + "/" + name
 }

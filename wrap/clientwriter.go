@@ -8,18 +8,18 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// outlet is the client's end of the server's stdout. The server's bytes go
+// clientWriter is the client's end of the server's stdout. The server's bytes go
 // through as they come; our replies to refused calls go in between, whole and
 // never inside one of the server's messages.
 //
 // A reply does not wait for a client that is slow to read, unless very many do
 // already.
-type outlet struct {
+type clientWriter struct {
 	writing chan struct{} // full while somebody writes to w: a mutex to try
 	w       io.WriteCloser
 	ends    mcpwire.Boundary // of the server's messages; guarded by writing
 
-	adding  sync.Mutex // held for moments only
+	adding  sync.Mutex // held for a short time only
 	replies []byte     // whole messages, not yet written; guarded by adding
 	room    sync.Cond  // replies were taken, or none will be; its lock is adding
 	over    bool       // nobody will take any more; guarded by adding
@@ -33,33 +33,33 @@ const maxWaiting = 1 << 20
 // stuck is how long the end of a session waits for a client to read.
 const stuck = 500 * time.Millisecond
 
-func newOutlet(w io.WriteCloser) *outlet {
-	o := &outlet{w: w, writing: make(chan struct{}, 1)}
-	o.room.L = &o.adding
-	return o
+func newClientWriter(w io.WriteCloser) *clientWriter {
+	c := &clientWriter{w: w, writing: make(chan struct{}, 1)}
+	c.room.L = &c.adding
+	return c
 }
 
 // Write passes the server's bytes on.
-func (o *outlet) Write(p []byte) (int, error) {
-	o.writing <- struct{}{}
-	n, err := o.write(p)
-	<-o.writing
-	o.flush()
+func (c *clientWriter) Write(p []byte) (int, error) {
+	c.writing <- struct{}{}
+	n, err := c.write(p)
+	<-c.writing
+	c.flush()
 	return n, err
 }
 
 // write needs writing to be held.
-func (o *outlet) write(p []byte) (int, error) {
+func (c *clientWriter) write(p []byte) (int, error) {
 	n := 0
-	for o.ends.Mid && n < len(p) && o.waiting() {
+	for c.ends.Mid && n < len(p) && c.waiting() {
 		// Replies wait for a message that may end here.
-		size := o.ends.Next(p[n:])
-		m, err := o.w.Write(p[n : n+size])
+		size := c.ends.Next(p[n:])
+		m, err := c.w.Write(p[n : n+size])
 		if n += m; err != nil {
 			return n, err
 		}
-		if !o.ends.Mid {
-			if err := o.writeReplies(); err != nil {
+		if !c.ends.Mid {
+			if err := c.writeReplies(); err != nil {
 				return n, err
 			}
 		}
@@ -68,39 +68,39 @@ func (o *outlet) write(p []byte) (int, error) {
 		return n, nil
 	}
 	for at := n; at < len(p); {
-		at += o.ends.Next(p[at:])
+		at += c.ends.Next(p[at:])
 	}
-	m, err := o.w.Write(p[n:])
+	m, err := c.w.Write(p[n:])
 	return n + m, err
 }
 
 // reply sends one of our own messages as soon as the server's has ended.
-func (o *outlet) reply(message []byte) {
-	o.adding.Lock()
-	for len(o.replies) > maxWaiting && !o.over {
-		o.room.Wait()
+func (c *clientWriter) reply(message []byte) {
+	c.adding.Lock()
+	for len(c.replies) > maxWaiting && !c.over {
+		c.room.Wait()
 	}
-	if len(o.replies) <= maxWaiting {
-		o.replies = append(o.replies, message...)
+	if len(c.replies) <= maxWaiting {
+		c.replies = append(c.replies, message...)
 	}
-	o.adding.Unlock()
-	go o.flush()
+	c.adding.Unlock()
+	go c.flush()
 }
 
 // flush writes the replies that wait, unless somebody else is writing, who
 // then does it.
-func (o *outlet) flush() {
-	for o.waiting() {
+func (c *clientWriter) flush() {
+	for c.waiting() {
 		select {
-		case o.writing <- struct{}{}:
+		case c.writing <- struct{}{}:
 		default:
 			return
 		}
-		mid := o.ends.Mid
+		mid := c.ends.Mid
 		if !mid {
-			o.writeReplies()
+			c.writeReplies()
 		}
-		<-o.writing
+		<-c.writing
 		if mid {
 			return
 		}
@@ -110,22 +110,22 @@ func (o *outlet) flush() {
 // finish writes the replies that still wait when the server will write no
 // more, and ends the client's input. The server's unfinished message is ended
 // first. A client that does not read is not waited for.
-func (o *outlet) finish() {
-	o.adding.Lock()
-	o.over = true
-	o.room.Broadcast()
-	o.adding.Unlock()
+func (c *clientWriter) finish() {
+	c.adding.Lock()
+	c.over = true
+	c.room.Broadcast()
+	c.adding.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.writing <- struct{}{}
-		if o.ends.Mid && o.waiting() {
-			o.w.Write([]byte("\n"))
-			o.ends = mcpwire.Boundary{}
+		c.writing <- struct{}{}
+		if c.ends.Mid && c.waiting() {
+			c.w.Write([]byte("\n"))
+			c.ends = mcpwire.Boundary{}
 		}
-		o.writeReplies()
-		o.w.Close()
-		<-o.writing
+		c.writeReplies()
+		c.w.Close()
+		<-c.writing
 	}()
 	select {
 	case <-done:
@@ -133,22 +133,22 @@ func (o *outlet) finish() {
 	}
 }
 
-func (o *outlet) waiting() bool {
-	o.adding.Lock()
-	defer o.adding.Unlock()
-	return len(o.replies) > 0
+func (c *clientWriter) waiting() bool {
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	return len(c.replies) > 0
 }
 
 // writeReplies needs writing to be held.
-func (o *outlet) writeReplies() error {
-	o.adding.Lock()
-	b := o.replies
-	o.replies = nil
-	o.room.Broadcast()
-	o.adding.Unlock()
+func (c *clientWriter) writeReplies() error {
+	c.adding.Lock()
+	b := c.replies
+	c.replies = nil
+	c.room.Broadcast()
+	c.adding.Unlock()
 	if len(b) == 0 {
 		return nil
 	}
-	_, err := o.w.Write(b)
+	_, err := c.w.Write(b)
 	return err
 }

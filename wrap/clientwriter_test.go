@@ -46,12 +46,12 @@ func serverSays(r *rand.Rand, i int) string {
 	}
 }
 
-// TestOutlet: with both at work at once, the server's bytes come as they are,
+// TestClientWriter: with both at work at once, the server's bytes come as they are,
 // and each reply whole, in order, and never inside a message of the server's.
-func TestOutlet(t *testing.T) {
+func TestClientWriter(t *testing.T) {
 	const messages, replies = 2000, 2000
 	r, w := io.Pipe()
-	o := newOutlet(w)
+	o := newClientWriter(w)
 	var said strings.Builder
 	random := rand.New(rand.NewPCG(7, 8))
 	for i := range messages {
@@ -119,9 +119,9 @@ func TestOutlet(t *testing.T) {
 	}
 }
 
-// TestOutletClientDoesNotRead: neither replies alone nor replies behind the
+// TestClientWriterClientDoesNotRead: neither replies alone nor replies behind the
 // server's output hold up the one who makes them, and none is lost.
-func TestOutletClientDoesNotRead(t *testing.T) {
+func TestClientWriterClientDoesNotRead(t *testing.T) {
 	for _, c := range []struct{ name, server string }{
 		{"replies alone", ""},
 		{"the server is writing", "{\"server\":1}\n"},
@@ -129,7 +129,7 @@ func TestOutletClientDoesNotRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, w := io.Pipe()
-			o := newOutlet(w)
+			o := newClientWriter(w)
 			server := async(func() {
 				if c.server != "" {
 					o.Write([]byte(c.server))
@@ -167,11 +167,11 @@ func TestOutletClientDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestOutletReplyComes: a reply is not left waiting for what the server may say
+// TestClientWriterReplyComes: a reply is not left waiting for what the server may say
 // next, only for the end of what it is saying.
-func TestOutletReplyComes(t *testing.T) {
+func TestClientWriterReplyComes(t *testing.T) {
 	r, w := io.Pipe()
-	o := newOutlet(w)
+	o := newClientWriter(w)
 	read := func(want string) {
 		t.Helper()
 		got := make([]byte, len(want))
@@ -197,11 +197,11 @@ func TestOutletReplyComes(t *testing.T) {
 	read("}\ninside\n{3}\n")
 }
 
-// TestOutletBound: replies that nobody reads are not kept without end, and yet
+// TestClientWriterBound: replies that nobody reads are not kept without end, and yet
 // none is lost.
-func TestOutletBound(t *testing.T) {
+func TestClientWriterBound(t *testing.T) {
 	r, w := io.Pipe()
-	o := newOutlet(w)
+	o := newClientWriter(w)
 	line := bytes.Repeat([]byte("x"), 1023)
 	line = append(line, '\n')
 	const n = 3 * maxWaiting / 1024
@@ -233,10 +233,10 @@ func TestOutletBound(t *testing.T) {
 	}
 }
 
-// TestOutletEnd: the end of a session ends the server's unfinished message if
+// TestClientWriterEnd: the end of a session ends the server's unfinished message if
 // a reply has to follow, and else adds nothing; it waits for nobody who does
 // not read.
-func TestOutletEnd(t *testing.T) {
+func TestClientWriterEnd(t *testing.T) {
 	for _, c := range []struct{ server, reply, want string }{
 		{"", "", ""},
 		{"a\n", "", "a\n"},
@@ -246,7 +246,7 @@ func TestOutletEnd(t *testing.T) {
 		{"Content-Length: 3\r\n\r\nab", "r\n", "Content-Length: 3\r\n\r\nab\nr\n"},
 	} {
 		r, w := io.Pipe()
-		o := newOutlet(w)
+		o := newClientWriter(w)
 		end := async(func() {
 			o.Write([]byte(c.server))
 			if c.reply != "" {
@@ -263,7 +263,7 @@ func TestOutletEnd(t *testing.T) {
 	}
 
 	_, w := io.Pipe()
-	o := newOutlet(w)
+	o := newClientWriter(w)
 	go o.Write([]byte("nobody reads this"))
 	o.reply([]byte("r\n"))
 	hung(t, "ending without a reader", async(o.finish))
@@ -274,11 +274,11 @@ func TestOutletEnd(t *testing.T) {
 	}))
 }
 
-// TestOutletClientGone: what fails for the server's bytes says so, so that the
+// TestClientWriterClientGone: what fails for the server's bytes says so, so that the
 // server can be told.
-func TestOutletClientGone(t *testing.T) {
+func TestClientWriterClientGone(t *testing.T) {
 	r, w := io.Pipe()
-	o := newOutlet(w)
+	o := newClientWriter(w)
 	r.Close()
 	o.reply([]byte("r\n"))
 	if _, err := o.Write([]byte("a\n")); err == nil {
