@@ -124,6 +124,24 @@ func TestAnchorKit(t *testing.T) {
 	if out := h.signet(t, 0, nil, "verify", "--chain"); !strings.Contains(out, "anchored up to record 5 at ") || !strings.Contains(out, "1 record is not anchored since ") {
 		t.Errorf("%s", out)
 	}
+	if out := h.signet(t, 3, nil, "verify", "--chain", "--max-unanchored", "1ns"); !strings.Contains(out, "1 record is not anchored") {
+		t.Errorf("%s", out)
+	}
+	h.signet(t, 0, nil, "verify", "--chain", "--max-unanchored", "100h")
+	// Another policy than the log's newest event about it names.
+	whole, err := os.ReadFile(filepath.Join(h.store(), "policy"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(h.store(), "policy"), []byte(strings.Replace(string(whole), " 2 ", " 1 ", 1)), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := h.signet(t, 3, nil, "verify", "--chain"); !strings.Contains(out, "the policy is not that of the log's newest event") {
+		t.Errorf("%s", out)
+	}
+	if err := os.WriteFile(filepath.Join(h.store(), "policy"), whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	var f struct {
 		Completeness struct {
 			Anchored struct {

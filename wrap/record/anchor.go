@@ -125,6 +125,9 @@ func (a *anchorer) end() {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.over {
+		return
+	}
 	a.over = true
 	if a.timer != nil {
 		a.timer.Stop()
