@@ -12,7 +12,7 @@ import (
 )
 
 // An ender is how a client ends its servers, step by step until the server is
-// gone: PROCESS.md, "What clients do".
+// gone. docs/TRANSPARENCY.md has the list.
 type ender struct {
 	name  string
 	group bool // it starts the server in a session of its own

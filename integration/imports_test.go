@@ -12,16 +12,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 const modulePath = "github.com/signet-wrap/signet-wrap"
 
-// floors are those of DESIGN.md. A package may import what is on a lower floor
-// only, so those on one floor do not know each other.
-var floors = map[string]int{
+// layers are those of docs/DESIGN.md, "Layers". A package may import packages of
+// lower layers only, so those of one layer do not know each other.
+var layers = map[string]int{
 	"":                   6,
 	"/internal/cli":      5,
 	"/internal/bench":    6, // a program of its own, never in the release
@@ -53,7 +55,7 @@ var floors = map[string]int{
 }
 
 // owners are the only packages that may import a module, in their tests too.
-// mcp-go encodes messages anew, so it must not come near the pipe. It is the
+// mcp-go encodes each message again, so it must not come near the pipe. It is the
 // client and the server of tests and benchmarks.
 var owners = map[string][]string{
 	"filippo.io/edwards25519":       {"/internal/keytable"},
@@ -87,14 +89,14 @@ func faults(packages []listed) []string {
 		if len(p.GoFiles) == 0 {
 			continue // tests only
 		}
-		floor, ok := floors[name]
+		layer, ok := layers[name]
 		if !ok {
-			found = append(found, fmt.Sprintf("%s stands on no floor", p.ImportPath))
+			found = append(found, fmt.Sprintf("%s is in no layer", p.ImportPath))
 			continue
 		}
 		for _, imported := range p.Imports {
 			below, ours := strings.CutPrefix(imported, modulePath)
-			if on, ok := floors[below]; ours && (!ok || on >= floor) {
+			if of, ok := layers[below]; ours && (!ok || of >= layer) {
 				found = append(found, fmt.Sprintf("%s imports %s, which is not below it", p.ImportPath, imported))
 			}
 		}
@@ -112,11 +114,44 @@ func faults(packages []listed) []string {
 func TestImportsPointDown(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		packages := list(t, system)
-		if len(packages) < len(floors) {
-			t.Fatalf("%s: %d packages, want %d", system, len(packages), len(floors))
+		if len(packages) < len(layers) {
+			t.Fatalf("%s: %d packages, want %d", system, len(packages), len(layers))
 		}
 		for _, fault := range faults(packages) {
 			t.Errorf("%s: %s", system, fault)
+		}
+	}
+}
+
+// TestImportsInDesign: the table in docs/DESIGN.md is the one above.
+func TestImportsInDesign(t *testing.T) {
+	page, err := os.ReadFile("../docs/DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]int{}
+	for _, row := range regexp.MustCompile("(?m)^\\| ([0-9]+) \\| (`.*`) \\|$").FindAllSubmatch(page, -1) {
+		layer, _ := strconv.Atoi(string(row[1]))
+		for name := range strings.SplitSeq(string(row[2]), ", ") {
+			if name = "/" + strings.Trim(name, "`"); name == "/main" {
+				name = ""
+			}
+			if _, twice := documented[name]; twice {
+				t.Errorf("docs/DESIGN.md has %q in two layers", name)
+			}
+			documented[name] = layer
+		}
+	}
+	for name, layer := range layers {
+		if got, ok := documented[name]; !ok {
+			t.Errorf("docs/DESIGN.md has no row for %q, of layer %d", name, layer)
+		} else if got != layer {
+			t.Errorf("docs/DESIGN.md has %q in layer %d, want %d", name, got, layer)
+		}
+	}
+	for name := range documented {
+		if _, ok := layers[name]; !ok {
+			t.Errorf("docs/DESIGN.md has %q, which is in no layer", name)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // unsplice finds what stands in got and not in want: receipts that were put
-// into the line, and nothing else. It is written from the rule in DESIGN.md
+// into the line, and nothing else. It is written from the rule in docs/DESIGN.md
 // ("the last member of _meta, or a new last member _meta of params"), not from
 // the code that obeys it.
 func unsplice(want, got []byte) (receipts [][]byte, err error) {

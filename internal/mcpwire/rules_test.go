@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// byRules is a slow and plain reading of DESIGN.md, "The gate", for the first
+// byRules is a slow and plain reading of docs/DESIGN.md, "The gate", for the first
 // line of a session. It says what judged says, but of the ids in a refused
 // line that cannot be read nothing.
 func byRules(line string) string {
