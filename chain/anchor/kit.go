@@ -3,19 +3,15 @@ package anchor
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
-// A Kit is what a verifier needs to ask the witnesses of a log without anything
-// of its home: to be kept where the log's owner cannot change it.
-type Kit struct {
+type kit struct {
 	Type       string `json:"type"` // kitType
 	LogKey     string `json:"vkey"`
 	Policy     string `json:"policy"`
@@ -28,7 +24,9 @@ const kitType = "signet-wrap anchor kit 1"
 // MaxKit bounds a kit, in bytes.
 const MaxKit = 2 << 20
 
-// Kit makes the kit of a store, which must have a checkpoint.
+// Kit makes the kit of a store, which must have a checkpoint: the JSON of what a
+// verifier needs to ask the witnesses of a log without anything of its home. It is
+// to be kept where the log's owner cannot change it. [ParseKit] reads it.
 func (s *Store) Kit() ([]byte, error) {
 	c, err := s.Checkpoint()
 	if err != nil {
@@ -37,14 +35,14 @@ func (s *Store) Kit() ([]byte, error) {
 	if c == nil {
 		return nil, errors.New("there is no checkpoint yet")
 	}
-	k := Kit{kitType, s.Policy.LogKey, string(s.policy), string(c.Note), string(s.roots)}
+	k := kit{kitType, s.Policy.LogKey, string(s.policy), string(c.Note), string(s.roots)}
 	b, err := json.MarshalIndent(k, "", "  ")
 	return append(b, '\n'), err
 }
 
 // ParseKit reads a kit. What it returns can only be read and asked.
 func ParseKit(b []byte) (*Store, *tlog.Signed, error) {
-	var k Kit
+	var k kit
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&k); err != nil || k.Type != kitType {
@@ -68,9 +66,6 @@ func ParseKit(b []byte) (*Store, *tlog.Signed, error) {
 	}
 	return s, c, nil
 }
-
-// HashPolicy names a policy in the log's events.
-func HashPolicy(policy []byte) chain.Hash { return sha256.Sum256(policy) }
 
 // RandomOrigin names a log without saying whose it is.
 func RandomOrigin() string {

@@ -81,14 +81,11 @@ func (s *Store) askStamp(ctx context.Context, message []byte) ([]byte, error) {
 	return t.RawToken, nil
 }
 
-// MaxStamp bounds a time-stamp token, in bytes.
-const MaxStamp = maxResponse
-
 // CheckStamp says when an authority, whose chain leads to one of the roots in
 // PEM form, has stamped message.
 func CheckStamp(token, message, roots []byte) (time.Time, error) {
-	if len(token) > MaxStamp {
-		return time.Time{}, fmt.Errorf("a time stamp is not longer than %d bytes", MaxStamp)
+	if len(token) > maxResponse {
+		return time.Time{}, fmt.Errorf("a time stamp is not longer than %d bytes", maxResponse)
 	}
 	pool, err := parseRoots(roots)
 	if err != nil {

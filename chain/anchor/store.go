@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -205,11 +206,8 @@ func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 	return s, nil
 }
 
-// PolicyText is the policy as it stands in its file.
-func (s *Store) PolicyText() []byte { return s.policy }
-
 // PolicyHash names the policy in the log's events.
-func (s *Store) PolicyHash() chain.Hash { return HashPolicy(s.policy) }
+func (s *Store) PolicyHash() chain.Hash { return sha256.Sum256(s.policy) }
 
 // lock makes this process the one that anchors.
 func (s *Store) lock() (unlock func(), err error) {
