@@ -85,8 +85,8 @@ func TestLongReceiptTorn(t *testing.T) {
 		l := newLog(t, dir, &clock{day0})
 		add(t, l, "c")
 		r := mustBeWhole(t, dir, 3)
-		if got := ids(t, dir); got != "a torn_line c" || len(r.SetAside) != 1 {
-			t.Errorf("cut at %d: records %q, set aside %+v", size, got, r.SetAside)
+		if got := ids(t, dir); got != "a torn_line c" || len(r.Quarantined) != 1 {
+			t.Errorf("cut at %d: records %q, quarantined %+v", size, got, r.Quarantined)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 func believing(receipt []byte, _ Hash) Checked[struct{}] {
 	r := record{receipt: receipt}
 	e, _ := event.Decode(receipt)
-	return Checked[struct{}]{Believed: r.members("sig")[0] != nil, Time: r.moment(), Event: e}
+	return Checked[struct{}]{Believed: r.members("sig")[0] != nil, Time: r.dayTime(), Event: e}
 }
 
 // lossy is a log of which a writer noticed that two records were gone, with a
@@ -50,7 +50,7 @@ func told(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%d damaged, first %v, last %v, set aside %+v, breaks %+v", r.Damaged, r.First, r.Last, r.SetAside, r.Breaks)
+	return fmt.Sprintf("%d damaged, first %v, last %v, quarantined %+v, breaks %+v", r.Damaged, r.First, r.Last, r.Quarantined, r.Breaks)
 }
 
 // However a line is spelled, it says what was hashed and signed, or it is damage.
@@ -127,7 +127,7 @@ func TestOnlyBelieved(t *testing.T) {
 	dir, day := lossy(t)
 	was := told(t, dir)
 	var kept string
-	for _, name := range verify(t, dir).SetAside {
+	for _, name := range verify(t, dir).Quarantined {
 		kept = name.File
 	}
 	write(t, []byte("nothing to see here"), dir, kept)
@@ -215,7 +215,7 @@ func TestPlantedTornLines(t *testing.T) {
 		}
 	}
 	r := verify(t, dir)
-	if len(r.SetAside) != 300 || r.SetAside[0].Recorded || r.Damaged != 0 {
-		t.Errorf("%d set aside, %+v", len(r.SetAside), r.SetAside[0])
+	if len(r.Quarantined) != 300 || r.Quarantined[0].Recorded || r.Damaged != 0 {
+		t.Errorf("%d quarantined, %+v", len(r.Quarantined), r.Quarantined[0])
 	}
 }

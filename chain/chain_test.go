@@ -83,7 +83,7 @@ func mustBeWhole(t testing.TB, dir string, n int64) *Report {
 	if r.Damaged != 0 || len(r.Breaks) != 0 || r.Torn != nil {
 		t.Fatalf("damaged: %+v, torn: %+v", r.Breaks, r.Torn)
 	}
-	for _, s := range r.SetAside {
+	for _, s := range r.Quarantined {
 		if !s.Kept || !s.Recorded {
 			t.Fatalf("a torn line is not accounted for: %+v", s)
 		}
@@ -110,7 +110,7 @@ func write(t testing.TB, b []byte, path ...string) {
 	}
 }
 
-// dayFiles are the contents of a log's day files, one behind the other.
+// dayFiles are the contents of a log's day files, one after the other.
 func dayFiles(t testing.TB, dir string) []byte {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
@@ -161,13 +161,13 @@ func TestForeignLog(t *testing.T) {
 	}
 }
 
-// New makes nothing; Append makes the folder, the files and their modes.
+// New makes nothing; Append makes the directory, the files and their modes.
 func TestMadeByAppend(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home", "audit")
 	c := &clock{day0}
 	l := newLog(t, dir, c)
 	if _, err := os.Stat(filepath.Dir(dir)); err == nil {
-		t.Fatal("New made the folder")
+		t.Fatal("New made the directory")
 	}
 	add(t, l, "a", "b")
 	add(t, l, "c")

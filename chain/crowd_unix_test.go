@@ -58,7 +58,7 @@ func TestFull(t *testing.T) {
 	}
 	r := verify(t, dir)
 	mustBeWhole(t, dir, r.Records)
-	if r.Records < 4 || r.Bytes < 2000 || len(r.SetAside) > 0 || r.Events > 0 {
+	if r.Records < 4 || r.Bytes < 2000 || len(r.Quarantined) > 0 || r.Events > 0 {
 		t.Errorf("%+v", r)
 	}
 }

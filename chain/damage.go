@@ -13,7 +13,7 @@ import (
 //
 //	A C D        D follows a record that is nowhere             removed
 //	A X B        X does, but B follows what stands before X     inserted
-//	A C B D      C follows B, which stands behind it            swapped
+//	A C B D      C follows B, which stands after it            swapped
 //	A B C B D    the second B stands elsewhere too              duplicated
 //	A x B        B follows A; x hangs on A or on nothing        inserted
 //

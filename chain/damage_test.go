@@ -271,7 +271,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// What naive writers leave behind a crash: the next record glued to half a line.
+// What naive writers leave after a crash: the next record glued to half a line.
 func TestGlued(t *testing.T) {
 	g := goodLog(t)
 	lines := g.lines()

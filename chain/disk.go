@@ -53,7 +53,7 @@ func (l *Log) tell() {
 }
 
 // takeBack cuts the records off again that could not be synced, if nobody has
-// appended behind them. Whether the disk has them is not known in any case.
+// appended after them. Whether the disk has them is not known in any case.
 func (l *Log) takeBack(before undo) {
 	defer l.forget()
 	l.owed = append(slices.Clone(l.told[before.told:]), l.owed...)

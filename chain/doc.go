@@ -39,7 +39,7 @@ import "fmt"
 const maxLine = 256 << 20
 
 // A LineError reports a line that is not a readable record. Reading can go on
-// behind it.
+// after it.
 type LineError struct {
 	File   string // name of the day file
 	Line   int    // 1-based, 0 if it is not known (reading backward)

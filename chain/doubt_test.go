@@ -103,11 +103,11 @@ func TestWhatIsContinued(t *testing.T) {
 		"known key, ahead":     {planted(string(signedReceipt("x", "known", ahead))), "0 x clock_step c", true},
 		"known key, respelled": {respelled(signedReceipt("x", "known", ahead)), "0 x clock_step c", true},
 		"no signature, a word": {planted(`{"id":"rec_x","note":"\"sig\":\"ed25519:good\"","ts":"` + ahead.Format(event.TimeForm) + `","v":1}`), "0 x log_damaged c", false},
-		"behind a known record": {func(t *testing.T, dir string) {
+		"after a known record": {func(t *testing.T, dir string) {
 			plant(t, dir, day, signedReceipt("x", "known", ahead))
 			plant(t, dir, day, []byte(`{"ts":"`+past.Format(event.TimeForm)+`","type":"note","v":1}`))
 		}, "0 x note log_damaged clock_step c", true},
-		"a response behind an unsigned record": {func(t *testing.T, dir string) {
+		"a response after an unsigned record": {func(t *testing.T, dir string) {
 			plant(t, dir, day, []byte(`{"ts":"`+ahead.Format(event.TimeForm)+`","type":"note","v":1}`))
 			plant(t, dir, day, fmt.Appendf(nil, `{"id":"rec_x","key":"known","sig":"ed25519:good","ts_request":"%s","ts_response":"%s","v":2}`, past.Format(event.TimeForm), past.Format(event.TimeForm)))
 		}, "0 note x c", false},
@@ -209,13 +209,13 @@ func sparse(t testing.TB, path string, size int64) {
 }
 
 // TestEndOutOfReach: where the log's end would take too long to read, records go
-// on: behind the record that this Log saw last, or in a chain that begins anew and
+// on: after the record that this Log saw last, or in a chain that begins anew and
 // does not look complete.
 func TestEndOutOfReach(t *testing.T) {
 	for name, c := range map[string]struct {
 		tail  func(t *testing.T, day string, size int64)
 		fresh bool
-		prev  string // of the first record behind
+		prev  string // of the first record after
 	}{
 		"torn, a little too long":      {func(t *testing.T, day string, size int64) { sparse(t, day, size+maxLine+1) }, true, "1"},
 		"torn, terabytes":              {func(t *testing.T, day string, size int64) { sparse(t, day, size+1<<40) }, true, "nothing"},
@@ -342,8 +342,8 @@ func TestPlantedPending(t *testing.T) {
 			t.Fatalf("%d events in one append", now-before)
 		}
 	}
-	if r := mustBeWhole(t, dir, 1+11+many); len(r.SetAside) != many {
-		t.Errorf("%d of %d files are told of", len(r.SetAside), many)
+	if r := mustBeWhole(t, dir, 1+11+many); len(r.Quarantined) != many {
+		t.Errorf("%d of %d files are told of", len(r.Quarantined), many)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestFormatExample(t *testing.T) {
 	dir := t.TempDir()
 	write(t, example[1], dir, day)
 	write(t, []byte(`{"receipt":{"action":{"call_id":"n:8","par`), dir, day+".torn-785")
-	if r := mustBeWhole(t, dir, 3); r.Events != 1 || len(r.SetAside) != 1 || r.First.Format(event.TimeForm) != "2026-05-01T10:00:01.500Z" {
+	if r := mustBeWhole(t, dir, 3); r.Events != 1 || len(r.Quarantined) != 1 || r.First.Format(event.TimeForm) != "2026-05-01T10:00:01.500Z" {
 		t.Errorf("%+v", r)
 	}
 

@@ -24,7 +24,7 @@ type blocks struct {
 	size int64 // where reading ends
 }
 
-// next returns the next block and its offset; io.EOF behind the last. Each line
+// next returns the next block and its offset; io.EOF after the last. Each line
 // in it ends in a newline but, maybe, the file's last. The block is in buf, or
 // in memory of its own. A *tooLong says that a line was passed over.
 func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
@@ -78,7 +78,7 @@ func (t *tooLong) Error() string {
 	return fmt.Sprintf("a line of %d MiB; more than %d MiB are not read", (t.end-t.off)>>20, maxLine>>20)
 }
 
-// lineEnd finds the end of the line that goes on at off: the offset behind its
+// lineEnd finds the end of the line that goes on at off: the offset after its
 // newline, or size if there is none. scratch is overwritten.
 func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended bool, err error) {
 	scratch = scratch[:cap(scratch)]
@@ -185,7 +185,7 @@ func newBackLines(f io.ReaderAt, size int64, chunk int) *backLines {
 
 // prev returns the line before the one returned last, without its newline, and
 // its offset; io.EOF before the first. ended is false for a last line with no
-// newline behind it. The line is good until the next call. A *tooLong says that
+// newline after it. The line is good until the next call. A *tooLong says that
 // a line was passed over.
 func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	if len(b.held) == 0 {

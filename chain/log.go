@@ -43,7 +43,7 @@ type At struct {
 	Prev Hash      // the record_hash that it follows
 }
 
-// Log appends to the log in a folder. It may be used by several goroutines at
+// Log appends to the log in a directory. It may be used by several goroutines at
 // once, and by any number of processes, each with its own Log.
 type Log struct {
 	dir      string
@@ -83,7 +83,7 @@ type Log struct {
 // beginning of an empty log.
 type place struct {
 	file string
-	end  int64 // offset behind its newline
+	end  int64 // offset after its newline
 	hash Hash
 }
 

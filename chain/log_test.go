@@ -42,7 +42,7 @@ func times(t testing.TB, dir string) (all []time.Time) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, (&record{receipt: e.Receipt}).moment())
+		all = append(all, (&record{receipt: e.Receipt}).dayTime())
 	}
 	return all
 }
@@ -73,7 +73,7 @@ func TestMidnight(t *testing.T) {
 	}
 }
 
-// Two changes of the folder may bear one time: the second is seen none the less.
+// Two changes of the directory may bear one time: the second is seen none the less.
 func TestRacyFolder(t *testing.T) {
 	dir := t.TempDir()
 	c := &clock{day0}
@@ -219,7 +219,7 @@ func TestSyncFailsAfterLoss(t *testing.T) {
 	}
 }
 
-// The same when another writer has appended behind the record: it must stay, or
+// The same when another writer has appended after the record: it must stay, or
 // the other's would hang in the air.
 func TestSyncFailsBehindAnother(t *testing.T) {
 	dir := t.TempDir()

@@ -182,7 +182,7 @@ func (l *Log) release() {
 	l.lock.release()
 }
 
-// racyMargin: within it a folder can change twice and show one modification
+// racyMargin: within it a directory can change twice and show one modification
 // time. FAT counts in two seconds, the others are finer.
 const racyMargin = 2 * time.Second
 

@@ -61,7 +61,7 @@ func appendRecord(dst, receipt []byte, prev Hash) ([]byte, Hash) {
 	return appendTail(dst, prev, sum), sum
 }
 
-// appendTail appends what stands behind the receipt.
+// appendTail appends what stands after the receipt.
 func appendTail(dst []byte, prev, sum Hash) []byte {
 	dst = appendHash(append(dst, recordPrev...), prev)
 	dst = appendHash(append(dst, recordHash...), sum)
@@ -221,7 +221,7 @@ func parseAny(line []byte) (r record, err error) {
 var errCut = errors.New("the line breaks off")
 
 // unreadable says why jsontext could not read line, and tells a line cut short,
-// with nothing or with another record behind the cut, from any other damage.
+// with nothing or with another record after the cut, from any other damage.
 func unreadable(line []byte, err error) error {
 	if isUTF16(line) {
 		return errors.New("the file is UTF-16: save it as UTF-8")

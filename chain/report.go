@@ -6,7 +6,7 @@ import (
 )
 
 // Report is what [Verify] found. A log is unbroken if Damaged is 0 and whole, as
-// far as the log itself can tell, if also Torn is nil and all of SetAside is
+// far as the log itself can tell, if also Torn is nil and all of Quarantined is
 // Recorded and Kept.
 type Report struct {
 	Files   []string // day files, oldest first
@@ -22,15 +22,15 @@ type Report struct {
 	Displaced int64   // records that were signed to follow another one; the first is among Breaks
 	Breaks    []Break // the first of them, 100 at the most, in order
 
-	Torn     *Torn      // the newest file ends in half a line
-	SetAside []SetAside // such lines of earlier, in files beside the log
+	Torn        *Torn         // the newest file ends in half a line
+	Quarantined []Quarantined // such lines of earlier, in files beside the log
 
 	Unprotected int64    // records with members beside the three that a hash covers
 	Ignored     []string // .jsonl files that are not named as a day; the reference would read them
 }
 
 // Torn is half a line at the end of the log, such as a crash leaves. The next
-// append sets it aside.
+// append quarantines it.
 type Torn struct {
 	File   string
 	Line   int   // 1-based
@@ -38,8 +38,8 @@ type Torn struct {
 	Length int64 // in bytes
 }
 
-// SetAside is a torn line in a file of its own.
-type SetAside struct {
+// Quarantined is a torn line in a file of its own.
+type Quarantined struct {
 	File     string // beside the day files
 	Recorded bool   // an event in the log tells of it
 	Kept     bool   // the file is there, with the bytes that the event names
@@ -74,7 +74,7 @@ type Break struct {
 const maxBreaks = 100
 
 // ErrDisplaced is what [VerifyOptions.Check] returns for a receipt that was
-// signed to stand behind another record: somebody has taken records out before
+// signed to stand after another record: somebody has taken records out before
 // it, put some in or changed them, and made all hashes from there on anew.
 var ErrDisplaced = errors.New("it was signed to follow another record: some before it were removed, inserted or changed, and the hashes made anew")
 

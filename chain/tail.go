@@ -143,7 +143,7 @@ func (l *Log) load(size int64, clock time.Time) error {
 		end.take(l.name, size, next)
 		l.believe(&end, next, clock) // what is doubtful about it, the next one to look says
 	} else if torn {
-		if err := l.setAside(off, size); err != nil {
+		if err := l.quarantine(off, size); err != nil {
 			return err
 		}
 		size = off
@@ -250,14 +250,14 @@ func (l *Log) lookBack(e *ending, r record, counts bool, lines *backLines, clock
 	}
 }
 
-// followedBy reads line, if it is a whole record, unedited, behind this one.
+// followedBy reads line, if it is a whole record, unedited, after this one.
 func (e *ending) followedBy(line []byte) (record, bool) {
 	r, err := parseRecord(line)
 	return r, err == nil && r.prev == e.hash && r.intact()
 }
 
 // newestRecord looks for the last readable record from lines on, which are of
-// l.file, and back through older files. bad is the last line behind it that
+// l.file, and back through older files. bad is the last line after it that
 // cannot be read, or the record itself, if there is a doubt about it; it may be
 // known already. It reads until nothing is left of what may be read.
 func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, clock time.Time) (e ending, bad *LineError, err error) {

@@ -20,23 +20,23 @@ import (
 // A crash in the middle of a write leaves the beginning of a line at the end of
 // the newest file. It must not stay there, for the next record would be glued to
 // it, and it must not be lost. So it moves, and each step is such that a crash
-// behind it is mended by taking the remaining steps:
+// after it is repaired by taking the remaining steps:
 //
 //  1. copied to <day>.jsonl.torn-<offset>.pending, synced
 //  2. cut off the day file, synced
 //  3. an event about it written to the log, before the next record, synced
 //  4. .pending taken off the copy's name
 //
-// A crash in or behind 1 leaves the line where it was, and it is copied again,
-// under another name. A crash behind 3 leads to a second event about the same
+// A crash in or after 1 leaves the line where it was, and it is copied again,
+// under another name. A crash after 3 leads to a second event about the same
 // file. Nothing is ever overwritten.
 
-// setAside does steps 1 and 2 for what stands behind the offset from in l.file,
+// quarantine does steps 1 and 2 for what stands after the offset from in l.file,
 // which is size bytes long.
-func (l *Log) setAside(from, size int64) error {
+func (l *Log) quarantine(from, size int64) error {
 	pending, err := l.keepTorn(from, size)
 	if err != nil {
-		return fmt.Errorf("set a torn line of %s aside: %w", l.name, err)
+		return fmt.Errorf("quarantine a torn line of %s: %w", l.name, err)
 	}
 	if err := truncate(l.file, from); err != nil {
 		return err

@@ -42,8 +42,8 @@ func TestTornAtEveryByte(t *testing.T) {
 			t.Fatalf("cut at %d: records %q, want %q", size, got, want)
 		}
 		if !inside {
-			if len(r.SetAside) != 0 || !bytes.HasPrefix(whole, whole[:size]) {
-				t.Fatalf("cut at %d: set aside %+v", size, r.SetAside)
+			if len(r.Quarantined) != 0 || !bytes.HasPrefix(whole, whole[:size]) {
+				t.Fatalf("cut at %d: quarantined %+v", size, r.Quarantined)
 			}
 			continue
 		}
@@ -55,7 +55,7 @@ func TestTornAtEveryByte(t *testing.T) {
 }
 
 // A whole last line without its newline is completed only if it is the next
-// record; one that follows something else is set aside.
+// record; one that follows something else is quarantined.
 func TestWholeLineWithoutNewline(t *testing.T) {
 	dir := makeLog(t, 1)
 	line, _ := appendRecord(nil, receipt("strange", day0), Hash{1})
@@ -67,8 +67,8 @@ func TestWholeLineWithoutNewline(t *testing.T) {
 	mustBeWhole(t, dir, 3)
 }
 
-// The crash may also come while the torn line is being set aside.
-func TestCrashWhileSettingAside(t *testing.T) {
+// The crash may also come while the torn line is being quarantined.
+func TestCrashWhileQuarantining(t *testing.T) {
 	day := dayFile(day0)
 	whole := read(t, makeLog(t, 2), day)
 	start := bytes.IndexByte(whole, '\n') + 1
@@ -89,15 +89,15 @@ func TestCrashWhileSettingAside(t *testing.T) {
 		for name, b := range tt.files {
 			write(t, b, dir, name)
 		}
-		if r := verify(t, dir); len(r.SetAside) != 1 || r.SetAside[0].Recorded {
-			t.Errorf("%s: before: %+v", tt.name, r.SetAside)
+		if r := verify(t, dir); len(r.Quarantined) != 1 || r.Quarantined[0].Recorded {
+			t.Errorf("%s: before: %+v", tt.name, r.Quarantined)
 		}
 		add(t, newLog(t, dir, &clock{day0}), "c")
 		if got := ids(t, dir); got != tt.want {
 			t.Errorf("%s: records %q, want %q", tt.name, got, tt.want)
 		}
-		if r := mustBeWhole(t, dir, int64(len(strings.Fields(tt.want)))); len(r.SetAside) != tt.aside {
-			t.Errorf("%s: set aside %+v", tt.name, r.SetAside)
+		if r := mustBeWhole(t, dir, int64(len(strings.Fields(tt.want)))); len(r.Quarantined) != tt.aside {
+			t.Errorf("%s: quarantined %+v", tt.name, r.Quarantined)
 		}
 		if !bytes.Equal(read(t, dir, kept), tt.files[kept+".pending"]) {
 			t.Errorf("%s: a copy was overwritten", tt.name)
@@ -105,7 +105,7 @@ func TestCrashWhileSettingAside(t *testing.T) {
 	}
 }
 
-// The crash came behind the event: it is told again, which does no harm.
+// The crash came after the event: it is told again, which does no harm.
 func TestToldTwice(t *testing.T) {
 	dir := makeLog(t, 2)
 	day := filepath.Join(dir, dayFile(day0))
@@ -121,8 +121,8 @@ func TestToldTwice(t *testing.T) {
 	if got := ids(t, dir); got != "0 torn_line c torn_line d" {
 		t.Errorf("records %s", got)
 	}
-	if r := mustBeWhole(t, dir, 5); len(r.SetAside) != 1 {
-		t.Errorf("set aside %+v", r.SetAside)
+	if r := mustBeWhole(t, dir, 5); len(r.Quarantined) != 1 {
+		t.Errorf("quarantined %+v", r.Quarantined)
 	}
 }
 
@@ -146,9 +146,9 @@ func TestNothingOverwritten(t *testing.T) {
 	}
 }
 
-// The disk fails while a torn line is set aside: the append fails, nothing is
+// The disk fails while a torn line is quarantined: the append fails, nothing is
 // lost, the next one mends it.
-func TestSettingAsideFails(t *testing.T) {
+func TestQuarantineFails(t *testing.T) {
 	for fails := range 3 {
 		dir := makeLog(t, 2)
 		day := filepath.Join(dir, dayFile(day0))
@@ -175,29 +175,29 @@ func TestSettingAsideFails(t *testing.T) {
 
 // Torn files that were tampered with or taken away are not accounted for, and
 // one that no event tells of is not either.
-func TestSetAsideChanged(t *testing.T) {
+func TestQuarantinedChanged(t *testing.T) {
 	dir := makeLog(t, 2)
 	day := filepath.Join(dir, dayFile(day0))
 	os.Truncate(day, int64(len(read(t, day))-9))
 	add(t, newLog(t, dir, &clock{day0}), "c")
-	aside := mustBeWhole(t, dir, 3).SetAside
+	aside := mustBeWhole(t, dir, 3).Quarantined
 	if len(aside) != 1 {
-		t.Fatalf("set aside %+v", aside)
+		t.Fatalf("quarantined %+v", aside)
 	}
 	kept := filepath.Join(dir, aside[0].File)
 	bytes := read(t, kept)
 
 	write(t, bytes[1:], kept)
-	if got := verify(t, dir).SetAside[0]; got.Kept || !got.Recorded {
+	if got := verify(t, dir).Quarantined[0]; got.Kept || !got.Recorded {
 		t.Errorf("changed: %+v", got)
 	}
 	os.Remove(kept)
-	if got := verify(t, dir).SetAside[0]; got.Kept || !got.Recorded {
+	if got := verify(t, dir).Quarantined[0]; got.Kept || !got.Recorded {
 		t.Errorf("removed: %+v", got)
 	}
 	write(t, bytes, kept)
 	write(t, bytes, kept+"-2")
-	if got := verify(t, dir).SetAside; len(got) != 2 || got[1].Recorded {
+	if got := verify(t, dir).Quarantined; len(got) != 2 || got[1].Recorded {
 		t.Errorf("one more: %+v", got)
 	}
 }
@@ -210,7 +210,7 @@ func TestPendingBesideKept(t *testing.T) {
 		day := filepath.Join(dir, dayFile(day0))
 		os.Truncate(day, int64(len(read(t, day))-9))
 		add(t, newLog(t, dir, &clock{day0}), "c")
-		kept := filepath.Join(dir, mustBeWhole(t, dir, 3).SetAside[0].File)
+		kept := filepath.Join(dir, mustBeWhole(t, dir, 3).Quarantined[0].File)
 		bytes := read(t, kept)
 		if gone {
 			os.Remove(kept)
@@ -219,7 +219,7 @@ func TestPendingBesideKept(t *testing.T) {
 		l := newLog(t, dir, &clock{day0})
 		add(t, l, "d")
 		add(t, l, "e")
-		aside := verify(t, dir).SetAside
+		aside := verify(t, dir).Quarantined
 		switch {
 		case gone:
 			if len(aside) != 1 || aside[0].Kept || !aside[0].Recorded {

@@ -137,7 +137,7 @@ func (l *line[R]) check(check func([]byte, Hash) Checked[R]) {
 	if check != nil {
 		c = check(l.record.receipt, l.record.prev)
 	} else {
-		c.Time = l.record.moment()
+		c.Time = l.record.dayTime()
 		if l.event {
 			c.Event, _ = event.Decode(l.record.receipt)
 		}

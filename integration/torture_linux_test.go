@@ -49,7 +49,7 @@ func TestTorture(t *testing.T) {
 		calls, most = calls+n, max(most, n)
 	}
 	h.holds(t, ledgers...)
-	t.Logf("%d wrappers killed; %d calls reached a server, of one wrapper at most %d; %d torn lines set aside",
+	t.Logf("%d wrappers killed; %d calls reached a server, of one wrapper at most %d; %d torn lines quarantined",
 		len(ledgers), calls, most, len(h.events(t, "torn_line")))
 	if calls < 10*len(ledgers) {
 		t.Error("there was no load")

@@ -81,7 +81,7 @@ func TestDoctor(t *testing.T) {
 		}, "log mend", "is not a directory", false},
 		{"day is a folder", func(t *testing.T, h string) { must(t, os.Mkdir(path(h, "audit", "2020-01-01.jsonl"), 0o700)) }, "log mend", "2020-01-01.jsonl is not a regular file", false},
 		{"strange file", func(t *testing.T, h string) { must(t, os.WriteFile(path(h, "audit", "backup.jsonl"), nil, 0o600)) }, "log note", "backup.jsonl", false},
-		{"torn line set aside", func(t *testing.T, h string) {
+		{"torn line quarantined", func(t *testing.T, h string) {
 			must(t, os.WriteFile(path(h, "audit", "2020-01-01.jsonl.torn-9"), nil, 0o600))
 		}, "log note", "1 torn line quarantined", false},
 		{"lock is a folder", func(t *testing.T, h string) {

@@ -188,7 +188,7 @@ func TestVerifyChainFindings(t *testing.T) {
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
 		{"a signed event", logOf(t, eventBy(t, bot, event.TornLine{Kept: "x"})), []string{botKey}, exitUnconfirmed,
-			[3]string{"unbroken", "known", "gaps"}, "x: a torn line was set aside there, and is not there as it was"},
+			[3]string{"unbroken", "known", "gaps"}, "x: a torn line was quarantined there, and is not there as it was"},
 		{"a gap", logOf(t, eventBy(t, bot, event.Gap{Calls: 1200, Reason: "disk full"})),
 			[]string{botKey}, exitUnconfirmed, [3]string{"unbroken", "known", "gaps"}, ":1: 1,200 calls forwarded unsigned"},
 		{"a clock that stepped back", logOf(t, call(t, bot, "a"), eventBy(t, bot, event.ClockStep{}), eventBy(t, bot, event.ClockStep{}), call(t, bot, "b")),

@@ -183,7 +183,7 @@ func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
 		First: formatTime(r.First), Last: formatTime(r.Last),
 		Damaged: r.Damaged, Breaks: append([]chain.Break{}, r.Breaks...), // [] rather than null
 		Integrity: Integrity{"unbroken", r.Damaged - r.Forged, r.Unprotected, first(r.Ignored)},
-		empty:     r.Records == 0 && r.Damaged == 0 && r.Torn == nil && len(r.SetAside) == 0,
+		empty:     r.Records == 0 && r.Damaged == 0 && r.Torn == nil && len(r.Quarantined) == 0,
 	}
 	if f.Integrity.Damaged > 0 {
 		f.Integrity.Verdict = "broken"
@@ -210,15 +210,15 @@ func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
 func (s *story) completeness(r *chain.Report) Completeness {
 	c := Completeness{Verdict: "no gap", Gaps: s.gaps}
 	if r.Torn != nil {
-		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in half a line of %s; the next append sets it aside",
+		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in half a line of %s; the next append quarantines it",
 			r.Torn.File, r.Torn.Line, text.Count(r.Torn.Length, "byte")))
 	}
 	told, bad := int64(0), int64(0)
-	for _, t := range r.SetAside {
+	for _, t := range r.Quarantined {
 		what := ""
 		switch {
 		case !t.Kept:
-			what = "a torn line was set aside there, and is not there as it was"
+			what = "a torn line was quarantined there, and is not there as it was"
 		case !t.Recorded:
 			what = "a torn line that no event in the log tells of"
 		default:
@@ -237,7 +237,7 @@ func (s *story) completeness(r *chain.Report) Completeness {
 			c.Notes = append(c.Notes, text.Count(n, what)+rest)
 		}
 	}
-	note(told, "torn line", " set aside and accounted for")
+	note(told, "torn line", " quarantined and accounted for")
 	note(s.damage, "event", " of damage that a writer met and went on behind")
 	note(s.steps, "event", " of a clock that had stepped back: what it said stands there")
 	for _, b := range r.Breaks {

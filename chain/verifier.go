@@ -159,14 +159,14 @@ const (
 // finish does what takes the whole log.
 func (v *verifier) finish(ctx context.Context) error {
 	v.report.Head = v.last
-	if err := v.setAside(ctx); err != nil {
+	if err := v.quarantined(ctx); err != nil {
 		return err
 	}
 	return v.explain(ctx)
 }
 
-// setAside compares the torn lines beside the log with the events about them.
-func (v *verifier) setAside(ctx context.Context) error {
+// quarantined compares the torn lines beside the log with the events about them.
+func (v *verifier) quarantined(ctx context.Context) error {
 	there := map[string]bool{}
 	var names []string
 	for _, name := range slices.Concat(v.s.torn, v.s.pending) {
@@ -181,12 +181,12 @@ func (v *verifier) setAside(ctx context.Context) error {
 	slices.Sort(names)
 	for _, name := range names {
 		told, recorded := v.told[strings.TrimSuffix(name, pendingSuffix)]
-		s := SetAside{File: name, Recorded: recorded}
+		s := Quarantined{File: name, Recorded: recorded}
 		var err error
 		if s.Kept, err = v.isKept(ctx, name, told, recorded); err != nil {
 			return err
 		}
-		v.report.SetAside = append(v.report.SetAside, s)
+		v.report.Quarantined = append(v.report.Quarantined, s)
 	}
 	return nil
 }

@@ -168,7 +168,7 @@ func TestNoLog(t *testing.T) {
 		t.Error(e, err)
 	}
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("reading made the folder")
+		t.Error("reading made the directory")
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// moment is the time that decides the record's day: ts, ts_request of version 2,
+// dayTime is the time that decides the record's day: ts, ts_request of version 2,
 // ts_response of version 3. It is zero if the receipt does not say.
-func (r *record) moment() time.Time {
+func (r *record) dayTime() time.Time {
 	m := r.members("v", "ts", "ts_request", "ts_response")
 	switch string(m[0]) {
 	case "2":
@@ -23,7 +23,7 @@ func (r *record) moment() time.Time {
 // latest is the latest time that a receipt states: where one observer signs
 // both, a response comes after its request.
 func (r *record) latest() time.Time {
-	at, responded := r.moment(), parseTime(r.members("ts_response")[0])
+	at, responded := r.dayTime(), parseTime(r.members("ts_response")[0])
 	if responded.After(at) {
 		return responded
 	}
