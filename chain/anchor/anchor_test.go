@@ -192,6 +192,25 @@ func TestLinesThatAreNone(t *testing.T) {
 	s.whole()
 }
 
+// A file of terabytes without a newline, as somebody can plant, is not read to
+// its end, nor when nobody waits any more.
+func TestEndlessLine(t *testing.T) {
+	s := newScene(t, Settings{})
+	s.add(2)
+	s.grows(2, 2)
+	if err := os.Truncate(s.day(), 4<<40); err != nil {
+		t.Skip(err)
+	}
+	if _, err := s.store.Anchor(context.Background(), Options{Log: s.log}); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.store.Anchor(ctx, Options{Log: s.log}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestTruncated(t *testing.T) {
 	t.Run("after what is anchored", func(t *testing.T) {
 		s := newScene(t, Settings{})

@@ -36,6 +36,9 @@ func (s *Store) remember(a anchored) error {
 	return durable.Sync(f)
 }
 
+// maxHistory bounds what is read, in bytes: some years of it.
+const maxHistory = 1 << 30
+
 // history yields what is remembered, oldest first. Lines that cannot be read are
 // passed over: what the others say is checked in any case.
 func (s *Store) history() iter.Seq2[anchored, error] {
@@ -49,7 +52,7 @@ func (s *Store) history() iter.Seq2[anchored, error] {
 			return
 		}
 		defer f.Close()
-		r := bufio.NewReaderSize(f, 1<<20) // and no line is longer
+		r := bufio.NewReaderSize(io.LimitReader(f, maxHistory), 1<<20) // and no line is longer
 		for {
 			line, err := r.ReadSlice('\n')
 			var a anchored

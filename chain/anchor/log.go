@@ -3,6 +3,7 @@ package anchor
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,22 +29,27 @@ type position struct {
 // logDir is a log's directory, opened once: nothing that happens to its name
 // afterwards leads elsewhere. No symbolic link in it is followed.
 type logDir struct {
-	root *os.Root // nil: there is no such directory
-	days []string // oldest first
-	end  int64    // how much of the newest day is read, in bytes
+	ctx  context.Context // when it is done, reading ends
+	root *os.Root        // nil: there is no such directory
+	days []string        // oldest first
+	end  int64           // how much of the newest day is read, in bytes
 }
 
-// maxLine is the longest line that is read, in bytes: as package chain has it.
-const maxLine = 256 << 20
+// Bounds of a line, in bytes, as package chain has them: a longer one is no
+// record, and one that does not end is not read on for ever.
+const (
+	maxLine = 256 << 20
+	endless = 1 << 30
+)
 
 // openLog looks at the log in dir, which need not exist. own says that it is
 // ours: then its writers are waited for, so that nothing is read that a failing
 // one takes back. Another user's lock is not for us to take; there only what was
 // there at two looks is read.
-func openLog(dir string, own bool) (*logDir, error) {
+func openLog(ctx context.Context, dir string, own bool) (*logDir, error) {
 	st, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &logDir{}, nil
+		return &logDir{ctx: ctx}, nil
 	}
 	if err == nil && !st.IsDir() {
 		err = fmt.Errorf("%s is not a directory", dir)
@@ -55,7 +61,7 @@ func openLog(dir string, own bool) (*logDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logDir{root: root}
+	l := &logDir{ctx: ctx, root: root}
 	if now, err := root.Stat("."); err != nil || !os.SameFile(now, st) {
 		root.Close()
 		return nil, fmt.Errorf("%s has become another directory", dir)
@@ -232,6 +238,9 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 	}
 	r := bufio.NewReaderSize(s, 256<<10)
 	for {
+		if err := l.ctx.Err(); err != nil {
+			return yield(position{}, err)
+		}
 		line, n, rerr := readLine(r)
 		if off == 0 {
 			line = bytes.TrimPrefix(line, mark)
@@ -266,6 +275,9 @@ func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		n += int64(len(part))
+		if n > endless {
+			return nil, n, fmt.Errorf("a line of more than %d MiB: see verify --chain", endless>>20)
+		}
 		switch {
 		case err == nil && long == nil:
 			return part[:len(part)-1], n, nil

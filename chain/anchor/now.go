@@ -68,7 +68,7 @@ func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{s: s, o: o, st: st, now: now}
+	r := &run{ctx: ctx, s: s, o: o, st: st, now: now}
 	defer r.close()
 	st.Tried = now
 	if err := r.extend(); err != nil {
@@ -104,6 +104,7 @@ func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
 
 // run is one Anchor.
 type run struct {
+	ctx context.Context
 	s   *Store
 	o   Options
 	st  *State
@@ -136,7 +137,7 @@ func (r *run) close() {
 // go on from the last one.
 func (r *run) extend() (err error) {
 	r.close()
-	if r.log, err = openLog(r.o.Log, r.o.Own); err != nil {
+	if r.log, err = openLog(r.ctx, r.o.Log, r.o.Own); err != nil {
 		return err
 	}
 	if r.hashes, err = os.OpenFile(filepath.Join(r.s.Dir, hashesName), os.O_RDWR|os.O_CREATE, 0o644); err != nil {

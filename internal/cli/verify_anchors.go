@@ -61,7 +61,7 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir) (*ve
 	}
 	switch {
 	case errors.Is(err, anchor.ErrNoStore) && !inHome:
-		return nil, &failure{exitUsage, fmt.Errorf("--store: %w", err), ""}
+		a.Store, a.Why = "absent", err.Error()
 	case errors.Is(err, anchor.ErrNoStore):
 		if _, lerr := os.Lstat(dir); lerr == nil {
 			a.Store, a.Why = "unreadable", "it has no policy"
@@ -97,6 +97,7 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir) (*ve
 	if peers == nil || newest == nil {
 		return nil, &failure{exitUsage, errors.New("--online: there is no checkpoint to ask the witnesses with"), `give --kit FILE or --store DIR; "signet-wrap anchor enroll" makes a kit`}
 	}
+	a.Enough = peers.Policy.Enough
 	asked, err := peers.Ask(ctx, newest)
 	if err != nil {
 		return nil, &failure{exitUsage, fmt.Errorf("--online: %w", err), ""}

@@ -39,6 +39,9 @@ type Anchors struct {
 	Trusted bool       // the policy was named by who verifies, and not by this home
 
 	Asked []Asked // online
+	// Enough says whether the witnesses for which said is true are a quorum; nil:
+	// none are.
+	Enough func(said func(name string) bool) bool
 
 	MaxUnanchored time.Duration // how old what is not anchored may be; 0: any age
 	Require       bool          // anything less than a quorum is not enough
@@ -211,10 +214,16 @@ func (t *anchoring) finding(newest time.Time) Anchored {
 // heed compares what the witnesses have said with the log.
 func (t *anchoring) heed(f *Anchored) {
 	n := t.n
+	enough := t.a.Enough != nil && t.a.Enough(func(name string) bool {
+		return slices.ContainsFunc(t.a.Asked, func(w Asked) bool { return w.Name == name && w.Fork })
+	})
 	for _, w := range t.a.Asked {
 		c := Claim{By: "witness " + w.Name, Origin: t.a.Origin, Size: w.Size}
 		kind := ""
 		switch {
+		case w.Fork && !enough:
+			f.lacks("the witness %s has cosigned another log, and not enough others say so", w.Name)
+			continue
 		case w.Fork:
 			kind = "fork"
 		case w.Size > n:
@@ -257,11 +266,11 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 	if p := t.policy; p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin) {
 		f.lacks("the policy is not that of the log's newest event about it")
 	}
-	if p := t.policy; p != nil && a.Store != "present" && (p.Store == "home" || a.Require) {
+	if p := t.policy; p != nil && a.Store != "present" && a.InHome && (p.Store == "home" || a.Require) {
 		f.lacks("the store by which the log is anchored is %s%s", cmp.Or(a.Store, "absent"), strings.TrimRight(": "+a.Why, ": "))
 	}
-	if a.Store == "unreadable" && t.policy == nil {
-		f.lacks("the store is unreadable: %s", a.Why)
+	if a.Store == "unreadable" && t.policy == nil || a.Store == "absent" && !a.InHome {
+		f.lacks("the store is %s: %s", a.Store, a.Why)
 	}
 	if a.Require && f.Records == 0 {
 		f.lacks("no quorum of witnesses has cosigned the log")
