@@ -8,12 +8,11 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// clientWriter is the client's end of the server's stdout. The server's bytes go
-// through as they come; our replies to refused calls go in between, whole and
-// never inside one of the server's messages.
+// clientWriter writes to the client: the server's bytes as they come and, between
+// the server's messages and never inside one, our replies to refused calls.
 //
-// A reply does not wait for a client that is slow to read, unless very many do
-// already.
+// reply does not wait for a client that is slow to read, unless maxWaiting bytes
+// wait already.
 type clientWriter struct {
 	writing chan struct{} // full while somebody writes to w: a mutex to try
 	w       io.WriteCloser
@@ -25,9 +24,8 @@ type clientWriter struct {
 	over    bool       // nobody will take any more; guarded by adding
 }
 
-// maxWaiting bounds the replies that wait, in bytes. A client that has left
-// some thousands unread is not listened to until it reads, as a server would
-// not listen that cannot write.
+// maxWaiting bounds the replies that wait, in bytes. From a client that has left
+// some thousands unread, no more is read until it reads them.
 const maxWaiting = 1 << 20
 
 // stuck is how long the end of a session waits for a client to read.

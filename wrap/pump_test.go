@@ -427,16 +427,16 @@ func TestNotRecorded(t *testing.T) {
 		mend       func(p *piped)
 		beforehand bool // some calls are recorded first
 	}{
-		{name: "a file where the folder should be",
+		{name: "a file where the directory should be",
 			break_: func(p *piped) { os.WriteFile(p.audit, nil, 0o600) },
 			mend:   func(p *piped) { os.Remove(p.audit) }},
-		{name: "a file where a folder above should be",
+		{name: "a file where a directory above should be",
 			break_: func(p *piped) { os.WriteFile(filepath.Dir(p.audit), nil, 0o600) },
 			mend:   func(p *piped) { os.Remove(filepath.Dir(p.audit)) }},
-		{name: "the folder is replaced by a file", beforehand: true,
+		{name: "the directory is replaced by a file", beforehand: true,
 			break_: func(p *piped) { os.Rename(p.audit, p.audit+".away"); os.WriteFile(p.audit, nil, 0o600) },
 			mend:   func(p *piped) { os.Remove(p.audit); os.Rename(p.audit+".away", p.audit) }},
-		{name: "the day's file is replaced by a folder", beforehand: true,
+		{name: "the day's file is replaced by a directory", beforehand: true,
 			break_: func(p *piped) {
 				for _, f := range p.days() {
 					os.Rename(f, f+".away")

@@ -62,7 +62,7 @@ const (
 // toolsCall is the method that is recorded.
 const toolsCall = "tools/call"
 
-// maxTail is how much is kept of lines that a server might lay together, in
+// maxTail is how much is kept of lines that a server might join, in
 // bytes.
 const maxTail = 256
 

@@ -85,7 +85,7 @@ func (a Response) Hashed() Response {
 	return a
 }
 
-// Reduced is Hashed in a hurry: the bytes are hashed as they were sent.
+// Reduced is Hashed at less cost: the bytes are hashed as they were sent.
 func (a Response) Reduced() Response {
 	if a.Value != nil {
 		a.Sum, a.raw, a.Value = event.HashOf(a.Value), true, nil
@@ -227,7 +227,7 @@ func (c *buffer) hash() event.Hash {
 	return event.Hash(c.sum.Sum(nil))
 }
 
-// reset empties the buffer. What is small is used again, and must be nobody's.
+// reset empties the buffer. Small memory is used again: nobody else may hold it.
 func (c *buffer) reset() {
 	kept := c.kept
 	if *c = (buffer{}); cap(kept) <= 4<<10 {

@@ -37,7 +37,7 @@ func (e Exit) Mirror() int {
 		syscall.Kill(os.Getpid(), sig)
 		time.Sleep(time.Second) // it is on its way
 	default:
-		// The Go runtime answers the others with a stack. A shell in our
+		// The Go runtime prints a stack for the others. A shell in our
 		// place dies of them plainly.
 		syscall.Exec(shell, []string{"sh", "-c", "kill -s " + signalName(sig) + " $$"}, os.Environ())
 	}

@@ -39,7 +39,7 @@ func init() {
 // onWine says whether this is Windows at all.
 var onWine = windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
 
-// files makes empty files in a new folder.
+// files makes empty files in a new directory.
 func files(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := tempDir(t)

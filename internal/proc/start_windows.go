@@ -14,7 +14,7 @@ import (
 func sameEnv(a, b string) bool { return strings.EqualFold(a, b) }
 
 // errNoProgram is a path at which there is something, but nothing to start.
-var errNoProgram = errors.New("it is a folder, or PATHEXT does not list its extension")
+var errNoProgram = errors.New("it is a directory, or PATHEXT does not list its extension")
 
 func notExecutable(err error) bool {
 	return errors.Is(err, errNoProgram) || errors.Is(err, windows.ERROR_BAD_EXE_FORMAT) || errors.Is(err, windows.ERROR_EXE_MACHINE_TYPE_MISMATCH)
@@ -60,7 +60,7 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 func asScript(*exec.Cmd, error) *exec.Cmd { return nil }
 
 // LookPath finds a command as Go does: with PATHEXT, in PATH, and in the
-// current folder only if it is named. The path is absolute, since cmd.exe takes
+// current directory only if it is named. The path is absolute, since cmd.exe takes
 // what stands behind a slash for a switch.
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)

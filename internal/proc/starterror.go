@@ -34,7 +34,7 @@ func startError(c Command, err error) *StartError {
 	case errors.As(err, &batch):
 		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, batch), "start the program that it is for, such as node with its script"}
 	case errors.Is(err, exec.ErrDot):
-		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current folder, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
+		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current directory, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
 			notFoundHint(name, "clients start servers with a short PATH; give the command's full path")}

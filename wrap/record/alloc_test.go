@@ -44,4 +44,4 @@ func TestAllocationsOfCalls(t *testing.T) {
 }
 
 // mostForCall is half as much again as what is allocated now, in bytes.
-const mostForCall = 24 << 10
+const mostForCall = 16 << 10

@@ -38,7 +38,7 @@ func (s *scene) hold() (release func()) {
 // written waits until the queue is empty.
 func (s *scene) written() {
 	s.t.Helper()
-	s.rec.session.telling.Wait()
+	s.rec.session.logging.Wait()
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if s.rec.queue.length() == 0 {
 			return
@@ -105,7 +105,7 @@ func TestOutcomesTravelWithCalls(t *testing.T) {
 	s.rec.queue.waiting = time.Hour // as if the client were quick to call again, however busy the machine
 	const calls = 50
 	s.client(toolCall("0", "t"))
-	s.rec.session.telling.Wait() // the session's event
+	s.rec.session.logging.Wait() // the session's event
 	for i := range calls {
 		s.server(`{"id":` + strconv.Itoa(i) + `,"result":{}}`)
 		s.rec.queue.allSigned(t)

@@ -8,15 +8,14 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// peers are the client and the server, as they say themselves who they are: the
-// first call of a session puts it into the log. All of it is guarded by the
-// session's lock.
+// peers are the client and the server, each as it describes itself. The first call
+// of a session puts them into the log. session.mu guards all.
 type peers struct {
 	client, server *event.Implementation // nil: it did not say
 	protocol       string                // the version that the server chose, else that the client named
 }
 
-// clientSays takes what the params of initialize or server/discover tell.
+// clientSays takes what the params of initialize or server/discover say.
 func (p *peers) clientSays(message []byte, params mcpwire.Value) {
 	if v, ok := params.Member("clientInfo"); ok {
 		p.client = readImplementation(v.Raw(message))
@@ -33,7 +32,7 @@ func (p *peers) clientSays(message []byte, params mcpwire.Value) {
 	}
 }
 
-// callSays takes what a call itself tells, if nothing told it before.
+// callSays takes what a call itself says, if it is not known yet.
 func (p *peers) callSays(c *Call) {
 	if p.client == nil && c.Client != nil {
 		p.client = readImplementation(c.Client)
@@ -43,7 +42,7 @@ func (p *peers) callSays(c *Call) {
 	}
 }
 
-// serverSays takes what the result of initialize or server/discover tells.
+// serverSays takes what the result of initialize or server/discover says.
 func (p *peers) serverSays(result []byte) {
 	r, err := mcpwire.Parse(result, 0)
 	if err != nil {
@@ -87,7 +86,7 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s, "\ufffd")
 }
 
-// event is what the log is told of the session, but for its files.
+// event is the event about the session, without its files.
 func (p *peers) event(session string, o *Options) event.Session {
 	return event.Session{
 		Session: session, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),

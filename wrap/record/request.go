@@ -55,7 +55,11 @@ func (r *Recorder) Request(message []byte) ([]byte, error) {
 	if v.Batch {
 		r.Sent(message) // what else is in it
 	}
-	var b bytes.Buffer
-	err = mcpwire.Splice(&b, mcpwire.Line{Bytes: message, Length: len(message)}, v.Calls, receipts)
+	size := len(message)
+	for i, r := range receipts {
+		size += len(v.Calls[i].Before) + len(r) + len(v.Calls[i].After)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	err = mcpwire.Splice(b, mcpwire.Line{Bytes: message, Length: len(message)}, v.Calls, receipts)
 	return b.Bytes(), err
 }

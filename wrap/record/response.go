@@ -122,13 +122,13 @@ func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
 
 // learnServer takes who the server is from the response to a call, if it did not
 // say before: without a handshake, it may say so in every result (2026-07-28,
-// basic). The session is then told again.
+// basic). There is then a second event.
 func (s *session) learnServer(a mcpwire.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.peers.server == nil && bytes.Contains(a.Value, []byte(mcpwire.MetaServer)) {
 		s.peers.serverSays(a.Value)
-		s.tellSession()
+		s.logSession()
 	}
 }
 

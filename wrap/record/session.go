@@ -11,10 +11,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// session is what is followed of a session besides its calls, in both directions:
-// it binds responses to the calls that are in the log, and learns who the peers are
-// and what the tools are. What the log is to have of that goes into the queue. It
-// delays and changes nothing; what it does not understand, it passes over.
+// session follows a session in both directions, besides its calls. It binds responses
+// to the calls that are in the log, and learns who the peers and what the tools are.
+// It fills the queue. It delays and changes nothing, and ignores what it does not
+// understand.
 type session struct {
 	id      string
 	opts    *Options
@@ -32,7 +32,7 @@ type session struct {
 	tools tools
 	files chan []event.File // from the first call on; has them once they are hashed
 
-	telling sync.WaitGroup     // session events that wait for files
+	logging sync.WaitGroup     // session events that wait for files
 	stop    context.CancelFunc // of the hashing; set with files, and not changed
 }
 
@@ -52,7 +52,7 @@ func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer
 		s.queue.start(signer)
 		s.peers.callSays(&calls[0])
 		s.hashFiles()
-		s.tellSession()
+		s.logSession()
 	}
 	if i, ok := s.tools.changed(); ok {
 		s.queue.add(i)
@@ -78,16 +78,16 @@ func (s *session) hashFiles() {
 	}()
 }
 
-// tellSession puts the session's event into the log as soon as its files are
+// logSession queues the session's event as soon as its files are
 // hashed. It needs mu.
-func (s *session) tellSession() {
+func (s *session) logSession() {
 	if s.ended {
 		return
 	}
 	e := s.peers.event(s.id, s.opts)
-	s.telling.Go(func() {
+	s.logging.Go(func() {
 		e.Files = <-s.files
-		s.files <- e.Files // for when the session is told again
+		s.files <- e.Files // for a second event
 		s.queue.add(item{event: e})
 	})
 }
@@ -104,16 +104,16 @@ func (s *session) finish(patience time.Duration) {
 		return
 	}
 	// A short session, perhaps, of a large program.
-	told := make(chan struct{})
+	queued := make(chan struct{})
 	go func() {
-		defer close(told)
-		s.telling.Wait()
+		defer close(queued)
+		s.logging.Wait()
 	}()
 	select {
-	case <-told:
+	case <-queued:
 	case <-time.After(min(patience/2, time.Second)):
 		s.stop()
-		<-told
+		<-queued
 	}
 	s.mu.Lock()
 	if i, ok := s.tools.changed(); ok {

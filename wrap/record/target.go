@@ -44,12 +44,12 @@ func program(name string) string {
 	return name
 }
 
-// common are names that tell nothing: then the directory above, or the scope of
-// the package, tells more.
+// common are names that say nothing: then the directory above, or the scope of
+// the package, says more.
 var common = []string{"app", "bin", "build", "cli", "cmd", "dist", "index", "lib", "main", "mcp", "mcp-server",
 	"out", "run", "server", "src", "start", "stdio", "target", "release", "debug", "scripts", ".", ".."}
 
-// homes are directories of users' directories, whose names are nobody's business.
+// homes are directories of users' directories, whose names are private.
 var homes = []string{"home", "users", "documents and settings"}
 
 // shortName is what of a path, a package or an image is fit for a name.

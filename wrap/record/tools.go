@@ -11,10 +11,9 @@ import (
 )
 
 // tools are the tools as the server listed them to the client, each by the hash
-// of its definition. A definition that changes after the client has read it is how
-// a server turns a tool into another; so what was listed is put into the log before
-// the calls that follow it, and a change shows as an event of its own. The session's
-// lock guards it.
+// of its definition. A server can turn a tool into another by changing the definition
+// after the client has read it. So what was listed is put into the log before the
+// calls that follow it, and a change is an event of its own. session.mu guards all.
 //
 // Memory is bounded: maxKnown tools are followed, and maxNamed of them by name.
 // The others are counted, and a hash of their definitions is kept.
@@ -28,9 +27,9 @@ type tools struct {
 	changes []toolChange
 	left    left
 	doubted bool // left counts what clients may have read besides
-	fresh   bool // there was a listing since the log was told
-	told    left // as last put into the log
-	begun   bool // the log has been told of any
+	fresh   bool // there was a listing since the last event
+	logged  left // as last put into the log
+	begun   bool // there was an event
 }
 
 // toolKey stands for a name.
@@ -54,7 +53,7 @@ type toolChange struct {
 	was event.Hash // of the one before, zero if there was none
 }
 
-// left is what of a listing is followed without its name or not at all.
+// left are the tools of a listing that are not followed, or not by name.
 type left struct {
 	count int
 	sum   event.Hash // over their hashes, in order; zero of none
@@ -114,7 +113,7 @@ func (t *tools) listed(l *mcpwire.Listing, first bool) {
 			t.left.add(tool.Hash)
 		}
 		if was == d.hash || was.IsZero() && (!kept || !t.begun) {
-			continue // the first time, all that is known by name is told
+			continue // the first event has all that is known by name
 		}
 		if len(t.changes) == maxChanges {
 			t.left.add(tool.Hash)
@@ -144,8 +143,8 @@ func (t *tools) changed() (item, bool) {
 		return item{}, false
 	}
 	t.fresh = false
-	changes, rest, same := t.changes, t.left, t.left == t.told
-	t.changes, t.told = nil, t.left
+	changes, rest, same := t.changes, t.left, t.left == t.logged
+	t.changes, t.logged = nil, t.left
 	if t.begun {
 		if len(changes) == 0 && same {
 			return item{}, false
