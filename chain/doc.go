@@ -9,10 +9,14 @@
 // Append returns nil the records are on the disk; when it returns an error they
 // are not in the log, and the next Append works as soon as the cause is gone.
 //
-//	l := chain.New("/home/me/.signet/audit", chain.Options{})
+//	l := chain.New("/home/me/.signet/audit", chain.Options{Check: sign.LogCheck(sign.Keys(key))})
 //	defer l.Close()
-//	_, err := l.Append(1, func(_ int, at At) ([]byte, error) {
-//		return receiptMadeAt(at.Time) // canonical JSON, RFC 8785
+//	_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+//		receipt, err := draft.SignAt(at.Time, at.Prev) // package sign
+//		if err != nil {
+//			return nil, err
+//		}
+//		return receipt.Record, nil
 //	})
 //
 // A log is read as a [Snapshot], from a directory or from any other file system.

@@ -29,7 +29,8 @@ type Options struct {
 	// Check says of a receipt, in canonical form, that follows the record with
 	// the hash prev, whether it is signed and stands where it was signed to
 	// stand, and if so, whether by a key that is known. Only the times of
-	// records by known keys count. If nil, everything counts.
+	// records by known keys count. sign.LogCheck makes one. If nil, everything
+	// counts.
 	Check func(receipt []byte, prev Hash) (signed, known bool)
 
 	// Warn is told, once for each Log, of what lies in the directory and is

@@ -2,6 +2,18 @@
 // <name>.key holds the seed, plain or encrypted with a passphrase, <name>.pub
 // the public half. FORMAT.md beside this file has the formats.
 //
+// A [Store] is a directory of key files. [Store.Generate] makes an identity,
+// [Store.Load] opens one for signing, and [Store.Public] and [Store.List] read the
+// public halves, which takes no passphrase:
+//
+//	store := keys.Store{Dir: "/home/me/.signet/keys"}
+//	key, err := store.Load("default", askForPassphrase)
+//	signer, err := sign.NewSigner(key, key.Name, key.Owner)
+//
+// [Store.Protect] has a key opened by a passphrase that a keychain, a file or a
+// command gives: a [Source]. The package stores which one; to ask it is left to the
+// caller. What a person can do about an error, [Store.Advice] says.
+//
 // A key file is made whole or not at all and never overwritten. Everything read
 // is bounded and refused unless it is exactly what FORMAT.md says, so that a
 // hostile file costs no more than a second and some memory.

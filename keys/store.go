@@ -16,7 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// Store is a folder of key files. Nothing is touched before a method is called.
+// Store is a directory of key files. Nothing is touched before a method is called.
 // Its methods may be called at the same time, by other processes too.
 type Store struct{ Dir string }
 
@@ -27,7 +27,7 @@ func (s Store) keyPath(name string) string { return filepath.Join(s.Dir, name+".
 func (s Store) pubPath(name string) string { return filepath.Join(s.Dir, name+".pub") }
 
 // Generate makes the identity name of owner, who may be "". Its seed is kept
-// encrypted with passphrase or, if that is nil, plain. The store's folder is
+// encrypted with passphrase or, if that is nil, plain. The store's directory is
 // made if it is missing, mode 0700.
 //
 // The error wraps fs.ErrExist if either file is there already. One case is made

@@ -6,7 +6,7 @@
 // known: [Decode] takes the canonical form of a receipt whose signature was
 // checked, as package sign does for its Verified.Event.
 //
-//	r, err := signer.Event(event.Gap{Session: s, Calls: 3, From: from, To: to, Reason: "disk full"}, now, prev)
+//	r, err := signer.Event(event.Gap{Session: s, Calls: 3, From: from, To: to, Reason: "disk full"}, at.Time, at.Prev)
 //
 //	switch e := verified.Event.(type) {
 //	case event.Gap:
@@ -14,6 +14,9 @@
 //	case event.Other:
 //		// of a later version, or another program
 //	}
+//
+// A [Hash] is a SHA-256 as receipts, events and records have it. It is here, in the
+// lowest package that has one, and is the type of sign.Hash and chain.Hash too.
 package event
 
 import (
