@@ -59,6 +59,9 @@ func (f *fields) read(kind string) Event {
 		if f.has("left") {
 			e.Left, e.LeftHash = f.integer("left"), f.hash("left_hash")
 		}
+		if f.has("search_ended") {
+			e.SearchEnded = f.text("search_ended")
+		}
 		return e
 	case ToolDrift{}.Type():
 		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.hash("was"), f.hash("now")}

@@ -48,6 +48,9 @@ func (e Tools) Members() []Member {
 	if e.Left > 0 {
 		members = append(members, integer("left", e.Left), hash("left_hash", e.LeftHash))
 	}
+	if e.SearchEnded != "" {
+		members = append(members, text("search_ended", e.SearchEnded))
+	}
 	return members
 }
 

@@ -78,6 +78,10 @@ type Tools struct {
 	// are too many or have no name. LeftHash is the hash of their hashes.
 	Left     int64
 	LeftHash Hash
+	// SearchEnded says where the search for the last listing of an earlier session
+	// ended before it was found; "" if it did not. Then nothing is known of a drift
+	// since that listing.
+	SearchEnded string
 }
 
 // ToolDrift is a definition that is not the one of an earlier Tools.

@@ -16,7 +16,7 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 var every = []Event{
 	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}},
 	Tools{Session: "ses_1", Target: "mcp://x", Tools: map[string]Hash{"a": Hash{9}, "\"é\"": Hash{1}, "\U0001F600": Hash{2}, "\uFB33": Hash{3}}},
-	Tools{"ses_1", "mcp://x", map[string]Hash{"a": Hash{9}}, []string{"a"}, true, 7, Hash{1}},
+	Tools{"ses_1", "mcp://x", map[string]Hash{"a": Hash{9}}, []string{"a"}, true, 7, Hash{1}, "after 5 records"},
 	ExtraResponse{"ses_1", "rec_1", Hash{9}, "failed", "isError"},
 	ExtraResponse{"ses_1", "rec_1", Hash{}, "", "it cannot be read"},
 	ToolDrift{"ses_1", "mcp://x", "t", Hash{9}, Hash{1}},
@@ -63,7 +63,7 @@ func TestDecodeIsStrict(t *testing.T) {
 				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
 				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
-				if optional := []string{"found", "adds", "by_bytes", "left"}; slices.Contains(optional, m.Name) && (name == "without" || name == "renamed") {
+				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended"}; slices.Contains(optional, m.Name) && (name == "without" || name == "renamed") {
 					continue
 				}
 				if m.Name == "adds" && name == "true" {

@@ -4,25 +4,30 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
+	"fmt"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// What is read to find an earlier listing is bounded: records, bytes, and events
-// whose signature is checked.
-const (
+// What is read to find an earlier listing is bounded: records, bytes, signatures
+// that are checked, and events that our own key signed. Only the last bound is close:
+// anybody can write what counts toward the others.
+var (
 	maxLookBack      = 50_000
 	maxLookBackBytes = 64 << 20
-	maxLookedAt      = 2_000
+	maxChecked       = 20_000
+	maxOwnListings   = 2_000
 )
 
 // loggedTools is what the log says of the tools of a target.
 type loggedTools struct {
 	tools map[string]event.Hash // by name; nil: nothing was found
 	left  left
+	ended string // why the search ended before all was found; "": it did not
 }
 
 // lastTools is what the log last says of the tools of target. Only events that key
@@ -30,30 +35,48 @@ type loggedTools struct {
 func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) {
 	log, err := chain.TakeSnapshot(audit)
 	if err != nil {
+		found.ended = "the log could not be read"
 		return found
 	}
-	records, size, looked := 0, 0, 0
+	signer := []byte(base64.StdEncoding.EncodeToString(key))
+	records, size, checked, own := 0, 0, 0, 0
 	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
 		records, size = records+1, size+len(e.Raw)
 		var line *chain.LineError
-		if err != nil && !errors.As(err, &line) || records > maxLookBack || size > maxLookBackBytes || looked > maxLookedAt {
+		switch {
+		case err != nil && !errors.As(err, &line):
+			found.ended = "the log could not be read"
+		case records > maxLookBack:
+			found.ended = fmt.Sprintf("after %d records", maxLookBack)
+		case size > maxLookBackBytes:
+			found.ended = fmt.Sprintf("after %d bytes", maxLookBackBytes)
+		case checked == maxChecked:
+			found.ended = fmt.Sprintf("after %d signatures", maxChecked)
+		case own == maxOwnListings:
+			found.ended = fmt.Sprintf("after %d listings of this key", maxOwnListings)
+		}
+		if found.ended != "" {
 			return found
 		}
-		// In canonical form, as we write it, or spelled with escapes.
-		if !bytes.Contains(e.Receipt, []byte(`"tools"`)) && !bytes.Contains(e.Receipt, []byte(`\u`)) {
+		// In canonical form neither is spelled otherwise.
+		if !e.Canonical || !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) || !bytes.Contains(e.Receipt, signer) {
 			continue
 		}
-		looked++
+		checked++
 		v, err := sign.Verify(e.Receipt, sign.Keys(key))
-		if err != nil {
+		if err != nil || !v.Follows(e.PrevHash) { // a copy of an older one
 			continue
 		}
 		listed, ok := v.Event.(event.Tools)
-		if !ok || listed.Target != target {
+		if !ok {
+			continue
+		}
+		own++
+		if listed.Target != target {
 			continue
 		}
 		if found.tools == nil {
-			found = loggedTools{map[string]event.Hash{}, left{int(listed.Left), listed.LeftHash}}
+			found = loggedTools{tools: map[string]event.Hash{}, left: left{int(listed.Left), listed.LeftHash}}
 		}
 		for name, hash := range listed.Tools {
 			if _, newer := found.tools[name]; !newer && len(found.tools) < maxKnown {

@@ -127,6 +127,7 @@ type loggedEvent struct {
 	Status, Reason                  string // of an extra_response
 	ContentHash                     string `json:"content_hash"`
 	Left                            int64  // of tools
+	SearchEnded                     string `json:"search_ended"`
 	Adds                            bool
 	Client, Server                  *event.Implementation
 }

@@ -160,7 +160,7 @@ func (t *tools) changed() (item, bool) {
 func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
 	earlier := lastTools(t.opts.Audit, t.opts.Target, key)
 	named := make(map[string]definition, min(len(known), maxNamed))
-	same := earlier.left == rest
+	same := earlier.left == rest && earlier.ended == ""
 	for _, d := range known {
 		if d.name != "" {
 			named[d.name] = d
@@ -169,7 +169,7 @@ func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, c
 	}
 	var items []item
 	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
-		items = t.toolEvents(named, false, rest)
+		items = t.toolEvents(named, false, rest, earlier.ended)
 	}
 	first := map[string]event.Hash{} // of those that have changed since
 	for _, c := range slices.Backward(changes) {
@@ -194,7 +194,7 @@ func (t *tools) tellChanges(changes []toolChange, rest left) []item {
 	for _, c := range changes {
 		named[c.name] = c.definition
 	}
-	return append(t.toolEvents(named, true, rest), t.driftEvents(changes)...)
+	return append(t.toolEvents(named, true, rest, ""), t.driftEvents(changes)...)
 }
 
 // hashLen is the length of a hash as it is written, in bytes.
@@ -204,9 +204,9 @@ const hashLen = len("sha256:") + 2*sha256.Size
 const maxToolEvent = 64 << 10
 
 // toolEvents are the tools events for these definitions, the first of which adds to
-// those before it or not.
-func (t *tools) toolEvents(named map[string]definition, adds bool, rest left) (items []item) {
-	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds}
+// those before it or not. ended says where the search for an earlier listing ended.
+func (t *tools) toolEvents(named map[string]definition, adds bool, rest left, ended string) (items []item) {
+	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds, SearchEnded: ended}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := named[name]

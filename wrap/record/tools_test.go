@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"maps"
 	"os"
@@ -8,6 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // listing is what a client says and gets to know the tools.
@@ -156,15 +163,15 @@ func TestLastTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var event string
+	var tools string
 	for line := range strings.Lines(string(text)) {
 		if strings.Contains(line, `"type":"tools"`) {
-			event = line
+			tools = line
 		}
 	}
-	false1 := strings.Replace(event, `"a":"sha256:`, `"b":"sha256:`, 1)
-	if event == "" || false1 == event {
-		t.Fatalf("the event is %q", event)
+	false1 := strings.Replace(tools, `"a":"sha256:`, `"b":"sha256:`, 1)
+	if tools == "" || false1 == tools {
+		t.Fatalf("the event is %q", tools)
 	}
 	text = append(text, "damaged\n"+false1+"{}\n"...)
 	if err := os.WriteFile(files[0], text, 0o600); err != nil {
@@ -178,5 +185,83 @@ func TestLastTools(t *testing.T) {
 	}
 	if got := lastTools(filepath.Join(s.dir, "none"), target, key); got.tools != nil {
 		t.Errorf("with no log it is %v", got)
+	}
+}
+
+// TestDriftAcrossOthers: tools events of others between two sessions, whoever they
+// say has signed them, hide no drift, and neither do copies of our own.
+func TestDriftAcrossOthers(t *testing.T) {
+	const a1, a2 = `{"name":"a","description":"one"}`, `{"name":"a","description":"two"}`
+	s := newScene(t)
+	s.play(slices.Concat(listing("1", a1), []string{"> " + toolCall("1", "a")})...)
+	before := s.end()
+	other, err := sign.NewSigner(ed25519.NewKeyFromSeed([]byte(strings.Repeat("o", ed25519.SeedSize))), "agent", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := event.Tools{Session: "ses_x", Target: "mcp://x", Tools: map[string]event.Hash{}}
+	copied, err := s.rec.signer.Event(planted, time.Now(), chain.Hash{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := chain.New(s.dir, chain.Options{NoSync: true})
+	defer l.Close()
+	const each = 2_001
+	if _, err := l.Append(3*each, func(i int, at chain.At) ([]byte, error) {
+		switch i % 3 {
+		case 0:
+			return event.Unsigned(planted, at.Time)
+		case 1:
+			return copied.Record, nil
+		}
+		r, err := other.Event(planted, at.Time, at.Prev)
+		if err != nil {
+			return nil, err
+		}
+		return r.Record, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	next := newScene(t, func(o *Options) { *o = s.rec.opts })
+	next.play(slices.Concat(listing("1", a2), []string{"> " + toolCall("1", "a")})...)
+	next.close()
+	var got []string
+	for e, err := range testlog.Records(s.dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := sign.Verify(e.Receipt, sign.Keys(s.rec.signer.PublicKey())); err == nil && v.Follows(e.PrevHash) {
+			switch v.Event.(type) {
+			case event.Tools, event.ToolDrift:
+				got = append(got, v.Type)
+			}
+		}
+	}
+	if want := []string{"tools", "tools", "tool_drift"}; !slices.Equal(got, want) {
+		t.Errorf("after %v: events %v, want %v", drifts(before), got, want)
+	}
+}
+
+// TestSearchEnds: where a bound ends the search for an earlier listing, the event
+// says so.
+func TestSearchEnds(t *testing.T) {
+	for name, bound := range map[string]*int{
+		"records": &maxLookBack, "bytes": &maxLookBackBytes, "signatures": &maxChecked, "listings of this key": &maxOwnListings,
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func(was int) { *bound = was }(*bound)
+			s := newScene(t)
+			call := []string{"> " + toolCall("1", "a")}
+			s.play(slices.Concat(listing("1", `{"name":"a"}`), call)...)
+			if st := s.end(); len(st.of("tools")) != 1 || st.of("tools")[0].SearchEnded != "" {
+				t.Fatalf("the first listing is %+v", st.of("tools"))
+			}
+			*bound = 0
+			next := newScene(t, func(o *Options) { *o = s.rec.opts })
+			next.play(slices.Concat(listing("1", `{"name":"a","n":1}`), call)...)
+			if all := next.end().of("tools"); len(all) != 2 || !strings.Contains(all[1].SearchEnded, name) {
+				t.Errorf("the listings are %+v", all)
+			}
+		})
 	}
 }
