@@ -212,3 +212,20 @@ type readOnly struct{ io.Reader }
 
 func (readOnly) Stat() (fs.FileInfo, error) { return nil, fs.ErrInvalid }
 func (readOnly) Close() error               { return nil }
+
+// A log in a program verifies, in WebAssembly too, where nothing can be written:
+// see the Makefile.
+func TestEmbedded(t *testing.T) {
+	audit, err := fs.Sub(embedded, "testdata/log/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := TakeSnapshotFS(audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := readIn(t, s)
+	if r := all.report; r.Records != 21 || r.Damaged != 0 || len(all.forward) != 21 {
+		t.Errorf("%+v", all)
+	}
+}

@@ -80,11 +80,10 @@ type Log struct {
 	tail  []byte // of backLines
 }
 
-// place is where a record stands and what its hash is. With no file it is the
-// beginning of an empty log.
+// place is where the line after a record begins, and the record's hash. With no
+// file it is the beginning of an empty log.
 type place struct {
-	file string
-	end  int64 // offset after its newline
+	Position
 	hash Hash
 }
 

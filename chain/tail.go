@@ -175,7 +175,7 @@ func (l *Log) endLine() error {
 // what is missing before it does not come to look complete.
 func (l *Log) lost(size int64) (e ending, bad *LineError, err error) {
 	const reason = "the newest record is too far from the end to be found"
-	if l.place.file != "" && l.holds(l.place) {
+	if l.place.File != "" && l.holds(l.place) {
 		e.place, e.time = l.place, l.floor
 		return e, &LineError{File: l.name, Offset: size, Reason: reason}, nil
 	}
@@ -196,7 +196,7 @@ type ending struct {
 }
 
 // take makes r, which ends at the offset end, the newest record.
-func (e *ending) take(file string, end int64, r record) { e.place = place{file, end, r.hash} }
+func (e *ending) take(file string, end int64, r record) { e.place = place{Position{file, end}, r.hash} }
 
 // believe takes the time of r, if it counts: a time that the clock has not reached
 // must be that of a record that a known key has signed. doubt says what is wrong
@@ -334,26 +334,26 @@ func blank(line []byte) bool {
 func (l *Log) moveTo(p place) {
 	was := l.place
 	l.place = p
-	if was.file == "" || l.holds(was) {
+	if was.File == "" || l.holds(was) {
 		return
 	}
-	l.owe(event.LogDamaged{File: was.file, Offset: was.end, Expected: was.hash, Gone: true, Found: p.hash,
+	l.owe(event.LogDamaged{File: was.File, Offset: was.Offset, Expected: was.hash, Gone: true, Found: p.hash,
 		Reason: "the newest record is not there any more"})
 }
 
 // holds says whether the record is still at its place.
 func (l *Log) holds(p place) bool {
 	f := l.file
-	if f == nil || l.name != p.file {
+	if f == nil || l.name != p.File {
 		var err error
-		if f, _, err = openRegular(filepath.Join(l.dir, p.file), os.O_RDONLY, 0); err != nil {
+		if f, _, err = openRegular(filepath.Join(l.dir, p.File), os.O_RDONLY, 0); err != nil {
 			return false
 		}
 		defer f.Close()
 	}
 	left := int64(maxBack)
 	// Past the file's end this fails as well.
-	line, _, ended, err := l.backLines(tether{f, &left}, p.end).prev()
+	line, _, ended, err := l.backLines(tether{f, &left}, p.Offset).prev()
 	if err != nil || !ended {
 		return false
 	}

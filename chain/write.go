@@ -66,7 +66,7 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 		w.File, w.Offset, w.End = l.name, w.Offset+before.size, w.End+before.size
 	}
 	l.size += l.batch.size
-	l.place = place{l.name, l.size, hash}
+	l.place = place{Position{l.name, l.size}, hash}
 	l.floor = now
 	l.told, l.owed = append(l.told, l.owed...), nil
 	return written, before, nil
