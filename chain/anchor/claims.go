@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,34 +68,48 @@ func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
 		return nil, err
 	}
 	all := []Claim{{Signed: newest}}
-	var cosigned, stamped *Claim
+	// The newest of each kind that is true; some are enough to find one.
+	var cosigned, stamped []anchored
 	for a, err := range s.history() {
 		if err != nil {
 			return nil, err
 		}
-		if len(a.Checkpoint) > tlog.MaxCheckpoint || cosigned != nil && a.Size < cosigned.Size && a.Stamp == nil {
+		if len(a.Checkpoint) > tlog.MaxCheckpoint {
 			continue
 		}
+		if a.Quorum {
+			cosigned = lastOf(append(cosigned, a))
+		}
+		if a.Stamp != nil {
+			stamped = lastOf(append(stamped, a))
+		}
+	}
+	for _, a := range slices.Backward(cosigned) {
+		if c, err := policy.Open([]byte(a.Checkpoint)); err == nil && c.Quorum {
+			all = append(all, Claim{Signed: c})
+			break
+		}
+	}
+	for _, a := range slices.Backward(stamped) {
 		c, err := policy.Open([]byte(a.Checkpoint))
 		if err != nil {
 			continue
 		}
-		claim := &Claim{Signed: c}
-		if a.Stamp != nil {
-			if at, err := CheckStamp(a.Stamp, c.Log, roots); err == nil {
-				claim.Stamped, stamped = at, claim
-			}
-		}
-		if c.Quorum && (cosigned == nil || c.Size > cosigned.Size) {
-			cosigned = claim
-		}
-	}
-	for _, c := range []*Claim{cosigned, stamped} {
-		if c != nil {
-			all = append(all, *c)
+		if at, err := CheckStamp(a.Stamp, c.Log, roots); err == nil {
+			all = append(all, Claim{Signed: c, Stamped: at})
+			break
 		}
 	}
 	return all, nil
+}
+
+// lastOf keeps memory and time bounded.
+func lastOf(all []anchored) []anchored {
+	const most = 100
+	if len(all) < 2*most {
+		return all
+	}
+	return append([]anchored{}, all[len(all)-most:]...)
 }
 
 // Asked is what came of asking a witness how far the log went.

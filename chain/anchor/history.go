@@ -20,6 +20,8 @@ type anchored struct {
 	Size       int64     `json:"size"`
 	Checkpoint string    `json:"checkpoint"`      // with signatures
 	Stamp      []byte    `json:"stamp,omitempty"` // RFC 3161 token of the log-signed checkpoint
+	// Quorum says that its cosignatures were enough then: a hint, where to look.
+	Quorum bool `json:"quorum,omitempty"`
 }
 
 // remember adds a to the history.

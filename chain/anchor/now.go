@@ -389,7 +389,7 @@ func (r *run) keep(ctx context.Context) error {
 	if err := r.s.write(checkpointName, r.checkpoint.Note); err != nil {
 		return err
 	}
-	a := anchored{Time: r.now, Size: r.checkpoint.Size, Checkpoint: string(r.checkpoint.Note)}
+	a := anchored{Time: r.now, Size: r.checkpoint.Size, Checkpoint: string(r.checkpoint.Note), Quorum: r.checkpoint.Quorum}
 	if a.Stamp, err = r.stamp(ctx); err != nil {
 		return err
 	}
