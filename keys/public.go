@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // ParsePublic reads the content of a .pub file, FORMAT.md "The public half".
@@ -46,6 +47,6 @@ func FormatPublic(p *Public) []byte {
 	if p.Owner != "" {
 		s = canon.AppendString(append(s, `,"owner":`...), p.Owner)
 	}
-	s = fmt.Appendf(s, `,"created_at":%q}`, p.Created.UTC().Format("2006-01-02T15:04:05.000Z"))
+	s = fmt.Appendf(s, `,"created_at":%q}`, event.FormatTime(p.Created))
 	return indent(s)
 }
