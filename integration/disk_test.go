@@ -338,7 +338,7 @@ func TestGapLost(t *testing.T) {
 			p.settled()
 		} else {
 			p.finish()
-			if !strings.Contains(p.stderr(), "2 calls were forwarded unsigned, and the log does not know of them") {
+			if !strings.Contains(p.stderr(), "forwarded unsigned, and not known to the log: 2 calls:") {
 				t.Errorf("no last word of it on stderr: %s", p.stderr())
 			}
 		}

@@ -117,7 +117,7 @@ func replies(t *testing.T, line []byte) (ids string, codes []int) {
 func TestTooLong(t *testing.T) {
 	home := newHome(t)
 	file := filepath.Join(t.TempDir(), "received")
-	p := start(t, home.dir, wrapped.argv(t, []string{"--max-call", "1000"}, fake(t, "sink", file)...))
+	p := start(t, home.dir, wrapped.argv(t, []string{"--max-call", "1KiB"}, fake(t, "sink", file)...))
 	long := `{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"` + strings.Repeat("x", 5000) + `"}}` + "\n"
 	short := `{"jsonrpc":"2.0","id":6,"method":"ping"}` + "\n"
 	p.send(long + short)

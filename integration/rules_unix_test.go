@@ -100,6 +100,8 @@ func TestNotStartedSays(t *testing.T) {
 		{"no interpreter", []string{"--", file("a", "#!/no/such/interpreter\n")}, "exit status 126", []string{dir + "/a", "interpreter"}},
 		{"no such flag", []string{"--no-such-flag", "--", "x"}, "exit status 125", []string{"no-such-flag"}},
 		{"no such value", []string{"--sync", "maybe", "--", "x"}, "exit status 125", []string{"--sync", `"maybe"`}},
+		{"a size for no call", []string{"--max-call", "64", "--", "x"}, "exit status 125", []string{"--max-call", `"64"`, "1KiB"}},
+		{"no such name of a member", []string{"--meta-key", "a=b", "--", "x"}, "exit status 125", []string{"--meta-key", `"a=b"`}},
 		{"no such size", []string{"--max-call", "huge", "--", "x"}, "exit status 125", []string{"--max-call", `"huge"`}},
 		{"no such name", []string{"--key", "a/b", "--", "x"}, "exit status 125", []string{"--key", `"a/b"`}},
 		{"nothing to start", []string{"--"}, "exit status 125", []string{`"--"`}},

@@ -19,8 +19,6 @@ func (s Store) Advice(name string, err error) string {
 	switch {
 	case errors.As(err, &bad):
 		return bad.Do
-	case errors.Is(err, ErrNoKey) && link(s.keyPath(name)):
-		return text.Quote(s.keyPath(name)) + " is a link to a file that is not there: restore the file, or move the link away"
 	case errors.Is(err, ErrNoKey):
 		return "make it with " + s.generate(name, "--unencrypted")
 	case errors.Is(err, ErrPassphraseNeeded):
@@ -35,11 +33,6 @@ func (s Store) Advice(name string, err error) string {
 		return "let yourself read it: chmod 600 " + text.Quote(path.Path) + ", or have root make it yours with chown"
 	}
 	return ""
-}
-
-func link(path string) bool {
-	_, err := os.Readlink(path)
-	return err == nil
 }
 
 // generate is the command that makes the key name, or makes what is there whole.

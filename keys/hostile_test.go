@@ -222,9 +222,7 @@ func TestNotFiles(t *testing.T) {
 		s := Store{t.TempDir()}
 		elsewhere := filepath.Join(t.TempDir(), "k.key")
 		symlink(t, elsewhere, s.keyPath("k"))
-		if _, err := s.Load("k", nil); !errors.Is(err, ErrNoKey) {
-			t.Errorf("load: %v, want ErrNoKey", err)
-		}
+		refused(t, s)
 		if _, err := s.Generate("k", "", nil); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("generate: %v, want fs.ErrExist", err)
 		}

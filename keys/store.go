@@ -277,6 +277,9 @@ func (s Store) Names() (names []string, err error) {
 func (s Store) secret(name string) (*secret, []string, error) {
 	path := s.keyPath(name)
 	b, mode, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) && link(path) { // no new file could be made there
+		return nil, nil, &FileError{path, deadLink, "restore the file, or move the link away"}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("key %q in %s: %w", name, s.Dir, ErrNoKey)
 	}
@@ -310,6 +313,9 @@ func (s Store) lax(path string, mode fs.FileMode) (warnings []string) {
 func (s Store) readPublic(name string) (*Public, error) {
 	path := s.pubPath(name)
 	b, _, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) && link(path) {
+		err = &FileError{Path: path, Reason: deadLink}
+	}
 	if bad := (*FileError)(nil); errors.As(err, &bad) {
 		bad.Do = s.replacePublic(name)
 	}
@@ -324,6 +330,14 @@ func (s Store) readPublic(name string) (*Public, error) {
 		return nil, &FileError{path, reason, s.replacePublic(name)}
 	}
 	return p, nil
+}
+
+// deadLink is what is wrong with a symbolic link that leads nowhere.
+const deadLink = "a link to a file that is not there"
+
+func link(path string) bool {
+	_, err := os.Readlink(path)
+	return err == nil
 }
 
 func (s Store) foreign(name string) error {

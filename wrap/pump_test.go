@@ -595,7 +595,7 @@ func TestFailOpen(t *testing.T) {
 	}
 	p.send(callLine(1))
 	p.end()
-	if said := p.stderr(); !strings.Contains(said, "1 calls were forwarded unsigned, and the log does not know of them") {
+	if said := p.stderr(); !strings.Contains(said, "forwarded unsigned, and not known to the log: 1 call:") {
 		t.Errorf("on stderr: %q", said)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 // Options are those of [Store.Anchor].
@@ -208,7 +209,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 		r.st.Last, r.st.Size = p, r.st.Size+1
 	}
 	if r.st.Size < size {
-		r.find(Rollback, r.st.Size, fmt.Sprintf("the log ends after %d records", r.st.Size))
+		r.find(Rollback, r.st.Size, "the log ends after "+text.Count(r.st.Size, "record"))
 	}
 	return nil
 }
@@ -372,7 +373,7 @@ func (r *run) judge() {
 		f.Now, f.Detail = -1, "what was cosigned before is not the beginning of this log"
 	case len(r.behind) > 0:
 		f.Kind, f.Size, f.By = Rollback, r.longer, r.behind
-		f.Detail = fmt.Sprintf("%d records were cosigned, and the log has %d", r.longer, r.checkpoint.Size)
+		f.Detail = fmt.Sprintf("cosigned: %s; in the log: %d", text.Count(r.longer, "record"), r.checkpoint.Size)
 	default:
 		return
 	}

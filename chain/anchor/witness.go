@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 type noteSigner = note.Signer
@@ -19,7 +20,7 @@ type noteSigner = note.Signer
 // longerError is a witness that has cosigned more than the checkpoint has.
 type longerError struct{ size int64 }
 
-func (e *longerError) Error() string { return fmt.Sprintf("it has seen %d records", e.size) }
+func (e *longerError) Error() string { return "it has seen " + text.Count(e.size, "record") }
 
 // forkError is a witness for which the checkpoint does not go on from what it
 // has cosigned.
@@ -82,7 +83,7 @@ func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Sig
 		case isSize && size > cp.Size:
 			return "", &longerError{size}
 		case isSize && size == known:
-			return "", &forkError{fmt.Sprintf("it has %d records and does not go on from them", size)}
+			return "", &forkError{"it has " + text.Count(size, "record") + " and does not go on from there"}
 		case isSize:
 			known = size
 		case r.status == 422 || r.status == 409:

@@ -26,6 +26,11 @@ func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error)
 	if !o.Until.IsZero() && o.Until.Before(o.Since) {
 		return o, misuse("", "--since %s is after --until %s", u.String("since"), u.String("until"))
 	}
+	if b64, ok := strings.CutPrefix(o.Signer, "ed25519:"); ok {
+		if _, err := parseKey(b64); err != nil {
+			return o, misuse("a name, or ed25519:B64 as in receipts", "--signer %q: %w", o.Signer, err)
+		}
+	}
 	table := u.String("export") == "" && !u.Bool("json")
 	switch s := u.String("limit"); {
 	case s == "" && table && o.Since.IsZero() && o.Until.IsZero():

@@ -143,10 +143,10 @@ func (c *command) app() *ucli.App {
 		Name:                  "signet-wrap",
 		Usage:                 "sign and log every MCP tool call, change nothing else",
 		CustomAppHelpTemplate: rootHelp(),
-		Flags:                 generalWrapFlags(),
+		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}, helpFlag{}), // the verb "help" takes the flag away,
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
-			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(),
+			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(), c.helpVerb(),
 		},
 		Before: func(u *ucli.Context) error {
 			c.verb = u.Args().First()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -237,7 +238,7 @@ func (c *command) list(u *ucli.Context) error {
 	if u.Bool("json") {
 		err = c.listJSON(list)
 	} else {
-		err = c.listTable(list)
+		err = c.listTable(h.Keys(), list)
 	}
 	if err != nil {
 		return err
@@ -269,7 +270,7 @@ func (c *command) listJSON(list []keys.Public) error {
 	return nil
 }
 
-func (c *command) listTable(list []keys.Public) error {
+func (c *command) listTable(store keys.Store, list []keys.Public) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -282,6 +283,8 @@ func (c *command) listTable(list []keys.Public) error {
 			private = "encrypted"
 		case p.Private:
 			private = "plain"
+		case there(store, p.Name):
+			private = "not usable" // and why is said on stderr
 		}
 		if !p.Created.IsZero() {
 			created = p.Created.Local().Format("2006-01-02 15:04")
@@ -289,6 +292,13 @@ func (c *command) listTable(list []keys.Public) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, clean(p.Owner), formatKey(p.Key))
 	}
 	return t.Flush()
+}
+
+// there says whether there is a private half, in order or not.
+func there(store keys.Store, name string) bool {
+	private, _ := store.Paths(name)
+	_, err := os.Lstat(private)
+	return err == nil
 }
 
 func (c *command) export(u *ucli.Context) error {

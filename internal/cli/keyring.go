@@ -57,11 +57,8 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 // pubkey finds the key that a --pubkey means.
 func (c *command) pubkey(h home.Dir, s string) (*keys.Public, error) {
 	if b64, ok := strings.CutPrefix(s, "ed25519:"); ok {
-		key, err := base64.StdEncoding.Strict().DecodeString(b64)
-		if err != nil || len(key) != ed25519.PublicKeySize {
-			return nil, errors.New("not the 32 bytes of a public key in base64")
-		}
-		return &keys.Public{Name: s, Key: key}, nil
+		key, err := parseKey(b64)
+		return &keys.Public{Name: s, Key: key}, err
 	}
 	if h != "" && keys.ValidName(s) {
 		if p, err := h.Keys().Public(s); !errors.Is(err, keys.ErrNoKey) {
@@ -73,6 +70,15 @@ func (c *command) pubkey(h home.Dir, s string) (*keys.Public, error) {
 		return nil, err
 	}
 	return keys.ParsePublic(b)
+}
+
+// parseKey reads a public key as receipts have it after "ed25519:".
+func parseKey(b64 string) (ed25519.PublicKey, error) {
+	key, err := base64.StdEncoding.Strict().DecodeString(b64)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, errors.New("not the 32 bytes of a public key in base64")
+	}
+	return key, nil
 }
 
 // complainEach prints each of the errors that errors.Join put together.

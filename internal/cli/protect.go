@@ -16,6 +16,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/keychain"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
@@ -35,8 +36,8 @@ FLAGS
   --with SOURCE        where its passphrase comes from, when wrapping too:
     keychain             a new random one, kept by the system's keychain
     passphrase-file      the first line of the file F
-    passphrase-command   the first line that COMMAND prints, within 5 seconds and
-                         with nothing on its stdin
+    passphrase-command   the first line that COMMAND prints, within 5 seconds, in
+                         the directory --home and with nothing on its stdin
   --file F             that file
   --passphrase-file F  what opens the key until now, if it is encrypted (or
                        $SIGNET_PASSPHRASE; else you are asked)
@@ -144,7 +145,7 @@ func (c *command) protect(u *ucli.Context) error {
 			return fail("--with passphrase-file or passphrase-command needs no keychain", err)
 		}
 	} else if passphrase, err = unlock.From(src); err != nil {
-		return err
+		return fail(relativeHint(src, h), err)
 	}
 	err = store.Protect(name, src, passphrase, func() ([]byte, error) { return c.explicitPassphrase(u, name) })
 	if now, serr := store.Source(name); err != nil && src.Kind == keys.Keychain && (errors.Is(serr, fs.ErrNotExist) || serr == nil && now.Entry != src.Entry) {
@@ -207,6 +208,19 @@ func (c *command) newSource(u *ucli.Context) (*keys.Source, error) {
 		return nil, misuse("keychain, passphrase-file or passphrase-command", "--with %q is not a source of passphrases", src.Kind)
 	}
 	return src, nil
+}
+
+// relativeHint is what to do where a passphrase command failed, perhaps because an
+// argument is the path of a file from here. Clients start us elsewhere, so the
+// command always runs in the home directory.
+func relativeHint(src *keys.Source, h home.Dir) string {
+	for i, a := range src.Command {
+		path, err := filepath.Abs(a)
+		if _, serr := os.Stat(path); i > 0 && !filepath.IsAbs(a) && err == nil && serr == nil {
+			return fmt.Sprintf("the command runs in %s, whoever starts it: write %s for %s", h, text.Quote(path), text.Quote(a))
+		}
+	}
+	return ""
 }
 
 // newSecret is a passphrase of 256 bits and an entry that no other key, home or

@@ -11,7 +11,7 @@ import (
 const versionHelp = `signet-wrap version: what this is
 
 USAGE
-  signet-wrap version
+  signet-wrap version | --version
 
 EXAMPLE
   signet-wrap version

@@ -46,8 +46,8 @@ VERBS
   identity   make, list, export and protect keys
   anchor     have witnesses remember how far the log goes
   sign       a receipt by hand; "prove": to a stranger, that a record is in the log
-  version    what this is
-  "signet-wrap VERB --help" tells more.
+  version    what this is; the same as --version
+  help       this page; "help VERB" or "VERB --help": more of one
 
 EXIT STATUS
   the server's own; 127 COMMAND not found, 126 not executable, 125 own failure,
@@ -180,6 +180,9 @@ func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) 
 func (c *command) noVerb(u *ucli.Context) error {
 	const usage = "signet-wrap [flags] -- COMMAND [ARG...]"
 	switch name := u.Args().First(); {
+	case u.Bool("version") && u.NArg() == 0 && u.NumFlags() == 1 && c.after == nil:
+		_, err := fmt.Fprintln(c.Stdout, version())
+		return err
 	case strings.HasPrefix(name, "–") || strings.HasPrefix(name, "—"): // an editor made one of two hyphens
 		return misuse(usage, "%q begins with a dash, not with hyphens", name)
 	case name != "" && c.after != nil && u.NumFlags() > 0: // "--fail-open false -- npx"

@@ -85,6 +85,11 @@ func takeMetaKey(s *wrapSettings, v string) error {
 	if v == "" {
 		return misuseOfWrap("leave it out for _signet", "--meta-key must not be empty")
 	}
+	// MCP's names of members of _meta: an optional prefix of labels and "/", and a name.
+	const chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	if prefix, name, prefixed := strings.Cut(v, "/"); strings.Trim(prefix+name, chars) != "" || prefix == "" || prefixed && name == "" {
+		return misuseOfWrap("for example _signet, or with a prefix com.example/receipt", "--meta-key %q is not a name: letters, digits, - _ . and one /", v)
+	}
 	s.MetaKey = v
 	return nil
 }
@@ -93,8 +98,15 @@ func takeMaxCall(s *wrapSettings, v string) (err error) {
 	if s.MaxCall, err = parseBytes(v); err != nil {
 		return misuseOfWrap("for example --max-call 64MiB", "--max-call: %w", err)
 	}
+	if s.MaxCall < leastMaxCall {
+		return misuseOfWrap("for example --max-call 64MiB", "--max-call %q would refuse nearly every call: the least is 1KiB", v)
+	}
 	return nil
 }
+
+// leastMaxCall is the least --max-call, in bytes: what is less is a unit that was
+// forgotten.
+const leastMaxCall = 1 << 10
 
 // errNotWrapping reports a command line that is for somebody else: it asks for
 // help, or there is a verb in it.

@@ -72,14 +72,15 @@ func (l Unlock) From(src *keys.Source) ([]byte, error) {
 	return p, err
 }
 
-// run runs a command for the first line that it prints. Its stdin is empty and
-// its stdout a pipe of its own. No error quotes its output.
+// run runs a command for the first line that it prints, in the home directory: a
+// relative path means the same whoever starts it. Its stdin is empty and its stdout
+// a pipe of its own. No error quotes its output.
 func (l Unlock) run(what string, argv []string, stderr io.Writer) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	out := &bounded{}
-	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env, out, stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = string(l.Home), l.Env, out, stderr
 	setGroup(cmd)
 	cmd.Cancel = func() error { return killGroup(cmd) }
 	cmd.WaitDelay = 100 * time.Millisecond // for a daemon that kept its stdout

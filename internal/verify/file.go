@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +53,9 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(bytes.TrimSpace(head.all)) == 0 {
+		return nil, nil, &NotReceiptError{errors.New("it is empty"), nil}
+	}
 	if !head.lines {
 		receipt, err := CheckReceipt(head.all, keys, o.Now)
 		if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
@@ -77,6 +81,9 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 	}
 	return nil, f, err
 }
+
+// compressed is how files begin that gzip, zstd, bzip2, xz and zip have made.
+var compressed = []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zX", "PK\x03\x04"}
 
 // isKeyFile says whether b is a key file of any kind, in order or not. It was
 // named by mistake, and nobody tampered with it.
@@ -108,6 +115,9 @@ type lines struct {
 func newLines(r io.Reader) (*lines, error) {
 	l := &lines{r: bufio.NewReaderSize(r, 256<<10)}
 	start, _ := l.r.Peek(4)
+	if slices.ContainsFunc(compressed, func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) }) {
+		return nil, errors.New("it is compressed: unpack it first")
+	}
 	if isUTF8(start) {
 		if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
 			l.r.Discard(3)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -54,7 +55,7 @@ func (r *Recorder) retry(after time.Duration) {
 // closeGap notes that the gap, if there was one, is in the log. It needs mu.
 func (r *Recorder) closeGap() {
 	if r.gap.count > 0 {
-		r.opts.say("recording again; the gap of %d calls is in the log", r.gap.count)
+		r.opts.say("recording again; the gap of %s is in the log", text.Count(int64(r.gap.count), "call"))
 		r.gap.again.Stop()
 		r.gap = gap{}
 	}
@@ -67,7 +68,7 @@ func (r *Recorder) lastGap() error {
 	}
 	r.gap.again.Stop()
 	if _, err := r.append(nil); err != nil {
-		return fmt.Errorf("%d calls were forwarded unsigned, and the log does not know of them: %w", r.gap.count, err)
+		return fmt.Errorf("forwarded unsigned, and not known to the log: %s: %w", text.Count(int64(r.gap.count), "call"), err)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func TestOutcomesDoNotWait(t *testing.T) {
 		release()
 		<-s.rec.queue.idle
 	}()
-	if said := s.told(); !strings.Contains(said, "2 outcomes are not in the log") { // the second is that 2 has none
+	if said := s.told(); !strings.Contains(said, "2 outcomes could not be logged") { // the second is that 2 has none
 		t.Errorf("it said %q", said)
 	}
 }
@@ -196,7 +196,7 @@ func TestOutcomeThatCannotBeSigned(t *testing.T) {
 	if n := len(st.outcomes); n != 1 || len(st.outcomes[st.calls[1].ID]) != 1 {
 		t.Errorf("%d outcomes: %v", n, st.outcomes)
 	}
-	if said := s.told(); !strings.Contains(said, "an outcome cannot be signed: sign a receipt: no agent") || !strings.Contains(said, "1 outcomes are not in the log") {
+	if said := s.told(); !strings.Contains(said, "an outcome cannot be signed: sign a receipt: no agent") || !strings.Contains(said, "1 outcome could not be logged") {
 		t.Errorf("it said %q", said)
 	}
 }
@@ -290,7 +290,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	key.Unlock()
 	s.written()
 	s.close()
-	if said := s.told(); !strings.Contains(said, strconv.Itoa(large)+" outcomes are not in the log") {
+	if said := s.told(); !strings.Contains(said, strconv.Itoa(large)+" outcomes could not be logged") {
 		t.Errorf("it said %q", said)
 	}
 	st := s.read()

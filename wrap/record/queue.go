@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -215,7 +216,7 @@ func (q *queue) finish(patience time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if lost := q.lost + len(q.items); lost > 0 {
-		q.opts.say("%d outcomes are not in the log", lost)
+		q.opts.say("%s could not be logged", text.Count(int64(lost), "outcome"))
 	}
 }
 

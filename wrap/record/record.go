@@ -56,6 +56,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -370,7 +371,7 @@ func (r *Recorder) logEvent(e event.Event, at chain.At) ([]byte, error) {
 		if r.torn > 1 {
 			break // thousands may have been planted
 		}
-		r.opts.say("%d bytes of %s were no record; they are quarantined in %s", e.Length, e.File, e.Kept)
+		r.opts.say("%s: what was no record, %s, is quarantined in %s", e.File, text.Count(e.Length, "byte"), e.Kept)
 	case event.LogDamaged:
 		r.opts.say("the log is not as it should be: %s, byte %d: %s", e.File, e.Offset, e.Reason)
 	}
