@@ -76,6 +76,8 @@ type Log struct {
 	dirNew   bool // name itself may not be
 	behind   bool // the clock was behind the newest record
 
+	own ownEnd // the newest record of this Log
+
 	batch batch  // empty between appends
 	tail  []byte // of backLines
 }
@@ -135,8 +137,12 @@ func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) (written [
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	written, before, err := l.write(n, build)
-	if err != nil || l.o.NoSync {
-		return written, err
+	if err != nil {
+		return nil, err
+	}
+	if l.o.NoSync {
+		l.wrote(written, false)
+		return written, nil
 	}
 	// Other writers go on meanwhile: a sync takes a hundred times as long as
 	// all the rest.
@@ -144,6 +150,7 @@ func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) (written [
 		l.takeBack(before)
 		return nil, fmt.Errorf("append to the log: sync: %w", err)
 	}
+	l.wrote(written, true)
 	return written, nil
 }
 
@@ -153,7 +160,9 @@ func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) (written [
 func (l *Log) AppendLater(n int, build func(i int, at At) ([]byte, error)) (written []Written, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	written, _, err = l.write(n, build)
+	if written, _, err = l.write(n, build); err == nil {
+		l.wrote(written, false)
+	}
 	return written, err
 }
 
@@ -167,6 +176,7 @@ func (l *Log) Sync() error {
 	if err := l.syncFile(); err != nil {
 		return fmt.Errorf("sync the log: %w", err)
 	}
+	l.own.synced = true
 	return nil
 }
 

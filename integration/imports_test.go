@@ -24,9 +24,9 @@ const modulePath = "github.com/signet-wrap/signet-wrap"
 // layers are those of docs/DESIGN.md, "Layers". A package may import packages of
 // lower layers only, so those of one layer do not know each other.
 var layers = map[string]int{
-	"":                   6,
-	"/internal/cli":      5,
-	"/internal/bench":    6, // a program of its own, never in the release
+	"":                   7,
+	"/internal/cli":      6,
+	"/internal/bench":    7, // a program of its own, never in the release
 	"/internal/demo":     4,
 	"/internal/verify":   4,
 	"/internal/history":  3,
@@ -36,8 +36,10 @@ var layers = map[string]int{
 	"/internal/testlog":  3, // for tests and benchmarks only
 
 	"/internal/testwitness": 0, // for tests only
-	"/wrap":                 4,
-	"/wrap/record":          3,
+	"/wrap":                 5,
+	"/wrap/record":          4,
+	"/internal/heads":       3,
+	"/internal/systemlog":   0,
 	"/internal/mcpwire":     2,
 	"/sign":                 2,
 	"/chain":                2,

@@ -22,13 +22,17 @@ func (s *Signer) Event(e event.Event, now time.Time, prev Hash) (*Receipt, error
 }
 
 func (s *Signer) event(e event.Event, now time.Time, prev Hash) (*Receipt, error) {
+	signer := s.signer
+	if e.Type() == (event.Head{}).Type() {
+		signer = []byte(`{"pubkey":"` + s.pubkey + `"}`) // chain/FORMAT.md, "Heads": names can be of any length
+	}
 	var x seal
 	if err := x.open(now, s, &prev); err != nil {
 		return nil, err
 	}
 	all := append(slices.Clone(e.Members()),
 		event.Member{Name: "nonce", Value: quote(x.nonce[:])},
-		event.Member{Name: "signer", Value: s.signer},
+		event.Member{Name: "signer", Value: signer},
 		event.Member{Name: "ts", Value: quote(x.ts[:])},
 		event.Member{Name: "type", Value: canon.AppendString(nil, e.Type())},
 		event.Member{Name: "v", Value: []byte("1")})

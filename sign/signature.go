@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // readSigner reads signer and the members that go with its signature.
 func (d *document) readSigner(v *Verified) error {
-	agent, err := readParty(d.signer, "signer")
+	agent, err := readParty(d.signer, "signer", v.Type == event.Head{}.Type())
 	if err != nil {
 		return err
 	}
@@ -56,10 +57,11 @@ func (d *document) checkSignature(v *Verified, check verify, message []byte) err
 	return nil
 }
 
-// readParty reads the value of the member signer or server.
-func readParty(value []byte, member string) (Party, error) {
+// readParty reads the value of the member signer or server. With keyOnly the key
+// is enough.
+func readParty(value []byte, member string, keyOnly bool) (Party, error) {
 	p := Party{Role: "agent"}
-	named, owned := false, false
+	named, owned := keyOnly, keyOnly
 	if member == "server" { // which has no owner
 		p.Role, owned = "server", true
 	}

@@ -226,7 +226,7 @@ func (d *document) readVersion3(v *Verified, check verify) error {
 	if err := d.readResponse(v); err != nil {
 		return err
 	}
-	server, err := readParty(d.server, "server")
+	server, err := readParty(d.server, "server", false)
 	if err != nil {
 		return err
 	}

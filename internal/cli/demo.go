@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/demo"
 	ucli "github.com/urfave/cli/v2"
 )
@@ -21,8 +22,9 @@ USAGE
 
 Wraps a small built-in MCP server in a temporary folder, calls a tool through
 it, and shows the call, its receipt as the server got it, the log, a good
-verification; then changes one byte of the log and shows that it is noticed.
-Your own keys and log are not touched.
+verification; then changes one byte of the log, and cuts its end off, and shows
+that both are noticed. Your own keys and log are not touched, nor is the system's
+log: what it does against truncation, "signet-wrap verify --help" tells.
 
 EXIT STATUS
   0 all went as it should, 1 it did not
@@ -66,7 +68,7 @@ func (c *command) demo() (err error) {
 	received := filepath.Join(dir, "received")
 	home := filepath.Join(dir, "home")
 	// What would stand in a client's configuration: our flags, "--", a server.
-	args := []string{"--home", home, "--", self, "demo", "--serve", received}
+	args := []string{"--home", home, "--system-log", "off", "--", self, "demo", "--serve", received}
 
 	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")
 	c.show("signet-wrap --home %s -- %s demo --serve ...", "DIR", "signet-wrap")
@@ -94,14 +96,35 @@ func (c *command) demo() (err error) {
 	}
 
 	c.step("5. Somebody edits one byte: year < 2020 becomes year < 2021.")
-	if err := demoTamper(filepath.Join(home, "audit")); err != nil {
+	file, log, err := demoLog(filepath.Join(home, "audit"))
+	if err != nil {
 		return err
 	}
-	var s status
-	if err := c.again("--home", home, "verify", "--chain"); !errors.As(err, &s) || int(s) != exitFailed {
-		return fmt.Errorf("the edit was not noticed: %v", err)
+	edited := bytes.Replace(log, []byte("2020"), []byte("2021"), 1)
+	if bytes.Equal(edited, log) {
+		return errors.New("the log does not hold the call")
 	}
-	c.step("It was noticed. To wrap a server of your own, see `signet-wrap --help`.")
+	if err := c.demoTampered(file, edited, home); err != nil {
+		return err
+	}
+
+	c.step("6. Somebody cuts the newest record off. By itself the log looks whole.")
+	lines := bytes.SplitAfter(log, []byte("\n")) // the last one is empty
+	newest, err := chain.ParseEntry(bytes.TrimSpace(lines[len(lines)-2]))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, bytes.Join(lines[:len(lines)-2], nil), 0o600); err != nil {
+		return err
+	}
+	if err := c.again("--home", home, "verify", "--chain"); err != nil {
+		return err
+	}
+	c.step("7. Who has kept the head that step 4 printed can tell. The system's log keeps heads\n   by default, where there is one; this demo leaves yours alone.")
+	if err := c.demoTampered("", nil, home, "--against", newest.RecordHash.String()); err != nil {
+		return err
+	}
+	c.step("Both were noticed. To wrap a server of your own, see `signet-wrap --help`.")
 	return nil
 }
 
@@ -158,19 +181,27 @@ func demoReceipt(received string) (string, error) {
 	return "", errors.New("the server got no call")
 }
 
-// demoTamper edits one byte of the log, as an attacker might.
-func demoTamper(audit string) error {
+// demoLog is the only file of the demo's log, and what is in it.
+func demoLog(audit string) (file string, content []byte, err error) {
 	files, err := filepath.Glob(filepath.Join(audit, "*.jsonl"))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("there is no log in %s", audit)
+		return "", nil, fmt.Errorf("there is no log in %s", audit)
 	}
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		return err
+	content, err = os.ReadFile(files[0])
+	return files[0], content, err
+}
+
+// demoTampered puts something else in the log's place, if a file is named, and
+// verifies it: that must fail.
+func (c *command) demoTampered(file string, content []byte, home string, flags ...string) error {
+	if file != "" {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return err
+		}
 	}
-	edited := bytes.Replace(b, []byte("2020"), []byte("2021"), 1)
-	if bytes.Equal(b, edited) {
-		return errors.New("the log does not hold the call")
+	var s status
+	if err := c.again(append([]string{"--home", home, "verify", "--chain"}, flags...)...); !errors.As(err, &s) || int(s) != exitFailed {
+		return fmt.Errorf("it was not noticed: %v", err)
 	}
-	return os.WriteFile(files[0], edited, 0o600)
+	return nil
 }

@@ -29,8 +29,13 @@ func pubkeyFlag() ucli.Flag {
 // status of verify for "could not check". A key file in the home folder that
 // is in disorder is complained of and left out.
 func (c *command) keyring(u *ucli.Context) (keyring, error) {
-	k := keyring{Keys: verify.Keys{}, from: "of --pubkey"}
 	h, err := c.existingHome(u)
+	return c.keyringOf(u, h, err)
+}
+
+// keyringOf is keyring for a home that was looked for; err says if it was found.
+func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, error) {
+	k := keyring{Keys: verify.Keys{}, from: "of --pubkey"}
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
 		if err != nil {

@@ -30,15 +30,18 @@ EXAMPLE
 FLAGS
   --pubkey KEY   a key that you know to be its owner's: a NAME in the home, a .pub
                  FILE, or ed25519:B64; may be repeated. Default: all of the home
-  --chain        the log: is it whole, unedited, signed by keys you know, and the one
-                 that its store (--store DIR) and its witnesses remember?
+  --chain        the log: whole, unedited, signed by keys you know, and as the system's
+                 log, its store (--store DIR) and its witnesses remember it?
+  --against X    and as X does: a head ("sha256:..."), a FILE of "journalctl -o json" or
+                 of syslog, or receipts that others kept; may be repeated
   --online       ask the witnesses how long it was; with --kit FILE, of "anchor
                  enroll", nothing of the home is needed for that
   --policy FILE  which log and which witnesses count, and
   --tsa-root PEM the roots of the time-stamp authority that counts
-  --require witness       3 unless a quorum has cosigned the log, and
-  --max-unanchored D      not longer than D before the newest record (15m)
-  --accept ID    a new_epoch event: what is gone by it is known to you
+  --require system-log|witness  3 unless all records are covered there, or a quorum has
+                 cosigned them --max-unanchored D before the newest at most (15m)
+  --accept ID    what is gone is known to you: the ID of a new_epoch event, a head, or a
+                 log; with --remember, as root, for good
   --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
@@ -46,7 +49,6 @@ FLAGS
 FILE is known by its content: a receipt, a proof of "prove", or JSON lines such as
 "audit --export" writes, each checked by itself: what was left out nobody can tell.
 A receipt is valid if a key that you know signed it; its time is by that clock.
-Ctrl-C ends it, and what was found so far is said.
 
 EXIT STATUS
   0 valid: all is established
@@ -67,7 +69,7 @@ func (c *command) verifyVerb() *ucli.Command {
 		Flags: append([]ucli.Flag{
 			&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "policy"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "hash"},
-		}, anchorFlags()...),
+		}, append(anchorFlags(), systemFlags()...)...),
 		Action: func(u *ucli.Context) error {
 			args := c.args(u)
 			switch {

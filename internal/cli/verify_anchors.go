@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,12 @@ func anchorFlags() []ucli.Flag {
 
 // anchors gathers what is known from outside the log about how far it went: from
 // the store, a kit and, with --online, the witnesses.
-func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir) (*verify.Anchors, error) {
-	a := &verify.Anchors{MaxUnanchored: u.Duration("max-unanchored"), Accept: u.StringSlice("accept")}
+func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, accept []string) (*verify.Anchors, error) {
+	a := &verify.Anchors{MaxUnanchored: u.Duration("max-unanchored"), Accept: accept, Require: required(u, "witness")}
 	for _, r := range u.StringSlice("require") {
-		if r != "witness" {
-			return nil, misuse("--require witness", "%q cannot be required", r)
+		if r != "witness" && r != requireSystem {
+			return nil, misuse("--require witness or --require system-log", "%q cannot be required", r)
 		}
-		a.Require = true
 	}
 	switch {
 	case a.MaxUnanchored < 0:
@@ -112,6 +112,13 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir) (*ve
 	return a, nil
 }
 
+// requireSystem is what --require calls the system's log.
+const requireSystem = "system-log"
+
+func required(u *ucli.Context, what string) bool {
+	return slices.Contains(u.StringSlice("require"), what)
+}
+
 // givenPolicy is what --policy and --tsa-root name; nil for what is not given.
 func (c *command) givenPolicy(u *ucli.Context) (*tlog.Policy, []byte, error) {
 	roots, err := c.tsaRoots(u)
@@ -163,9 +170,6 @@ func (c *command) printAnchored(row func(name, format string, a ...any), a *veri
 		row("", "of %s would show no truncation by who holds the store", count(a.Signed, "record"))
 	case "absent", "unreadable":
 		row("", "witnesses: the store is %s %s", a.State, a.Why)
-	case "none":
-		row("", "no anchor: that newest records were cut off, or who holds the keys")
-		row("", "made the log anew, only a copy of the head kept elsewhere can show")
 	}
 	if a.Stamped > 0 {
 		row("", "stamped up to record %s at %s", grouped(a.Stamped), a.StampAt)

@@ -12,31 +12,41 @@ import (
 )
 
 func (c *command) verifyChain(u *ucli.Context) error {
-	ring, err := c.keyring(u)
-	if err != nil {
-		return err
-	}
-	h, err := c.existingHome(u)
+	// It need not be there: the system's log may know that it was.
+	h, err := c.home(u)
+	ring, err := c.keyringOf(u, h, err)
 	if err != nil {
 		return err
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
 
-	anchors, err := c.anchors(ctx, u, h)
+	accept, err := c.accepted(u)
 	if err != nil {
 		return err
 	}
-	// Only now: the anchors must not know of more than the snapshot holds.
+	anchors, err := c.anchors(ctx, u, h, accept)
+	if err != nil {
+		return err
+	}
+	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
+	if err := c.remembered(ctx, u, h, ring, &o); err != nil {
+		return err
+	}
+	// Only now: what others remember must not be of more than the snapshot holds.
 	log, err := chain.TakeSnapshot(h.Audit())
 	if err != nil {
 		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
 	}
 	bar := c.progress("verifying")
-	f, err := verify.CheckLog(ctx, log, ring.Keys, verify.Options{Now: time.Now(), Anchors: anchors, Progress: bar.show})
+	o.Progress = bar.show
+	f, err := verify.CheckLog(ctx, log, ring.Keys, o)
 	bar.clear()
 	switch {
 	case err == nil && f.Empty():
+		if _, err := c.existingHome(u); err != nil {
+			return err
+		}
 		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.Audit()), "--home DIR, if the log is elsewhere"}
 	case u.Bool("json"):
 		if jerr := c.printJSON(f); jerr != nil {

@@ -12,6 +12,7 @@ import (
 // printChain says the three verdicts to a person.
 func (c *command) printChain(f *verify.Log, ring keyring) {
 	w := c.Stdout
+	fmt.Fprintf(w, "%s\n\n", c.summary(f))
 	row := func(name, format string, a ...any) {
 		fmt.Fprintf(w, "%-13s %s\n", name, clean(fmt.Sprintf(format, a...)))
 	}
@@ -57,11 +58,11 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	few(row, whole.Notes)
 	if !cut {
 		c.printAnchored(row, whole.Anchored)
+		c.printKept(row, &whole)
 		row("head", "%s", f.Head)
 	}
 
 	c.printBreaks(f.Breaks, f.Damaged)
-	fmt.Fprintf(w, "\n%s\n", c.summary(f))
 }
 
 // printBreaks prints the first places where something is damaged, of so many.
@@ -78,27 +79,30 @@ func (c *command) printBreaks(breaks []chain.Break, damaged int64) {
 	}
 }
 
-// summary is the one line to take away.
+// summary is the one line to take away, and the first.
 func (c *command) summary(f *verify.Log) string {
-	anchored := f.Completeness.Anchored
-	if f.Verdict == verify.Tampered && f.Damaged == 0 && anchored != nil {
-		return c.paint(red, "tampered") + ": the log is not the one that others remember"
+	checked, rest := bySystemLog(f)
+	a := f.Completeness.Anchored
+	witnessed := a != nil && a.State == "witnessed"
+	switch {
+	case witnessed:
+		rest = "; as witnesses remember it up to record " + grouped(a.Records) + rest
+	case a != nil && (a.State == "absent" || a.State == "unreadable"):
+		rest += "; witnesses: " + a.State
 	}
-	switch f.Verdict {
-	case verify.Tampered:
+	switch {
+	case f.Verdict == verify.Tampered && f.Damaged == 0:
+		return c.paint(red, "tampered") + ": the log is not the one that others remember" + rest
+	case f.Verdict == verify.Tampered:
 		return c.paint(red, "tampered") + ": the log is not as it was written"
-	case verify.Unconfirmed:
-		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established"
-	case verify.Unchecked:
+	case f.Verdict == verify.Unconfirmed:
+		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established" + rest
+	case f.Verdict == verify.Unchecked:
 		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
+	case !checked && !witnessed:
+		return c.paint(green, "valid") + " by itself: the log is unbroken, and signed by keys known here" + rest
 	}
-	if anchored != nil && anchored.State == "witnessed" {
-		return c.paint(green, "valid") + ": the log is unbroken, signed by keys known here, and up to record " + grouped(anchored.Records) + " as witnesses remember it"
-	}
-	if anchored != nil && (anchored.State == "absent" || anchored.State == "unreadable") {
-		return c.paint(green, "valid") + " by itself: unbroken, and signed by keys known here; witnesses: " + anchored.State
-	}
-	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here"
+	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here" + rest
 }
 
 // printAuthenticity says who signed.

@@ -38,11 +38,12 @@ var wrapFlags = []wrapFlag{
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "wait for the disk before each call, or not (default: always)", takeSync},
 	{"outcomes", "on|off", "record what came of each call, too, or not (default: on)", takeOutcomes},
+	{"system-log", "WHAT", "to the system's log: heads (default), records as well, or off", takeSystemLog},
 	{"meta-key", "KEY|none", "where in params._meta the receipt goes (default: _signet), or\nin the log only", takeMetaKey},
 	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
 	{"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)",
 		func(s *wrapSettings, v string) error { s.home = v; return nil }},
-	{"passphrase-file", "F", "the passphrase of an encrypted key (or $SIGNET_PASSPHRASE; or\nsee \"identity protect\")",
+	{"passphrase-file", "F", "the passphrase of an encrypted key (or $SIGNET_PASSPHRASE)",
 		func(s *wrapSettings, v string) error { s.passphraseFile = v; return nil }},
 	{"verbose", "", "say on stderr what is recorded",
 		func(s *wrapSettings, v string) error { s.Verbose = v == "true"; return nil }},
@@ -77,6 +78,14 @@ func takeOutcomes(s *wrapSettings, v string) error {
 	s.NoOutcomes = v == "off"
 	if v != "on" && v != "off" {
 		return misuseOfWrap("on records the response to each call, off only the calls", "--outcomes takes on or off, not %q", v)
+	}
+	return nil
+}
+
+func takeSystemLog(s *wrapSettings, v string) error {
+	s.NoHeads, s.SystemRecords = v == "off", v == "records"
+	if v != "heads" && v != "records" && v != "off" {
+		return misuseOfWrap("heads tells where the log ends, records has the arguments, too", "--system-log takes heads, records or off, not %q", v)
 	}
 	return nil
 }

@@ -15,6 +15,13 @@ type Completeness struct {
 	Gaps    []string `json:"gaps,omitempty"`  // one phrase each
 	Notes   []string `json:"notes,omitempty"` // what is accounted for
 
+	// SystemLog is the state of Remembered: "all", "partial", "unreadable" or
+	// "absent"; "" if the system's log was not asked.
+	SystemLog  string        `json:"system_log,omitempty"`
+	Remembered *Remembered   `json:"heads,omitempty"`   // what the system's log has kept of the log
+	Against    []*Remembered `json:"against,omitempty"` // and what files from elsewhere have
+	Kept       []KeptResult  `json:"kept,omitempty"`    // hashes and receipts that others kept
+
 	Anchored *Anchored `json:"anchored,omitempty"` // up to where others remember the log; nil: it was not read to its end
 }
 

@@ -50,6 +50,11 @@ type Options struct {
 
 	Anchors *Anchors // of a log: what is known from outside of it; nil: nothing
 
+	Memories      []*Memory // of a log: what system logs have kept of it; this machine's own first
+	Kept          []*Kept   // of a log: what others kept of it
+	Accept        []string  // ids of what somebody outside of the account has accepted
+	RequireSystem bool      // it is not enough if a system's log cannot be asked, or does not cover all
+
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all, 0 if that is not known; from the goroutine that
 	// called.
@@ -62,10 +67,17 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 	c := checker{keys: keys}
 	s := newStory(keys)
 	s.anchoring = newAnchoring(o.Anchors)
+	for _, m := range o.Memories {
+		s.remembering = append(s.remembering, &remembering{m: m, accept: o.Accept})
+	}
+	s.kept = o.Kept
 	r, err := chain.Verify(ctx, log, chain.VerifyOptions[checked]{
 		Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress,
 	})
-	f := judge(r, s, log.Dir(), o.Now)
+	if err != nil {
+		s.remembering, s.kept = nil, nil // of what was not read, nothing is missing
+	}
+	f := judge(r, s, log.Dir(), o)
 	if err != nil {
 		f.Interrupted = ctx.Err() != nil && errors.Is(err, ctx.Err())
 		f.cutShort()
@@ -81,7 +93,9 @@ type story struct {
 	damage   int64    // events of damage
 	steps    int64    // likewise, of clocks that stepped back
 
-	anchoring *anchoring // nil: not of a log
+	anchoring   *anchoring // nil: not of a log
+	remembering []*remembering
+	kept        []*Kept
 
 	latest time.Time // of what is believed
 
@@ -96,6 +110,12 @@ func newStory(keys Keys) *story {
 // visit is chain.VerifyOptions.Visit.
 func (s *story) visit(e chain.Entry, c checked) {
 	s.tally.see(&e, c)
+	for _, r := range s.remembering {
+		r.record(&e, c)
+	}
+	for _, k := range s.kept {
+		k.see(&e, c)
+	}
 	if c.known {
 		s.day(&e, c)
 		s.believe(&e, c)
@@ -177,7 +197,7 @@ func (f *Log) cutShort() {
 }
 
 // judge puts the three verdicts together.
-func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
+func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 	f := &Log{
 		Verdict: Valid, Dir: dir, Records: r.Records, Files: len(r.Files), Head: r.Head.String(),
 		First: formatTime(r.First), Last: formatTime(r.Last),
@@ -188,23 +208,49 @@ func judge(r *chain.Report, s *story, dir string, now time.Time) *Log {
 	if f.Integrity.Damaged > 0 {
 		f.Integrity.Verdict = "broken"
 	}
-	if file, planted := s.planted(r.Files, now); planted {
+	if file, planted := s.planted(r.Files, o.Now); planted {
 		s.tally.found.Doubts = append(s.tally.found.Doubts, file+" is of a day to come, and nothing in it is signed by a key that is known")
 	}
-	s.dated(now)
+	s.dated(o.Now)
 	f.Authenticity = s.tally.finding()
 	f.Completeness = s.completeness(r)
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
+	contradicted, lacking := s.remembered(&f.Completeness, r.Files, o)
 	switch {
 	case r.Damaged > 0:
 		f.Verdict = Tampered
-	case a.State == "contradicted":
+	case a.State == "contradicted" || contradicted:
 		f.Verdict, f.empty = Tampered, false
-	case f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap" || len(a.Lacking) > 0:
+	case lacking || f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap" || len(a.Lacking) > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f
+}
+
+// remembered compares the log with what others have kept of it, and says whether
+// that contradicts it, or leaves something open.
+func (s *story) remembered(c *Completeness, days []string, o Options) (contradicted, lacking bool) {
+	all := false
+	for _, r := range s.remembering {
+		f := r.finish(days)
+		contradicted = contradicted || f.Tampered()
+		lacking = lacking || f.doubts || f.Backdated > 0
+		all = all || f.State == "all"
+		if r.m.Name == "" {
+			c.SystemLog, c.Remembered = f.State, f
+			continue
+		}
+		lacking = lacking || f.Heads == 0 // it was asked for
+		c.Against = append(c.Against, f)
+	}
+	for _, k := range s.kept {
+		f := k.result(o.Accept)
+		contradicted = contradicted || f.Absent > f.Accepted
+		lacking = lacking || f.Looked == 0
+		c.Kept = append(c.Kept, f)
+	}
+	return contradicted, lacking || o.RequireSystem && !all
 }
 
 func (s *story) completeness(r *chain.Report) Completeness {

@@ -45,11 +45,16 @@ func Decode(canonical []byte) (Event, error) {
 func (f *fields) read(kind string) Event {
 	switch kind {
 	case Session{}.Type():
-		return Session{
+		e := Session{
 			Session: f.text("session"), Target: f.text("target"),
 			Client: f.implementation("client"), Server: f.implementation("server"),
 			Protocol: f.text("protocol"), Command: f.texts("command"), Files: f.files("files"),
 		}
+		if f.has("heads") {
+			e.Heads = new(Heads)
+			e.Heads.Machine, e.Heads.To = f.pair("heads", f.value("heads"), "machine", "to")
+		}
+		return e
 	case Tools{}.Type():
 		e := Tools{Session: f.text("session"), Target: f.text("target"), Tools: f.hashes("tools")}
 		e.Adds = f.has("adds") && f.flag("adds")
@@ -91,6 +96,12 @@ func (f *fields) read(kind string) Event {
 		return Unanchored{f.text("session"), f.time("since")}
 	case AnchorFinding{}.Type():
 		return AnchorFinding{f.text("kind"), f.text("origin"), f.integer("size"), f.texts("by"), f.text("detail")}
+	case Head{}.Type():
+		return Head{
+			Seq: f.integer("seq"), Last: f.flag("last"), Lost: f.integer("lost"),
+			Log: f.hash("log"), Dirs: f.texts("dirs"), File: f.text("file"), End: f.integer("end"), Head: f.hash("head"),
+			Session: f.text("session"),
+		}
 	}
 	return Other{kind, f.members}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func (e Session) Members() []Member {
-	return []Member{
+	members := []Member{
 		{"client", e.Client.value()},
 		{"command", list(e.Command, appendText)},
 		{"files", list(e.Files, appendFile)},
@@ -19,6 +19,10 @@ func (e Session) Members() []Member {
 		text("session", e.Session),
 		text("target", e.Target),
 	}
+	if e.Heads != nil {
+		members = append(members, Member{"heads", pair(nil, "machine", e.Heads.Machine, "to", e.Heads.To)})
+	}
+	return members
 }
 
 func appendText(b []byte, s string) []byte { return canon.AppendString(b, s) }
@@ -116,6 +120,14 @@ func (e AnchorFinding) Members() []Member {
 
 func (e Unanchored) Members() []Member {
 	return []Member{text("session", e.Session), moment("since", e.Since)}
+}
+
+func (e Head) Members() []Member {
+	return []Member{
+		{"dirs", list(e.Dirs, appendText)},
+		integer("end", e.End), text("file", e.File), hash("head", e.Head), {"last", strconv.AppendBool(nil, e.Last)},
+		hash("log", e.Log), integer("lost", e.Lost), integer("seq", e.Seq), text("session", e.Session),
+	}
 }
 
 // Members are e.Rest.

@@ -30,7 +30,7 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
 // Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, Unanchored, or Other for any other type.
+// NewEpoch, AnchorFinding, Unanchored, Head, or Other for any other type.
 type Event interface {
 	// Type is what the member "type" says, such as "torn_line".
 	Type() string
@@ -54,6 +54,13 @@ type Session struct {
 	Protocol        string          // version of MCP, "" if nobody said
 	Command         []string        // of the server, secrets masked
 	Files           []File          // that the command runs
+	Heads           *Heads          // where the heads of the session go; nil: a version without heads
+}
+
+// Heads says which way the heads of a session go, and from which machine.
+type Heads struct {
+	To      string // "journald", "syslog", "eventlog", "off" (by a flag) or "none" (there is no system log)
+	Machine string // 32 hex digits that stand for the machine; "" if it has no id
 }
 
 // An Implementation is what a client or server calls itself.
@@ -185,6 +192,22 @@ type Unanchored struct {
 	Since   time.Time // of the last time, or the session's beginning
 }
 
+// Head says where the log ended. It goes to the system's log and not into ours,
+// and is signed by a key that is named by its public half only: chain/FORMAT.md,
+// "Heads".
+type Head struct {
+	Seq  int64 // counts the heads of a session from 0
+	Last bool  // the session has ended
+	Lost int64 // heads of the session that could not be sent
+
+	Log     Hash     // of the log's first record
+	Dirs    []string // stand for the directory, as named and as resolved: 32 hex digits each
+	File    string   // the day file
+	End     int64    // in it, in bytes: after the newest record that the process had on the disk
+	Head    Hash     // of that record
+	Session string
+}
+
 // Other is an event of a type that this package does not know. Nothing is known
 // of its members but that they are JSON.
 type Other struct {
@@ -207,6 +230,7 @@ func (AnchorPolicy) Type() string  { return "anchor_policy" }
 func (NewEpoch) Type() string      { return "new_epoch" }
 func (AnchorFinding) Type() string { return "anchor_finding" }
 func (Unanchored) Type() string    { return "unanchored" }
+func (Head) Type() string          { return "head" }
 
 // Type is e.Kind.
 func (e Other) Type() string { return e.Kind }

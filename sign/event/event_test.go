@@ -14,7 +14,8 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 
 // every is one of each type, with text that JSON escapes.
 var every = []Event{
-	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}},
+	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff"}},
 	Tools{Session: "ses_1", Target: "mcp://x", Tools: map[string]Hash{"a": Hash{9}, "\"é\"": Hash{1}, "\U0001F600": Hash{2}, "\uFB33": Hash{3}}},
 	Tools{"ses_1", "mcp://x", map[string]Hash{"a": Hash{9}}, []string{"a"}, true, 7, Hash{1}, "after 5 records"},
 	ExtraResponse{"ses_1", "rec_1", Hash{9}, "failed", "isError"},
@@ -32,6 +33,7 @@ var every = []Event{
 	NewEpoch{"signet-wrap/00", 12, "AAAA", "restored a backup"},
 	AnchorFinding{"rollback", "signet-wrap/00", 12, []string{"w1", "w2"}, "the log ends after 3 records"},
 	Unanchored{"ses_1", at},
+	Head{17, true, 1, Hash{9}, []string{"00", "01"}, "2026-05-01.jsonl", 785, Hash{1}, "ses_1"},
 	Other{"policy_violation", []Member{{"a", []byte("[null]")}, {"tool", []byte(`"rm"`)}}},
 }
 
@@ -63,10 +65,10 @@ func TestDecodeIsStrict(t *testing.T) {
 				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
 				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
-				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended"}; slices.Contains(optional, m.Name) && (name == "without" || name == "renamed") {
+				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads"}; slices.Contains(optional, m.Name) && (name == "without" || name == "renamed") {
 					continue
 				}
-				if m.Name == "adds" && name == "true" {
+				if (m.Name == "adds" || m.Name == "last") && name == "true" {
 					continue // that is what it is
 				}
 				receipt, err := Unsigned(Other{e.Type(), changed}, at)

@@ -88,8 +88,9 @@ func shorten(s string) string {
 
 // event is the event about the session, without its files.
 func (p *peers) event(session string, o *Options) event.Session {
+	_, to := o.system()
 	return event.Session{
-		Session: session, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),
+		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),
 		Command: redact.Command(o.Command),
 	}
 }

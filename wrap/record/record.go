@@ -55,7 +55,9 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -105,6 +107,11 @@ type Options struct {
 	NoOutcomes bool
 	// NoSync leaves it to the system when records reach the disk.
 	NoSync bool
+	// NoHeads sends no word of where the log ends to the system's log. Then a
+	// program of the user can truncate the log, and it does not show.
+	NoHeads bool
+	// SystemRecords sends each record there as well, with the arguments in it.
+	SystemRecords bool
 	// MetaKey is the member of params._meta for the receipt. "": DefaultMetaKey.
 	// NoMetaKey: the receipt is in the log only.
 	MetaKey string
@@ -122,6 +129,8 @@ type Options struct {
 	// Anchor is called when records are to be anchored: some wait, the session
 	// ends, or it was long ago. nil: they are not.
 	Anchor Anchor
+
+	system func() (systemlog.Sender, *event.Heads) // whom heads go to (nil: nobody), and what the session says of it
 }
 
 func (o *Options) setDefaults() {
@@ -161,6 +170,7 @@ type Recorder struct {
 	mu     sync.Mutex // guards all below
 	signer *sign.Signer
 	log    *chain.Log
+	heads  *heads.Sender // of log; nil: none are sent
 	gap    gap
 	torn   int // events of torn lines in this session
 	closed bool
@@ -171,6 +181,7 @@ type Recorder struct {
 func New(o Options) *Recorder {
 	o.setDefaults()
 	r := &Recorder{opts: o, id: "ses_" + randomHex(16)}
+	r.opts.system = sync.OnceValues(func() (systemlog.Sender, *event.Heads) { return findSystemLog(o.NoHeads, systemlog.Open) })
 	r.queue = newQueue(&r.opts, r.flush)
 	if !o.NoOutcomes {
 		r.session = newSession(r.id, &r.opts, r.queue, &r.output)
@@ -256,6 +267,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.heads.Wrote()
 	r.queue.written(len(queued))
 	r.closeGap()
 	r.anchor.recorded(before + len(calls))
@@ -343,8 +355,23 @@ func (r *Recorder) open() error {
 			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.logEvent, Check: sign.LogCheck(r.knows),
 			Warn: func(text string) { r.opts.say("in the log's directory, %s", text) },
 		})
+		to, _ := r.opts.system()
+		r.heads = heads.New(r.log, r.signer, r.id, to)
 	}
 	return nil
+}
+
+// findSystemLog opens the system's log, unless it is not wanted.
+func findSystemLog(off bool, open func() systemlog.Sender) (systemlog.Sender, *event.Heads) {
+	told := &event.Heads{To: "off", Machine: systemlog.Machine()}
+	if off {
+		return nil, told
+	}
+	to := open()
+	if told.To = "none"; to != nil {
+		told.To = to.To()
+	}
+	return to, told
 }
 
 // knows says whether a key may have signed what the log goes on from. The log calls
@@ -416,6 +443,7 @@ func (r *Recorder) Close() error {
 			err = errors.Join(err, fmt.Errorf("syncing the log: %w", syncErr))
 		}
 	}
+	r.heads.Close()
 	if closeErr := r.log.Close(); closeErr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the log: %w", closeErr))
 	}

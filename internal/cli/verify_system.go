@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/heads"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
+)
+
+// systemFlags are those of verify --chain about what others keep of the log.
+func systemFlags() []ucli.Flag {
+	return []ucli.Flag{&ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "remember"}}
+}
+
+// remembered adds to o what this machine's system log and those of --against have
+// kept. It reads before the log is, or that would seem to end too early.
+func (c *command) remembered(ctx context.Context, u *ucli.Context, h home.Dir, ring keyring, o *verify.Options) error {
+	own, err := c.systemLog(ctx, u, h, ring.Keys)
+	if err != nil {
+		return err
+	}
+	o.Memories = append(o.Memories, own)
+	for _, against := range u.StringSlice("against") {
+		if k := verify.KeepHash(against); k != nil {
+			o.Kept = append(o.Kept, k)
+			continue
+		}
+		in := c.Stdin
+		if against != "-" {
+			if in, err = os.Open(against); err != nil {
+				return &failure{exitUsage, fmt.Errorf("--against: %w", err), `a head ("sha256:..."), what journalctl printed, a syslog file, or receipts that others kept`}
+			}
+		}
+		m, k, err := verify.ReadAgainst(in, against, ring.Keys)
+		in.Close()
+		if err != nil {
+			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, err), ""}
+		}
+		if m != nil {
+			o.Memories = append(o.Memories, m)
+		}
+		if k != nil {
+			o.Kept = append(o.Kept, k)
+		}
+	}
+	return nil
+}
+
+// systemLog reads what this machine's own system log has kept.
+func (c *command) systemLog(ctx context.Context, u *ucli.Context, h home.Dir, keys verify.Keys) (*verify.Memory, error) {
+	m := &verify.Memory{Dirs: heads.Dirs(h.Audit()), Began: time.Now()}
+	var err error
+	m.Reach, err = systemlog.Journal(ctx, owners(h), func(e systemlog.Entry) bool {
+		m.Add(e, keys)
+		return true
+	})
+	to := systemlog.Open()
+	if err == nil && m.Reach.From.IsZero() && to == nil {
+		err = systemlog.ErrAbsent
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, &failure{exitUsage, errors.New("interrupted while the system's log was read"), ""}
+	case errors.Is(err, systemlog.ErrAbsent):
+		m.State, m.Why = "absent", err.Error()
+		if to != nil {
+			m.State, m.Why = "unreadable", fmt.Sprintf("heads go to %s, which only --against FILE reads", to.To())
+		}
+	case err != nil:
+		m.State, m.Why = "unreadable", err.Error()
+	}
+	others := sync.OnceValue(func() map[chain.Hash]string { return c.otherLogs(u, h) })
+	m.There = func(log chain.Hash, file string, end int64) bool {
+		dir, known := others()[log]
+		st, err := os.Stat(filepath.Join(dir, file))
+		return known && err == nil && st.Size() >= end
+	}
+	return m, nil
+}
+
+// otherLogs are the logs of the user whose directories are known, but for that of
+// h: the usual one, and those that clients' configurations name.
+func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
+	dirs := []string{}
+	if usual, err := home.Find("", c.Getenv); err == nil {
+		dirs = append(dirs, usual.Audit())
+	}
+	sys, err := c.system()
+	var t *targets
+	if err == nil {
+		t, err = c.targets(u, sys, h)
+	}
+	if err == nil {
+		for _, f := range t.configs {
+			if f.Err != nil {
+				continue
+			}
+			for _, e := range f.Doc.Entries {
+				if dir, err := home.Expand(flagValue(e.Flags, "home")); err == nil && dir != "" {
+					dirs = append(dirs, home.Dir(dir).Audit())
+				}
+			}
+		}
+	}
+	found := map[chain.Hash]string{}
+	for _, dir := range dirs {
+		if first, err := chain.First(dir); err == nil {
+			found[first] = dir
+		}
+	}
+	return found
+}
+
+// owners are the users whose entries count: those who own the log's directory, the
+// home, and the one that a link stands in. Where nothing is left, it is the one
+// who asks, or who owns what the directory was in.
+func owners(h home.Dir) []uint32 {
+	var uids []uint32
+	add := func(path string, stat func(string) (os.FileInfo, error)) bool {
+		st, err := stat(path)
+		if err != nil {
+			return false
+		}
+		if uid, ok := systemlog.Owner(st); ok && !slices.Contains(uids, uid) {
+			uids = append(uids, uid)
+		}
+		return true
+	}
+	for _, path := range []string{h.Audit(), string(h)} {
+		add(path, os.Stat)
+		add(path, os.Lstat)
+	}
+	if uid := os.Getuid(); uid > 0 && !slices.Contains(uids, uint32(uid)) {
+		uids = append(uids, uint32(uid))
+	}
+	for dir := filepath.Dir(string(h)); len(uids) == 0 || slices.Equal(uids, []uint32{0}); dir = filepath.Dir(dir) {
+		if add(dir, os.Stat) || dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return uids
+}
+
+// accepted are the ids that were accepted from outside the account: by --accept,
+// and in the file that root alone writes.
+func (c *command) accepted(u *ucli.Context) ([]string, error) {
+	given := u.StringSlice("accept")
+	if u.Bool("remember") {
+		if len(given) == 0 {
+			return nil, misuse("verify --accept ID --remember", "--remember goes with --accept")
+		}
+		if err := remember(given); err != nil {
+			return nil, &failure{exitUsage, fmt.Errorf("--remember: %w", err), "only root can: sudo signet-wrap verify --accept ID --remember"}
+		}
+	}
+	kept, err := readAccepted()
+	if err != nil {
+		c.complain(fmt.Sprintf("%s does not count: %v", acceptedFile, err), "")
+	}
+	return append(given, kept...), nil
+}
+
+// printKept says to a person what others keep of the log, but for witnesses.
+func (c *command) printKept(row func(name, format string, a ...any), f *verify.Completeness) {
+	if r := f.Remembered; r != nil {
+		c.printRemembered(row, r)
+		if (r.State == "absent" || r.State == "unreadable") && f.Anchored.State == "none" {
+			row("", "not anchored: truncation, or a rewrite by the key holder, would not show;")
+			row("", "keep a copy of the head elsewhere, for verify --against HEAD")
+		}
+	}
+	for _, a := range f.Against {
+		c.printRemembered(row, a)
+	}
+	for _, k := range f.Kept {
+		row("against", "%s: %s of %s in the log", k.By, grouped(k.Looked-k.Absent), count(k.Looked, "kept record"))
+		for _, id := range k.First {
+			row("", "not in the log, and somebody kept it: %s", id)
+		}
+		if k.Others > 0 {
+			row("", "%s not looked for: false, by hand, or by keys that are not known here", count(k.Others, "receipt"))
+		}
+	}
+}
+
+// printRemembered says to a person what system logs have kept of the log.
+func (c *command) printRemembered(row func(name, format string, a ...any), r *verify.Remembered) {
+	row(r.By, "%s", describe(r))
+	if r.From != "" && r.By == systemLogName {
+		row("", "it reaches from %s to %s", r.From, r.To)
+	}
+	for i, x := range r.UnmetHeads {
+		if i == maxShown {
+			row("", "and more: --json lists them")
+			break
+		}
+		row("", "not what it saw: at %s the log ended at byte %s of %s, and %s (%s)%s", x.At, grouped(x.End), x.File, x.Why, x.ID, words(x.Doubtful, x.Accepted))
+	}
+	for _, o := range r.Replaced {
+		row("", "not what it saw: another log was in this directory, with heads up to %s", o.At)
+		row("", "(%s)%s", o.Log, words(o.Doubtful, o.Accepted))
+	}
+	if r.Tampered() {
+		row("", "causes: records were cut off, or the log was replaced; or, with no bad intent,")
+		row("", "a restored backup, a new installation, a mount that is missing. If you know of")
+		row("", "it: signet-wrap verify --accept ID, or sudo ... --remember, with the id shown")
+	}
+	for _, o := range r.Gone {
+		row("", "another log of this user, last seen at %s, is gone or shorter, or its", o.At)
+		row("", "directory is not known here (%s)", o.Log)
+	}
+	few(row, r.Examples)
+	if r.Unended > 0 {
+		row("", "%s without a last head (running, or killed): what came up to a second after", count(r.Unended, "session"))
+		row("", "the newest, of %s, and was cut off, does not show", r.Window)
+	}
+}
+
+const systemLogName = "system log"
+
+func words(doubtful, accepted bool) string {
+	switch {
+	case accepted:
+		return ", accepted"
+	case doubtful:
+		return ", by a key that is not known, in a file that anybody could have written"
+	}
+	return ""
+}
+
+// describe is the state of a memory in a phrase.
+func describe(r *verify.Remembered) string {
+	switch {
+	case r.State == "absent" || r.State == "unreadable":
+		return fmt.Sprintf("%s: %s", r.State, r.Why)
+	case r.Records == 0:
+		return "with none of its heads"
+	}
+	s := fmt.Sprintf("anchored up to record %s at %s", grouped(r.Records), r.At)
+	if r.After > 0 {
+		s += fmt.Sprintf("; %s since are not", count(r.After, "record"))
+	}
+	return s
+}
+
+// shortfalls are what the first line counts.
+func shortfalls(r *verify.Remembered) string {
+	var all []string
+	say := func(n int64, what, rest string) {
+		if n > 0 {
+			all = append(all, count(n, what)+rest)
+		}
+	}
+	say(r.Missing, "head", " missing")
+	say(r.Silent, "session", " without heads")
+	say(int64(len(r.Gone)), "other log", " gone or shorter")
+	say(r.Older, "head", " not looked at")
+	if len(all) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(all, ", ")
+}
+
+// bySystemLog is what the first line says of the system's log: whether the log is
+// more than valid by itself, and the rest of the sentence.
+func bySystemLog(f *verify.Log) (checked bool, rest string) {
+	r := f.Completeness.Remembered
+	if r == nil {
+		return false, ""
+	}
+	if r.State == "absent" || r.State == "unreadable" {
+		for _, a := range f.Completeness.Against {
+			if a.Records > 0 {
+				return true, fmt.Sprintf("; by %s %s%s", a.By, describe(a), shortfalls(a))
+			}
+		}
+		return false, "; the system's log was not checked: " + r.Why + shortfalls(r)
+	}
+	return true, fmt.Sprintf("; by the system's log, which reaches from %s to %s, %s%s", cmp.Or(r.From, "?"), cmp.Or(r.To, "?"), describe(r), shortfalls(r))
+}

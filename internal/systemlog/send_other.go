@@ -1,0 +1,6 @@
+//go:build !unix && !windows
+
+package systemlog
+
+// Open returns nil: there is no system log.
+func Open() Sender { return nil }

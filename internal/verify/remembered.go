@@ -1,0 +1,385 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// Remembered is how the log agrees with the heads in a system's log. It is part of
+// Completeness.
+type Remembered struct {
+	By string `json:"by"` // "system log", or the file's name
+	// State is "all" (each record up to the newest is covered, and nothing is
+	// missing), "partial", "unreadable" or "absent" (no system log, or no head of
+	// this log in it).
+	State string `json:"state"`
+	Why   string `json:"why,omitempty"`
+	From  string `json:"reaches_from,omitempty"` // the oldest entry of the user
+	To    string `json:"reaches_to,omitempty"`   // the newest
+
+	Heads   int64  `json:"heads"`              // of this log
+	Records int64  `json:"records"`            // anchored up to this record, counted from 1
+	At      string `json:"at,omitempty"`       // when that head came
+	After   int64  `json:"unanchored_records"` // that came after it
+
+	Unmet      int64   `json:"unmet"` // heads that the log does not agree with
+	UnmetHeads []Unmet `json:"unmet_heads,omitempty"`
+	Replaced   []Other `json:"replaced_logs,omitempty"` // logs that were in this directory
+	Gone       []Other `json:"other_logs,omitempty"`    // of this user, that are not where they were
+
+	Missing   int64    `json:"missing_heads"`   // by their numbers
+	Silent    int64    `json:"silent_sessions"` // that claim heads and have none, or send none
+	Unended   int64    `json:"unended_sessions"`
+	Window    string   `json:"unended_newest,omitempty"` // when the last of those sent its newest head: one second after it is covered
+	Backdated int64    `json:"backdated"`
+	Examples  []string `json:"backdated_records,omitempty"`
+	Older     int64    `json:"older_heads,omitempty"` // that were not looked at: there are too many
+	Lacking   []string `json:"lacking,omitempty"`     // why the state is not "all"
+
+	doubts bool
+}
+
+// Unmet is a head that the log does not agree with.
+type Unmet struct {
+	ID       string     `json:"id"`
+	Log      chain.Hash `json:"log"`
+	File     string     `json:"file"`
+	End      int64      `json:"end"` // in the file, in bytes
+	At       string     `json:"at"`
+	Why      string     `json:"why"`
+	Doubtful bool       `json:"doubtful,omitempty"` // by a key that is not known, in a file that anybody could have written
+	Accepted bool       `json:"accepted,omitempty"`
+}
+
+// Other is another log than the one that was verified.
+type Other struct {
+	Log      chain.Hash `json:"log"` // its first record
+	Heads    int64      `json:"heads"`
+	File     string     `json:"file"` // of its newest head
+	End      int64      `json:"end"`
+	At       string     `json:"at"`
+	ID       string     `json:"id"` // of that head
+	Doubtful bool       `json:"doubtful,omitempty"`
+	Accepted bool       `json:"accepted,omitempty"`
+}
+
+// Tampered says whether something contradicts the log.
+func (r *Remembered) Tampered() bool {
+	bad := func(doubtful, accepted bool) bool { return !doubtful && !accepted }
+	return r.Unmet > int64(len(r.UnmetHeads)) ||
+		slices.ContainsFunc(r.UnmetHeads, func(u Unmet) bool { return bad(u.Doubtful, u.Accepted) }) ||
+		slices.ContainsFunc(r.Replaced, func(o Other) bool { return bad(o.Doubtful, o.Accepted) })
+}
+
+// remembering compares a log with a Memory while it is read.
+type remembering struct {
+	m       *Memory
+	accept  []string
+	begun   bool
+	log     chain.Hash // the first record
+	dirs    map[string]bool
+	groups  []*remembered // of this log
+	heads   []keptHead    // of this log, in its order; those up to met are done
+	done    int
+	unmet   []Unmet
+	more    []keptHead // unmet beyond those that are listed
+	records int64
+
+	met      int64     // number of the newest record that a head is met by
+	metAt    time.Time // when that came
+	system   time.Time // the newest of those that did not come late
+	sessions map[[16]byte]string
+	found    Remembered
+}
+
+// record takes the records in their order.
+func (r *remembering) record(e *chain.Entry, c checked) {
+	if !r.begun {
+		r.begin(e.RecordHash)
+	}
+	r.records++
+	if c.known {
+		r.claims(e, c)
+	}
+	day, end := dayNumber(e.File), e.Offset+int64(len(e.Raw))+1
+	for ; r.done < len(r.heads) && r.heads[r.done].before(day, end); r.done++ {
+		r.miss(r.heads[r.done], "no record ends there")
+	}
+	for ; r.done < len(r.heads) && r.heads[r.done].day() == day && r.heads[r.done].end == end; r.done++ {
+		h := r.heads[r.done]
+		if [16]byte(e.RecordHash[:16]) != h.hash {
+			r.miss(h, "another record is there")
+			continue
+		}
+		if h.file&doubtful != 0 {
+			continue
+		}
+		if r.met < r.records || h.time().Before(r.metAt) {
+			r.met, r.metAt = r.records, h.time()
+		}
+		if !h.late() && h.time().After(r.system) {
+			r.system = h.time()
+		}
+	}
+}
+
+// begin looks for the heads of the log whose first record has this hash.
+func (r *remembering) begin(log chain.Hash) {
+	r.begun, r.log, r.dirs = true, log, map[string]bool{}
+	for _, d := range r.m.Dirs {
+		r.dirs[d] = true
+	}
+	for _, g := range r.m.order {
+		if g.log == log {
+			r.groups = append(r.groups, g)
+			r.heads = append(r.heads, g.heads...)
+		}
+	}
+	slices.SortFunc(r.heads, func(x, y keptHead) int {
+		switch {
+		case x.before(y.day(), y.end):
+			return -1
+		case y.before(x.day(), x.end):
+			return 1
+		}
+		return 0
+	})
+}
+
+// backdate is how far the clocks of record and head may be apart.
+const backdate = time.Minute
+
+// claims compares what a record that is believed claims with the heads before it.
+func (r *remembering) claims(e *chain.Entry, c checked) {
+	_, step := c.v.Event.(event.ClockStep)
+	if c.v.Version == 1 && !step && c.v.Time.Before(r.system.Add(-backdate)) {
+		if r.found.Backdated++; len(r.found.Examples) < maxListed {
+			r.found.Examples = append(r.found.Examples, fmt.Sprintf("%s:%d claims %s, and follows what the system's log saw at %s",
+				text.Clip(e.File, maxClip), e.Line, formatTime(c.v.Time), formatSeconds(r.system)))
+		}
+	}
+	told, ok := c.v.Event.(event.Session)
+	if !ok || told.Heads == nil || len(r.sessions) >= maxSessions {
+		return
+	}
+	key, ok := sessionKey(told.Session)
+	if _, again := r.sessions[key]; !ok || again {
+		return
+	}
+	if !r.here(told.Heads.Machine) || r.m.Reach.From.IsZero() || c.v.Time.Before(r.m.Reach.From) || c.v.Time.After(r.m.Began.Add(-2*time.Second)) {
+		return
+	}
+	if r.sessions == nil {
+		r.sessions = map[[16]byte]string{}
+	}
+	r.sessions[key] = told.Heads.To
+}
+
+// here says whether the memory is of the machine.
+func (r *remembering) here(machine string) bool {
+	if r.m.Name == "" {
+		return machine == systemlog.Machine()
+	}
+	return slices.ContainsFunc(r.groups, func(g *remembered) bool { return g.host != "" && systemlog.MachineOf(g.host) == machine })
+}
+
+// miss notes a head that the log does not agree with.
+func (r *remembering) miss(h keptHead, why string) {
+	r.found.Unmet++
+	if len(r.unmet) >= maxListed {
+		r.more = append(r.more, h)
+		return
+	}
+	r.unmet = append(r.unmet, Unmet{
+		ID: "evt_" + hexOf(h.id), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()), Why: why, Doubtful: h.file&doubtful != 0,
+	})
+}
+
+// finish compares what only the whole log could.
+func (r *remembering) finish(days []string) *Remembered {
+	f := &r.found
+	f.By, f.State, f.Why = r.m.Name, r.m.State, r.m.Why
+	if f.By == "" {
+		f.By = "system log"
+	}
+	f.From, f.To = formatTime(r.m.Reach.From), formatTime(r.m.Reach.To)
+	if !r.begun {
+		r.begin(chain.Hash{})
+	}
+	for ; r.done < len(r.heads); r.done++ {
+		h, why := r.heads[r.done], "the file is not there"
+		if slices.Contains(days, dayFile(h.day())) {
+			why = "the log ends before it"
+		}
+		r.miss(h, why)
+	}
+	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met, r.m.older
+	f.After = r.records - r.met
+	if r.met > 0 {
+		f.At = formatSeconds(r.metAt)
+	}
+	r.others(f)
+	r.accepts(f)
+	r.inSessions(f)
+	r.state(f)
+	return f
+}
+
+// others lists the other logs that were here, and those of the same user that are
+// not where they were.
+func (r *remembering) others(f *Remembered) {
+	users := map[group]bool{}
+	if r.m.Name != "" { // which directory it is, only the heads say
+		for _, g := range r.groups {
+			users[group{host: g.host, uid: g.uid}] = true
+			for d := range g.dirs {
+				r.dirs[d] = true
+			}
+		}
+	}
+	for _, g := range r.m.order {
+		if g.log == r.log || r.m.Name != "" && !users[group{host: g.host, uid: g.uid}] {
+			continue
+		}
+		h := g.heads[0]
+		for _, x := range g.heads {
+			if h.at < x.at {
+				h = x
+			}
+		}
+		o := Other{
+			Log: g.log, Heads: int64(len(g.heads)), File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()),
+			ID: "evt_" + hexOf(h.id), Doubtful: h.file&doubtful != 0, Accepted: slices.Contains(r.accept, g.log.String()),
+		}
+		switch here := g.at(r.dirs); {
+		case here && len(f.Replaced) < maxListed:
+			f.Replaced = append(f.Replaced, o)
+		case here:
+			f.Unmet++ // more than are listed
+		case r.m.There != nil && !o.Accepted && len(f.Gone) < maxListed && !r.m.There(g.log, o.File, o.End):
+			f.Gone = append(f.Gone, o)
+		}
+	}
+}
+
+// accepts marks what was accepted: an id covers all heads that are not newer.
+func (r *remembering) accepts(f *Remembered) {
+	var until time.Time
+	see := func(id string, at time.Time) {
+		if slices.Contains(r.accept, id) && at.After(until) {
+			until = at
+		}
+	}
+	at := func(s string) time.Time {
+		t, _ := time.Parse(time.RFC3339, s)
+		return t
+	}
+	for _, u := range r.unmet {
+		see(u.ID, at(u.At))
+	}
+	for _, h := range r.more {
+		see("evt_"+hexOf(h.id), h.time())
+	}
+	for _, g := range r.m.order {
+		for _, o := range f.Replaced {
+			if o.Log != g.log {
+				continue
+			}
+			for _, h := range g.heads {
+				see("evt_"+hexOf(h.id), h.time())
+			}
+		}
+	}
+	for i := range r.unmet {
+		r.unmet[i].Accepted = !at(r.unmet[i].At).After(until)
+	}
+	f.Unmet -= int64(len(r.more))
+	for _, h := range r.more {
+		if h.time().After(until) && h.file&doubtful == 0 {
+			f.Unmet++
+		}
+	}
+	for i := range f.Replaced {
+		f.Replaced[i].Accepted = f.Replaced[i].Accepted || !at(f.Replaced[i].At).After(until)
+	}
+	f.UnmetHeads = r.unmet
+}
+
+// inSessions counts what is missing within sessions.
+func (r *remembering) inSessions(f *Remembered) {
+	var window time.Time
+	all := map[[16]byte]*keptSession{}
+	for _, g := range r.groups {
+		for key, s := range g.sessions {
+			all[key] = s
+			f.Missing += s.missing
+			if !s.ended {
+				f.Unended++
+				if s.newest.After(window) {
+					window = s.newest
+				}
+			}
+		}
+	}
+	f.Window = formatSeconds(window)
+	for key := range r.sessions {
+		if s := all[key]; s == nil {
+			f.Silent++
+		} else {
+			f.Missing += s.first // it began within the reach
+		}
+	}
+}
+
+// state says what it comes to.
+func (r *remembering) state(f *Remembered) {
+	lack := func(n int64, what, rest string) {
+		if n > 0 {
+			f.Lacking = append(f.Lacking, text.Count(n, what)+rest)
+		}
+	}
+	switch {
+	case f.State != "":
+		f.Lacking = []string{f.Why}
+		return
+	case f.Heads == 0 && len(f.Replaced) > 0:
+		f.State = "partial"
+		f.Lacking = []string{"it has heads of another log in this directory, and none of this one"}
+	case f.Heads == 0:
+		f.State, f.Why = "absent", "it has no head of this log"
+		f.Lacking = []string{f.Why}
+	}
+	if f.Heads > 0 {
+		lack(f.After, "record", " after the newest head")
+	}
+	lack(f.Missing, "head", " missing, by their numbers")
+	lack(f.Silent, "session", " without a head, where one could be")
+	lack(int64(len(f.Gone)), "other log", " of this user not where the system's log saw it, or shorter")
+	lack(f.Older, "older head", " not looked at: there are too many")
+	for _, u := range f.UnmetHeads {
+		f.doubts = f.doubts || u.Doubtful && !u.Accepted
+	}
+	for _, o := range f.Replaced {
+		f.doubts = f.doubts || o.Doubtful && !o.Accepted
+	}
+	if f.State == "" {
+		f.State = "partial"
+		if len(f.Lacking) == 0 {
+			f.State = "all"
+		}
+	}
+}
+
+// formatSeconds is a time of which the seconds are known, "" for none.
+func formatSeconds(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
