@@ -267,7 +267,7 @@ func TestCallsWithoutAnchor(t *testing.T) {
 	n := 0
 	for _, way := range []string{"away", "slow", "garbage"} {
 		how.Store(way)
-		l := newLedger(t)
+		l := newServerLog(t)
 		p := start(t, h.dir, wrapped.argv(t, nil, l.server()...))
 		go func() {
 			for i := range calls / 3 {
@@ -326,7 +326,7 @@ func TestWrapperOpensNoConnection(t *testing.T) {
 	strace := needStrace(t)
 	h, _, _ := anchored(t, testwitnessKey+"@http://127.0.0.1:1")
 	trace := filepath.Join(t.TempDir(), "trace")
-	l := newLedger(t)
+	l := newServerLog(t)
 	argv := append([]string{strace, "-f", "-o", trace, "-e", "trace=%network,%process"}, wrapped.argv(t, nil, l.server()...)...)
 	p := start(t, h.dir, argv, asTracer)
 	for i := range 100 {

@@ -9,9 +9,9 @@ import (
 )
 
 // BenchmarkMany measures what a wrapper adds where many of them run: 1, 10 and
-// 30, each with its own server and 10,000 calls behind it.
+// 30, each with its own server and 10,000 calls after it.
 //
-//	added-start-ms   from the start to the first answer, less what that takes without the wrapper
+//	added-start-ms   from the start to the first response, less what that takes without the wrapper
 //	other-µs         a message that is no call, there and back; the wrappers take turns
 //	cats-µs          the same with `cat | server | cat` instead of each wrapper
 //	wrapper-…-MB     what one wrapper holds in memory: resident, and its share of that

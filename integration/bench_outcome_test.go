@@ -13,8 +13,8 @@ import (
 )
 
 func init() {
-	fakes["huge"] = fakeHuge       // BYTES FILL: answers with a text of so many bytes, FILL again and again
-	fakes["collect"] = fakeCollect // N: answers when it has N lines, and then all of them, the last first
+	fakes["huge"] = fakeHuge       // BYTES FILL: responds with a text of so many bytes, FILL again and again
+	fakes["collect"] = fakeCollect // N: responds when it has N lines, and then all of them, the last first
 }
 
 func fakeHuge(args []string) int {
@@ -57,11 +57,11 @@ func fakeCollect(args []string) int {
 	}
 }
 
-// BenchmarkHugeAnswer measures an answer of 50 MB, from the call to its last
+// BenchmarkHugeResponse measures a response of 50 MB, from the call to its last
 // byte: direct, between two cats, and through the wrapper with no record of its
 // outcome and with one, whose hash is of all of it. "plain" is one long string,
 // "escaped" is JSON inside a string, where each few bytes have a backslash.
-func BenchmarkHugeAnswer(b *testing.B) {
+func BenchmarkHugeResponse(b *testing.B) {
 	const size = 50_000_000
 	for _, c := range []struct{ name, fill string }{
 		{"plain", strings.Repeat("0123456789abcdef", 64)},
@@ -102,7 +102,7 @@ func BenchmarkHugeAnswer(b *testing.B) {
 }
 
 // BenchmarkInFlight measures 10,000 calls that are in flight at once, from the
-// first call to the last answer, and what the wrapper holds then: in flight,
+// first call to the last response, and what the wrapper holds then: in flight,
 // and when it is over.
 func BenchmarkInFlight(b *testing.B) {
 	const n = 10_000

@@ -7,7 +7,7 @@ import (
 )
 
 // The benchmarks of this package show what the table of internal/bench does
-// not: many wrappers at once, huge answers, many calls in flight. They compare
+// not: many wrappers at once, huge responses, many calls in flight. They compare
 // ways to one and the same server, which take turns within one loop, so that
 // whatever else the machine does falls on all of them; what is reported is the
 // median of each.
@@ -30,7 +30,7 @@ type pipeline struct {
 // quoted is argv as a line for sh. Paths of tests hold no quotes.
 func quoted(argv []string) string { return "'" + strings.Join(argv, "' '") + "'" }
 
-// turn sends a line and waits for the answer.
+// turn sends a line and waits for the response.
 func turn(p *proc, line string) {
 	if _, err := p.in.WriteString(line); err != nil {
 		p.t.Fatal(err)

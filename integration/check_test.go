@@ -69,7 +69,7 @@ func (c call) callID(t testing.TB) string {
 // check holds that nothing but receipts was added between client and server,
 // that each call has one, that they are true, and that the log has exactly
 // them, in order. client is what a tap saw before the wrapper, server what one
-// saw behind it.
+// saw after it.
 func (h home) check(t *testing.T, client, server []tapped) {
 	t.Helper()
 	if len(client) != len(server) || len(client) == 0 {

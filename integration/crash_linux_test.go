@@ -40,7 +40,7 @@ var scenes = []scene{
 	{name: "first call", calls: 1},
 	{name: "same day", calls: 2, records: 3},
 	{name: "another day", calls: 1, records: 3, ago: 24 * time.Hour},
-	{name: "torn line", calls: 1, records: 3, cut: 100},
+	{name: "partial record", calls: 1, records: 3, cut: 100},
 	{name: "no room for a record", calls: 1, records: 3, room: 300},
 	{name: "long call", calls: 1, records: 3, size: 2_500_000},
 	{name: "outcomes", calls: 1, records: 3, outcomes: true},
@@ -140,10 +140,10 @@ func (s scene) sites(t *testing.T, strace string) []site {
 	h := newHome(t)
 	limit := s.prepare(t, h)
 	trace := filepath.Join(t.TempDir(), "trace")
-	p := start(t, h.dir, s.argv(t, newLedger(t), limit, strace, "-y", "-o", trace, "-e", "trace="+strings.Join(crashCalls, ",")), asTracer)
+	p := start(t, h.dir, s.argv(t, newServerLog(t), limit, strace, "-y", "-o", trace, "-e", "trace="+strings.Join(crashCalls, ",")), asTracer)
 	for n := range s.calls {
 		if got := p.ask(long(n+1, s.size)); (got == sentBack) != (limit == 0) {
-			t.Fatalf("answered with %v", got)
+			t.Fatalf("got %v", got)
 		}
 	}
 	p.finish()
@@ -183,7 +183,7 @@ func today() string { return time.Now().UTC().Format("2006-01-02") }
 
 // argv is the command line of a traced wrapper whose files may not grow beyond
 // the limit.
-func (s scene) argv(t *testing.T, l ledger, limit int64, strace ...string) []string {
+func (s scene) argv(t *testing.T, l serverLog, limit int64, strace ...string) []string {
 	// With idle processors at hand, a goroutine stays on its thread, and strace
 	// counts by thread.
 	options := []string{"-f", "-qq", "-E", "GOMAXPROCS=32"}
@@ -208,14 +208,14 @@ func (s scene) crash(t *testing.T, strace string, x site, fault string) bool {
 	h := newHome(t)
 	limit := s.prepare(t, h)
 	trace := filepath.Join(t.TempDir(), "trace")
-	l := newLedger(t)
+	l := newServerLog(t)
 	path := filepath.Join(h.dir, strings.ReplaceAll(x.path, "DAY", today()))
 	p := start(t, h.dir, s.argv(t, l, limit, strace, "-o", trace, "-P", path, "-e", "trace="+x.call,
 		"-e", fmt.Sprintf("inject=%s:%s:when=%d", x.call, fault, x.n)), asTracer)
-	answers := make([]answer, s.calls+1)
+	replies := make([]reply, s.calls+1)
 	refusals := 0
-	for n := range answers {
-		if answers[n] = p.ask(long(n+1, s.size)); answers[n] == refusal {
+	for n := range replies {
+		if replies[n] = p.ask(long(n+1, s.size)); replies[n] == refusal {
 			refusals++
 		}
 	}
@@ -230,16 +230,16 @@ func (s scene) crash(t *testing.T, strace string, x site, fault string) bool {
 	injected := bytes.Count(text, []byte("(INJECTED)"))
 	killed := p.how() == "signal: killed"
 	if limit > 0 {
-		injected = max(injected, len(answers)) // none finds room
+		injected = max(injected, len(replies)) // none finds room
 	}
-	if !killed && (refusals > injected || slices.Contains(answers, silence)) {
-		t.Errorf("%d failures and these answers: %v\n%s", injected, answers, text)
+	if !killed && (refusals > injected || slices.Contains(replies, silence)) {
+		t.Errorf("%d failures and these replies: %v\n%s", injected, replies, text)
 	}
 	calls := l.calls(t)
-	for n, a := range answers {
+	for n, a := range replies {
 		reached := slices.ContainsFunc(calls, func(f forwarded) bool { return f.id == itoa(n+1) })
 		if a == sentBack && !reached || a == refusal && reached {
-			t.Errorf("call %d was answered with %v, and forwarded: %v", n+1, a, reached)
+			t.Errorf("call %d got %v, and forwarded: %v", n+1, a, reached)
 		}
 	}
 	h.holds(t, l)

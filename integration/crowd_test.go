@@ -28,7 +28,7 @@ import (
 )
 
 func init() {
-	fakes["crowd"] = fakeCrowd         // HOME BEGAN AT LEDGER: a wrapper under a clock that jumps
+	fakes["crowd"] = fakeCrowd         // HOME BEGAN AT SERVERLOG: a wrapper under a clock that jumps
 	fakes["reference"] = fakeReference // HOME AT N: appends N records as the reference does
 }
 
@@ -49,8 +49,8 @@ func TestCrowd(t *testing.T) {
 	began := time.Now()
 	midnight := began.Add(3 * time.Second)
 	h.fill(t, 1, eve)
-	ledgers := h.gather(t, began, eve, n, func() { time.Sleep(time.Until(midnight)) })
-	h.crowded(t, ledgers, n, 1)
+	serverLogs := h.gather(t, began, eve, n, func() { time.Sleep(time.Until(midnight)) })
+	h.crowded(t, serverLogs, n, 1)
 	f := h.finding(t)
 	days, err := filepath.Glob(filepath.Join(h.audit(), "*.jsonl"))
 	if err != nil || len(days) != 2 {
@@ -79,22 +79,22 @@ func TestCrowdBesideReference(t *testing.T) {
 	for range 2 {
 		others = append(others, start(t, h.dir, fake(t, "reference", h.dir, noon.Format(time.DateOnly), itoa(theirs))))
 	}
-	ledgers := h.gather(t, time.Now(), noon, n, func() {})
+	serverLogs := h.gather(t, time.Now(), noon, n, func() {})
 	for _, p := range others {
 		p.finish()
 	}
-	h.crowded(t, ledgers, n, 1+2*theirs)
+	h.crowded(t, serverLogs, n, 1+2*theirs)
 }
 
 // gather runs the crowd, whose clocks said at when it began, and calls between
 // when each has made half of its n calls. It returns what their servers got.
-func (h home) gather(t *testing.T, began, at time.Time, n int, between func()) []ledger {
+func (h home) gather(t *testing.T, began, at time.Time, n int, between func()) []serverLog {
 	t.Helper()
-	var ledgers []ledger
+	var serverLogs []serverLog
 	var procs []*proc
 	for range crowd {
-		l := newLedger(t)
-		ledgers = append(ledgers, l)
+		l := newServerLog(t)
+		serverLogs = append(serverLogs, l)
 		procs = append(procs, start(t, h.dir, fake(t, "crowd", h.dir, strconv.FormatInt(began.UnixNano(), 10), at.Format(time.RFC3339), string(l))))
 	}
 	half := func(from, to int) {
@@ -114,13 +114,13 @@ func (h home) gather(t *testing.T, began, at time.Time, n int, between func()) [
 	for _, p := range procs {
 		p.finish()
 	}
-	return ledgers
+	return serverLogs
 }
 
-// burst is how many calls a client of the crowd makes before it reads answers.
+// burst is how many calls a client of the crowd makes before it reads responses.
 const burst = 20
 
-// callAll makes the calls behind from up to to, and expects them back.
+// callAll makes the calls after from up to to, and expects them back.
 func (p *proc) callAll(from, to int) {
 	var lines strings.Builder
 	for i := from; i < to; i++ {
@@ -133,14 +133,14 @@ func (p *proc) callAll(from, to int) {
 	for i := from; i < to; i++ {
 		line, err := p.out.ReadSlice('\n')
 		if err != nil || !bytes.Contains(line, []byte(`"method"`)) {
-			p.t.Errorf("call %d: answered with %q, %v", i+1, line, err)
+			p.t.Errorf("call %d: got %q, %v", i+1, line, err)
 			return
 		}
 	}
 }
 
 // crowded checks a crowd's log, in which others have so many records too.
-func (h home) crowded(t *testing.T, ledgers []ledger, n, others int) {
+func (h home) crowded(t *testing.T, serverLogs []serverLog, n, others int) {
 	t.Helper()
 	if status, out := h.verdict(t); status != 0 {
 		t.Errorf("verify --chain: exit status %d\n%s", status, out)
@@ -173,14 +173,14 @@ func (h home) crowded(t *testing.T, ledgers []ledger, n, others int) {
 			calls++
 		}
 		if r.TS < last && r.V == 1 {
-			t.Errorf("%s:%d: %s comes behind %s", e.File, e.Line, r.TS, last)
+			t.Errorf("%s:%d: %s comes after %s", e.File, e.Line, r.TS, last)
 		}
 		last = max(last, r.TS)
 	}
 	if calls != crowd*n+others {
 		t.Errorf("%d calls in the log, want %d", calls, crowd*n+others)
 	}
-	for _, l := range ledgers {
+	for _, l := range serverLogs {
 		got := l.calls(t)
 		if len(got) != n {
 			t.Errorf("a server received %d calls, want %d", len(got), n)
@@ -206,7 +206,7 @@ func fakeCrowd(args []string) int {
 	began := time.Unix(0, nanos)
 	var looks atomic.Int64
 	exit, err := wrap.Run(wrap.Options{Options: record.Options{
-		Command: ledger(args[3]).server(),
+		Command: serverLog(args[3]).server(),
 		Audit:   filepath.Join(home, ".signet", "audit"),
 		Signer:  func() (*sign.Signer, error) { return signerOf(home, "default") },
 		Now: func() time.Time {

@@ -13,7 +13,7 @@ import (
 
 func init() {
 	troubles = append(troubles,
-		trouble{name: "read-only folder", first: true, begin: readOnly},
+		trouble{name: "read-only directory", first: true, begin: readOnly},
 		trouble{name: "file that may not grow", begin: fullFile},
 		trouble{name: "no file handles", first: true, begin: noHandles})
 	if os.Getuid() == 0 { // who else may not mount
@@ -21,7 +21,7 @@ func init() {
 	}
 }
 
-// readOnly makes the log's folder read-only: for root, who may write anyway,
+// readOnly makes the log's directory read-only: for root, who may write anyway,
 // with a read-only file system in its place.
 func readOnly(t *testing.T, h home, _ *proc) func() {
 	t.Helper()
@@ -91,9 +91,9 @@ func limit(t *testing.T, p *proc, resource int, to uint64) func() {
 // or does not start at all. None is forwarded that is not recorded.
 func TestFewHandles(t *testing.T) {
 	t.Parallel()
-	seen := map[answer]int{}
+	seen := map[reply]int{}
 	for limit := 3; limit < 24; limit++ {
-		h, l := newHome(t), newLedger(t)
+		h, l := newHome(t), newServerLog(t)
 		handles := strconv.Itoa(limit)
 		p := start(t, h.dir, append([]string{"prlimit", "--nofile=" + handles + ":" + handles}, wrapped.argv(t, nil, l.server()...)...))
 		for n := 1; n <= 2; n++ {
@@ -107,6 +107,6 @@ func TestFewHandles(t *testing.T) {
 	// With a few handles it does not start, with more it answers; whether a
 	// number between is just too small for the log depends on the moment.
 	if seen[silence] == 0 || len(seen) < 2 {
-		t.Errorf("these were all the answers: %v", seen)
+		t.Errorf("these were all the replies: %v", seen)
 	}
 }

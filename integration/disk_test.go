@@ -26,13 +26,13 @@ type trouble struct {
 }
 
 var troubles = []trouble{
-	{name: "folder is a file", begin: func(t *testing.T, h home, _ *proc) func() {
+	{name: "directory is a file", begin: func(t *testing.T, h home, _ *proc) func() {
 		return swap(t, h.audit(), func(path string) error { return os.WriteFile(path, nil, 0o600) })
 	}},
-	{name: "folder is a broken link", begin: func(t *testing.T, h home, _ *proc) func() {
+	{name: "directory is a broken link", begin: func(t *testing.T, h home, _ *proc) func() {
 		return swap(t, h.audit(), func(path string) error { return os.Symlink("nowhere/at/all", path) })
 	}},
-	{name: "file is a folder", begin: func(t *testing.T, h home, _ *proc) func() {
+	{name: "file is a directory", begin: func(t *testing.T, h home, _ *proc) func() {
 		return swap(t, h.newest(t), func(path string) error { return os.Mkdir(path, 0o700) })
 	}},
 	{name: "file is a link", begin: func(t *testing.T, h home, _ *proc) func() {
@@ -41,7 +41,7 @@ var troubles = []trouble{
 	{name: "file is a pipe", begin: func(t *testing.T, h home, _ *proc) func() {
 		return swap(t, h.newest(t), func(path string) error { return syscall.Mkfifo(path, 0o600) })
 	}},
-	{name: "lock is a folder", begin: func(t *testing.T, h home, _ *proc) func() {
+	{name: "lock is a directory", begin: func(t *testing.T, h home, _ *proc) func() {
 		return swap(t, filepath.Join(h.audit(), ".lock"), func(path string) error { return os.Mkdir(path, 0o700) })
 	}},
 }
@@ -76,24 +76,24 @@ func TestTrouble(t *testing.T) {
 		for _, flags := range [][]string{nil, {"--fail-open"}} {
 			t.Run(strings.Join(append([]string{trouble.name}, flags...), " "), func(t *testing.T) {
 				t.Parallel()
-				h, l := newHome(t), newLedger(t)
+				h, l := newHome(t), newServerLog(t)
 				if trouble.mount != nil {
 					trouble.mount(t, h)
 				}
 				p := start(t, h.dir, wrapped.argv(t, flags, l.server()...))
 				n := 0
-				call := func(want answer) {
+				call := func(want reply) {
 					t.Helper()
 					n++
 					// Larger than what is left of a disk's last block.
 					if got := p.ask(long(n, 8<<10)); got != want {
-						t.Errorf("call %d: the answer was %v, want %v", n, got, want)
+						t.Errorf("call %d: the reply was %v, want %v", n, got, want)
 					}
 				}
 				other := func() {
 					t.Helper()
 					if got := p.ask(`{"jsonrpc":"2.0","id":99,"method":"ping"}` + "\n"); got != sentBack {
-						t.Errorf("ping: the answer was %v", got)
+						t.Errorf("ping: the reply was %v", got)
 					}
 				}
 				other()
@@ -211,9 +211,9 @@ func TestMeddling(t *testing.T) {
 		kind   string // of the one break that is found
 		silent bool   // a new process cannot know
 	}{
-		{"folder removed", func(t *testing.T, h home) { must(t, os.RemoveAll(h.audit())) }, "removed", true},
-		{"folder moved away", func(t *testing.T, h home) { must(t, os.Rename(h.audit(), h.audit()+".old")) }, "removed", true},
-		{"folder emptied", func(t *testing.T, h home) {
+		{"directory removed", func(t *testing.T, h home) { must(t, os.RemoveAll(h.audit())) }, "removed", true},
+		{"directory moved away", func(t *testing.T, h home) { must(t, os.Rename(h.audit(), h.audit()+".old")) }, "removed", true},
+		{"directory emptied", func(t *testing.T, h home) {
 			must(t, os.RemoveAll(h.audit()))
 			must(t, os.Mkdir(h.audit(), 0o700))
 		}, "removed", true},
@@ -235,7 +235,7 @@ func TestMeddling(t *testing.T) {
 			return bytes.Replace(b, []byte(`"target":"mcp://`), []byte(`"target":"nfs://`), 1)
 		}), "edited", false},
 		{"first line removed", edit(func(b []byte) []byte { return b[bytes.IndexByte(b, '\n')+1:] }), "removed", false},
-		{"junk behind it", edit(func(b []byte) []byte { return append(b, "junk\n"...) }), "malformed", false},
+		{"junk after it", edit(func(b []byte) []byte { return append(b, "junk\n"...) }), "malformed", false},
 		{"last line spoilt", edit(func(b []byte) []byte {
 			b[last(b)] = 'x'
 			return b
@@ -251,7 +251,7 @@ func TestMeddling(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h, l := newHome(t), newLedger(t)
+			h, l := newHome(t), newServerLog(t)
 			argv := wrapped.argv(t, []string{"--outcomes", "off"}, l.server()...)
 			h.fill(t, 1, time.Now())
 			p := start(t, h.dir, argv)
@@ -260,7 +260,7 @@ func TestMeddling(t *testing.T) {
 			}
 			c.meddle(t, h)
 			if got := p.ask(numbered(4)); got != sentBack {
-				t.Errorf("the next call was answered with %v", got)
+				t.Errorf("the next call got %v", got)
 			}
 			h.found(t, c.kind)
 			p.ask(numbered(5))
@@ -276,7 +276,7 @@ func TestMeddling(t *testing.T) {
 				c.meddle(t, h)
 				p := start(t, h.dir, argv)
 				if got := p.ask(numbered(1)); got != sentBack {
-					t.Errorf("the next call was answered with %v", got)
+					t.Errorf("the next call got %v", got)
 				}
 				p.finish()
 				kind := c.kind
@@ -319,7 +319,7 @@ func must(t *testing.T, err error) {
 func TestGapLost(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
-		h, l := newHome(t), newLedger(t)
+		h, l := newHome(t), newServerLog(t)
 		p := start(t, h.dir, wrapped.argv(t, []string{"--fail-open"}, l.server()...))
 		p.ask(numbered(1))
 		away := h.audit() + ".away"
@@ -327,7 +327,7 @@ func TestGapLost(t *testing.T) {
 		must(t, os.WriteFile(h.audit(), nil, 0o600))
 		for n := 2; n <= 3; n++ {
 			if got := p.ask(numbered(n)); got != sentBack {
-				t.Errorf("the answer was %v", got)
+				t.Errorf("the reply was %v", got)
 			}
 		}
 		if !strings.Contains(p.stderr(), "forwarded UNSIGNED, because they cannot be recorded") {

@@ -23,15 +23,15 @@ import (
 // keeps what it got, a client for it, and the questions that a fresh process
 // is asked when something has gone wrong.
 
-// A ledger is the file in which a server keeps each line that it gets, before
+// A serverLog is the file in which a server keeps each line that it gets, before
 // it sends the line back.
-type ledger string
+type serverLog string
 
-func newLedger(t testing.TB) ledger { return ledger(filepath.Join(t.TempDir(), "ledger")) }
+func newServerLog(t testing.TB) serverLog { return serverLog(filepath.Join(t.TempDir(), "server.log")) }
 
 // server is the command line of the server. It is not a fake, because these
 // tests start thousands, and tee starts ten times as fast.
-func (l ledger) server() []string {
+func (l serverLog) server() []string {
 	return []string{"sh", "-c", `exec tee -a /dev/fd/3 3>&1 >>"$0"`, string(l)}
 }
 
@@ -50,9 +50,9 @@ type forwarded struct {
 	receipt string // its id; "" if there was none
 }
 
-// calls are those in the ledger. A last line that breaks off, the server or
+// calls are those in the file. A last line that breaks off, the server or
 // the wrapper having been killed, is no call.
-func (l ledger) calls(t testing.TB) []forwarded {
+func (l serverLog) calls(t testing.TB) []forwarded {
 	t.Helper()
 	text, err := os.ReadFile(string(l))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -92,19 +92,19 @@ func (p *proc) settled() {
 	}
 }
 
-// An answer is what a client hears of a call.
-type answer int
+// A reply is what a client hears of a call.
+type reply int
 
 const (
-	silence answer = iota // the wrapper is gone
+	silence reply = iota // the wrapper is gone
 	sentBack
 	refusal
 )
 
-func (a answer) String() string { return []string{"silence", "the line", "an error"}[a] }
+func (a reply) String() string { return []string{"silence", "the line", "an error"}[a] }
 
-// ask sends a line with an id and receives its answer.
-func (p *proc) ask(line string) answer {
+// ask sends a line with an id and receives its reply.
+func (p *proc) ask(line string) reply {
 	p.t.Helper()
 	_ = p.in.SetWriteDeadline(time.Now().Add(patience))
 	if _, err := p.in.WriteString(line); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -115,7 +115,7 @@ func (p *proc) ask(line string) answer {
 	_ = p.pipe.SetReadDeadline(time.Now().Add(patience))
 	b, err := p.out.ReadBytes('\n')
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		p.t.Fatalf("no answer to %q", head([]byte(line)))
+		p.t.Fatalf("no response to %q", head([]byte(line)))
 	}
 	if err != nil {
 		return silence
@@ -126,7 +126,7 @@ func (p *proc) ask(line string) answer {
 		Error  struct{ Message string }
 	}
 	if err := json.Unmarshal(b, &m); err != nil || !bytes.Equal(m.ID, idOf([]byte(line))) || (m.Method == "") == (m.Error.Message == "") {
-		p.t.Fatalf("%q was answered with %q", head([]byte(line)), head(b))
+		p.t.Fatalf("%q got %q", head([]byte(line)), head(b))
 	}
 	if m.Method == "" {
 		return refusal
@@ -134,7 +134,7 @@ func (p *proc) ask(line string) answer {
 	return sentBack
 }
 
-// audit is the folder of the log.
+// audit is the directory of the log.
 func (h home) audit() string { return filepath.Join(h.dir, ".signet", "audit") }
 
 // logged counts the records in the log, by id of receipt.
@@ -194,23 +194,23 @@ func (h home) verdict(t testing.TB) (int, string) {
 
 // holds asks, when something went wrong: does the log verify, is each call
 // that was forwarded in it, once, and does the next append work?
-func (h home) holds(t *testing.T, ledgers ...ledger) {
+func (h home) holds(t *testing.T, serverLogs ...serverLog) {
 	t.Helper()
-	h.complete(t, ledgers...)
-	next := newLedger(t)
+	h.complete(t, serverLogs...)
+	next := newServerLog(t)
 	p := start(t, h.dir, wrapped.argv(t, nil, next.server()...))
 	if got := p.ask(numbered(1)); got != sentBack {
-		t.Errorf("the next call was answered with %v", got)
+		t.Errorf("the next call got %v", got)
 	}
 	p.finish()
-	h.complete(t, append(ledgers, next)...)
+	h.complete(t, append(serverLogs, next)...)
 	if status, out := h.verdict(t); status != 0 && status != 3 {
 		t.Errorf("after the next call: verify --chain: exit status %d\n%s", status, out)
 	}
 }
 
 // complete is holds without the next call.
-func (h home) complete(t *testing.T, ledgers ...ledger) {
+func (h home) complete(t *testing.T, serverLogs ...serverLog) {
 	t.Helper()
 	logged, n := h.logged(t), 0
 	for id, count := range logged {
@@ -218,7 +218,7 @@ func (h home) complete(t *testing.T, ledgers ...ledger) {
 			t.Errorf("%s is in the log %d times", id, count)
 		}
 	}
-	for _, l := range ledgers {
+	for _, l := range serverLogs {
 		for _, c := range l.calls(t) {
 			n++
 			if logged[c.receipt] == 0 {

@@ -13,7 +13,7 @@ import (
 
 // Fakes that write and read much, little at a time, or in frames.
 func init() {
-	fakes["big"] = fakeBig         // BYTES: each answer is a line that long; at half of it waits for a line
+	fakes["big"] = fakeBig         // BYTES: each response is a line that long; at half of it waits for a line
 	fakes["digest"] = fakeDigest   // for each line: how long it is and its SHA-256
 	fakes["trickle"] = fakeTrickle // each byte back by itself
 	fakes["full"] = fakeFull       // BYTES [then]: writes that many, while (then: before) it reads; at the end a digest of its input
@@ -21,7 +21,7 @@ func init() {
 }
 
 // blocks is size bytes of which no two places look alike: numbers of 16
-// digits, each behind as much filler as makes 1 KiB. Each ends with end.
+// digits, each after as much filler as makes 1 KiB. Each ends with end.
 type blocks struct {
 	size, at int
 	end      byte
@@ -52,7 +52,7 @@ func (n *blocks) Read(p []byte) (int, error) {
 	return filled, nil
 }
 
-// bigReply is what fakeBig answers to id, in two halves.
+// bigReply is the response of fakeBig to id, in two halves.
 func bigReply(id string, size int) (first, second io.Reader) {
 	text := newBlocks(size, '.')
 	return io.MultiReader(strings.NewReader(`{"jsonrpc":"2.0","id":`+id+`,"result":{"content":[{"type":"text","text":"`), io.LimitReader(text, int64(size/2))),
@@ -138,7 +138,7 @@ func fakeFull(args []string) int {
 	return 0
 }
 
-// fakeFramed answers each frame with an id, and says so on stderr and ends
+// fakeFramed responds to each frame with an id, and says so on stderr and ends
 // with 3 if what comes is no frame.
 func fakeFramed(args []string) int {
 	file, err := os.Create(args[0])

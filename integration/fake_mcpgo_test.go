@@ -12,7 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// fakeMCPGo is a server of mcp-go with a tool for each kind of answer.
+// fakeMCPGo is a server of mcp-go with a tool for each kind of response.
 func fakeMCPGo([]string) int {
 	s := server.NewMCPServer("mcpgo", "1.0.0",
 		server.WithToolCapabilities(false), server.WithPromptCapabilities(false), server.WithResourceCapabilities(false, false),
@@ -56,7 +56,7 @@ func fakeMCPGo([]string) int {
 			return nil, ctx.Err()
 		})
 
-	// Tools that ask back before they answer, with a state for each call, with
+	// Tools that ask back before they respond, with a state for each call, with
 	// one for all, and with none.
 	for name, state := range map[string]func(text string) string{
 		"confirm":      func(text string) string { return "state of " + text },

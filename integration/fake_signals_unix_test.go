@@ -14,9 +14,9 @@ import (
 
 func init() {
 	fakes["name-signals"] = fakeNameSignals // says which signals are ignored, then each that it gets
-	fakes["save"] = fakeSave                // TIME: answers, and takes that long to end when told to
+	fakes["save"] = fakeSave                // TIME: responds, and takes that long to end when told to
 	fakes["launch"] = fakeLaunch            // NAME ARG...: starts another fake as npm does, and ends without it
-	fakes["stop-model"] = fakeStopModel     // answers, and takes INT for no reason to end
+	fakes["stop-model"] = fakeStopModel     // responds, and takes INT for no reason to end
 	fakes["stay"] = fakeStay                // TEXT: says it and stays, whatever comes
 }
 

@@ -73,7 +73,7 @@ func tapFiles(prefix string) (in, out *os.File, err error) {
 // tapped is what a tap kept: all that its client sent and all it was sent.
 type tapped struct{ in, out []byte }
 
-// tap returns the command line that runs argv behind a tap, and a function
+// tap returns the command line that runs argv with a tap before it, and a function
 // that says, after the end, what each start of it saw.
 func tap(t *testing.T, argv []string) ([]string, func() []tapped) {
 	t.Helper()

@@ -25,14 +25,14 @@ var fakes = map[string]func(args []string) int{
 	"mcpgo": fakeMCPGo, // a server of mcp-go
 
 	// Servers that misbehave.
-	"ignore-eof":    fakeIgnoreEOF,    // answers, and stays when its input ends
-	"flood-stderr":  fakeFloodStderr,  // writes 4 MB to stderr before it answers
+	"ignore-eof":    fakeIgnoreEOF,    // responds, and stays when its input ends
+	"flood-stderr":  fakeFloodStderr,  // writes 4 MB to stderr before it responds
 	"lines":         fakeLines,        // NAME: a line that breaks line readers
 	"exit":          fakeExit,         // STATUS [TEXT…]: says the texts, 0.1 s apart, and ends
 	"close-stdout":  fakeCloseStdout,  // closes stdout, reads to the end of input
 	"ignore-term":   fakeIgnoreTerm,   // answers, stays at SIGTERM and end of input
 	"die":           fakeDie,          // SIGNAL [TEXT]: says text, kills itself
-	"grandchild":    fakeGrandchild,   // answers; a child of its own holds stdout
+	"grandchild":    fakeGrandchild,   // responds; a child of its own holds stdout
 	"hold":          fakeHold,         // SECONDS: holds its streams, says nothing
 	"print-environ": fakePrintEnviron, // its environment, one variable a line
 

@@ -50,13 +50,13 @@ func TestFlags(t *testing.T) {
 
 // TestNamesOfVerbs: a wrapped command may bear the name of one of our verbs.
 func TestNamesOfVerbs(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	self := fake(t, "echo")[0]
-	name := filepath.Join(folder, "verify")
+	name := filepath.Join(directory, "verify")
 	if err := os.Symlink(self, name); err != nil {
 		t.Skipf("no symbolic links here: %v", err)
 	}
-	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", directory+string(os.PathListSeparator)+os.Getenv("PATH"))
 	p := start(t, t.TempDir(), wrapped.argv(t, nil, "verify", "fake", "say", "--chain"))
 	if got := string(p.finish()); got != "--chain" {
 		t.Errorf("the server said %q", got)

@@ -18,7 +18,7 @@ const goOn = `{"jsonrpc":"2.0","method":"notifications/go-on"}` + "\n"
 // TestBigReply: a reply of 300 MB in one line reaches the client while it is
 // still being written (its server waits, at half of it, for the client to say
 // that it has seen that), and costs the wrapper next to nothing. So too if it
-// is the answer to a call whose outcome is recorded.
+// is the response to a call whose outcome is recorded.
 func TestBigReply(t *testing.T) {
 	const size = 300_000_000
 	for _, c := range []struct{ name, line string }{
@@ -84,7 +84,7 @@ func same(t *testing.T, want, got io.Reader) {
 				t.Fatalf("%v after %d bytes", err, at+m)
 			}
 			if d := difference(a[:n], b[:n]); d != "" {
-				t.Fatalf("behind %d bytes %s", at, d)
+				t.Fatalf("after %d bytes %s", at, d)
 			}
 		}
 		if at += n; err != nil {
@@ -160,7 +160,7 @@ func TestBigLine(t *testing.T) {
 // TestByteAtATime: lines that come and go in single bytes.
 func TestByteAtATime(t *testing.T) {
 	home := newHome(t)
-	inner, behind := tap(t, fake(t, "trickle"))
+	inner, after := tap(t, fake(t, "trickle"))
 	p := start(t, home.dir, wrapped.argv(t, nil, inner...))
 	sent := []byte(addCall + benchOther + "\r\n" + "not JSON\n" + benchCall)
 	var got []byte
@@ -174,14 +174,14 @@ func TestByteAtATime(t *testing.T) {
 		}
 	}
 	got = append(got, p.finish()...)
-	home.check(t, []tapped{{in: sent, out: got}}, behind())
+	home.check(t, []tapped{{in: sent, out: got}}, after())
 }
 
 // TestManyLines: ten thousand lines in one write, a tenth of them calls, come
 // out in order, and so does what the server says to each.
 func TestManyLines(t *testing.T) {
 	home := newHome(t)
-	inner, behind := tap(t, fake(t, "echo"))
+	inner, after := tap(t, fake(t, "echo"))
 	p := start(t, home.dir, wrapped.argv(t, nil, inner...))
 	var sent bytes.Buffer
 	for i := range 10_000 {
@@ -202,7 +202,7 @@ func TestManyLines(t *testing.T) {
 	if how := p.how(); how != "exit status 0" {
 		t.Errorf("ended with %s", how)
 	}
-	home.check(t, []tapped{{in: sent.Bytes(), out: got}}, behind())
+	home.check(t, []tapped{{in: sent.Bytes(), out: got}}, after())
 }
 
 // TestBothFull: 50 MB each way at once, with a client that reads nothing

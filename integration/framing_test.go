@@ -43,13 +43,13 @@ func TestFramed(t *testing.T) {
 	} {
 		sent := headed(f.header, f.body)
 		p.send(sent)
-		if answer := p.frame(); f.body == framedTwin {
-			if ids, _ := replies(t, answer); ids != "[3]" {
+		if response := p.frame(); f.body == framedTwin {
+			if ids, _ := replies(t, response); ids != "[3]" {
 				t.Errorf("frame %d: a reply to %s", i, ids)
 			}
 			continue
-		} else if want := `{"jsonrpc":"2.0","id":` + string(idOf([]byte(sent))) + `,"result":{}}`; string(answer) != want {
-			t.Errorf("frame %d: heard %q, want %q", i, answer, want)
+		} else if want := `{"jsonrpc":"2.0","id":` + string(idOf([]byte(sent))) + `,"result":{}}`; string(response) != want {
+			t.Errorf("frame %d: heard %q, want %q", i, response, want)
 		}
 		want += sent
 		if strings.HasPrefix(f.body, framedCall) {
@@ -108,8 +108,8 @@ func TestFramedSplit(t *testing.T) {
 			time.Sleep(time.Millisecond) // so that the pieces do not travel together
 		}
 		p.write(message[i:])
-		if answer := string(p.frame()); answer != `{"jsonrpc":"2.0","id":2,"result":{}}` {
-			t.Fatalf("cut at %d: heard %q", i, answer)
+		if response := string(p.frame()); response != `{"jsonrpc":"2.0","id":2,"result":{}}` {
+			t.Fatalf("cut at %d: heard %q", i, response)
 		}
 	}
 	p.finish()
@@ -181,7 +181,7 @@ func TestFramedToLines(t *testing.T) {
 		t.Error("what the server got: ", d)
 	}
 
-	// The answer to what is refused comes in a frame, and at once.
+	// The response to what is refused comes in a frame, and at once.
 	p := start(t, newHome(t).dir, wrapped.argv(t, nil, fake(t, "reply")...))
 	p.write(frame(framedTwin))
 	if ids, _ := replies(t, p.frame()); ids != "[3]" {

@@ -19,7 +19,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A home is a user's home folder: what wrappers started with it leave is in
+// A home is a user's home directory: what wrappers started with it leave is in
 // .signet below it.
 type home struct{ dir string }
 

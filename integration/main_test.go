@@ -30,7 +30,7 @@ import (
 // promise about speed: tests run beside others on small machines.
 const patience = 60 * time.Second
 
-// scratch is a folder for what is made once for all tests. TestMain removes it.
+// scratch is a directory for what is made once for all tests. TestMain removes it.
 var scratch string
 
 func TestMain(m *testing.M) {

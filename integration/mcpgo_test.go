@@ -50,7 +50,7 @@ func dialMCPGo(t *testing.T, home home, version string, argv []string, options .
 	return client.NewClient(stdio, append(options, client.WithProtocolVersion(version))...)
 }
 
-// talkMCPGo uses every kind of call and returns the answers, a line each.
+// talkMCPGo uses every kind of call and returns the responses, a line each.
 func talkMCPGo(t *testing.T, home home, version string, argv []string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -38,7 +38,7 @@ func node(t testing.TB, script string, args ...string) []string {
 func module(name string) string { return "node_modules/" + name }
 
 // installed runs npm ci, once for each state of the lock file, and not beside
-// another test run in the same folder, which would pull the packages from under
+// another test run in the same directory, which would pull the packages from under
 // it.
 var installed = sync.OnceValue(func() error {
 	lock, err := os.Open(filepath.Join("node", "package-lock.json"))
@@ -59,7 +59,7 @@ var installed = sync.OnceValue(func() error {
 		return nil
 	}
 	if st, err := os.Lstat(filepath.Dir(stamp)); err == nil && st.Mode()&os.ModeSymlink != 0 {
-		// npm would empty the folder of another checkout and put one here.
+		// npm would empty the directory of another checkout and put one here.
 		return errors.New("integration/node/node_modules is a link to packages that are not those of the lock file: run a test there first")
 	}
 	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")

@@ -18,16 +18,16 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// An answered is what the log has of a call's end: the receipt of its answer,
+// A recordedCall is what the log has of a call's end: the receipt of its response,
 // or why there is none.
-type answered struct {
-	call    receipt
-	answers []receipt // of version 2: one, or none
-	never   string    // the reason in an unanswered event
+type recordedCall struct {
+	call      receipt
+	responses []receipt // of version 2: one, or none
+	never     string    // the reason in an unanswered event
 }
 
-// answered are the calls in the log with what came of them.
-func (h home) answered(t testing.TB) []answered {
+// recordedCalls are the calls in the log with what came of them.
+func (h home) recordedCalls(t testing.TB) []recordedCall {
 	t.Helper()
 	all := h.log(t)
 	byCall := map[string][]receipt{}
@@ -51,10 +51,10 @@ func (h home) answered(t testing.TB) []answered {
 			}
 		}
 	}
-	var calls []answered
+	var calls []recordedCall
 	for _, r := range all {
 		if r.V == 1 && r.Type == "" {
-			calls = append(calls, answered{r, byCall[r.ID], never[r.ID]})
+			calls = append(calls, recordedCall{r, byCall[r.ID], never[r.ID]})
 			delete(byCall, r.ID)
 			delete(never, r.ID)
 		}
@@ -76,10 +76,10 @@ type response struct {
 }
 
 // text is the outcome as the tests write it.
-func (a answered) text(t testing.TB) string {
+func (a recordedCall) text(t testing.TB) string {
 	t.Helper()
 	var all []string
-	for _, r := range a.answers {
+	for _, r := range a.responses {
 		o := r.response(t).Response.Outcome
 		all = append(all, strings.TrimSuffix(o.Status+", "+o.Reason, ", "))
 	}
@@ -101,9 +101,9 @@ func (r receipt) response(t testing.TB) response {
 	return o
 }
 
-// verifyAnswer checks a version 2 receipt by the reference's rules, read anew
+// verifyResponse checks a version 2 receipt by the reference's rules, read again
 // from sign/FORMAT.md, and with package sign.
-func (r receipt) verifyAnswer(t testing.TB, key ed25519.PublicKey, call receipt) {
+func (r receipt) verifyResponse(t testing.TB, key ed25519.PublicKey, call receipt) {
 	t.Helper()
 	sig, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Sig, "ed25519:"))
 	if err != nil || !ed25519.Verify(key, without(t, r.raw, "id", "sig"), sig) {
@@ -130,7 +130,7 @@ func (r receipt) verifyAnswer(t testing.TB, key ed25519.PublicKey, call receipt)
 	want := call.Action
 	want.Params, want.Parent = json.RawMessage("null"), call.ID
 	if fmt.Sprint(r.Action) != fmt.Sprint(want) {
-		t.Errorf("the answer's action is %+v, want %+v", r.Action, want)
+		t.Errorf("the action of the response is %+v, want %+v", r.Action, want)
 	}
 	o := r.response(t)
 	from, err1 := time.Parse(time.RFC3339, o.TSRequest)
@@ -166,23 +166,23 @@ func messages(stream []byte) (all []message) {
 // A wire is what a client sent and got on one connection. Ids are used once.
 type wire struct {
 	sent, got []message
-	answers   map[string]message
+	responses map[string]message
 }
 
 func newWire(w tapped) wire {
-	got, answers := messages(w.out), map[string]message{}
+	got, responses := messages(w.out), map[string]message{}
 	for _, m := range got {
-		if _, twice := answers[string(m.ID)]; m.Method == "" && !twice {
-			answers[string(m.ID)] = m
+		if _, twice := responses[string(m.ID)]; m.Method == "" && !twice {
+			responses[string(m.ID)] = m
 		}
 	}
-	return wire{messages(w.in), got, answers}
+	return wire{messages(w.in), got, responses}
 }
 
-// came is what came of a request as its client saw it, and what of the answer
+// came is what came of a request as its client saw it, and what of the response
 // content_hash is the hash of.
 func (w wire) came(id json.RawMessage) (text string, content []byte) {
-	m, ok := w.answers[string(id)]
+	m, ok := w.responses[string(id)]
 	switch {
 	case !ok && slices.ContainsFunc(w.sent, func(m message) bool {
 		var params struct{ RequestID json.RawMessage }
@@ -220,7 +220,7 @@ func (w wire) cameOfTask(id string) (text string, content []byte) {
 		if json.Unmarshal(m.Params, &params); params.TaskID != id {
 			continue
 		}
-		a := w.answers[string(m.ID)]
+		a := w.responses[string(m.ID)]
 		var told struct {
 			Result, Error json.RawMessage
 			Code          int
@@ -233,7 +233,7 @@ func (w wire) cameOfTask(id string) (text string, content []byte) {
 		case told.Error != nil:
 			return "failed, JSON-RPC error", told.Error
 		case told.Result != nil:
-			nested := wire{answers: map[string]message{"": {Result: told.Result}}}
+			nested := wire{responses: map[string]message{"": {Result: told.Result}}}
 			return nested.came(nil)
 		}
 		cancelled = cancelled || m.Method == "tasks/cancel"
@@ -267,7 +267,7 @@ func (w wire) cameOfTask(id string) (text string, content []byte) {
 // is listed as unanswered: as the client saw it on the wire.
 func (h home) checkOutcomes(t *testing.T, client []tapped) {
 	t.Helper()
-	logged, key := h.answered(t), h.key(t)
+	logged, key := h.recordedCalls(t), h.key(t)
 	for _, c := range client {
 		w := newWire(c)
 		parents := map[string]string{} // by requestState and arguments, the receipt that must be the parent of the retry
@@ -293,8 +293,8 @@ func (h home) checkOutcomes(t *testing.T, client []tapped) {
 				t.Errorf("call %s of %q came to %q, want %q: %s", m.ID, a.call.Action.Tool, got, want, head(m.Params))
 				continue
 			}
-			for _, r := range a.answers {
-				r.verifyAnswer(t, key, a.call)
+			for _, r := range a.responses {
+				r.verifyResponse(t, key, a.call)
 				if got := r.response(t).Response.ContentHash; got != hash {
 					t.Errorf("content_hash is %s, want %s of %s", got, hash, head(content))
 				}
@@ -304,7 +304,7 @@ func (h home) checkOutcomes(t *testing.T, client []tapped) {
 				Arguments    json.RawMessage
 			}
 			json.Unmarshal(m.Params, &params)
-			json.Unmarshal(w.answers[string(m.ID)].Result, &result)
+			json.Unmarshal(w.responses[string(m.ID)].Result, &result)
 			if want := parents[params.RequestState+string(params.Arguments)]; params.RequestState != "" && a.call.Action.Parent != want {
 				t.Errorf("the retry's parent is %q, want %q", a.call.Action.Parent, want)
 			}

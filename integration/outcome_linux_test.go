@@ -7,7 +7,7 @@ import (
 )
 
 // TestSlowDiskSlowsNoAnswer: while an outcome is on its way to a slow disk, the
-// server's answers go through.
+// server's responses go through.
 func TestSlowDiskSlowsNoAnswer(t *testing.T) {
 	t.Parallel()
 	strace := needStrace(t)
@@ -31,12 +31,12 @@ func TestSlowDiskSlowsNoAnswer(t *testing.T) {
 		p.send(`{"jsonrpc":"2.0","id":` + itoa(1000+i) + `,"method":"ping"}` + "\n")
 		p.line()
 	}
-	calls := home.answered(t)
+	calls := home.recordedCalls(t)
 	if got := calls[len(calls)-1].text(t); len(calls) != 2 || got != "nothing" {
 		t.Errorf("%d calls; the last came to %q before the pings were answered", len(calls), got)
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if got := home.answered(t)[1].text(t); got == "executed" {
+		if got := home.recordedCalls(t)[1].text(t); got == "executed" {
 			break
 		} else if time.Now().After(end) {
 			t.Fatalf("the call came to %q", got)

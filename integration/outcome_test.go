@@ -20,7 +20,7 @@ import (
 )
 
 func init() {
-	fakes["some"] = fakeSome // answers calls, but not of the tool "hold", and ends at one of the tool "die"
+	fakes["some"] = fakeSome // responds to calls, but not of the tool "hold", and ends at one of the tool "die"
 }
 
 func fakeSome([]string) int {
@@ -134,7 +134,7 @@ func TestOutcomesOfMCPGo(t *testing.T) {
 
 			home.check(t, wire(), server())
 			count := map[string]int{}
-			for _, a := range home.answered(t) {
+			for _, a := range home.recordedCalls(t) {
 				count[a.call.Action.Tool+": "+a.text(t)]++
 			}
 			want := map[string]int{
@@ -167,7 +167,7 @@ func TestOutcomesOfMCPGo(t *testing.T) {
 func (h home) checkRetries(t *testing.T) {
 	t.Helper()
 	asked := map[string]string{}
-	for _, a := range h.answered(t) {
+	for _, a := range h.recordedCalls(t) {
 		if !strings.HasPrefix(a.call.Action.Tool, "confirm") {
 			continue
 		}
@@ -192,7 +192,7 @@ func TestOutcomesOfTasks(t *testing.T) {
 	play(t, home, "tasks", t.TempDir(), outer)
 	home.check(t, wire(), server())
 	var got []string
-	for _, a := range home.answered(t) {
+	for _, a := range home.recordedCalls(t) {
 		got = append(got, a.text(t))
 	}
 	want := []string{"executed", "executed", "failed, the task was cancelled", "unanswered, the result of its task was never fetched"}
@@ -236,10 +236,10 @@ func TestOutcomesAtTheEnd(t *testing.T) {
 				t.Errorf("it ended with %s, want %s", how, c.how)
 			}
 			var got []string
-			for _, a := range home.answered(t) {
+			for _, a := range home.recordedCalls(t) {
 				got = append(got, a.text(t))
-				for _, r := range a.answers {
-					r.verifyAnswer(t, home.key(t), a.call)
+				for _, r := range a.responses {
+					r.verifyResponse(t, home.key(t), a.call)
 				}
 			}
 			if !slices.Equal(got, c.want) {
@@ -271,7 +271,7 @@ func TestOutcomesOfTheKilled(t *testing.T) {
 		}
 		p.send(called(100, "hold"))
 		// A session that does not say that it records outcomes is not counted.
-		for len(home.answered(t)) < 51*(round+1) || len(home.events(t, "session")) <= round {
+		for len(home.recordedCalls(t)) < 51*(round+1) || len(home.events(t, "session")) <= round {
 			time.Sleep(time.Millisecond)
 		}
 		if err := p.cmd.Process.Kill(); err != nil {
@@ -280,10 +280,10 @@ func TestOutcomesOfTheKilled(t *testing.T) {
 		p.settled()
 	}
 	open := 0
-	for _, a := range home.answered(t) {
+	for _, a := range home.recordedCalls(t) {
 		switch text := a.text(t); text {
 		case "executed":
-			a.answers[0].verifyAnswer(t, home.key(t), a.call)
+			a.responses[0].verifyResponse(t, home.key(t), a.call)
 		case "nothing":
 			open++
 		default:

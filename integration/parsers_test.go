@@ -316,11 +316,11 @@ func readByAll(t *testing.T, lines [][]byte) []reading {
 		if err := cmd.Wait(); err != nil {
 			t.Fatalf("%q: %v\n%s", cmd.Args, err, cmd.Stderr)
 		}
-		answers := linesOf(cmd.Stdout.(*bytes.Buffer).Bytes())
-		if len(answers) != len(lines) {
-			t.Fatalf("%q: %d answers to %d lines", cmd.Args, len(answers), len(lines))
+		responses := linesOf(cmd.Stdout.(*bytes.Buffer).Bytes())
+		if len(responses) != len(lines) {
+			t.Fatalf("%q: %d responses to %d lines", cmd.Args, len(responses), len(lines))
 		}
-		for i, a := range answers {
+		for i, a := range responses {
 			if err := json.Unmarshal(a, &all[i]); err != nil {
 				t.Fatalf("%q: %v: %s", cmd.Args, err, head(a))
 			}

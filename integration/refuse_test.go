@@ -138,7 +138,7 @@ func TestNoRecordNoCall(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{}}}` + "\n"
 	for _, flags := range [][]string{nil, {"--fail-open"}} {
 		home := newHome(t)
-		// The log's folder cannot be made where a file is in its place.
+		// The log's directory cannot be made where a file is in its place.
 		if err := os.Mkdir(filepath.Join(home.dir, ".signet"), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func TestServerEnds(t *testing.T) {
 }
 
 // TestSlowClient: what a server said before it ended reaches a client that
-// reads only a good while later, when the pipes before and behind the wrapper
+// reads only a good while later, when the pipes before and after the wrapper
 // are full and so is its own buffer.
 func TestSlowClient(t *testing.T) {
 	// A pipe holds 64 KiB on Linux, less elsewhere.

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	fakes["spells"] = fakeSpells // answers as the tool's name says
+	fakes["spells"] = fakeSpells // responds as the tool's name says
 }
 
 func fakeSpells([]string) int {
@@ -56,7 +56,7 @@ func TestResponsesInTheLog(t *testing.T) {
 	p.rest()
 	p.how()
 	var got []string
-	for _, a := range home.answered(t) {
+	for _, a := range home.recordedCalls(t) {
 		text, _, _ := strings.Cut(a.text(t), "; content_hash is of")
 		got = append(got, strings.TrimSuffix(text, ", content_hash is of the 200001 bytes as sent"))
 	}

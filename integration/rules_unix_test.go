@@ -96,7 +96,7 @@ func TestNotStartedSays(t *testing.T) {
 	}{
 		{"not in PATH", []string{"--", "no-such-command"}, "exit status 127", []string{`"no-such-command"`, "PATH=" + dir}},
 		{"no such file", []string{"--", dir + "/none"}, "exit status 127", []string{dir + "/none"}},
-		{"a folder", []string{"--", dir}, "exit status 126", []string{dir}},
+		{"a directory", []string{"--", dir}, "exit status 126", []string{dir}},
 		{"no interpreter", []string{"--", file("a", "#!/no/such/interpreter\n")}, "exit status 126", []string{dir + "/a", "interpreter"}},
 		{"no such flag", []string{"--no-such-flag", "--", "x"}, "exit status 125", []string{"no-such-flag"}},
 		{"no such value", []string{"--sync", "maybe", "--", "x"}, "exit status 125", []string{"--sync", `"maybe"`}},

@@ -20,7 +20,7 @@ func TestTorture(t *testing.T) {
 	end := time.Now().Add(length)
 
 	var mu sync.Mutex
-	var ledgers []ledger
+	var serverLogs []serverLog
 	var all sync.WaitGroup
 	// One of them writes so much that a kill often meets a write.
 	for slot, largest := range []int{300, 300, 300_000, 4_000_000} {
@@ -29,7 +29,7 @@ func TestTorture(t *testing.T) {
 			for time.Now().Before(end) && !t.Failed() {
 				l := h.killed(t, r, largest)
 				mu.Lock()
-				ledgers = append(ledgers, l)
+				serverLogs = append(serverLogs, l)
 				mu.Unlock()
 			}
 		})
@@ -44,22 +44,22 @@ func TestTorture(t *testing.T) {
 	all.Wait()
 
 	calls, most := 0, 0
-	for _, l := range ledgers {
+	for _, l := range serverLogs {
 		n := len(l.calls(t))
 		calls, most = calls+n, max(most, n)
 	}
-	h.holds(t, ledgers...)
-	t.Logf("%d wrappers killed; %d calls reached a server, of one wrapper at most %d; %d torn lines quarantined",
-		len(ledgers), calls, most, len(h.events(t, "torn_line")))
-	if calls < 10*len(ledgers) {
+	h.holds(t, serverLogs...)
+	t.Logf("%d wrappers killed; %d calls reached a server, of one wrapper at most %d; %d partial records quarantined",
+		len(serverLogs), calls, most, len(h.events(t, "torn_line")))
+	if calls < 10*len(serverLogs) {
 		t.Error("there was no load")
 	}
 }
 
 // killed runs a wrapper under load, calls of up to largest bytes, kills it at a
-// random moment and returns the ledger of its server.
-func (h home) killed(t *testing.T, r *rand.Rand, largest int) ledger {
-	l := newLedger(t)
+// random moment and returns the log of its server.
+func (h home) killed(t *testing.T, r *rand.Rand, largest int) serverLog {
+	l := newServerLog(t)
 	p := start(t, h.dir, wrapped.argv(t, nil, l.server()...))
 	go io.Copy(io.Discard, p.out)
 	sizes := rand.New(rand.NewPCG(r.Uint64(), 0))

@@ -27,28 +27,28 @@ func TestTranscripts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			home := newHome(t)
-			folder := filepath.Join(home.dir, "files")
+			directory := filepath.Join(home.dir, "files")
 			server := node(t, c.server)
 			if c.scenario == "filesystem" {
-				server = append(server, folder)
+				server = append(server, directory)
 			}
-			want := play(t, home, c.scenario, folder, server)
-			inner, behind := tap(t, server)
+			want := play(t, home, c.scenario, directory, server)
+			inner, after := tap(t, server)
 			outer, before := tap(t, wrapped.argv(t, nil, inner...))
-			got := play(t, home, c.scenario, folder, outer)
+			got := play(t, home, c.scenario, directory, outer)
 			if d := difference(want, got); d != "" {
 				t.Error("transcripts with and without the wrapper: ", d)
 			}
-			home.check(t, before(), behind())
+			home.check(t, before(), after())
 		})
 	}
 }
 
 // play runs a scenario against a server and returns its transcript.
-func play(t *testing.T, home home, scenario, folder string, server []string) []byte {
+func play(t *testing.T, home home, scenario, directory string, server []string) []byte {
 	t.Helper()
-	os.RemoveAll(folder)
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	os.RemoveAll(directory)
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	text := func(v any) string {
@@ -63,8 +63,8 @@ func play(t *testing.T, home home, scenario, folder string, server []string) []b
 	m := newMark()
 	t.Cleanup(m.kill)
 	cmd.Env = append(scrubbed(home.dir), string(m),
-		"SCENARIO="+text(map[string]string{"folder": folder}),
-		"SERVER_ENV="+text(map[string]string{"MEMORY_FILE_PATH": filepath.Join(folder, "memory.jsonl")}))
+		"SCENARIO="+text(map[string]string{"directory": directory}),
+		"SERVER_ENV="+text(map[string]string{"MEMORY_FILE_PATH": filepath.Join(directory, "memory.jsonl")}))
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

@@ -30,7 +30,7 @@ const client = new Client(
 );
 client.onerror = (error) => {
   // Both SDKs say so of a progress notification that shares a read with the
-  // answer it precedes: how bytes fall into reads is nobody's promise.
+  // response it precedes: how bytes fall into reads is nobody's promise.
   if (!/unknown token/.test(error.message)) transcript.step("error", String(error));
 };
 

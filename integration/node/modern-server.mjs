@@ -1,4 +1,4 @@
-// A server of the v2 SDK: it answers server/discover (2026-07-28) and, for
+// A server of the v2 SDK: it responds to server/discover (2026-07-28) and, for
 // older clients, initialize.
 
 import { McpServer, fromJsonSchema, inputRequired } from "@modelcontextprotocol/server";
@@ -37,7 +37,7 @@ serveStdio(() => {
     return text("never seen");
   });
 
-  // Asks back before it answers: two calls on the wire for one of the user's.
+  // Asks back before it responds: two calls on the wire for one of the user's.
   server.registerTool("deploy", { inputSchema: object({ env: { type: "string" } }) },
     async ({ env }, ctx) => {
       const answer = ctx.mcpReq.inputResponses?.confirm;

@@ -212,7 +212,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(home + "/.signet/audit"); err != nil || len(entries) == 0 {
-		t.Errorf("no log in the home folder: %v", err)
+		t.Errorf("no log in the home directory: %v", err)
 	}
 }
 

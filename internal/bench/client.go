@@ -40,7 +40,7 @@ type client struct {
 	hung     atomic.Bool
 }
 
-// dial starts argv with home as its home folder, in which nothing of the user's
+// dial starts argv with home as its home directory, in which nothing of the user's
 // is.
 func dial(argv []string, home string) (*client, error) {
 	c := &client{stderr: filepath.Join(home, "stderr"), ended: make(chan struct{}), patience: patience}

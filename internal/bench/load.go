@@ -68,7 +68,7 @@ const (
 	messageTail = `"}}}` + "\n"
 )
 
-// messages are lines that differ in their ids alone, one behind the other in
+// messages are lines that differ in their ids alone, one after the other in
 // all, so that many can be written at once.
 type messages struct {
 	all  []byte

@@ -92,12 +92,12 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "JSON lines")
 	sizes := flags.String("sizes", "", "only these sizes of messages, in bytes: 200,10000,100000,1000000,10000000")
 	binary := flags.String("binary", "", "measure this signet-wrap (default: build it)")
-	scratch := flags.String("dir", "", "make scratch files in this folder (default: the system's temporary folder)")
+	scratch := flags.String("dir", "", "make scratch files in this directory (default: the system's temporary directory)")
 	wait := flags.Duration("patience", patience, "how long an answer may take")
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
 	rate := flags.Int("rate", 300, "messages a second of the soak")
-	home := flags.String("home", "", "the soak's home folder, which is kept (default: a scratch folder)")
+	home := flags.String("home", "", "the soak's home directory, which is kept (default: a scratch directory)")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -188,7 +188,7 @@ func choose(all []*load, sizes string) ([]*load, error) {
 	return chosen, nil
 }
 
-// in makes the scratch folder and the binary, does something, and removes them.
+// in makes the scratch directory and the binary, does something, and removes them.
 func (b *bench) in(scratch string, do func() error) (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (b *bench) table(ctx context.Context, loads []*load) error {
 	return nil
 }
 
-// need fails if the scratch folder's disk has not room for so many bytes.
+// need fails if the scratch directory's disk has not room for so many bytes.
 func (b *bench) need(bytes float64) error {
 	if free, err := durable.Free(b.dir); err == nil && float64(free) < bytes {
 		return fmt.Errorf("this takes up to %s MB of disk for a while, and only %s MB are free; DIR=FOLDER (or -dir) chooses another disk",

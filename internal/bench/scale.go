@@ -23,7 +23,7 @@ var scaleSizes = []int{10, 1_000, 100_000, 1_000_000, 10_000_000}
 
 const scaleBase = 1_000
 
-// A scaled is a log of some size, of this day, and the home folder it is in.
+// A scaled is a log of some size, of this day, and the home directory it is in.
 type scaled struct {
 	records int
 	home    string
@@ -46,7 +46,7 @@ type scaleMeasure struct {
 var scaleMeasures = []scaleMeasure{
 	{"append", 50, 20, 5, func(_ *bench, s *scaled, _ int) (time.Duration, error) { return timedAppend(s.log) }},
 	{"append, fsync", 50, 8, 2, func(_ *bench, s *scaled, _ int) (time.Duration, error) { return timedAppend(s.synced) }},
-	{"behind another", 50, 10, 2, func(_ *bench, s *scaled, _ int) (time.Duration, error) {
+	{"after another", 50, 10, 2, func(_ *bench, s *scaled, _ int) (time.Duration, error) {
 		if _, err := timedAppend(s.other); err != nil {
 			return 0, err
 		}
@@ -77,7 +77,7 @@ var scaleMeasures = []scaleMeasure{
 const scaleLegend = `
 append           of one record by package chain, without fsync; p50 each, and divided by that of the log of 1,000
 append, fsync    the same with fsync
-behind another   the same without, the first one after another process wrote: it reads the log's end anew
+after another    the same without, the first one after another process wrote: it reads the log's end again
 start, 1st call  from the start of the wrapper (--sync off) to the answer to the first signed call
 call             a signed call through the wrapper (--sync off), there and back
 at the end       how many records there were then
@@ -184,7 +184,7 @@ func (b *bench) generate(ctx context.Context, s *scaled) error {
 	if _, err := timedAppend(s.log); err != nil { // makes lock files
 		return err
 	}
-	// For two seconds after a change of the folder, writers read it anew each
+	// For two seconds after a change of the directory, writers read it again each
 	// time. That is not how logs mostly are.
 	old := now.Add(-time.Minute)
 	return os.Chtimes(dir, old, old)

@@ -14,7 +14,7 @@ import (
 type soakOptions struct {
 	length time.Duration
 	rate   int    // messages a second
-	home   string // the log is made below it, in .signet; "": a scratch folder
+	home   string // the log is made below it, in .signet; "": a scratch directory
 }
 
 // What is sent in a soak: of a thousand messages so many of each kind, the rest

@@ -94,7 +94,7 @@ func in(unit, d time.Duration) *float64 {
 	return &v
 }
 
-// columns head the table, behind the way.
+// columns head the table, after the way.
 var columns = []struct {
 	name  string
 	width int

@@ -127,7 +127,7 @@ func CheckPortable(canonical []byte) error {
 	return nil
 }
 
-// skipString returns the index behind the string that begins with the quote at
+// skipString returns the index after the string that begins with the quote at
 // b[i], or len(b) if it does not end.
 func skipString(b []byte, i int) int {
 	for i++; i < len(b); i++ {

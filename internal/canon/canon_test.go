@@ -131,7 +131,7 @@ func TestCanonicalizeInexact(t *testing.T) {
 			// Grammar goes first, wherever it is broken.
 			for _, broken := range []string{"[" + test.raw + ",]", "[" + test.raw, test.raw + "]"} {
 				if _, err := Canonicalize([]byte(broken)); err == nil || errors.As(err, &inexact) {
-					t.Errorf("broken behind it: %v, want another error", err)
+					t.Errorf("broken after it: %v, want another error", err)
 				}
 			}
 		})

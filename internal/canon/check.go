@@ -29,7 +29,7 @@ func (c *checker) run() error {
 			return err
 		}
 		if !opened || c.peek() == c.closing() {
-			done, err := c.behind()
+			done, err := c.after()
 			if done || err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (c *checker) value() (opened bool, err error) {
 	return false, nil
 }
 
-// name takes a member's name and the colon behind it.
+// name takes a member's name and the colon after it.
 func (c *checker) name() error {
 	if c.peek() != '"' {
 		return c.notJSON("a member name")
@@ -122,9 +122,9 @@ func (c *checker) name() error {
 	return nil
 }
 
-// behind takes the closing brackets behind a value, and then a comma or, if all
+// after takes the closing brackets after a value, and then a comma or, if all
 // is closed, the end.
-func (c *checker) behind() (done bool, err error) {
+func (c *checker) after() (done bool, err error) {
 	for len(c.open) > 0 && c.peek() == c.closing() {
 		c.open = c.open[:len(c.open)-1]
 		c.i++
@@ -174,7 +174,7 @@ func (c *checker) notJSON(want string) error {
 }
 
 // checkString takes the string that begins with the quote at b[i] and returns
-// the index behind it, -1 if it breaks the grammar, and why it has no exact
+// the index after it, -1 if it breaks the grammar, and why it has no exact
 // canonical form, or "".
 func checkString(b []byte, i int) (end int, inexact string) {
 	i++

@@ -16,7 +16,7 @@ func isNumberByte(c byte) bool {
 	return isDigit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
 }
 
-// scanNumber returns the index behind the number that begins at b[i]
+// scanNumber returns the index after the number that begins at b[i]
 // (RFC 8259, section 6), or -1 if none does, and whether it is a plain integer
 // with at most 15 digits that is not -0: those are exact, and canonical as
 // they stand, and most numbers are such.

@@ -20,7 +20,7 @@ func rewrite(raw []byte) (out []byte, ok bool) {
 }
 
 // rewriter holds what rewrite has done so far. Its methods take the index of
-// what they rewrite and return the one behind it or -1, as the scanners do.
+// what they rewrite and return the one after it or -1, as the scanners do.
 type rewriter struct {
 	b       []byte
 	out     []byte // never longer than b
@@ -42,7 +42,7 @@ func (r *rewriter) space(i int) int {
 	return i
 }
 
-// put writes the byte at i, behind white space, if it is one of these two.
+// put writes the byte at i, after white space, if it is one of these two.
 func (r *rewriter) put(i int, c, d byte) int {
 	if i = r.space(i); i >= len(r.b) || r.b[i] != c && r.b[i] != d {
 		return -1

@@ -5,7 +5,7 @@ package canon
 // allocate: this is the hot path of verification.
 func IsCanonical(b []byte) bool { return scanValue(b, 0, 0) == len(b) }
 
-// The scanners return the index behind what they scanned, or -1 if it is not
+// The scanners return the index after what they scanned, or -1 if it is not
 // there in canonical form. depth counts the arrays and objects around it.
 
 func scanValue(b []byte, i, depth int) int {

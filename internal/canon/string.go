@@ -27,7 +27,7 @@ func skipPlain(b []byte, i int) int {
 		quote, backslash := x^('"'*ones), x^('\\'*ones)
 		// The high bit of each byte that is below 0x20, 0 in quote or in
 		// backslash, or has the high bit. A borrow can set bits wrongly, but
-		// only in bytes behind one that is rightly set.
+		// only in bytes after one that is rightly set.
 		stop := (x-' '*ones)&^x | (quote-ones)&^quote | (backslash-ones)&^backslash | x
 		if stop &= highs; stop != 0 {
 			return i + bits.TrailingZeros64(stop)/8

@@ -45,7 +45,7 @@ VERBS
   now        bring it up to the log's end, and ask them all
   status     what is anchored, and by whom
   enroll     what a witness's operator needs, and the kit for verify --kit
-  new-epoch  begin anew, if the log does not go on from what was anchored
+  new-epoch  begin again, if the log does not go on from what was anchored
   "signet-wrap anchor VERB --help" tells more.
 
 EXIT STATUS
@@ -151,7 +151,7 @@ EXIT STATUS
   0 done, 1 rollback or fork, 2 could not run or bad usage
 `
 
-const anchorNewEpochHelp = `signet-wrap anchor new-epoch: begin anew
+const anchorNewEpochHelp = `signet-wrap anchor new-epoch: begin again
 
 USAGE
   signet-wrap anchor new-epoch --reason TEXT [--origin O] [--store DIR]
@@ -569,7 +569,7 @@ func (c *command) complainFinding(f *anchor.Finding) {
 	if len(f.By) > 0 && f.By[0] != "store" {
 		who = "what " + strings.Join(f.By, ", ") + " cosigned"
 	}
-	hint := `if a backup was restored or a disk is not mounted, put the log back; else keep all as it is, and begin anew by "signet-wrap anchor new-epoch --reason ..."`
+	hint := `if a backup was restored or a disk is not mounted, put the log back; else keep all as it is, and begin again with "signet-wrap anchor new-epoch --reason ..."`
 	if !f.Proven {
 		hint = "not enough witnesses say so to be sure; a second machine with this store has the same effect"
 	}

@@ -37,7 +37,7 @@ FLAGS
   --signer S       signed under the name S, or with the key ed25519:B64
   --session S      of the session that begins with S
   --failed         calls that failed
-  --open           calls whose outcome is not known: in flight, never answered, or
+  --open           calls whose outcome is not known: in flight, without a response, or
                    answered with a task that was not fetched
   --limit N        the newest N rows only, or all of them with "all"; a table has the
                    newest 100 if neither this, --since nor --until is given

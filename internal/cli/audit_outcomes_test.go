@@ -16,8 +16,8 @@ import (
 )
 
 // outcomesHome is a home with a session of five calls: one executed, one failed,
-// one listed as never answered, one that wants input, and one of which the log
-// says nothing more. A hand-signed receipt stands behind them.
+// one listed as without a response, one that wants input, and one of which the log
+// says nothing more. A hand-signed receipt stands after them.
 func outcomesHome(t *testing.T) (home, key string) {
 	t.Helper()
 	bot, key := testSigner(t, "bot")
@@ -119,7 +119,7 @@ func TestAuditOutcomes(t *testing.T) {
 	}
 
 	status, out, _ := run(t, "verify", "--chain", "--home", home, "--pubkey", key)
-	for _, say := range []string{"1 call never answered", "1 call without an outcome"} {
+	for _, say := range []string{"1 call without a response", "1 call without an outcome"} {
 		if status != exitOK || !strings.Contains(out, say) {
 			t.Errorf("verify: exit status %d, %q is not in:\n%s", status, say, out)
 		}

@@ -29,8 +29,8 @@ EXAMPLE
   signet-wrap audit show 8daadfb3
 
 FLAGS
-  --pubkey KEY   a key that you know: a NAME in the home folder, a .pub FILE, or
-                 ed25519:B64; may be repeated. Default: all keys in the home folder
+  --pubkey KEY   a key that you know: a NAME in the home directory, a .pub FILE, or
+                 ed25519:B64; may be repeated. Default: all keys in the home directory
   --json         the same as one object, with the whole records
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 

@@ -106,7 +106,7 @@ func (r *results) Write(p []byte) (int, error) {
 type command struct {
 	System
 	ctx   context.Context
-	after []string // what stood behind "--"
+	after []string // what stood after "--"
 	verb  string
 
 	anchorSaid bool // complainOfAnchor was called

@@ -237,10 +237,10 @@ func listedNames(entries []*install.Entry) string {
 	return strings.Join(names, ", ")
 }
 
-// warnRunning tells of clients that write their files anew.
+// warnRunning tells of clients that write their files again.
 func (c *command) warnRunning(clients []*install.Client) {
 	for _, r := range install.Running(clients) {
-		c.complain(r.Label+" is running, and may write its configuration anew as it was",
+		c.complain(r.Label+" is running, and may write its configuration again as it was",
 			"quit it first, or look with `signet-wrap status` when it has been restarted")
 	}
 }

@@ -20,7 +20,7 @@ const demoHelp = `signet-wrap demo: a session from end to end, with nothing else
 USAGE
   signet-wrap demo
 
-Wraps a small built-in MCP server in a temporary folder, calls a tool through
+Wraps a small built-in MCP server in a temporary directory, calls a tool through
 it, and shows the call, its receipt as the server got it, the log, a good
 verification; then changes one byte of the log, and cuts its end off, and shows
 that both are noticed. Your own keys and log are not touched, nor is the system's

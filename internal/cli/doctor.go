@@ -19,7 +19,7 @@ USAGE
 
 EXAMPLE
   signet-wrap doctor
-  signet-wrap doctor --json | jq -r 'select(.state == "mend") | .do'
+  signet-wrap doctor --json | jq -r 'select(.state == "repair") | .do'
 
 FLAGS
   --key NAME             the identity that signs (default: default)
@@ -28,13 +28,13 @@ FLAGS
   --home DIR             keys and log (default: $SIGNET_HOME or ~/.signet)
 
 Looks at who can read the home directory, whether the key opens, whether the log can
-be written (in a file of its own, which it takes away again), locked and gone on
-with, at the room on the disk, at the clock, and at who else remembers the log. It
-mends nothing. Whether the log is true, "signet-wrap verify --chain" says, and
-whether your clients' servers are wrapped, "signet-wrap status".
+be written (in a file of its own, which it removes), locked and continued, at the
+room on the disk, at the clock, and at who else remembers the log. It
+repairs nothing. "signet-wrap verify --chain" says whether the log is unedited, and
+"signet-wrap status" whether your clients' servers are wrapped.
 
 EXIT STATUS
-  0 in order, 1 something is to be mended, 2 it could not look, or bad usage
+  0 in order, 1 something needs repair, 2 it could not look, or bad usage
 `
 
 func (c *command) doctorVerb() *ucli.Command {
@@ -51,12 +51,12 @@ func (c *command) doctorVerb() *ucli.Command {
 	}
 }
 
-// remark is what the doctor says of one thing. Its JSON is a line of --json.
-type remark struct {
+// finding is what the doctor says of one thing. Its JSON is a line of --json.
+type finding struct {
 	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock" or "anchor"
-	State string `json:"state"` // "ok", "note" or "mend"
+	State string `json:"state"` // "ok", "note" or "repair"
 	Says  string `json:"says"`
-	Do    string `json:"do,omitempty"` // what mends it
+	Do    string `json:"do,omitempty"` // what repairs it
 }
 
 func (c *command) doctor(u *ucli.Context) error {
@@ -67,7 +67,7 @@ func (c *command) doctor(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	// What cannot be looked at is not in order, but not to be mended from here.
+	// What cannot be looked at is not in order, but not to be repaired from here.
 	for _, dir := range []string{string(h), h.Audit(), h.Keys().Dir} {
 		if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
 			return &failure{exitUsage, fmt.Errorf("looking at the home directory: %w", err), "run it as the user whose directory it is"}
@@ -76,16 +76,16 @@ func (c *command) doctor(u *ucli.Context) error {
 	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}
 	x.all()
 	if _, err := os.Stat(h.Audit()); err == nil {
-		x.remarks = append(x.remarks, c.anchorRemark(h))
+		x.findings = append(x.findings, c.anchorFinding(h))
 	}
 
-	mend := 0
-	for _, r := range x.remarks {
-		if r.State == "mend" {
-			mend++
+	repairs := 0
+	for _, r := range x.findings {
+		if r.State == "repair" {
+			repairs++
 		}
 		if !u.Bool("json") {
-			c.printRemark(r)
+			c.printFinding(r)
 			continue
 		}
 		line, err := json.Marshal(r)
@@ -94,21 +94,21 @@ func (c *command) doctor(u *ucli.Context) error {
 		}
 		fmt.Fprintf(c.Stdout, "%s\n", line)
 	}
-	if !u.Bool("json") && mend == 0 {
+	if !u.Bool("json") && repairs == 0 {
 		fmt.Fprintf(c.Stdout, "\n%s: %s\n", c.paint(green, "in order"), clean(string(h)))
 	} else if !u.Bool("json") {
-		fmt.Fprintf(c.Stdout, "\n%s in %s\n", c.paint(red, count(int64(mend), "thing")+" to mend"), clean(string(h)))
+		fmt.Fprintf(c.Stdout, "\n%s in %s\n", c.paint(red, count(int64(repairs), "thing")+" to repair"), clean(string(h)))
 	}
-	if mend > 0 {
+	if repairs > 0 {
 		return status(exitFailed)
 	}
 	return nil
 }
 
-func (c *command) printRemark(r remark) {
-	word := map[string]string{"ok": c.paint(green, "ok  "), "note": c.paint(yellow, "note"), "mend": c.paint(red, "MEND")}[r.State]
+func (c *command) printFinding(r finding) {
+	word := map[string]string{"ok": c.paint(green, "ok    "), "note": c.paint(yellow, "note  "), "repair": c.paint(red, "REPAIR")}[r.State]
 	fmt.Fprintf(c.Stdout, "%-6s %s  %s\n", r.Check, word, clean(r.Says))
 	if r.Do != "" {
-		fmt.Fprintf(c.Stdout, "       do    %s\n", clean(r.Do))
+		fmt.Fprintf(c.Stdout, "       do      %s\n", clean(r.Do))
 	}
 }

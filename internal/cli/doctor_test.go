@@ -16,19 +16,19 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// remarks runs the doctor and returns what is not in order: "check state".
-func remarks(t *testing.T, home string) (found []string, all string, status int) {
+// findings runs the doctor and returns what is not in order: "check state".
+func findings(t *testing.T, home string) (found []string, all string, status int) {
 	t.Helper()
 	status, out, errs := run(t, "doctor", "--json", "--home", home)
 	if errs != "" {
 		t.Errorf("on stderr: %s", errs)
 	}
 	for line := range strings.Lines(out) {
-		var r remark
+		var r finding
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		if r.Says == "" || r.State == "mend" && r.Do == "" && r.Check != "key" {
+		if r.Says == "" || r.State == "repair" && r.Do == "" && r.Check != "key" {
 			t.Errorf("says too little: %s", line)
 		}
 		if r.State != "ok" {
@@ -69,41 +69,41 @@ func TestDoctor(t *testing.T) {
 		modes bool // of files, which Windows has not
 	}{
 		{"nothing", func(*testing.T, string) {}, "", "it goes on from the newest record", false},
-		{"home open", func(t *testing.T, h string) { must(t, os.Chmod(h, 0o755)) }, "home mend", "chmod 700 ", true},
-		{"log open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "audit"), 0o750)) }, "log mend", "chmod 700 ", true},
-		{"key open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "keys", "default.key"), 0o644)) }, "key mend", "chmod 600 ", true},
-		{"day open", func(t *testing.T, h string) { must(t, os.Chmod(newest(t, h), 0o604)) }, "log mend", "others may read 1 file of the log", true},
+		{"home open", func(t *testing.T, h string) { must(t, os.Chmod(h, 0o755)) }, "home repair", "chmod 700 ", true},
+		{"log open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "audit"), 0o750)) }, "log repair", "chmod 700 ", true},
+		{"key open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "keys", "default.key"), 0o644)) }, "key repair", "chmod 600 ", true},
+		{"day open", func(t *testing.T, h string) { must(t, os.Chmod(newest(t, h), 0o604)) }, "log repair", "others may read 1 file of the log", true},
 		{"keys gone", func(t *testing.T, h string) { must(t, os.RemoveAll(path(h, "keys"))) }, "key note", "the first call makes it", false},
 		{"log gone", func(t *testing.T, h string) { must(t, os.RemoveAll(path(h, "audit"))) }, "log note", "the first call makes it", false},
 		{"log is a file", func(t *testing.T, h string) {
 			must(t, os.RemoveAll(path(h, "audit")))
 			must(t, os.WriteFile(path(h, "audit"), nil, 0o600))
-		}, "log mend", "is not a directory", false},
-		{"day is a folder", func(t *testing.T, h string) { must(t, os.Mkdir(path(h, "audit", "2020-01-01.jsonl"), 0o700)) }, "log mend", "2020-01-01.jsonl is not a regular file", false},
+		}, "log repair", "is not a directory", false},
+		{"day is a directory", func(t *testing.T, h string) { must(t, os.Mkdir(path(h, "audit", "2020-01-01.jsonl"), 0o700)) }, "log repair", "2020-01-01.jsonl is not a regular file", false},
 		{"strange file", func(t *testing.T, h string) { must(t, os.WriteFile(path(h, "audit", "backup.jsonl"), nil, 0o600)) }, "log note", "backup.jsonl", false},
-		{"torn line quarantined", func(t *testing.T, h string) {
+		{"partial record quarantined", func(t *testing.T, h string) {
 			must(t, os.WriteFile(path(h, "audit", "2020-01-01.jsonl.torn-9"), nil, 0o600))
-		}, "log note", "1 torn line quarantined", false},
-		{"lock is a folder", func(t *testing.T, h string) {
+		}, "log note", "1 partial record quarantined", false},
+		{"lock is a directory", func(t *testing.T, h string) {
 			must(t, os.Remove(path(h, "audit", ".lock")))
 			must(t, os.Mkdir(path(h, "audit", ".lock"), 0o700))
-		}, "lock mend", "not a regular file", false},
+		}, "lock repair", "not a regular file", false},
 		{"lock held", func(t *testing.T, h string) {
 			f, err := os.OpenFile(path(h, "audit", ".lock"), os.O_RDWR, 0)
 			must(t, err)
 			t.Cleanup(func() { f.Close() })
 			must(t, durable.Lock(f))
-		}, "lock mend", "has been held for 2s", false},
+		}, "lock repair", "has been held for 2s", false},
 		{"a day's lock held", func(t *testing.T, h string) {
 			f, err := os.OpenFile(newest(t, h)+".lock", os.O_RDWR, 0)
 			must(t, err)
 			t.Cleanup(func() { f.Close() })
 			must(t, durable.Lock(f))
-		}, "lock mend", ".jsonl.lock has been held for 2s", false},
-		{"half a line", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`) }, "end note", "half a line", false},
-		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end mend", "verify --chain", false},
-		{"half a line with an end", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end mend", "verify --chain", false},
-		{"clock behind", func(t *testing.T, h string) { appendRecord(t, h, time.Now().Add(time.Minute)) }, "clock mend", "the next ones will bear that time", false},
+		}, "lock repair", ".jsonl.lock has been held for 2s", false},
+		{"a partial record", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`) }, "end note", "a partial record", false},
+		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end repair", "verify --chain", false},
+		{"a partial record with a newline", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end repair", "verify --chain", false},
+		{"clock behind", func(t *testing.T, h string) { appendRecord(t, h, time.Now().Add(time.Minute)) }, "clock repair", "the next ones will have that time", false},
 		{"records of another key", func(t *testing.T, h string) {
 			other, _ := testSigner(t, "other")
 			l := chain.New(path(h, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return time.Now().Add(time.Hour) }})
@@ -113,11 +113,11 @@ func TestDoctor(t *testing.T) {
 			})
 			must(t, err)
 		}, "", "it goes on from the newest record", false},
-		{"a day to come", func(t *testing.T, h string) {
-			// Its last record is of now, as after a clock that was mended.
+		{"which is in the future", func(t *testing.T, h string) {
+			// Its last record is of now, as after a clock that was repaired.
 			appendRecord(t, h, time.Now())
 			must(t, os.Rename(newest(t, h), path(h, "audit", "2999-01-01.jsonl")))
-		}, "clock mend", "2999-01-01, a day to come", false},
+		}, "clock repair", "2999-01-01, which is in the future", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.modes && runtime.GOOS == "windows" {
@@ -135,10 +135,10 @@ func TestDoctor(t *testing.T) {
 			if tt.want != "" {
 				want = []string{tt.want}
 			}
-			if strings.HasSuffix(tt.want, "mend") {
+			if strings.HasSuffix(tt.want, "repair") {
 				wantStatus = exitFailed
 			}
-			found, out, status := remarks(t, home)
+			found, out, status := findings(t, home)
 			// That nobody else remembers the log is said of each of these.
 			found = slices.DeleteFunc(found, func(f string) bool { return f == "anchor note" })
 			if !slices.Equal(found, want) || status != wantStatus || !strings.Contains(out, tt.says) {

@@ -32,7 +32,7 @@ type scroll struct {
 	files [][]string
 }
 
-// goodScroll is a log of two days: in each a call, its answer, a call with exact
+// goodScroll is a log of two days: in each a call, its response, a call with exact
 // arguments and an event.
 func goodScroll(t *testing.T) *scroll {
 	t.Helper()
@@ -45,7 +45,7 @@ func goodScroll(t *testing.T) *scroll {
 	for range 2 {
 		var asked request
 		for i, make := range []func(chain.At) []byte{
-			wrapped(t, bot, "read"), answered(t, bot, &asked), exact(t, bot), eventBy(t, bot, event.Tools{}),
+			wrapped(t, bot, "read"), responded(t, bot, &asked), exact(t, bot), eventBy(t, bot, event.Tools{}),
 		} {
 			if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 				receipt := make(at)
@@ -102,7 +102,7 @@ type request struct {
 	TS time.Time
 }
 
-func answered(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
+func responded(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
 	return func(at chain.At) []byte {
 		r, err := s.Respond(sign.Response{
 			Action:     sign.Action{Tool: "read", Session: "ses_0123456789abcdef0123456789abcdef"},
@@ -163,9 +163,9 @@ func (s *scroll) verify(args ...string) (verify.Log, int) {
 	return verified(s.t, s.home, args...)
 }
 
-// anew is the log of these receipts with all hashes made anew, as anybody can
+// rehashed is the log of these receipts with all hashes made again, as anybody can
 // make them.
-func (s *scroll) anew(receipts [][]byte) *scroll {
+func (s *scroll) rehashed(receipts [][]byte) *scroll {
 	s.t.Helper()
 	var prev event.Hash
 	var lines []string
@@ -193,7 +193,7 @@ func (s *scroll) receipts() (all [][]byte) {
 	return all
 }
 
-// isBound says whether the i-th record is signed for its place: answers are not.
+// isBound says whether the i-th record is signed for its place: responses are not.
 func isBound(i int) bool { return i%4 != 1 }
 
 // want expects one break of a kind at a place, "" for none that can be seen.
@@ -338,14 +338,14 @@ func TestEditorInserts(t *testing.T) {
 	}
 }
 
-// The hashes are made anew, for which no key is needed: an edited receipt is
+// The hashes are made again, for which no key is needed: an edited receipt is
 // false, and a call or event that does not follow what it was signed to follow
-// is displaced. Only behind the last of those can it be done unseen.
+// is displaced. Only after the last of those can it be done unseen.
 func TestEditorMakesHashesAnew(t *testing.T) {
 	t.Parallel()
 	s := goodScroll(t)
 	receipts := s.receipts()
-	s.anew(receipts).want("nothing changed", "")
+	s.rehashed(receipts).want("nothing changed", "")
 	// nextBound is the break of the first record from i on that is bound.
 	nextBound := func(e *scroll, kinds []int, i int) string {
 		for ; i < len(kinds); i++ {
@@ -362,22 +362,22 @@ func TestEditorMakesHashesAnew(t *testing.T) {
 			if e[i] = bytes.Replace(e[i], []byte(edit[0]), []byte(edit[1]), 1); bytes.Equal(e[i], receipts[i]) {
 				continue // an event has no target
 			}
-			f, status := s.anew(e).verify()
+			f, status := s.rehashed(e).verify()
 			if status != exitFailed || f.Authenticity.False != 1 || f.Breaks[0].Kind != chain.Forged || fmt.Sprintf("%s:%d", f.Breaks[0].File, f.Breaks[0].Line) != s.at(i) {
 				t.Errorf("receipt %d edited, %s: exit status %d, %+v", i, edit, status, f.Breaks)
 			}
 		}
 
-		e := s.anew(slices.Delete(slices.Clone(receipts), i, i+1))
+		e := s.rehashed(slices.Delete(slices.Clone(receipts), i, i+1))
 		e.want(fmt.Sprintf("record %d removed", i), nextBound(e, slices.Delete(slices.Clone(order), i, i+1), i))
 		for j := range receipts {
 			moved, kinds := slices.Delete(slices.Clone(receipts), i, i+1), slices.Delete(slices.Clone(order), i, i+1)
 			moved, kinds = slices.Insert(moved, j, receipts[i]), slices.Insert(kinds, j, i)
 			if j != i {
-				e := s.anew(moved)
+				e := s.rehashed(moved)
 				e.want(fmt.Sprintf("record %d moved to %d", i, j), nextBound(e, kinds, min(i, j)))
 			}
-			e := s.anew(slices.Insert(slices.Clone(receipts), j, receipts[i]))
+			e := s.rehashed(slices.Insert(slices.Clone(receipts), j, receipts[i]))
 			if j != i+1 && j != i {
 				e.want(fmt.Sprintf("record %d copied to %d", i, j), nextBound(e, slices.Insert(slices.Clone(order), j, i), j))
 			}
@@ -404,7 +404,7 @@ func TestEditorRenames(t *testing.T) {
 	}
 }
 
-// Who holds the key can make the log anew. Nothing in it shows that, and nothing
+// Who holds the key can rewrite the log. Nothing in it shows that, and nothing
 // is claimed.
 func TestEditorHoldsTheKey(t *testing.T) {
 	t.Parallel()
@@ -443,7 +443,7 @@ func TestEditorKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := s.anew(append(slices.Clone(receipts), call(t, mallory, "kill")(chain.At{Time: time.Date(2026, 5, 2, 0, 1, 0, 0, time.UTC)})))
+	other := s.rehashed(append(slices.Clone(receipts), call(t, mallory, "kill")(chain.At{Time: time.Date(2026, 5, 2, 0, 1, 0, 0, time.UTC)})))
 
 	f, status := other.verify()
 	if status != exitUnconfirmed || f.Authenticity.Verdict != "unknown" || len(f.Authenticity.Signers) != 2 {

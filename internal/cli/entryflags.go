@@ -48,39 +48,39 @@ func flagValue(flags []string, name string) (value string) {
 	return value
 }
 
-// wish is what install puts in front of servers.
-type wish struct {
+// requested is what install is to put in front of servers.
+type requested struct {
 	plain install.Wrapper // in front of one that is not wrapped
 	// Of one that is: what the command line speaks of, in this order, and the
 	// values; "" for the one that needs no flag. All other flags stay.
-	said   []string
+	given  []string
 	values map[string]string
 }
 
-func (w *wish) say(name, value string) {
-	w.said, w.values[name] = append(w.said, name), value
+func (w *requested) set(name, value string) {
+	w.given, w.values[name] = append(w.given, name), value
 }
 
 // of is the wrapper that e is to have.
-func (w *wish) of(e *install.Entry) install.Wrapper {
+func (w *requested) of(e *install.Entry) install.Wrapper {
 	if !e.Wrapped {
 		return w.plain
 	}
 	same := true
-	for _, name := range w.said {
+	for _, name := range w.given {
 		same = same && flagValue(e.Flags, name) == w.values[name]
 	}
 	if same {
 		return install.Wrapper{Path: w.plain.Path, Flags: e.Flags}
 	}
 	var flags []string
-	for _, name := range w.said {
+	for _, name := range w.given {
 		if v := w.values[name]; v != "" {
 			flags = append(flags, "--"+name, v)
 		}
 	}
 	for _, f := range givenFlags(e.Flags) {
-		if !slices.Contains(w.said, f.name) {
+		if !slices.Contains(w.given, f.name) {
 			flags = append(flags, f.words...)
 		}
 	}

@@ -47,14 +47,14 @@ EXAMPLE
 
 FLAGS
   --name N             1 to 64 letters, digits, - and _
-  --owner O            who answers for it; stands in every receipt
+  --owner O            who is responsible for it; stands in every receipt
   --unencrypted        keep the key without a passphrase, readable by you alone
   --passphrase-file F  take the passphrase from the first line of F
                        (or from $SIGNET_PASSPHRASE; else you are asked, twice)
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
 
 A key that is there is never overwritten. Where only its public half is missing,
-that is made anew; the passphrase is the one that opens the key.
+that is made again; the passphrase is the one that opens the key.
 
 EXIT STATUS
   0 made or restored, 1 failed, 2 bad usage

@@ -84,7 +84,7 @@ func (c *command) install(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.wish(u, sys, h)
+	w, err := c.requested(u, sys, h)
 	if err != nil {
 		return err
 	}
@@ -171,11 +171,11 @@ func noDashesHint(e *install.Entry) string {
 // isVerb says whether name is one of this program's.
 func isVerb(name string) bool { return (&command{}).app().Command(name) != nil }
 
-// wish is what is to be put in front of servers: this program with the flags it
+// requested is what is to be put in front of servers: this program with the flags it
 // needs to find its key and log where the environment is bare. It refuses a key
 // that could not be opened there, for then every call would be refused.
-func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, error) {
-	w := &wish{values: make(map[string]string)}
+func (c *command) requested(u *ucli.Context, sys install.System, h home.Dir) (*requested, error) {
+	w := &requested{values: make(map[string]string)}
 	var err error
 	if w.plain.Path, err = install.Self(os.Args[0]); err != nil {
 		return nil, fail("put signet-wrap into a directory that lasts, such as /usr/local/bin, and run it from there", err)
@@ -185,7 +185,7 @@ func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, 
 		dir = ""
 	}
 	if flagUp(u, "home") != "" || c.Getenv("SIGNET_HOME") != "" {
-		w.say("home", dir)
+		w.set("home", dir)
 	}
 	key := u.String("key")
 	if key != "" && !keys.ValidName(key) {
@@ -203,14 +203,14 @@ func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, 
 		name = ""
 	}
 	if u.String("key") != "" {
-		w.say("key", name)
-		w.say("passphrase-file", file)
+		w.set("key", name)
+		w.set("passphrase-file", file)
 	} else if given := flagUp(u, "passphrase-file"); given != "" {
 		given, err := absolute(given)
 		if err != nil {
 			return nil, err
 		}
-		w.say("passphrase-file", given)
+		w.set("passphrase-file", given)
 	}
 	metaKey := u.String("meta-key")
 	if u.IsSet("meta-key") {
@@ -220,7 +220,7 @@ func (c *command) wish(u *ucli.Context, sys install.System, h home.Dir) (*wish, 
 		if metaKey == record.DefaultMetaKey {
 			metaKey = ""
 		}
-		w.say("meta-key", metaKey)
+		w.set("meta-key", metaKey)
 	}
 	for _, f := range [][2]string{{"home", dir}, {"key", name}, {"passphrase-file", file}, {"meta-key", metaKey}} {
 		if f[1] != "" {

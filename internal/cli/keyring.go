@@ -15,7 +15,7 @@ import (
 )
 
 // keyring holds the public keys by which a verifier knows who signed: those of
-// --pubkey or, without any, all in the home folder.
+// --pubkey or, without any, all in the home directory.
 type keyring struct {
 	verify.Keys
 	from string // for a person: "of --pubkey" or "in FOLDER"
@@ -26,7 +26,7 @@ func pubkeyFlag() ucli.Flag {
 }
 
 // keyring reads the keys that the command line asks for. Its errors have the
-// status of verify for "could not check". A key file in the home folder that
+// status of verify for "could not check". A key file in the home directory that
 // is in disorder is complained of and left out.
 func (c *command) keyring(u *ucli.Context) (keyring, error) {
 	h, err := c.existingHome(u)
@@ -52,7 +52,7 @@ func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, er
 	for _, n := range named {
 		p, err := c.pubkey(h, n)
 		if err != nil {
-			return k, &failure{exitUsage, fmt.Errorf("--pubkey %q: %w", n, err), "a NAME in the home folder, a .pub FILE, or ed25519:B64 as in receipts"}
+			return k, &failure{exitUsage, fmt.Errorf("--pubkey %q: %w", n, err), "a NAME in the home directory, a .pub FILE, or ed25519:B64 as in receipts"}
 		}
 		k.Add(p.Key, p.Name)
 	}

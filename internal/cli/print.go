@@ -53,7 +53,7 @@ func isFile(w any) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// fileOf is the file behind a stream that is no terminal, or nil.
+// fileOf is the file of a stream that is no terminal, or nil.
 func fileOf(w any) *os.File {
 	if r, ok := w.(*results); ok {
 		w = r.Writer

@@ -193,7 +193,7 @@ func (c *command) newSource(u *ucli.Context) (*keys.Source, error) {
 		src.File = path
 	case keys.PassphraseCommand:
 		if len(c.after) == 0 {
-			return nil, misuse(`for example -- pass show bot`, `no command behind "--"`)
+			return nil, misuse(`for example -- pass show bot`, `no command after "--"`)
 		}
 		// Clients give another PATH and another directory.
 		path, err := exec.LookPath(c.after[0])

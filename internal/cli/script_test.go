@@ -62,7 +62,7 @@ func leavePeak(path string) {
 //	cut N                      takes the newest N lines out of its newest file
 //	id FILE NAME               sets the variable NAME to the id of a receipt
 //
-// Each script has a home folder of its own, $SIGNET_HOME.
+// Each script has a home directory of its own, $SIGNET_HOME.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",

@@ -122,7 +122,7 @@ func (c *command) status(u *ucli.Context) error {
 		return err
 	}
 	if _, err := os.Stat(h.Audit()); err == nil && !u.Bool("json") {
-		r := c.anchorRemark(h)
+		r := c.anchorFinding(h)
 		fmt.Fprintf(c.Stdout, "\nanchor: %s\n", clean(r.Says))
 		if r.Do != "" {
 			fmt.Fprintf(c.Stdout, "    do: %s\n", r.Do)

@@ -24,7 +24,7 @@ import (
 
 const referenceLog = "../../chain/testdata/log"
 
-// referenceHome is a home folder with the log that the reference wrote.
+// referenceHome is a home directory with the log that the reference wrote.
 func referenceHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
@@ -56,7 +56,7 @@ func testSigner(t *testing.T, name string) (*sign.Signer, string) {
 	return s, formatKey(key.Public().(ed25519.PublicKey))
 }
 
-// logOf makes a home folder with a log of what the makers make.
+// logOf makes a home directory with a log of what the makers make.
 func logOf(t *testing.T, makers ...func(chain.At) []byte) (home string) {
 	t.Helper()
 	home = t.TempDir()
@@ -98,7 +98,7 @@ func wrapped(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
 }
 
 // withoutSecond takes the second record out of the log and makes all hashes
-// anew, for which no key is needed.
+// again, for which no key is needed.
 func withoutSecond(t *testing.T, home string) string {
 	t.Helper()
 	var left [][]byte
@@ -179,16 +179,16 @@ func TestVerifyChainFindings(t *testing.T) {
 			[3]string{"unbroken", "unknown", "no gap"}, "1  other: " + otherKey + ", NOT known"},
 		{"both known", logOf(t, call(t, bot, "a"), call(t, other, "b")), []string{botKey, otherKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1  other\n"},
-		{"hashes made anew", logOf(t, call(t, bot, "a"), edited, call(t, bot, "c")), []string{botKey}, exitFailed,
+		{"hashes made again", logOf(t, call(t, bot, "a"), edited, call(t, bot, "c")), []string{botKey}, exitFailed,
 			[3]string{"unbroken", "false", "no gap"}, ":2 forged: "},
-		{"a record taken out and the hashes made anew", withoutSecond(t, logOf(t, wrapped(t, bot, "a"), wrapped(t, bot, "b"), wrapped(t, bot, "c"), wrapped(t, bot, "d"))), []string{botKey}, exitFailed,
+		{"a record taken out and the hashes made again", withoutSecond(t, logOf(t, wrapped(t, bot, "a"), wrapped(t, bot, "b"), wrapped(t, bot, "c"), wrapped(t, bot, "d"))), []string{botKey}, exitFailed,
 			[3]string{"broken", "known", "no gap"}, ":2 displaced: "},
 		{"a receipt by hand, copied", logOf(t, call(t, bot, "a"), call(t, bot, "b"), once, once), []string{botKey}, exitUnconfirmed,
 			[3]string{"unbroken", "unknown", "no gap"}, ":4: the same receipt stands in the log before"},
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
 		{"a signed event", logOf(t, eventBy(t, bot, event.TornLine{Kept: "x"})), []string{botKey}, exitUnconfirmed,
-			[3]string{"unbroken", "known", "gaps"}, "x: a torn line was quarantined there, and is not there as it was"},
+			[3]string{"unbroken", "known", "gaps"}, "x: a partial record was quarantined there, and is not there as it was"},
 		{"a gap", logOf(t, eventBy(t, bot, event.Gap{Calls: 1200, Reason: "disk full"})),
 			[]string{botKey}, exitUnconfirmed, [3]string{"unbroken", "known", "gaps"}, ":1: 1,200 calls forwarded unsigned"},
 		{"a clock that stepped back", logOf(t, call(t, bot, "a"), eventBy(t, bot, event.ClockStep{}), eventBy(t, bot, event.ClockStep{}), call(t, bot, "b")),
@@ -218,7 +218,7 @@ func TestVerifyChainFindings(t *testing.T) {
 	}
 }
 
-// doubtful is an answer from before its request.
+// doubtful is a response from before its request.
 func doubtful(t *testing.T, s *sign.Signer) func(at chain.At) []byte {
 	return func(at chain.At) []byte {
 		seed := sha256.Sum256([]byte("bot"))

@@ -188,7 +188,7 @@ func TestVerifyCopies(t *testing.T) {
 	if err := json.Unmarshal(asked, &r); err != nil {
 		t.Fatal(err)
 	}
-	appended(t, home, func(at chain.At) []byte { answer = answered(t, bot, &r)(at); return answer })
+	appended(t, home, func(at chain.At) []byte { answer = responded(t, bot, &r)(at); return answer })
 	if f, status := verified(t, home, "--pubkey", key); status != exitOK {
 		t.Errorf("exit status %d, %+v", status, f)
 	}

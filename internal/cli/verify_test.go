@@ -17,7 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// run is the program in this process, with an empty home folder.
+// run is the program in this process, with an empty home directory.
 func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -1,7 +1,7 @@
 // Package durable writes files so that they survive what may happen to a
 // machine: a file made by WriteNew is there whole and on the disk, or it is not
 // there at all. The recipe is the old one: write beside, fsync the file, rename,
-// fsync the folder.
+// fsync the directory.
 //
 // "On the disk" means what fsync (F_FULLFSYNC on macOS) is told to mean. A disk
 // that acknowledges a flush it has not done loses data with this package as
@@ -24,7 +24,7 @@ import (
 // perm is the file's mode from its first byte on (less the umask): no moment
 // at which a secret could be read. The error wraps fs.ErrExist if there is
 // anything at path, be it a broken symbolic link, and fs.ErrNotExist if there
-// is no folder to hold it.
+// is no directory to hold it.
 //
 // A process killed inside WriteNew may leave a file ".<name>.tmp-<digits>"
 // beside path. Nobody reads it and it may be deleted.
@@ -61,7 +61,7 @@ func writing(data []byte) func(io.Writer) error {
 	}
 }
 
-// writeTemp makes a new file in path's folder, with what write writes, synced.
+// writeTemp makes a new file in path's directory, with what write writes, synced.
 func writeTemp(path string, perm fs.FileMode, write func(io.Writer) error) (name string, err error) {
 	f, err := createTemp(path, perm)
 	if err != nil {
@@ -81,7 +81,7 @@ func writeTemp(path string, perm fs.FileMode, write func(io.Writer) error) (name
 	return f.Name(), f.Sync()
 }
 
-// MkdirAll makes the folder path and what is missing above it. Every folder it
+// MkdirAll makes the directory path and what is missing above it. Every directory it
 // makes gets perm (less the umask) and is on the disk when MkdirAll returns;
 // those that were there keep their modes.
 func MkdirAll(path string, perm fs.FileMode) error {

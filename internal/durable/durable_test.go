@@ -32,9 +32,9 @@ func TestWriteNew(t *testing.T) {
 
 func TestWriteNewKeepsWhatIsThere(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
-		"folder":           func(p string) error { return os.Mkdir(p, 0o700) },
-		"broken link":      func(p string) error { return os.Symlink("nowhere", p) },
-		"link to a folder": func(p string) error { return os.Symlink(".", p) },
+		"directory":           func(p string) error { return os.Mkdir(p, 0o700) },
+		"broken link":         func(p string) error { return os.Symlink("nowhere", p) },
+		"link to a directory": func(p string) error { return os.Symlink(".", p) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -49,7 +49,7 @@ func TestWriteNewKeepsWhatIsThere(t *testing.T) {
 		})
 	}
 	if err := WriteNew(filepath.Join(t.TempDir(), "no", "x"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("in a folder that is not there: %v, want fs.ErrNotExist", err)
+		t.Fatalf("in a directory that is not there: %v, want fs.ErrNotExist", err)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestMkdirAll(t *testing.T) {
 	}
 	for _, p := range []string{file, filepath.Join(file, "sub")} {
 		if err := MkdirAll(p, 0o700); err == nil {
-			t.Errorf("made the folder %s where a file is", p)
+			t.Errorf("made the directory %s where a file is", p)
 		}
 	}
 }

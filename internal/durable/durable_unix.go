@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// SyncDir puts the names in the folder path on the disk. On Windows, which
+// SyncDir puts the names in the directory path on the disk. On Windows, which
 // journals names by itself, it does nothing.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
@@ -17,7 +17,7 @@ func SyncDir(path string) error {
 	}
 	defer d.Close()
 	err = d.Sync()
-	// Some file systems (FUSE, SMB) have no such thing as syncing a folder and
+	// Some file systems (FUSE, SMB) have no such thing as syncing a directory and
 	// say so; there is nothing more to be had from them.
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil

@@ -10,7 +10,7 @@ import (
 // Sync puts f's content and size on the disk.
 func Sync(f *os.File) error { return f.Sync() }
 
-// SyncDir does nothing: NTFS journals names, and a folder cannot be flushed.
+// SyncDir does nothing: NTFS journals names, and a directory cannot be flushed.
 func SyncDir(string) error { return nil }
 
 // renameNew renames from to to unless there is a to. os.Rename would replace.

@@ -2,7 +2,7 @@ package durable
 
 import "golang.org/x/sys/windows"
 
-// Free is how many bytes may be written to the disk that the folder dir is on.
+// Free is how many bytes may be written to the disk that the directory dir is on.
 func Free(dir string) (free uint64, err error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

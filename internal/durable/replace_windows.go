@@ -2,6 +2,6 @@ package durable
 
 import "io/fs"
 
-// keep does nothing: a new file has its folder's access list, as the old one
+// keep does nothing: a new file has its directory's access list, as the old one
 // will have had.
 func keep(string, fs.FileInfo) error { return nil }

@@ -20,8 +20,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// randomLog makes logs of all that may stand in one: calls and answers of two
-// signers, events, over three days. An odd one has clocks that jump, answers
+// randomLog makes logs of all that may stand in one: calls and responses of two
+// signers, events, over three days. An odd one has clocks that jump, responses
 // that do not fit their calls or come before them, copies, damage, and other
 // spellings.
 type randomLog struct {
@@ -31,8 +31,8 @@ type randomLog struct {
 	signers []*sign.Signer
 	now     time.Time
 	calls   []sign.Response // to give, and given
-	left    int             // of calls, those not answered are from here on
-	early   [][]byte        // calls whose answers are in the log already
+	left    int             // of calls, those without a response are from here on
+	early   [][]byte        // calls whose responses are in the log already
 }
 
 var (

@@ -380,7 +380,7 @@ func TestFutureDays(t *testing.T) {
 	}
 }
 
-// Calls that are never answered do not hold up for ever what comes after them.
+// Calls that never get a response do not hold up for ever what comes after them.
 func TestWindow(t *testing.T) {
 	defer func(n int) { maxRows = n }(maxRows)
 	maxRows = 5

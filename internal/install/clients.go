@@ -14,7 +14,7 @@ type Client struct {
 	Files    []string
 	Project  []string // within a project's directory
 	Managed  []string // set by an administrator: listed, never touched
-	// Folders of the client's own extensions, some of which start servers.
+	// Directories of the client's own extensions, some of which start servers.
 	Extensions string
 	// Programs that may write the files while they run, by what the system
 	// calls them.

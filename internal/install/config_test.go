@@ -54,7 +54,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 
-	// wrapped is not lost; lost is what is plain behind our back
+	// wrapped is not lost; lost is what is plain without our doing
 	lost := func() (names string) {
 		t.Helper()
 		past, err := ReadPast(backups)

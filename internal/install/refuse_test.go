@@ -29,7 +29,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a long name twice", `{"` + strings.Repeat("a", 4<<20) + `":1,"` + strings.Repeat("a", 4<<20) + `":1}`, "…", JSON},
 		{"deep", strings.Repeat("[", 1<<24), "nested more than 10000", JSON},
 		{"deep and closed", strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20), "nested more than 10000", JSON},
-		{"deep behind comments", "// \"\n/* \" */" + strings.Repeat(`{"\"[":`, maxDepth+1), "nested more than 10000", JSON},
+		{"deep after comments", "// \"\n/* \" */" + strings.Repeat(`{"\"[":`, maxDepth+1), "nested more than 10000", JSON},
 		{"deep TOML", "a=" + strings.Repeat("[", 1<<24), "nested more than", TOML},
 		{"deep YAML", strings.Repeat("[", 1<<24), "exceeded max depth", YAML},
 		{"deep YAML of dashes", strings.Repeat("- ", 1<<23) + "a", "exceeded max depth", YAML},

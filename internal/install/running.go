@@ -3,7 +3,7 @@ package install
 import "slices"
 
 // Running are those of the clients whose programs run and, as some do, may
-// write their configuration anew with what they read when they started. It is
+// write their configuration again with what they read when they started. It is
 // a guess, by name.
 func Running(clients []*Client) []*Client {
 	names := processes()

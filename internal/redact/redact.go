@@ -47,7 +47,7 @@ func Command(command []string) []string {
 	return out
 }
 
-// announcesSecret says whether the argument behind a is a secret, because a is
+// announcesSecret says whether the argument after a is a secret, because a is
 // a flag that is named so, the name of a header, or what stands in front of
 // its value.
 func announcesSecret(a string) bool {
@@ -58,7 +58,7 @@ func announcesSecret(a string) bool {
 	return strings.EqualFold(a, "bearer")
 }
 
-// Argument masks one argument: what stands behind the name of a secret, as
+// Argument masks one argument: what stands after the name of a secret, as
 // in "--token=x", "Authorization: Bearer x", "host=h password=x" or
 // {"token":"x"}, to the argument's end, the user of a URL (RFC 3986, section
 // 3.2.1), the password in "user:password@host", and what by itself looks like
@@ -97,14 +97,14 @@ func Argument(a string) string {
 }
 
 // isValueNext says whether rest, which follows the name of a secret, goes on
-// with its value. A blank is enough behind a flag.
+// with its value. A blank is enough after a flag.
 func isValueNext(name, rest string) bool {
 	rest = strings.TrimLeft(rest, `"' `)
 	return rest != "" && (rest[0] == '=' || rest[0] == ':' && !strings.HasPrefix(rest, "://")) ||
 		(strings.HasPrefix(name, "-") || strings.EqualFold(name, "bearer")) && rest != "" && rest[0] != '-'
 }
 
-// passwordEnd is where the @ behind a password stands, if rest begins at the
+// passwordEnd is where the @ after a password stands, if rest begins at the
 // colon of "user:password@host", else 0. A version and the hash of an image
 // also have an @ in front.
 func passwordEnd(rest string) int {
@@ -118,7 +118,7 @@ func passwordEnd(rest string) int {
 	return at
 }
 
-// userEnd is where the @ behind the user of a URL stands, if rest begins at its
+// userEnd is where the @ after the user of a URL stands, if rest begins at its
 // "://", else 0.
 func userEnd(rest string) int {
 	if !strings.HasPrefix(rest, "://") {

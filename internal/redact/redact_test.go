@@ -85,7 +85,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// FuzzArgument: whatever the argument, the value behind a secret's name is gone.
+// FuzzArgument: whatever the argument, the value after a secret's name is gone.
 func FuzzArgument(f *testing.F) {
 	f.Add("--x", "y")
 	f.Add("https://h/?", "&z=")

@@ -1,5 +1,5 @@
 // Package testlog makes logs of any size for tests and benchmarks, as wrappers
-// would have left them: sessions of calls and their answers, signed, chained,
+// would have left them: sessions of calls and their responses, signed, chained,
 // bound to their places, spread evenly over their time. But for the nonces of
 // answers, the same options make the same log.
 package testlog
@@ -52,8 +52,8 @@ func Key() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte("signet-wrap testlog, no secret!!"))
 }
 
-// Write makes the log in the folder audit of home, which must not have one, and
-// the public half of its key in the folder keys, so that home verifies as valid.
+// Write makes the log in the directory audit of home, which must not have one, and
+// the public half of its key in the directory keys, so that home verifies as valid.
 // Records are not synced. A record takes some 20 µs, most of it Ed25519, and
 // some 850 bytes.
 func Write(home string, o Options) error {
@@ -103,7 +103,7 @@ type writer struct {
 	calls   int            // made
 	session string         // of the last call
 	told    bool           // the session's event is made
-	last    *sign.Response // what is to be answered next; nil: nothing
+	last    *sign.Response // what is to get a response next; nil: nothing
 }
 
 // now is when the next record is made: records are spread over the span.
@@ -119,7 +119,7 @@ func (w *writer) build(_ int, at chain.At) ([]byte, error) {
 	case !w.told:
 		return w.event(at)
 	}
-	return w.answer(at)
+	return w.response(at)
 }
 
 func (w *writer) call(at chain.At) ([]byte, error) {
@@ -159,11 +159,11 @@ func (w *writer) event(at chain.At) ([]byte, error) {
 	return receipt.Record, nil
 }
 
-// contentHash stands for every answer's content.
+// contentHash stands for every response's content.
 var contentHash = event.HashOf([]byte(`{"content":[]}`))
 
-// answer says that a call was executed, and of every seventh that it failed.
-func (w *writer) answer(at chain.At) ([]byte, error) {
+// response says that a call was executed, and of every seventh that it failed.
+func (w *writer) response(at chain.At) ([]byte, error) {
 	a := *w.last
 	w.last = nil
 	a.Responded, a.ContentHash, a.Outcome.Status = at.Time, contentHash, "executed"

@@ -33,7 +33,7 @@ type outcomes struct {
 	sessions map[[sha256.Size]byte]uint32 // numbers, from 0 on, by the hashes of names, which may be long
 	records  []bool                       // by number: the session records outcomes
 
-	unanswered int64 // calls that an event lists as never answered
+	unanswered int64 // calls that an event lists as without a response
 	orphans    int64 // outcomes of calls that are not in the log
 	foreign    int64 // outcomes that do not fit their calls
 	further    int64 // outcomes of calls that have one, and events about further responses
@@ -120,7 +120,7 @@ func (o *outcomes) findings(part bool) (gaps, notes []string) {
 	gap(o.foreign, "outcome", " of another signer, session, tool, target or time than the call: not believed")
 	gap(o.copied, "outcome", " copied: the same receipt stands before")
 	note(o.further, "further response", " to calls that had one: the first counts, and clients may differ")
-	note(o.unanswered, "call", " never answered: audit --open lists them")
+	note(o.unanswered, "call", " without a response: audit --open lists them")
 	if !part {
 		gap(o.orphans, "outcome", " of calls that are not in the log")
 	}

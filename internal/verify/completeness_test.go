@@ -64,7 +64,7 @@ func TestOutcomes(t *testing.T) {
 		"1 outcome copied: the same receipt stands before",
 		"2 outcomes of calls that are not in the log",
 		"2 further responses to calls that had one: the first counts, and clients may differ",
-		"1 call never answered: audit --open lists them",
+		"1 call without a response: audit --open lists them",
 		"2 calls without an outcome: in flight now, or the wrapper was killed",
 	}
 	if got := strings.Join(append(gaps, notes...), "\n"); got != strings.Join(want, "\n") {

@@ -17,7 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// logOf makes a log of n calls by hand, and returns its folder and who signed.
+// logOf makes a log of n calls by hand, and returns its directory and who signed.
 func logOf(t *testing.T, n int) (dir string, keys Keys) {
 	t.Helper()
 	key := ed25519.NewKeyFromSeed(make([]byte, 32))

@@ -256,7 +256,7 @@ func (s *story) remembered(c *Completeness, days []string, o Options) (contradic
 func (s *story) completeness(r *chain.Report) Completeness {
 	c := Completeness{Verdict: "no gap", Gaps: s.gaps}
 	if r.Torn != nil {
-		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in half a line of %s; the next append quarantines it",
+		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in a partial record of %s; the next append quarantines it",
 			r.Torn.File, r.Torn.Line, text.Count(r.Torn.Length, "byte")))
 	}
 	told, bad := int64(0), int64(0)
@@ -264,9 +264,9 @@ func (s *story) completeness(r *chain.Report) Completeness {
 		what := ""
 		switch {
 		case !t.Kept:
-			what = "a torn line was quarantined there, and is not there as it was"
+			what = "a partial record was quarantined there, and is not there as it was"
 		case !t.Recorded:
-			what = "a torn line that no event in the log tells of"
+			what = "a quarantined partial record that no event in the log tells of"
 		default:
 			told++
 			continue
@@ -276,15 +276,15 @@ func (s *story) completeness(r *chain.Report) Completeness {
 		}
 	}
 	if more := bad - maxListed; more > 0 {
-		c.Gaps = append(c.Gaps, text.Count(more, "more torn line")+" not as they were, or that no event tells of")
+		c.Gaps = append(c.Gaps, text.Count(more, "more quarantined record")+" not as they were, or that no event tells of")
 	}
 	note := func(n int64, what, rest string) {
 		if n > 0 {
 			c.Notes = append(c.Notes, text.Count(n, what)+rest)
 		}
 	}
-	note(told, "torn line", " quarantined and accounted for")
-	note(s.damage, "event", " of damage that a writer met and went on behind")
+	note(told, "partial record", " quarantined and accounted for")
+	note(s.damage, "event", " of damage that a writer met and went on after")
 	note(s.steps, "event", " of a clock that had stepped back: what it said stands there")
 	for _, b := range r.Breaks {
 		if b.Kind == chain.Removed || b.Kind == chain.Truncated || b.Kind == chain.Malformed {

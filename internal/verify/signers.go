@@ -49,7 +49,7 @@ type checker struct {
 
 // check is chain.VerifyOptions.Check, for a receipt that follows the record with
 // the hash prev. A receipt that is bound to another place tells of a log that was
-// made anew only if a known key signed it: anybody can sign with a key of their
+// made again only if a known key signed it: anybody can sign with a key of their
 // own.
 func (c *checker) check(receipt []byte, prev chain.Hash) (result chain.Checked[checked]) {
 	result = c.alone(receipt)

@@ -4,7 +4,7 @@
 //
 // Only what a known key signed is believed. A record that is not signed, or by
 // another key, is counted and listed as such, and has no other effect: on no
-// time, no torn line, no damage, no outcome, no gap. And what is believed is read
+// time, no partial record, no damage, no outcome, no gap. And what is believed is read
 // in the canonical form that was hashed and signed, however it was spelled
 // (package chain and package sign see to that).
 //

@@ -12,7 +12,7 @@ export const v2 = async () => ({
 });
 
 // attempt runs f and notes its error, if any, in the transcript: a refusal is
-// an answer too.
+// a response too.
 export async function attempt(transcript, name, f) {
   try {
     return await f();

@@ -64,7 +64,7 @@ export async function play(client, transcript) {
     onprogress: () => {},
   });
 
-  // A call that is taken back: no answer may come. The server goes on with it
+  // A call that is taken back: no response may come. The server goes on with it
   // all the same; it is let finish, so that its progress has one place in the
   // order of things.
   const abort = new AbortController();
@@ -95,7 +95,7 @@ export async function play(client, transcript) {
   });
   await client.setLoggingLevel("debug");
 
-  // Many at once: each answer finds its question.
+  // Many at once: each response finds its request.
   const sums = await Promise.all(
     Array.from({ length: 50 }, (_, i) => call("get-sum", { a: i, b: 1000 })));
   transcript.step("sums", sums.map((r) => r.content[0].text));

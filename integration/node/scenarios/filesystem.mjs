@@ -5,13 +5,13 @@ import { attempt, v1 } from "./common.mjs";
 
 export const sdk = v1;
 
-const folder = JSON.parse(process.env.SCENARIO ?? "{}").folder;
+const directory = JSON.parse(process.env.SCENARIO ?? "{}").directory;
 const odd = "tab\tquote\"backslash\\slash/ nul\u0000 del\u007f é \u{1F600} \u2028\u2029 \ud83d half\r\nend";
 
 export async function play(client, transcript) {
   const call = (name, args) => attempt(transcript, name, () =>
     client.callTool({ name, arguments: args }));
-  const file = (name) => `${folder}/${name}`;
+  const file = (name) => `${directory}/${name}`;
 
   await client.listTools();
   await call("list_allowed_directories", {});
@@ -27,10 +27,10 @@ export async function play(client, transcript) {
   await call("read_multiple_files", { paths: [file("odd.txt"), file("missing")] });
   await call("read_media_file", { path: file("odd.txt") });
   await call("move_file", { source: file("odd.txt"), destination: file("sub/moved.txt") });
-  await call("list_directory", { path: folder });
-  await call("list_directory_with_sizes", { path: folder, sortBy: "size" });
-  await call("directory_tree", { path: folder });
-  await call("search_files", { path: folder, pattern: "**/*.txt" });
+  await call("list_directory", { path: directory });
+  await call("list_directory_with_sizes", { path: directory, sortBy: "size" });
+  await call("directory_tree", { path: directory });
+  await call("search_files", { path: directory, pattern: "**/*.txt" });
   await call("get_file_info", { path: file("sub/moved.txt") });
   await call("read_text_file", { path: "/etc/passwd" }); // outside: an isError result
   await call("read_text_file", {});

@@ -1,5 +1,5 @@
 // A 2026-07-28 conversation: server/discover instead of a handshake, an
-// envelope in _meta on every request, answers that ask back.
+// envelope in _meta on every request, responses that ask back.
 
 import { attempt, v2 } from "./common.mjs";
 

@@ -1,5 +1,5 @@
 // A v2 client that does not know how old its server is: it starts a throw-away
-// sibling, asks it server/discover, ends it at once and starts the server anew.
+// sibling, asks it server/discover, ends it at once and starts the server again.
 
 import { until, v2 } from "./common.mjs";
 

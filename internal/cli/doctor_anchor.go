@@ -10,10 +10,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
-// anchorRemark says up to where others remember the log, and the step that would
+// anchorFinding says up to where others remember the log, and the step that would
 // improve it. It asks nobody.
-func (c *command) anchorRemark(h home.Dir) remark {
-	r := remark{Check: "anchor", State: "note"}
+func (c *command) anchorFinding(h home.Dir) finding {
+	r := finding{Check: "anchor", State: "note"}
 	s, err := anchor.Open(h.Anchor())
 	if errors.Is(err, anchor.ErrNoStore) {
 		r.Says = "nobody else remembers how far the log goes, as far as this home knows: truncation by who holds the key would not show"
@@ -28,7 +28,7 @@ func (c *command) anchorRemark(h home.Dir) remark {
 		}
 	}
 	if err != nil {
-		r.State, r.Says = "mend", fmt.Sprintf("the store of anchors cannot be used: %v", err)
+		r.State, r.Says = "repair", fmt.Sprintf("the store of anchors cannot be used: %v", err)
 		return r
 	}
 	switch f.Verdict {
@@ -59,7 +59,7 @@ func (c *command) anchorRemark(h home.Dir) remark {
 			}
 		}
 	default:
-		r.State, r.Do = "mend", "signet-wrap anchor status"
+		r.State, r.Do = "repair", "signet-wrap anchor status"
 		r.Says = "the log is not the one that was anchored: " + f.Finding.Detail
 	}
 	return r

@@ -27,25 +27,25 @@ type examination struct {
 	key        string
 	passphrase func() ([]byte, error)
 
-	names   []string // of what is in the log's directory
-	blocked bool     // there is something there that no writer passes
-	remarks []remark
+	names    []string // of what is in the log's directory
+	blocked  bool     // there is something there that no writer passes
+	findings []finding
 }
 
 func (x *examination) ok(check, format string, a ...any) {
-	x.remarks = append(x.remarks, remark{check, "ok", fmt.Sprintf(format, a...), ""})
+	x.findings = append(x.findings, finding{check, "ok", fmt.Sprintf(format, a...), ""})
 }
 
 func (x *examination) note(check, do, format string, a ...any) {
-	x.remarks = append(x.remarks, remark{check, "note", fmt.Sprintf(format, a...), do})
+	x.findings = append(x.findings, finding{check, "note", fmt.Sprintf(format, a...), do})
 }
 
-func (x *examination) mend(check, do, format string, a ...any) {
-	x.remarks = append(x.remarks, remark{check, "mend", fmt.Sprintf(format, a...), do})
+func (x *examination) repair(check, do, format string, a ...any) {
+	x.findings = append(x.findings, finding{check, "repair", fmt.Sprintf(format, a...), do})
 }
 
 func (x *examination) all() {
-	if !x.folder("home", string(x.home)) {
+	if !x.directory("home", string(x.home)) {
 		if x.key != home.DefaultKey { // which alone the first call makes
 			x.signingKey(x.home.Keys())
 		}
@@ -53,7 +53,7 @@ func (x *examination) all() {
 		return
 	}
 	x.keys()
-	if x.folder("log", x.home.Audit()) {
+	if x.directory("log", x.home.Audit()) {
 		x.log()
 		x.locks()
 		if !x.blocked {
@@ -63,25 +63,25 @@ func (x *examination) all() {
 	x.room()
 }
 
-// folder looks at a directory and says whether there is one.
-func (x *examination) folder(check, dir string) bool {
+// directory looks at a directory and says whether there is one.
+func (x *examination) directory(check, dir string) bool {
 	st, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := install.Writable(dir); err != nil {
-			x.mend(check, "make it possible to make "+dir, "there is no %s, and it cannot be made: %v", dir, err)
+			x.repair(check, "make it possible to make "+dir, "there is no %s, and it cannot be made: %v", dir, err)
 		} else {
 			x.note(check, "", "there is no %s yet: the first call makes it", dir)
 		}
 		return false
 	case err != nil:
-		x.mend(check, "", "%v", err)
+		x.repair(check, "", "%v", err)
 		return false
 	case !st.IsDir():
-		x.mend(check, "move it away", "%s is not a directory: nothing can be recorded", dir)
+		x.repair(check, "move it away", "%s is not a directory: nothing can be recorded", dir)
 		return false
 	case lax(st):
-		x.mend(check, "chmod 700 "+dir, "others may look into %s (mode %03o)", dir, st.Mode().Perm())
+		x.repair(check, "chmod 700 "+dir, "others may look into %s (mode %03o)", dir, st.Mode().Perm())
 	default:
 		x.ok(check, "%s is there%s", dir, yoursAlone)
 	}
@@ -104,7 +104,7 @@ func (x *examination) keys() {
 		}
 	}
 	if len(open) > 0 {
-		x.mend("key", "chmod 600 "+strings.Join(open, " "), "others may read %s: who has read one can sign as you", count(int64(len(open)), "private key"))
+		x.repair("key", "chmod 600 "+strings.Join(open, " "), "others may read %s: who has read one can sign as you", count(int64(len(open)), "private key"))
 	}
 	x.signingKey(store)
 	x.otherKeys(store)
@@ -118,16 +118,16 @@ func (x *examination) signingKey(store keys.Store) {
 	case errors.Is(err, keys.ErrNoKey) && x.key == home.DefaultKey:
 		x.note("key", advice, "there is no key %q yet: the first call makes it, not encrypted", x.key)
 	case errors.Is(err, keys.ErrNoKey):
-		x.mend("key", advice, "there is no key %q: calls that it should sign are refused", x.key)
+		x.repair("key", advice, "there is no key %q: calls that it should sign are refused", x.key)
 	case errors.Is(err, keys.ErrPassphraseNeeded):
 		if _, err := store.Public(x.key); err != nil {
-			x.mend("key", store.Advice(x.key, err), "verification will not know the key %q: %v", x.key, err)
+			x.repair("key", store.Advice(x.key, err), "verification will not know the key %q: %v", x.key, err)
 		}
 		x.note("key", passphraseHint+", as the client's configuration does", "the key %q is encrypted, and was not opened for want of the passphrase", x.key)
 	case errors.Is(err, keys.ErrWrongPassphrase):
-		x.mend("key", advice, "the passphrase does not open the key %q", x.key)
+		x.repair("key", advice, "the passphrase does not open the key %q", x.key)
 	case err != nil:
-		x.mend("key", advice, "the key %q cannot be used, and calls that it should sign are refused: %v", x.key, err)
+		x.repair("key", advice, "the key %q cannot be used, and calls that it should sign are refused: %v", x.key, err)
 	default:
 		x.warnings(key)
 		x.ok("key", "the key %q opens", x.key)
@@ -139,7 +139,7 @@ func (x *examination) signingKey(store keys.Store) {
 func (x *examination) otherKeys(store keys.Store) {
 	names, err := store.Names()
 	if err != nil {
-		x.mend("key", "", "%v", err)
+		x.repair("key", "", "%v", err)
 	}
 	public := 0
 	for _, name := range names {
@@ -158,7 +158,7 @@ func (x *examination) otherKeys(store keys.Store) {
 		case errors.Is(err, keys.ErrPassphraseNeeded):
 			x.ok("key", "the key %q is encrypted", name)
 		case err != nil:
-			x.mend("key", store.Advice(name, err), "the key %q cannot be used: %v", name, err)
+			x.repair("key", store.Advice(name, err), "the key %q cannot be used: %v", name, err)
 		default:
 			x.warnings(key)
 			x.ok("key", "the key %q opens", name)
@@ -172,7 +172,7 @@ func (x *examination) otherKeys(store keys.Store) {
 func (x *examination) warnings(key *keys.Key) {
 	for _, w := range key.Warnings {
 		if !strings.Contains(w, "chmod 600") { // that is said above, of all keys
-			x.mend("key", "", "%s", w)
+			x.repair("key", "", "%s", w)
 		}
 	}
 }
@@ -182,10 +182,10 @@ func (x *examination) log() {
 	dir := x.home.Audit()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		x.mend("log", "", "%v", err)
+		x.repair("log", "", "%v", err)
 		return
 	}
-	var open, others, aside []string
+	var open, others, quarantined []string
 	for _, e := range entries {
 		name := e.Name()
 		x.names = append(x.names, name)
@@ -197,10 +197,10 @@ func (x *examination) log() {
 			others = append(others, name)
 		case notDay != nil:
 		case strings.HasPrefix(rest, ".torn-"):
-			aside = append(aside, name)
+			quarantined = append(quarantined, name)
 		case rest == "" && !e.Type().IsRegular():
 			x.blocked = true
-			x.mend("log", "move it away", "%s is not a regular file: nothing can be recorded", filepath.Join(dir, name))
+			x.repair("log", "move it away", "%s is not a regular file: nothing can be recorded", filepath.Join(dir, name))
 		case rest == "":
 			if st, err := e.Info(); err == nil && lax(st) {
 				open = append(open, filepath.Join(dir, name))
@@ -208,19 +208,19 @@ func (x *examination) log() {
 		}
 	}
 	if len(open) > 0 {
-		x.mend("log", "chmod 600 "+strings.Join(open, " "), "others may read %s of the log", count(int64(len(open)), "file"))
+		x.repair("log", "chmod 600 "+strings.Join(open, " "), "others may read %s of the log", count(int64(len(open)), "file"))
 	}
 	if len(others) > 0 {
 		x.note("log", "move them away", "not of the log, though the reference implementation would read them: %s", strings.Join(others, ", "))
 	}
-	if len(aside) > 0 {
-		x.note("log", "", "%s quarantined: what crashes left, kept as it was", count(int64(len(aside)), "torn line"))
+	if len(quarantined) > 0 {
+		x.note("log", "", "%s quarantined: what crashes left, kept as it was", count(int64(len(quarantined)), "partial record"))
 	}
 	if x.blocked {
 		return
 	}
 	if err := tryWriting(dir); err != nil {
-		x.mend("log", "until then calls are refused, or not recorded if --fail-open is given", "the log cannot be written: %v", err)
+		x.repair("log", "until then calls are refused, or not recorded if --fail-open is given", "the log cannot be written: %v", err)
 	} else {
 		x.ok("log", "it can be written")
 	}
@@ -281,9 +281,9 @@ func (x *examination) lock(path, consequence string) bool {
 	case errors.Is(err, fs.ErrNotExist):
 		return true
 	case err != nil:
-		x.mend("lock", "move it away: it is made anew", "%v", err)
+		x.repair("lock", "move it away: it is made again", "%v", err)
 	case !free:
-		x.mend("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
+		x.repair("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
 			"%s has been held for %v: %s", path, lockPatience, consequence)
 	}
 	return free && err == nil
@@ -324,20 +324,20 @@ func (x *examination) end() {
 	looked := 0
 	log, err := chain.TakeSnapshot(x.home.Audit())
 	if err != nil {
-		x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+		x.repair("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
 		return
 	}
 	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
 		var bad *chain.LineError
 		switch {
 		case errors.As(err, &bad) && !endsInNewline(filepath.Join(x.home.Audit(), bad.File)):
-			x.note("end", "", "%s ends in half a line, such as a crash leaves; the next call quarantines it", bad.File)
+			x.note("end", "", "%s ends in a partial record, such as a crash leaves; the next call quarantines it", bad.File)
 			return
 		case errors.As(err, &bad):
-			x.mend("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on after it", "%v", bad)
+			x.repair("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on after it", "%v", bad)
 			return
 		case err != nil:
-			x.mend("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+			x.repair("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
 			return
 		}
 		// Only a record that a key of the home has signed tells the time.
@@ -377,9 +377,9 @@ func (x *examination) clock(last time.Time, day string) {
 	now := time.Now()
 	switch set := "set the clock, if it is wrong"; {
 	case now.Before(last.Add(-clockSlack)):
-		x.mend("clock", set, "the clock says %s, and the newest record is of %s: the next ones will bear that time", formatTime(now), formatTime(last))
+		x.repair("clock", set, "the clock says %s, and the newest record is of %s: the next ones will have that time", formatTime(now), formatTime(last))
 	case day > now.UTC().Format(time.DateOnly):
-		x.mend("clock", set, "the newest file of the log is that of %s, a day to come: all records go there until then", day)
+		x.repair("clock", set, "the newest file of the log is that of %s, which is in the future: all records go there until then", day)
 	default:
 		x.ok("clock", "it goes on from the newest record, of %s", formatTime(last))
 	}
@@ -398,7 +398,7 @@ func (x *examination) room() {
 	case err != nil:
 		x.note("disk", "", "how much room there is cannot be found out: %v", err)
 	case free < leastRoom:
-		x.mend("disk", "make room", "there are only %d MiB free where the log is", free>>20)
+		x.repair("disk", "make room", "there are only %d MiB free where the log is", free>>20)
 	default:
 		x.ok("disk", "%.1f GiB are free", float64(free)/(1<<30))
 	}
