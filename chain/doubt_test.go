@@ -20,9 +20,11 @@ func signedReceipt(id, key string, at time.Time) []byte {
 	return fmt.Appendf(nil, `{"id":"rec_%s","key":"%s","sig":"ed25519:good","ts":"%s","v":1}`, id, key, at.Format(event.TimeForm))
 }
 
-// check stands for package sign. It wants canonical receipts.
+// check stands for package sign. It wants canonical receipts. One with a member
+// "after" is bound to its place.
 func check(receipt []byte, prev Hash) (signed, known bool) {
-	signed = bytes.Contains(receipt, []byte(`"sig":"ed25519:good"`))
+	signed = bytes.Contains(receipt, []byte(`"sig":"ed25519:good"`)) &&
+		(!bytes.Contains(receipt, []byte(`"after":`)) || bytes.Contains(receipt, []byte(`"after":"`+prev.String()+`"`)))
 	return signed, signed && bytes.Contains(receipt, []byte(`"key":"known"`))
 }
 
@@ -141,8 +143,8 @@ func TestWhatIsContinued(t *testing.T) {
 	}
 }
 
-// TestFutureDay: a day file of the future in which nothing is signed is
-// quarantined, with an event, and days go on; one in which something is signed is
+// TestFutureDay: a day file of the future is quarantined, with an event, and days
+// go on, unless a known key has signed a record of that day in it; such a one is
 // followed, with an event.
 func TestFutureDay(t *testing.T) {
 	const far = "9999-12-31.jsonl"
@@ -160,10 +162,18 @@ func TestFutureDay(t *testing.T) {
 		"tomorrow": {func(t *testing.T, dir string) { write(t, nil, dir, dayFile(day0.AddDate(0, 0, 1))) }, "0 torn_line c d", today, true},
 		"of another key": {func(t *testing.T, dir string) {
 			plant(t, dir, far, signedReceipt("x", "other", time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
-		}, "0 x clock_step c d", far, true},
+		}, "0 torn_line c d", today, true},
 		"a copied response": {func(t *testing.T, dir string) {
 			plant(t, dir, far, signedReceipt("x", "known", day0.Add(-time.Minute)))
-		}, "0 x clock_step c d", far, true},
+		}, "0 torn_line c d", today, true},
+		"a copied record": {func(t *testing.T, dir string) { write(t, read(t, dir, today), dir, far) }, "0 torn_line c d", today, true},
+		"the clock was wrong": {func(t *testing.T, dir string) {
+			addSigned(t, checkedLog(t, dir, &clock{day0.AddDate(0, 0, 7)}, nil), "x")
+		}, "0 x clock_step c d", dayFile(day0.AddDate(0, 0, 7)), true},
+		"planted where the clock was wrong": {func(t *testing.T, dir string) {
+			addSigned(t, checkedLog(t, dir, &clock{day0.AddDate(0, 0, 7)}, nil), "x")
+			plant(t, dir, far, signedReceipt("y", "known", day0.Add(-time.Minute)))
+		}, "0 x torn_line clock_step c d", dayFile(day0.AddDate(0, 0, 7)), true},
 		"many": {func(t *testing.T, dir string) {
 			for i := range 5 {
 				write(t, unsigned, dir, fmt.Sprintf("999%d-12-31.jsonl", i))
@@ -189,10 +199,40 @@ func TestFutureDay(t *testing.T) {
 			if !bytes.Contains(read(t, dir, c.into), []byte(`"rec_c"`)) {
 				t.Errorf("the record is not in %s", c.into)
 			}
-			if all := times(t, dir); !all[len(all)-1].Equal(day0) {
+			at := day0
+			if strings.Contains(name, "the clock was wrong") {
+				at = day0.AddDate(0, 0, 7)
+			}
+			if all := times(t, dir); !all[len(all)-1].Equal(at) {
 				t.Errorf("the record is of %v", all[len(all)-1])
 			}
 		})
+	}
+}
+
+// TestDayMovedToFuture: records that were moved to a day file of the future, which
+// is quarantined, are missed.
+func TestDayMovedToFuture(t *testing.T) {
+	dir := t.TempDir()
+	today, tomorrow := dayFile(day0), day0.AddDate(0, 0, 1)
+	l := checkedLog(t, dir, &clock{day0}, nil)
+	addSigned(t, l, "0")
+	l = checkedLog(t, dir, &clock{tomorrow}, nil)
+	if _, err := l.Append(1, func(_ int, at At) ([]byte, error) {
+		return fmt.Appendf(nil, `{"after":"%v",%s`, at.Prev, signedReceipt("moved", "known", at.Time)[1:]), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := os.Rename(filepath.Join(dir, dayFile(tomorrow)), filepath.Join(dir, "9999-12-31.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	addSigned(t, checkedLog(t, dir, &clock{tomorrow}, nil), "c")
+	if got := ids(t, dir); got != "0 log_damaged torn_line c" {
+		t.Errorf("records %q", got)
+	}
+	if r := verify(t, dir); len(r.Breaks) != 1 || r.Breaks[0].Kind != Removed {
+		t.Errorf("in %s and later: breaks %+v", today, r.Breaks)
 	}
 }
 

@@ -69,6 +69,7 @@ type Log struct {
 	clock time.Time   // what the clock said last
 	owed  []owed      // to be written before the next record
 	told  []owed      // written, but maybe not on the disk yet
+	stray place       // of a record in a quarantined day file; none: no file
 
 	loaded   bool // the log's end has been read once
 	warned   bool // Options.Warn was called

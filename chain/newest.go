@@ -74,18 +74,18 @@ func (l *Log) settle() (s scene, err error) {
 }
 
 // Bounds of what is done about day files of the future: how many are moved before
-// the directory is read again, and how many lines of one are looked at.
+// the directory is read again, and about how many lines of one are looked at.
 const (
 	maxFuture      = 1000
 	maxFutureLines = 100
 )
 
 // quarantineFuture takes day files of days that the clock has not reached away
-// from the log's end, if nothing in them is signed: they were planted, or a writer
-// whose clock was wrong died before it wrote anything, and whoever followed one
-// would write no other file until that day. They become torn lines, of which an
-// event tells. A file in which something is signed is followed; the clock, then,
-// is behind: see watchClock.
+// from the log's end, if nothing shows that a writer of this home has begun them:
+// they were planted, or a writer whose clock was wrong died before it wrote
+// anything, and whoever followed one would write no other file until that day.
+// They become torn lines, of which an event tells. Other files are followed; the
+// clock, then, is behind: see watchClock.
 func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
 	if l.o.Check == nil || !s.fresh {
 		return false, nil
@@ -93,11 +93,11 @@ func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
 	now := s.clock.Add(clockSlack)
 	for i := len(l.seen.days) - 1; i >= max(0, len(l.seen.days)-maxFuture) && dayOf(l.seen.days[i]).After(now); i-- {
 		name := l.seen.days[i]
-		signed, err := l.anySigned(name)
+		begun, stray, err := l.begun(name)
 		if err != nil {
 			return moved, err
 		}
-		if signed {
+		if begun {
 			break
 		}
 		to, err := unused(filepath.Join(l.dir, name+tornInfix+"0"))
@@ -107,7 +107,9 @@ func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
 		if err := os.Rename(filepath.Join(l.dir, name), to); err != nil {
 			return moved, err
 		}
-		moved = true
+		if moved = true; stray.file != "" {
+			l.stray = stray
+		}
 	}
 	if moved {
 		err = durable.SyncDir(l.dir)
@@ -115,43 +117,52 @@ func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
 	return moved, err
 }
 
-// anySigned says whether one of the first records of a day file is signed.
-func (l *Log) anySigned(name string) (bool, error) {
+// begun says whether a writer of this home has begun a day file: then one of its
+// first records is signed by a key that is known, and is of that day. Older ones
+// can be copied there, or the file of another day renamed. stray is the newest of
+// these that was signed to stand where it stands: the log may miss it.
+func (l *Log) begun(name string) (begun bool, stray place, err error) {
 	f, st, err := openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrPermission) {
-		return false, nil
+		return false, stray, nil
 	}
 	if err != nil {
-		return false, err
+		return false, stray, err
 	}
 	defer f.Close()
 	left := int64(maxBack)
 	b := blocks{f: tether{f, &left}, size: st.Size()}
 	buf := make([]byte, tailChunk)
 	for n := 0; n < maxFutureLines; {
-		block, _, err := b.next(buf)
+		block, end, err := b.next(buf)
 		var long *tooLong
 		switch {
 		case err == io.EOF, errors.Is(err, errTooFar):
-			return false, nil
+			return false, stray, nil
 		case errors.As(err, &long):
 			n++
 			continue
 		case err != nil:
-			return false, err
+			return false, stray, err
 		}
 		for line := range bytes.Lines(block) {
-			n++
+			n, end = n+1, end+int64(len(line))
 			r, err := parseRecord(bytes.TrimSuffix(line, []byte{'\n'}))
 			if err != nil || !r.intact() {
 				continue
 			}
-			if signed, _ := l.o.Check(r.receipt, r.prev); signed {
-				return true, nil
+			if _, known := l.o.Check(r.receipt, r.prev); !known {
+				continue
+			}
+			if dayFile(r.latest()) == name {
+				return true, stray, nil
+			}
+			if elsewhere, _ := l.o.Check(r.receipt, r.hash); !elsewhere {
+				stray = place{name, end, r.hash}
 			}
 		}
 	}
-	return false, nil
+	return false, stray, nil
 }
 
 // acquire takes the locks that this Log knows of, those of all writers first.

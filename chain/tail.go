@@ -341,6 +341,18 @@ func (l *Log) moveTo(p place) {
 		Reason: "the newest record is not there any more"})
 }
 
+// oweStray owes an event if a record that was signed to stand in the log was in a
+// day file that is quarantined now. If it was a copy, the log still has the record,
+// and the event does no harm.
+func (l *Log) oweStray() {
+	if l.stray.file == "" {
+		return
+	}
+	l.owe(event.LogDamaged{File: l.stray.file, Offset: l.stray.end, Expected: l.stray.hash, Gone: true, Found: l.place.hash,
+		Reason: "the record was in the file of a day to come, which was quarantined"})
+	l.stray = place{}
+}
+
 // holds says whether the record is still at its place.
 func (l *Log) holds(p place) bool {
 	f := l.file

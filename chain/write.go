@@ -39,6 +39,7 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 	if err := l.refresh(found); err != nil {
 		return nil, before, err
 	}
+	l.oweStray()
 	l.owePending()
 	l.watchClock(found.clock, found.newest)
 	now := found.clock.UTC().Truncate(time.Millisecond)

@@ -213,8 +213,18 @@ func TestVerifyDaysToCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, status := verified(t, home, "--pubkey", key)
-	if status != exitUnconfirmed || !strings.Contains(strings.Join(f.Authenticity.Doubts, ""), "of a day to come, and nothing in it is signed") || f.First != f.Last {
+	if status != exitUnconfirmed || !strings.Contains(strings.Join(f.Authenticity.Doubts, ""), "of a day to come, and nothing of that day in it is signed") || f.First != f.Last {
 		t.Errorf("exit status %d, %+v", status, f)
+	}
+	older := func(_ int, at chain.At) ([]byte, error) {
+		return call(t, bot, "b")(chain.At{Time: time.Now(), Prev: at.Prev}), nil
+	}
+	if _, err := l.Append(1, older); err != nil {
+		t.Fatal(err)
+	}
+	f, status = verified(t, home, "--pubkey", key)
+	if status != exitUnconfirmed || !strings.Contains(strings.Join(f.Authenticity.Doubts, ""), "of a day to come, and nothing of that day") {
+		t.Errorf("with an older record: exit status %d, %+v", status, f)
 	}
 	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) { return call(t, bot, "b")(at), nil }); err != nil {
 		t.Fatal(err)

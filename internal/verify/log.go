@@ -101,6 +101,7 @@ type story struct {
 
 	file     string    // of the newest record that is believed
 	fileEnds time.Time // the day of file
+	begun    bool      // a record in file is of its day
 }
 
 func newStory(keys Keys) *story {
@@ -149,8 +150,13 @@ func (s *story) believe(e *chain.Entry, c checked) {
 func (s *story) day(e *chain.Entry, c checked) {
 	if s.file != e.File {
 		day, _ := dayOf(e.File)
-		s.file, s.fileEnds = e.File, day.AddDate(0, 0, 1)
+		s.file, s.fileEnds, s.begun = e.File, day.AddDate(0, 0, 1), false
 	}
+	latest := c.v.Time
+	if c.v.Responded.After(latest) {
+		latest = c.v.Responded
+	}
+	s.begun = s.begun || !latest.Before(s.fileEnds.AddDate(0, 0, -1))
 	if !c.v.Time.Before(s.fileEnds) {
 		s.tally.doubt(e, "it claims a time after the day of its file: "+formatTime(c.v.Time))
 	}
@@ -160,10 +166,10 @@ func dayOf(file string) (time.Time, error) {
 	return time.Parse(time.DateOnly, strings.TrimSuffix(file, ".jsonl"))
 }
 
-// planted says whether the newest file is of a day to come and has nothing that
-// is believed: no writer of ours has begun it.
+// planted says whether the newest file is of a day to come and has nothing of that
+// day that is believed: no writer of ours has begun it.
 func (s *story) planted(files []string, now time.Time) (file string, planted bool) {
-	if len(files) == 0 || files[len(files)-1] == s.file {
+	if len(files) == 0 || files[len(files)-1] == s.file && s.begun {
 		return "", false
 	}
 	file = files[len(files)-1]
@@ -209,7 +215,7 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 		f.Integrity.Verdict = "broken"
 	}
 	if file, planted := s.planted(r.Files, o.Now); planted {
-		s.tally.found.Doubts = append(s.tally.found.Doubts, file+" is of a day to come, and nothing in it is signed by a key that is known")
+		s.tally.found.Doubts = append(s.tally.found.Doubts, file+" is of a day to come, and nothing of that day in it is signed by a key that is known")
 	}
 	s.dated(o.Now)
 	f.Authenticity = s.tally.finding()

@@ -54,7 +54,7 @@ func TestTimesOfOthers(t *testing.T) {
 		"unsigned, far":      {far, unsigned, true, "torn_line", false},
 		"unsigned, soon":     {soon, unsigned, true, "torn_line", false},
 		"unsigned, today":    {time.Now(), unsigned, true, "log_damaged", false},
-		"unknown key, far":   {far, signed, false, "clock_step", false},
+		"unknown key, far":   {far, signed, false, "torn_line", false},
 		"key of this home":   {soon, signed, true, "clock_step", true},
 		"unknown key, today": {time.Now(), signed, false, "", false},
 	} {
