@@ -107,7 +107,7 @@ func (l *Log) quarantineFuture(s scene) (moved bool, err error) {
 		if err := os.Rename(filepath.Join(l.dir, name), to); err != nil {
 			return moved, err
 		}
-		if moved = true; stray.file != "" {
+		if moved = true; stray.File != "" {
 			l.stray = stray
 		}
 	}
@@ -158,7 +158,7 @@ func (l *Log) begun(name string) (begun bool, stray place, err error) {
 				return true, stray, nil
 			}
 			if elsewhere, _ := l.o.Check(r.receipt, r.hash); !elsewhere {
-				stray = place{name, end, r.hash}
+				stray = place{Position{name, end}, r.hash}
 			}
 		}
 	}

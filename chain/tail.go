@@ -345,10 +345,10 @@ func (l *Log) moveTo(p place) {
 // day file that is quarantined now. If it was a copy, the log still has the record,
 // and the event does no harm.
 func (l *Log) oweStray() {
-	if l.stray.file == "" {
+	if l.stray.File == "" {
 		return
 	}
-	l.owe(event.LogDamaged{File: l.stray.file, Offset: l.stray.end, Expected: l.stray.hash, Gone: true, Found: l.place.hash,
+	l.owe(event.LogDamaged{File: l.stray.File, Offset: l.stray.Offset, Expected: l.stray.hash, Gone: true, Found: l.place.hash,
 		Reason: "the record was in the file of a day to come, which was quarantined"})
 	l.stray = place{}
 }
