@@ -1,10 +1,17 @@
 package anchor
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
+	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +119,75 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		})
+	}
+}
+
+// What leaves the machine is the checkpoint, hashes of the tree and sizes: to a
+// witness nothing else, and to an authority the hash of the checkpoint.
+func TestWhatIsSent(t *testing.T) {
+	type request struct {
+		header http.Header
+		target string
+		body   []byte
+	}
+	sent := make(chan request, 10)
+	serve := func(answers ...string) *httptest.Server {
+		n := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			sent <- request{r.Header, r.URL.String(), body}
+			w.Header().Set("Content-Type", "text/x.tlog.size")
+			w.WriteHeader(409)
+			fmt.Fprint(w, answers[min(n, len(answers)-1)])
+			n++
+		}))
+		t.Cleanup(server.Close)
+		return server
+	}
+	witness, authority := serve("2\n", "no more"), serve("no")
+	roots := newAuthority(t).roots
+	s := newScene(t, Settings{Witnesses: []tlog.Witness{testWitness(t, witness.URL)}, Quorum: 1, TSARoots: roots, Config: Config{TSA: authority.URL}})
+	s.add(5)
+	cp := s.anchor().Checkpoint
+	only := func(r request, target string) {
+		t.Helper()
+		for name := range r.header {
+			if !slices.Contains([]string{"Accept-Encoding", "Connection", "Content-Length", "Content-Type", "User-Agent"}, name) {
+				t.Errorf("header %s: %q", name, r.header[name])
+			}
+		}
+		if r.target != target || r.header.Get("User-Agent") != "signet-wrap" {
+			t.Errorf("%s, User-Agent %q", r.target, r.header.Get("User-Agent"))
+		}
+	}
+	for _, old := range []int64{0, 2} {
+		r := <-sent
+		only(r, "/add-checkpoint")
+		proof, err := tlog.Hashes{R: bytes.NewReader(s.read(hashesName))}.Consistency(5, old)
+		if err != nil || !bytes.Equal(r.body, addCheckpointBody(old, proof, cp.Log)) || !bytes.HasPrefix(cp.Log, []byte("example.com/log\n5\n")) {
+			t.Errorf("from %d: %v\n%s", old, err, r.body)
+		}
+	}
+	r := <-sent
+	only(r, "/")
+	var q struct {
+		Version int
+		Imprint struct {
+			Algorithm pkix.AlgorithmIdentifier
+			Hash      []byte
+		}
+		Nonce *big.Int
+		Certs bool
+	}
+	sum := sha256.Sum256(cp.Log)
+	if rest, err := asn1.Unmarshal(r.body, &q); err != nil || len(rest) > 0 || !bytes.Equal(q.Imprint.Hash, sum[:]) {
+		t.Errorf("%+v, %v, %d bytes more", q, err, len(rest))
+	}
+	if len(sent) > 0 {
+		t.Errorf("%d further requests", len(sent))
 	}
 }
 

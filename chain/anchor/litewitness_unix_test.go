@@ -5,10 +5,12 @@ package anchor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -121,6 +123,74 @@ func TestWitnesses(t *testing.T) {
 		}
 		if r.Checkpoint.Quorum {
 			t.Fatal("cosigned")
+		}
+	}
+}
+
+// Who steals the log's key, and with it the store, can have a longer log cosigned
+// that is not the true one. The true one conflicts from then on: that there are
+// two shows, and not which is true.
+func TestStolenLogKey(t *testing.T) {
+	t.Parallel()
+	w := testwitness.New(t, "w")
+	s := newScene(t, Settings{Witnesses: []tlog.Witness{asWitness(w)}, Quorum: 1})
+	enroll(w, s)
+	s.add(3)
+	s.anchor()
+	dir := t.TempDir()
+	thief := &scene{t: t, log: filepath.Join(dir, "audit"), n: 1000, now: s.now}
+	for to, from := range map[string]string{thief.log: s.log, filepath.Join(dir, "store"): s.store.Dir} {
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if thief.store, err = Open(filepath.Join(dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	thief.add(5)
+	if r := thief.anchor(); r.Size != 8 || !r.Established(thief.store.Policy) {
+		t.Fatalf("the bogus log: %+v, %+v", r, r.Finding)
+	}
+	for _, n := range []int{2, 20} { // shorter than the bogus one, and longer
+		s.add(n)
+		want := map[bool]Kind{true: Rollback, false: Fork}[n == 2]
+		if r := s.anchor(); r.Finding == nil || r.Finding.Kind != want || r.Checkpoint.Quorum {
+			t.Errorf("the true log, %d records more: %+v", n, r.Finding)
+		}
+	}
+	thief.add(1)
+	if r := thief.anchor(); !r.Established(thief.store.Policy) {
+		t.Errorf("the bogus log goes on: %+v", r.Finding)
+	}
+}
+
+// A pipe in the place of a day file, of a lock or of the directory is not waited
+// for, whoever the log belongs to. (If this test hangs, that is its failure.)
+func TestPipesInLog(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		s := newScene(t, Settings{})
+		s.add(3)
+		pipe := func(path string) {
+			t.Helper()
+			if err := errors.Join(os.RemoveAll(path), syscall.Mkfifo(path, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		anchor := func() (*Result, error) {
+			return s.store.Anchor(context.Background(), Options{Log: s.log, Own: own})
+		}
+		pipe(filepath.Join(s.log, ".lock"))
+		if r, err := anchor(); err != nil || r.Size != 3 {
+			t.Errorf("in the lock's place: %+v, %v", r, err)
+		}
+		pipe(s.day())
+		if r, err := anchor(); err == nil {
+			t.Errorf("in the place of a day file: %+v", r)
+		}
+		pipe(s.log)
+		if r, err := anchor(); err == nil {
+			t.Errorf("in the place of the directory: %+v", r)
 		}
 	}
 }
