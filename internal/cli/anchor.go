@@ -34,8 +34,8 @@ EXAMPLE
   signet-wrap anchor now
 
 Witnesses cosign how long the log is and a hash of it, and never cosign a shorter
-or another one: truncation and rewriting show, by whomever. Origin, size, hash,
-times and signatures leave this host, and nothing else. While servers are
+or another one: truncation and rewriting show, by whomever. Origin, sizes, hashes
+and the log's signature leave this host, and nothing else. While servers are
 wrapped, "anchor now" is started by itself for a store in the home. Better is a
 store that the agent cannot reach, and a timer of another user:
 "anchor now --home H --store DIR" only reads H.
@@ -122,7 +122,8 @@ FLAGS
   --json              the same as JSON
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Looks at the store alone, and asks nobody.
+Looks at the store alone, and asks nobody. Events that another user's "anchor" could
+not write, of a store outside the home, are written to the log.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
