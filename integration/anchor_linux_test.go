@@ -111,7 +111,7 @@ func TestAnchorKit(t *testing.T) {
 	w2.Start()
 	h.signet(t, 0, nil, "anchor", "now")
 	h.signet(t, 0, nil, "anchor", "status")
-	if out := h.signet(t, 0, nil, append(online, "--require", "witness")...); !strings.Contains(out, "up to record 5 as witnesses remember it") {
+	if out := h.signet(t, 0, nil, append(online, "--require", "witness")...); !strings.Contains(out, "as witnesses remember it up to record 5") {
 		t.Errorf("%s", out)
 	}
 	// The policy of the home is nobody's word but the home's.
@@ -414,7 +414,7 @@ func TestAnchorKilled(t *testing.T) {
 	if kills < 15 {
 		t.Errorf("killed %d times only", kills)
 	}
-	if out := h.signet(t, 0, nil, "verify", "--chain", "--online", "--store", h.store(), "--require", "witness"); !strings.Contains(out, "as witnesses remember it") {
+	if out := h.signet(t, 0, nil, "verify", "--chain", "--online", "--store", h.store(), "--require", "witness"); !strings.Contains(out, "as witnesses remember it up to record") {
 		t.Errorf("%s", out)
 	}
 }
