@@ -42,7 +42,7 @@ type Torn struct {
 type Quarantined struct {
 	File     string // beside the day files
 	Recorded bool   // an event in the log tells of it
-	Kept     bool   // the file is there, with the bytes that the event names
+	Kept     bool   // the file is there, and no directory or link, with the bytes that the event names
 }
 
 // Kind says what a break looks like. The log cannot know what was done, only

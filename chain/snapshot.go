@@ -123,6 +123,7 @@ type listing struct {
 	days    []string // day files, oldest first
 	torn    []string // quarantined lines
 	pending []string // quarantined lines that no event in the log tells of yet
+	odd     []string // named as quarantined lines, and no files
 	ignored []string // ends in .jsonl and is no day file; the reference would read it
 }
 
@@ -151,12 +152,13 @@ func list(fsys fs.FS) (l listing, err error) {
 				return l, irregular(fsys, name, e.Type())
 			}
 			l.days = append(l.days, name)
-		case strings.HasPrefix(rest, tornInfix) && e.Type().IsRegular():
-			if strings.HasSuffix(rest, pendingSuffix) {
-				l.pending = append(l.pending, name)
-			} else {
-				l.torn = append(l.torn, name)
-			}
+		case !strings.HasPrefix(rest, tornInfix):
+		case !e.Type().IsRegular():
+			l.odd = append(l.odd, name)
+		case strings.HasSuffix(rest, pendingSuffix):
+			l.pending = append(l.pending, name)
+		default:
+			l.torn = append(l.torn, name)
 		}
 	}
 	return l, nil

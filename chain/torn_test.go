@@ -244,3 +244,40 @@ func TestPendingBesideKept(t *testing.T) {
 		t.Errorf("%d events of one file", n)
 	}
 }
+
+// TestNoFileNamedTorn: what is named as a torn line and is no file is not accounted
+// for, whatever events tell.
+func TestNoFileNamedTorn(t *testing.T) {
+	dir := makeLog(t, 2)
+	day := filepath.Join(dir, dayFile(day0))
+	os.Truncate(day, int64(len(read(t, day))-9))
+	add(t, newLog(t, dir, &clock{day0}), "c")
+	kept := filepath.Join(dir, mustBeWhole(t, dir, 3).Quarantined[0].File)
+	planted := []string{kept + pendingSuffix, day + tornInfix + "5", day + tornInfix + "6" + pendingSuffix}
+	for _, name := range planted {
+		if err := os.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, target := range []string{kept, "nowhere", day} {
+		name := fmt.Sprintf("%s%s7%d", day, tornInfix, i)
+		if err := os.Symlink(target, name); err != nil {
+			t.Log("no links here: ", err)
+			continue
+		}
+		planted = append(planted, name)
+	}
+	add(t, newLog(t, dir, &clock{day0}), "d")
+	there := map[string]Quarantined{}
+	for _, q := range verify(t, dir).Quarantined {
+		there[q.File] = q
+	}
+	if q := there[filepath.Base(kept)]; len(there) != len(planted)+1 || !q.Recorded || !q.Kept {
+		t.Errorf("%d of %d are reported, the true one as %+v", len(there), len(planted)+1, q)
+	}
+	for _, name := range planted {
+		if q, ok := there[filepath.Base(name)]; !ok || q.Recorded || q.Kept {
+			t.Errorf("%s is reported as %+v", filepath.Base(name), q)
+		}
+	}
+}

@@ -173,6 +173,11 @@ func (v *verifier) quarantined(ctx context.Context) error {
 		there[strings.TrimSuffix(name, pendingSuffix)] = true
 		names = append(names, name)
 	}
+	for _, name := range v.s.odd { // that of a line which an event tells of is missing
+		if _, told := v.told[name]; !told {
+			v.report.Quarantined = append(v.report.Quarantined, Quarantined{File: name})
+		}
+	}
 	for name := range v.told {
 		if !there[name] {
 			names = append(names, name)

@@ -269,6 +269,8 @@ func (s *story) completeness(r *chain.Report) Completeness {
 	for _, t := range r.Quarantined {
 		what := ""
 		switch {
+		case !t.Kept && !t.Recorded:
+			what = "named as a torn line, and no file that can be read; no event in the log tells of it"
 		case !t.Kept:
 			what = "a partial record was quarantined there, and is not there as it was"
 		case !t.Recorded:
