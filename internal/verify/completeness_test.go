@@ -62,7 +62,7 @@ func TestOutcomes(t *testing.T) {
 	want := []string{
 		"4 outcomes of another signer, session, tool, target or time than the call: not believed",
 		"1 outcome copied: the same receipt stands before",
-		"2 outcomes of calls that are not in the log",
+		"2 outcomes of calls that are not in the log, or that had an outcome at least 10,000 calls before",
 		"2 further responses to calls that had one: the first counts, and clients may differ",
 		"1 call without a response: audit --open lists them",
 		"2 calls without an outcome: in flight now, or the wrapper was killed",

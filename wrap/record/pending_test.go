@@ -131,6 +131,7 @@ func TestRetries(t *testing.T) {
 	asker := func(id, state string) string {
 		return `< {"id":` + id + `,"result":{"resultType":"input_required","inputRequests":{}` + state + `}}`
 	}
+	long := `"requestState":"` + strings.Repeat("s", 1<<20) + `"` // too long to be remembered
 	const (
 		brings = `"inputResponses":{"x":{}}`
 		state  = `,"requestState":"s/1"`
@@ -152,6 +153,7 @@ func TestRetries(t *testing.T) {
 		{"no input", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a)}, []int{-1, -1}},
 		{"nothing was asked", []string{"> " + toolCall("1", "t", a), `< {"id":1,"result":{}}`, "> " + toolCall("2", "t", a, brings)}, []int{-1, -1}},
 		{"another state", []string{"> " + toolCall("1", "t", a), asker("1", state), "> " + toolCall("2", "t", a, `"requestState":"s2"`)}, []int{-1, -1}},
+		{"a state of more than 1 MiB", []string{"> " + toolCall("1", "t", a), asker("1", ","+long), "> " + toolCall("2", "t", a, long)}, []int{-1, -1}},
 		{"another tool, no state", []string{"> " + toolCall("1", "t", a), asker("1", ""), "> " + toolCall("2", "u", a, brings)}, []int{-1, -1}},
 		{"two calls, no state", []string{"> " + toolCall("1", "t", a), "> " + toolCall("2", "t", b), asker("2", ""), asker("1", ""),
 			"> " + toolCall("3", "t", a, brings), "> " + toolCall("4", "t", b, brings)}, []int{-1, -1, 0, 1}},
