@@ -113,9 +113,10 @@ func New(dir string, o Options) *Log {
 // Append adds n records, in order. It calls build n times, under the log's lock,
 // with i from 0 on and the time of the records, which is one for all of them,
 // UTC in whole milliseconds, and never before that of the newest record in the
-// log; build returns the i-th receipt as canonical JSON (RFC 8785), which must
-// not change before Append returns, or nil to leave it out. It must be quick, for
-// all writers of the log wait, and must not use the Log.
+// log; build returns the i-th receipt, which must not change before Append
+// returns, or nil to leave it out. It must be quick, for all writers of the log
+// wait, and must not use the Log. A receipt that is not a JSON object in canonical
+// form (RFC 8785) is an error.
 //
 // If the error is nil all records are in the log and, unless Options.NoSync says
 // otherwise, on the disk; written says where each of them is. How many records

@@ -1,12 +1,13 @@
 package chain
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
 // write appends n records and what is owed to the log, without syncing them. It
@@ -90,7 +91,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 			return nil, hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
 		if hash, err = l.add(receipt, hash); err != nil {
-			return nil, hash, err
+			return nil, hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
 	}
 	written = make([]Written, 0, n)
@@ -111,15 +112,15 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 	return written, hash, nil
 }
 
-// errNotReceipt is for a build that returns what would break the log's lines.
-var errNotReceipt = errors.New("a receipt must be a canonical JSON object on one line")
+// errNotReceipt is for a build that returns what would damage the log.
+var errNotReceipt = errors.New("a receipt must be a JSON object in canonical form (RFC 8785)")
 
 func (l *Log) add(receipt []byte, prev Hash) (Hash, error) {
-	if len(receipt) < 2 || receipt[0] != '{' || receipt[len(receipt)-1] != '}' || bytes.IndexByte(receipt, '\n') >= 0 {
-		return prev, errNotReceipt
-	}
 	if len(receipt) > maxLine-recordTail-len(recordHead) {
 		return prev, fmt.Errorf("a receipt of %d MiB is too long for the log", len(receipt)>>20)
+	}
+	if len(receipt) == 0 || receipt[0] != '{' || !canon.IsCanonical(receipt) {
+		return prev, errNotReceipt
 	}
 	return l.batch.add(receipt, prev), nil
 }
