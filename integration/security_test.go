@@ -38,7 +38,7 @@ func TestSecurityNamesTests(t *testing.T) {
 	if rows < 30 || named < 60 {
 		t.Errorf("only %d rows and %d tests were found", rows, named)
 	}
-	if got := missingTests(t, "chain: TestCut, TestNoSuchThing; nowhere: TestCut"); got.named != 3 || len(got.missing) != 2 {
+	if got := missingTests(t, "chain: TestCut, TestNoSuchThing; nowhere: TestCut; internal/cli: TestScripts, TestScripts/none, TestScripts/wrap"); got.named != 6 || len(got.missing) != 4 {
 		t.Errorf("what is missing is not missed: %+v", got)
 	}
 }
@@ -51,7 +51,8 @@ type namedTests struct {
 // inText is a test that a sentence names, not a row.
 var inText = regexp.MustCompile(`\(([\w/]+: (?:Test|Fuzz)\w+)\)`)
 
-var testName = regexp.MustCompile(`^(Test|Fuzz)\w+$`)
+// A name is of a test, or of a script in testdata that a test runs: TestScripts/install.
+var testName = regexp.MustCompile(`^((?:Test|Fuzz)\w+)(?:/(\w+))?$`)
 
 // missingTests reads "package: Test, Test; package: Test".
 func missingTests(t *testing.T, cell string) (found namedTests) {
@@ -73,7 +74,15 @@ func missingTests(t *testing.T, cell string) (found namedTests) {
 		for name := range strings.SplitSeq(names, ",") {
 			name = strings.TrimSpace(name)
 			found.named++
-			if !testName.MatchString(name) || !strings.Contains(text.String(), "func "+name+"(") {
+			m := testName.FindStringSubmatch(name)
+			there := m != nil && strings.Contains(text.String(), "func "+m[1]+"(")
+			if there && m[2] != "" {
+				_, err := os.Stat(filepath.Join("..", strings.TrimSpace(pkg), "testdata", m[2]+".txtar"))
+				there = err == nil
+			} else if there && m[1] == "TestScripts" {
+				there = false // it is all of them, which says nothing
+			}
+			if !there {
 				found.missing = append(found.missing, strings.TrimSpace(pkg)+": "+name)
 			}
 		}
