@@ -25,10 +25,10 @@ func (s Store) Advice(name string, err error) string {
 		return "give --passphrase-file, set SIGNET_PASSPHRASE in the client's configuration, or see `signet-wrap identity protect --help`"
 	case errors.Is(err, ErrWrongPassphrase):
 		return "give the right passphrase; if nobody knows it, " + s.another(name)
+	case errors.As(err, &path) && path.Op == "mkdir":
+		return "make it possible to make this directory, or give another with --home"
 	case errors.Is(err, fs.ErrNotExist) && errors.As(err, &path): // of a passphrase
 		return "put this file back, or give another with --passphrase-file"
-	case errors.Is(err, fs.ErrPermission) && errors.As(err, &path) && path.Op == "mkdir":
-		return "make it possible to make this directory, or give another with --home"
 	case errors.Is(err, fs.ErrPermission) && errors.As(err, &path):
 		return "let yourself read it: chmod 600 " + text.Quote(path.Path) + ", or have root make it yours with chown"
 	}

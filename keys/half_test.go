@@ -63,6 +63,10 @@ func TestHalfKeys(t *testing.T) {
 		}
 	})
 	denied := func(op string) error { return &fs.PathError{Op: op, Path: "x", Err: fs.ErrPermission} }
+	missing := &fs.PathError{Op: "mkdir", Path: "/proc/x", Err: fs.ErrNotExist}
+	if a := (Store{t.TempDir()}).Advice("k", missing); !strings.Contains(a, "--home") || strings.Contains(a, "passphrase") {
+		t.Errorf("a directory that cannot be made: %q", a)
+	}
 	if a := (Store{t.TempDir()}).Advice("k", denied("mkdir")); strings.Contains(a, "chmod") {
 		t.Errorf("advice for a directory that cannot be made: %s", a)
 	}
