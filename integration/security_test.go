@@ -81,6 +81,7 @@ func missingTests(t *testing.T, cell string) (found namedTests) {
 				there = err == nil
 			} else if there && m[1] == "TestScripts" {
 				there = false // it is all of them, which says nothing
+				name += "/NAME: which script?"
 			}
 			if !there {
 				found.missing = append(found.missing, strings.TrimSpace(pkg)+": "+name)
