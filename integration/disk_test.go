@@ -108,7 +108,7 @@ func TestTrouble(t *testing.T) {
 				call(want)
 				other()
 				call(want)
-				if !strings.Contains(p.stderr(), "signet-wrap: ") {
+				if !p.says("signet-wrap: ") {
 					t.Error("no word of it on stderr")
 				}
 				end()
@@ -330,7 +330,7 @@ func TestGapLost(t *testing.T) {
 				t.Errorf("the reply was %v", got)
 			}
 		}
-		if !strings.Contains(p.stderr(), "forwarded UNSIGNED, because they cannot be recorded") {
+		if !p.says("forwarded UNSIGNED, because they cannot be recorded") {
 			t.Errorf("no word of it on stderr: %s", p.stderr())
 		}
 		if kill {
@@ -338,7 +338,7 @@ func TestGapLost(t *testing.T) {
 			p.settled()
 		} else {
 			p.finish()
-			if !strings.Contains(p.stderr(), "forwarded unsigned, and not known to the log: 2 calls:") {
+			if !p.says("forwarded unsigned, and not known to the log: 2 calls:") {
 				t.Errorf("no last word of it on stderr: %s", p.stderr())
 			}
 		}

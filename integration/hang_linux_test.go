@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -26,7 +25,7 @@ func TestDiskHangs(t *testing.T) {
 	if how := p.how(); how != "exit status 7" {
 		t.Errorf("it ended with %q", how)
 	}
-	if !strings.Contains(p.stderr(), "the disk does not respond") {
+	if !p.says("the disk does not respond") {
 		t.Error("it waited for the disk")
 	}
 }

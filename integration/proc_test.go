@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -116,6 +117,20 @@ func start(t testing.TB, home string, argv []string, options ...func(*exec.Cmd))
 		}
 	})
 	return p
+}
+
+// says waits until text is on stderr: our own lines hold up no reply, so they may
+// come after it.
+func (p *proc) says(text string) bool {
+	p.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if strings.Contains(p.stderr(), text) {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // write sends b, all of it at once.

@@ -72,7 +72,7 @@ func TestRefused(t *testing.T) {
 			if ids != c.ids && c.ids != "" {
 				t.Errorf("replies to %s, want %s", ids, c.ids)
 			}
-			if !strings.Contains(p.stderr(), "signet-wrap:") {
+			if !p.says("signet-wrap:") {
 				t.Errorf("no word of it on stderr: %q", p.stderr())
 			}
 			if logged := home.records(t); len(logged) > 0 {
@@ -162,7 +162,7 @@ func TestNoRecordNoCall(t *testing.T) {
 		if d := difference([]byte(want), got); d != "" {
 			t.Errorf("flags %q: %s", flags, d)
 		}
-		if !strings.Contains(p.stderr(), "signet-wrap:") {
+		if !p.says("signet-wrap:") {
 			t.Errorf("flags %q: no word of it on stderr", flags)
 		}
 	}
