@@ -48,7 +48,7 @@ var layers = map[string]int{
 	"/keys":                 2,
 	"/sign/event":           1,
 	"/internal/canon":       0,
-	"/internal/durable":     0,
+	"/internal/durable":     1,
 	"/internal/keytable":    0,
 	"/internal/proc":        0,
 	"/internal/redact":      0,

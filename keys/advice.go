@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
@@ -29,10 +30,8 @@ func (s Store) Advice(name string, err error) string {
 		return "make it possible to make this directory, or give another with --home"
 	case errors.Is(err, fs.ErrNotExist) && errors.As(err, &path): // of a passphrase
 		return "put this file back, or give another with --passphrase-file"
-	case errors.Is(err, fs.ErrPermission) && errors.As(err, &path):
-		return "let yourself read it: chmod 600 " + text.Quote(path.Path) + ", or have root make it yours with chown"
 	}
-	return ""
+	return durable.Permit(err)
 }
 
 // generate is the command that makes the key name, or makes what is there whole.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +71,21 @@ func TestHalfKeys(t *testing.T) {
 	if a := (Store{t.TempDir()}).Advice("k", denied("mkdir")); strings.Contains(a, "chmod") {
 		t.Errorf("advice for a directory that cannot be made: %s", a)
 	}
-	if a := (Store{t.TempDir()}).Advice("k", denied("open")); !strings.Contains(a, "chmod 600 x") {
-		t.Errorf("advice for a file that cannot be read: %s", a)
+	if s := (Store{t.TempDir()}); runtime.GOOS != "windows" {
+		if err := os.WriteFile(s.keyPath("k"), nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		unreadable := &fs.PathError{Op: "open", Path: s.keyPath("k"), Err: fs.ErrPermission}
+		if a := s.Advice("k", unreadable); !strings.Contains(a, "chmod 600 "+s.keyPath("k")) {
+			t.Errorf("advice for a file that cannot be read: %s", a)
+		}
+		if err := os.Chmod(s.Dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		unreadable.Path = s.keyPath("other") // not there: its directory forbids it
+		if a := s.Advice("k", unreadable); !strings.Contains(a, "chmod 700 "+s.Dir) {
+			t.Errorf("advice for a directory that cannot be written to: %s", a)
+		}
 	}
 	if a := (Store{t.TempDir()}).Advice("k", fs.ErrClosed); a != "" {
 		t.Errorf("advice without a reason: %s", a)

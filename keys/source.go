@@ -216,7 +216,7 @@ func (s Store) Protect(name string, src *Source, passphrase []byte, old func() (
 		if err != nil || opens {
 			return err
 		}
-		err = durable.Replace(s.keyPath(name), before, after)
+		_, err = durable.Replace(s.keyPath(name), before, after)
 		if err == nil {
 			return nil
 		}
@@ -238,7 +238,7 @@ func (s Store) Unprotect(name string, old func() ([]byte, error)) error {
 			if err != nil {
 				return err
 			}
-			if err := durable.Replace(s.keyPath(name), before, formatSecret(name, seed)); err != nil {
+			if _, err := durable.Replace(s.keyPath(name), before, formatSecret(name, seed)); err != nil {
 				return err
 			}
 		}
@@ -325,5 +325,6 @@ func (s Store) setSource(name string, src *Source) (undo func() error, err error
 	case err != nil:
 		return nil, err
 	}
-	return func() error { return durable.Replace(path, b, former) }, durable.Replace(path, former, b)
+	_, err = durable.Replace(path, former, b)
+	return func() error { _, err := durable.Replace(path, b, former); return err }, err
 }

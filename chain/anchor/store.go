@@ -242,7 +242,8 @@ func (s *Store) write(name string, data []byte) error {
 	if err != nil || bytes.Equal(old, data) {
 		return err
 	}
-	return durable.Replace(path, old, data)
+	_, err = durable.Replace(path, old, data)
+	return err
 }
 
 // signer is the log's key.

@@ -365,7 +365,7 @@ func owns(dir string) bool {
 	for {
 		st, err := os.Stat(dir)
 		if err == nil {
-			return isOurs(st)
+			return durable.IsOurs(st)
 		}
 		if parent := filepath.Dir(dir); parent != dir && errors.Is(err, fs.ErrNotExist) {
 			dir = parent

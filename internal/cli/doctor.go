@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
@@ -70,7 +71,7 @@ func (c *command) doctor(u *ucli.Context) error {
 	// What cannot be looked at is not in order, but not to be repaired from here.
 	for _, dir := range []string{string(h), h.Audit(), h.Keys().Dir} {
 		if _, err := os.ReadDir(dir); errors.Is(err, fs.ErrPermission) {
-			return &failure{exitUsage, fmt.Errorf("looking at the home directory: %w", err), "run it as the user whose directory it is"}
+			return &failure{exitUsage, fmt.Errorf("looking at the home directory: %w", err), durable.Permit(err)}
 		}
 	}
 	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}

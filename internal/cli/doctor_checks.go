@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -220,7 +221,7 @@ func (x *examination) log() {
 		return
 	}
 	if err := tryWriting(dir); err != nil {
-		x.repair("log", "until then calls are refused, or not recorded if --fail-open is given", "the log cannot be written: %v", err)
+		x.repair("log", cmp.Or(durable.Permit(err), "until then calls are refused, or not recorded if --fail-open is given"), "the log cannot be written: %v", err)
 	} else {
 		x.ok("log", "it can be written")
 	}
@@ -281,7 +282,7 @@ func (x *examination) lock(path, consequence string) bool {
 	case errors.Is(err, fs.ErrNotExist):
 		return true
 	case err != nil:
-		x.repair("lock", "move it away: it is made again", "%v", err)
+		x.repair("lock", cmp.Or(durable.Permit(err), "move it away: it is made again"), "%v", err)
 	case !free:
 		x.repair("lock", "find the process that has it open (lsof, fuser, or Resource Monitor) and end it",
 			"%s has been held for %v: %s", path, lockPatience, consequence)
@@ -324,7 +325,7 @@ func (x *examination) end() {
 	looked := 0
 	log, err := chain.TakeSnapshot(x.home.Audit())
 	if err != nil {
-		x.repair("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+		x.repair("end", cmp.Or(durable.Permit(err), "signet-wrap verify --chain"), "the log cannot be read: %v", err)
 		return
 	}
 	for e, err := range log.Records(context.Background(), chain.ReadOptions{Backward: true, Workers: 1}) {
@@ -337,7 +338,7 @@ func (x *examination) end() {
 			x.repair("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on after it", "%v", bad)
 			return
 		case err != nil:
-			x.repair("end", "signet-wrap verify --chain", "the log cannot be read: %v", err)
+			x.repair("end", cmp.Or(durable.Permit(err), "signet-wrap verify --chain"), "the log cannot be read: %v", err)
 			return
 		}
 		// Only a record that a key of the home has signed tells the time.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
@@ -55,7 +57,8 @@ the flags that you give; its other flags stay. Files that --project or --file
 wrapped before are looked at for that, too.
 
 EXIT STATUS
-  0 done (or nothing to do), 1 a file was not touched, 2 bad usage
+  0 done (or nothing to do), 1 a file was not touched, or a wrapped server would
+  fail, 2 bad usage
 `
 
 func (c *command) installVerb() *ucli.Command {
@@ -94,6 +97,7 @@ func (c *command) install(u *ucli.Context) error {
 	}
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t,
+		meant:  func(e *install.Entry) bool { return meant(u, e) },
 		byHand: func(e *install.Entry) string { return e.ByHand(w.of(e)) },
 		hint:   "by hand: of each server, " + (&install.Entry{Command: "the old command", Args: []string{"its args"}}).ByHand(w.plain),
 	}
@@ -122,7 +126,7 @@ func (c *command) install(u *ucli.Context) error {
 		}
 		then := *e
 		then.Wrapper, then.Flags = w.of(e).Path, w.of(e).Flags
-		return "changed: now " + wrapping(&then)
+		return "changed: now " + wrapping(&then) + ch.failing(would, &then)
 	}
 	ch.listed = func(f *install.Config, e *install.Entry) string {
 		switch {
@@ -132,9 +136,9 @@ func (c *command) install(u *ucli.Context) error {
 			ch.refused = true
 			return "left as it was, " + wrapping(e) + ": it would fail: " + clean(fails[e].Error())
 		case e.Wrapped && e.Reason == "" && len(e.Flags) == 0:
-			return "wrapped before"
+			return "wrapped before" + ch.failing(would, e)
 		case e.Wrapped && e.Reason == "":
-			return "wrapped before, with " + flagLine(e.MaskedFlags())
+			return "wrapped before, with " + flagLine(e.MaskedFlags()) + ch.failing(would, e)
 		case e.Manual:
 			return "left: " + e.Reason + "; by hand: " + clean(e.ByHand(w.of(e)))
 		}
@@ -281,6 +285,7 @@ type change struct {
 	choose func(*install.Config, string) (bool, error)
 	edit   func(*install.Config) ([]byte, []*install.Entry, error)
 	did    func(*install.Entry) string // to one that was chosen, in the past tense
+	meant  func(*install.Entry) bool
 	// lost are the servers of a file that are not to count as lost any more. May
 	// be nil.
 	lost   func(*install.Config) []*install.Entry
@@ -315,8 +320,8 @@ func (ch *change) run(sys install.System) error {
 // one changes one file, and tells of it.
 func (ch *change) one(f *install.Config, sys install.System) error {
 	if f.Err != nil {
-		ch.refuse(f, f.Err, ch.hint)
-		return nil
+		ch.refuse(f, f.Err, cmp.Or(durable.Permit(f.Err), ch.hint))
+		return ch.forgetUnread(f)
 	}
 	data, chosen, err := ch.edit(f)
 	if err != nil {
@@ -346,10 +351,18 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 		if !slices.Contains(ch.changed, f.Client) {
 			ch.warnRunning([]*install.Client{f.Client})
 		}
-		kept, err = f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
-		if err != nil && kept == "" {
-			ch.refuse(f, err, "")
+		if err := install.Writable(backups(ch.home)); err != nil {
+			ch.refuse(f, fmt.Errorf("keeping the old file: %w", err), "let yourself write there, or give --home DIR")
 			return nil
+		}
+		var regrouped bool
+		kept, regrouped, err = f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		if err != nil && kept == "" {
+			ch.refuse(f, err, durable.Permit(err))
+			return nil
+		}
+		if regrouped {
+			ch.complain(clean(f.Path)+": its group could not be kept, so it is for its owner alone now", "chgrp and chmod it as it was, if others need it")
 		}
 		if err != nil { // done, but not noted
 			ch.complain(err.Error(), "")
@@ -381,6 +394,17 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 	return nil
 }
 
+// failing is why a wrapped server would not start, or its calls be refused; "" if
+// all is well.
+func (ch *change) failing(would bare, e *install.Entry) string {
+	err := would.check(e)
+	if err == nil {
+		return ""
+	}
+	ch.refused = true
+	return ": it would fail: " + clean(err.Error())
+}
+
 // describe is what would be done to a file, for a question.
 func (ch *change) describe(chosen, lost []*install.Entry) string {
 	var first, again []*install.Entry
@@ -401,6 +425,28 @@ func (ch *change) describe(chosen, lost []*install.Entry) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// forgetUnread ends what is known of the servers of a file that cannot be read, if
+// that is asked for: it may never be repaired.
+func (ch *change) forgetUnread(f *install.Config) error {
+	if ch.verb != "unwrap" {
+		return nil
+	}
+	gone := slices.DeleteFunc(ch.past.Of(f), func(e *install.Entry) bool { return !ch.meant(e) })
+	if len(gone) == 0 {
+		return nil
+	}
+	if yes, err := ch.choose(f, ch.describe(nil, gone)); err != nil || !yes {
+		return err
+	}
+	if !ch.dry {
+		if err := f.Forget(backups(ch.home), gone, time.Now()); err != nil {
+			return fmt.Errorf("noting that servers are not to be wrapped: %w", err)
+		}
+	}
+	fmt.Fprintf(ch.Stdout, "%s  %s\n  %s: wrapped as far as was known; not looked for any more\n", f.Client.Label, clean(f.Path), listedNames(gone))
+	return nil
 }
 
 func (ch *change) refuse(f *install.Config, err error, hint string) {

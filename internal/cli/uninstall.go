@@ -29,7 +29,8 @@ FLAGS
 What "install" changed is as it was, byte for byte; what was added since, or put
 there by hand in the same form, is taken away, too. Keys and log stay. The old
 file goes to the directory backup of --home, where it also stands which files were
-wrapped. A server that its client has unwrapped counts as lost no longer.
+wrapped. A server that its client has unwrapped counts as lost no longer, and those
+of a file that cannot be read any more are not looked for.
 
 EXIT STATUS
   0 done (or nothing to do), 1 a file was not touched, 2 bad usage
@@ -66,6 +67,7 @@ func (c *command) uninstall(u *ucli.Context) error {
 	}
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "unwrap", targets: t,
+		meant: func(e *install.Entry) bool { return meant(u, e) },
 		edit: func(f *install.Config) ([]byte, []*install.Entry, error) {
 			return f.Doc.Unwrap(func(e *install.Entry) bool { return meant(u, e) })
 		},

@@ -15,7 +15,8 @@ var ErrChanged = errors.New("the file has changed since it was read")
 
 // Replace puts new in the place of old, the content of the file path: on
 // return nil it is whole and on the disk, on any error the file is as it was.
-// Mode and owner stay; hard links, access lists and extended attributes do not
+// Mode and owner stay; so does the group, unless this user may not give files to it:
+// then regrouped is true, and the file is for its owner alone. Hard links, access lists and extended attributes do not
 // follow. A symbolic link is not followed but refused: resolve it.
 //
 // Writers that do not know of each other cannot be kept apart for good: between
@@ -24,27 +25,27 @@ var ErrChanged = errors.New("the file has changed since it was read")
 //
 // Errors: ErrChanged, fs.ErrPermission for a file without write permission,
 // though renaming would not need it, and those of the system.
-func Replace(path string, old, new []byte) error {
+func Replace(path string, old, new []byte) (regrouped bool, err error) {
 	st, err := os.Lstat(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !st.Mode().IsRegular() {
-		return fmt.Errorf("replacing %s: not a regular file", path)
+		return false, fmt.Errorf("replacing %s: not a regular file", path)
 	}
 	if st.Mode().Perm()&0o200 == 0 {
-		return &fs.PathError{Op: "replace", Path: path, Err: fs.ErrPermission}
+		return false, &fs.PathError{Op: "replace", Path: path, Err: fs.ErrPermission}
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0) // only for the permission
 	if err != nil {
-		return err
+		return false, err
 	}
 	f.Close()
 	tmp, err := writeTemp(path, 0o600, writing(new))
 	if err != nil {
-		return err
+		return false, err
 	}
-	err = keep(tmp, st)
+	regrouped, err = keep(tmp, st)
 	if err == nil {
 		err = unchanged(path, old)
 	}
@@ -53,9 +54,9 @@ func Replace(path string, old, new []byte) error {
 	}
 	if err != nil {
 		os.Remove(tmp)
-		return err
+		return false, err
 	}
-	return SyncDir(filepath.Dir(path))
+	return regrouped, SyncDir(filepath.Dir(path))
 }
 
 func unchanged(path string, old []byte) error {

@@ -18,11 +18,11 @@ func TestReplace(t *testing.T) {
 	if err := os.Chmod(path, 0o666); err != nil { // more than the umask lets pass
 		t.Fatal(err)
 	}
-	if err := Replace(path, []byte("old"), []byte("new")); err != nil {
+	if _, err := Replace(path, []byte("old"), []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	want(t, path, "new", 0o666)
-	if err := Replace(path, []byte("old"), []byte("newer")); !errors.Is(err, ErrChanged) {
+	if _, err := Replace(path, []byte("old"), []byte("newer")); !errors.Is(err, ErrChanged) {
 		t.Fatalf("a file that has changed: %v", err)
 	}
 	want(t, path, "new", 0o666)
@@ -35,7 +35,7 @@ func TestReplaceRefuses(t *testing.T) {
 	if err := os.WriteFile(path, []byte("old"), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := Replace(path, []byte("old"), []byte("new")); !errors.Is(err, fs.ErrPermission) {
+	if _, err := Replace(path, []byte("old"), []byte("new")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a file that is read-only: %v", err)
 	}
 	want(t, path, "old", 0o400)
@@ -43,12 +43,12 @@ func TestReplaceRefuses(t *testing.T) {
 	if err := os.Symlink("a.json", link); err != nil && runtime.GOOS != "windows" {
 		t.Fatal(err)
 	} else if err == nil {
-		if err := Replace(link, []byte("old"), []byte("new")); err == nil {
+		if _, err := Replace(link, []byte("old"), []byte("new")); err == nil {
 			t.Error("a link was replaced")
 		}
 		os.Remove(link)
 	}
-	if err := Replace(filepath.Join(dir, "none"), nil, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Replace(filepath.Join(dir, "none"), nil, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	wantNames(t, dir, "a.json")

@@ -3,23 +3,30 @@
 package durable
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
 )
 
-// keep gives the file tmp the owner and mode of the file that st is of.
-func keep(tmp string, st fs.FileInfo) error {
+// keep gives the file tmp the owner and mode of the file that st is of. Where only
+// the group cannot be given, it gives no group any rights: ours may be a large one.
+func keep(tmp string, st fs.FileInfo) (regrouped bool, err error) {
 	now, err := os.Stat(tmp)
 	if err != nil {
-		return err
+		return false, err
 	}
+	mode := st.Mode().Perm()
 	want, ok := st.Sys().(*syscall.Stat_t)
 	have, ok2 := now.Sys().(*syscall.Stat_t)
 	if ok && ok2 && (want.Uid != have.Uid || want.Gid != have.Gid) {
-		if err := os.Chown(tmp, int(want.Uid), int(want.Gid)); err != nil {
-			return err
+		err := os.Chown(tmp, int(want.Uid), int(want.Gid))
+		if regrouped = errors.Is(err, fs.ErrPermission) && want.Uid == have.Uid; regrouped {
+			mode &= 0o700
+		} else if err != nil {
+			return false, fmt.Errorf("keeping its owner: %w", err)
 		}
 	}
-	return os.Chmod(tmp, st.Mode().Perm())
+	return regrouped, os.Chmod(tmp, mode)
 }

@@ -18,7 +18,7 @@ func TestReplaceKeepsTheOwner(t *testing.T) {
 	if err := os.Chown(path, 12, 34); err != nil {
 		t.Skip("only root can give files away")
 	}
-	if err := Replace(path, nil, []byte("new")); err != nil {
+	if _, err := Replace(path, nil, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	st, err := os.Stat(path)

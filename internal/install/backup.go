@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ type manifestServer struct {
 
 // newManifest is that of a change to c's chosen entries.
 func newManifest(c *Config, wrapped bool, chosen []*Entry, now time.Time) manifest {
-	m := manifest{V: 1, Time: now.UTC().Format(time.RFC3339Nano), Client: c.Client.Name, Path: c.real, Wrapped: wrapped}
+	m := manifest{V: 1, Time: now.UTC().Format(time.RFC3339Nano), Client: c.Client.Name, Path: cmp.Or(c.real, c.Path), Wrapped: wrapped}
 	if knownClient(c.Client.Name) == nil {
 		m.Pointer = c.Client.Pointers[0]
 	}
@@ -152,6 +153,20 @@ func pastKey(path, scope, name string) string { return path + "\x00" + scope + "
 // Lost says whether e was wrapped by us and, without our doing, is no longer.
 func (p Past) Lost(c *Config, e *Entry) bool {
 	return !e.Wrapped && p.wrapped[pastKey(c.real, e.Scope, e.Name)]
+}
+
+// Of are the servers of c that were wrapped by us, as far as we know, each with its
+// name and scope alone: for a file that cannot be read.
+func (p Past) Of(c *Config) (entries []*Entry) {
+	for key, wrapped := range p.wrapped {
+		if parts := strings.SplitN(key, "\x00", 3); wrapped && parts[0] == cmp.Or(c.real, c.Path) {
+			entries = append(entries, &Entry{Scope: parts[1], Name: parts[2]})
+		}
+	}
+	slices.SortFunc(entries, func(a, b *Entry) int {
+		return cmp.Or(strings.Compare(a.Scope, b.Scope), strings.Compare(a.Name, b.Name))
+	})
+	return entries
 }
 
 // Files are those that are still there and in which, as far as we know, servers

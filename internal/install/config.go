@@ -65,10 +65,11 @@ func readBounded(path string) ([]byte, error) {
 // Write puts data, which is Doc with the chosen entries wrapped or unwrapped,
 // in the place of the file. Before that it keeps the old file in a new directory
 // in backups, mode 0600 in 0700, for it may hold secrets; after it, a manifest
-// by which Past knows what was done. The directory's path is returned.
+// by which Past knows what was done. The directory's path is returned, and whether
+// the file lost its group: see durable.Replace.
 //
 // The error wraps durable.ErrChanged if the file is no longer what Open read.
-func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (string, error) {
+func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (kept string, regrouped bool, err error) {
 	m := newManifest(c, wrapped, chosen, now)
 	m.Backup = filepath.Base(c.real)
 	dir, err := newChange(backups, m, now)
@@ -76,11 +77,11 @@ func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entr
 		err = durable.WriteNew(filepath.Join(dir, m.Backup), c.Doc.data, 0o600)
 	}
 	if err != nil {
-		return "", fmt.Errorf("keeping the old file: %w", err)
+		return "", false, fmt.Errorf("keeping the old file: %w", err)
 	}
-	if err := durable.Replace(c.real, c.Doc.data, data); err != nil {
+	if regrouped, err = durable.Replace(c.real, c.Doc.data, data); err != nil {
 		os.RemoveAll(dir)
-		return "", err
+		return "", false, err
 	}
-	return dir, m.write(dir)
+	return dir, regrouped, m.write(dir)
 }

@@ -34,7 +34,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := c.Write(backups, true, data, chosen, now)
+	kept, _, err := c.Write(backups, true, data, chosen, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Write(backups, false, data, chosen, now); err != nil { // in the same nanosecond
+	if _, _, err := c.Write(backups, false, data, chosen, now); err != nil { // in the same nanosecond
 		t.Fatal(err)
 	}
 	content(t, path, small)
@@ -112,7 +112,7 @@ func TestWriteChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, path, small+"\n")
-	if _, err := c.Write(backups, true, data, chosen, time.Now()); !errors.Is(err, durable.ErrChanged) {
+	if _, _, err := c.Write(backups, true, data, chosen, time.Now()); !errors.Is(err, durable.ErrChanged) {
 		t.Errorf("%v, want ErrChanged", err)
 	}
 	content(t, path, small+"\n")
@@ -135,7 +135,7 @@ func TestWriteWithoutBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Write(filepath.Join(dir, "backup"), true, data, chosen, time.Now()); err == nil || !strings.Contains(err.Error(), "keeping the old file") {
+	if _, _, err := c.Write(filepath.Join(dir, "backup"), true, data, chosen, time.Now()); err == nil || !strings.Contains(err.Error(), "keeping the old file") {
 		t.Errorf("%v", err)
 	}
 	content(t, path, small)

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package cli
+package durable
 
 import (
 	"io/fs"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// isOurs says whether a file is that of the user who runs this.
-func isOurs(st fs.FileInfo) bool {
+// IsOurs says whether a file is that of the user who runs this.
+func IsOurs(st fs.FileInfo) bool {
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	return !ok || int(sys.Uid) == os.Geteuid()
 }
