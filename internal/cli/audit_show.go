@@ -166,7 +166,7 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("retried", "as %s", ref(r))
 	}
 	for _, e := range s.Events {
-		text := eventMembers(e.Statement.Says)
+		text := eventText(e.Statement.Says)
 		if e.Statement.Says.Type == "unanswered" {
 			text = "no response: " + s.Unanswered
 		}
@@ -185,9 +185,32 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("", "the same id stands at %s too", place(r))
 	}
 	if v.Type != "" {
-		row("says", "%s", brief(eventMembers(v)))
+		row("says", "%s", brief(eventText(v)))
 	}
 	c.printArguments(v.Arguments())
+}
+
+// eventText is what an event says, for a person: of a session who took part, of
+// others their members.
+func eventText(v *sign.Verified) string {
+	if v.Type != "session" {
+		return eventMembers(v)
+	}
+	var parts []string
+	for _, m := range v.Event.Members() {
+		var who struct{ Name, Version string }
+		var word string
+		var words []string
+		switch {
+		case (m.Name == "client" || m.Name == "server") && json.Unmarshal(m.Value, &who) == nil && who.Name != "":
+			parts = append(parts, m.Name+" "+brief(strings.TrimSpace(who.Name+" "+who.Version)))
+		case m.Name == "command" && json.Unmarshal(m.Value, &words) == nil:
+			parts = append(parts, "command "+flagLine(words))
+		case (m.Name == "protocol" || m.Name == "target") && json.Unmarshal(m.Value, &word) == nil:
+			parts = append(parts, m.Name+" "+brief(word))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // hashText is the hash as it is written, "" for none.

@@ -29,11 +29,21 @@ var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", 
 // masking: the log is read by more people than the configuration.
 func Command(command []string) []string {
 	out := slices.Clone(command)
+	var password string // the flag of a password of the client that the command runs
+	bareBefore := false
 	next, user := false, false // the argument before was the flag of a secret, or of "user:password"
 	for i, a := range command {
 		name, _, pair := strings.Cut(a, ":")
+		if password == "" {
+			password = passwordFlags[program(a)]
+		}
+		bare := password != "" && a == password // its value comes next
 		switch {
 		case i == 0:
+		case password != "" && strings.HasPrefix(a, password) && !bare:
+			out[i] = password + Mask
+		case bareBefore && !strings.HasPrefix(a, "-"):
+			out[i] = Mask
 		case next && !strings.HasPrefix(a, "-"):
 			out[i] = Mask
 		case user && pair:
@@ -42,9 +52,23 @@ func Command(command []string) []string {
 			out[i] = Argument(a)
 		}
 		next = i > 0 && announcesSecret(a)
+		bareBefore = bare && i > 0
 		user = a == "-u" || a == "--user" || a == "--proxy-user"
 	}
 	return out
+}
+
+// passwordFlags are one-letter flags that take passwords, by the program that has
+// them: elsewhere -p is a port.
+var passwordFlags = map[string]string{
+	"mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlsh": "-p", "mariadb": "-p", "mariadb-dump": "-p", "mycli": "-p",
+	"mongo": "-p", "mongosh": "-p", "mongodump": "-p", "cqlsh": "-p", "sshpass": "-p",
+	"redis-cli": "-a", "valkey-cli": "-a", "sqlcmd": "-P", "ldapsearch": "-w",
+}
+
+// program is the name of the program at path, of any system.
+func program(path string) string {
+	return strings.TrimSuffix(path[strings.LastIndexAny(path, `/\`)+1:], ".exe")
 }
 
 // announcesSecret says whether the argument after a is a secret, because a is

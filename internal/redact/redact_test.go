@@ -42,6 +42,14 @@ func TestCommand(t *testing.T) {
 		{[]string{"s", "--header", "X: Bearer abc", "Bearer abc"}, []string{"s", "--header", "X: Bearer ***", "Bearer ***"}},
 		{[]string{"s", "-H", "Authorization:", "Bearer abc"}, []string{"s", "-H", "Authorization:***", "***"}},
 
+		// By the program whose flag it is; elsewhere -p is a port.
+		{[]string{"/usr/bin/mysql", "-u", "ada", "-pabc", "db"}, []string{"/usr/bin/mysql", "-u", "ada", "-p***", "db"}},
+		{[]string{"docker", "exec", "-i", "db", "mysql", "-p", "abc", "db"}, []string{"docker", "exec", "-i", "db", "mysql", "-p", "***", "db"}},
+		{[]string{"redis-cli", "-p", "6379", "-a", "abc"}, []string{"redis-cli", "-p", "6379", "-a", "***"}},
+		{[]string{"docker", "run", "-p", "3306:3306", "mysql"}, nil},
+		{[]string{"psql", "-p", "5432"}, nil},
+		{[]string{"s", "-p", "8080", "-p8080"}, nil},
+
 		// By the name of a header or member.
 		{[]string{"s", "--header", "Authorization: Bearer abc"}, []string{"s", "--header", "Authorization:***"}},
 		{[]string{"s", "--header", "Authorization:${AUTH}"}, []string{"s", "--header", "Authorization:***"}},
