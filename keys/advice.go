@@ -13,7 +13,8 @@ import (
 
 // Advice says what a person can do about an error of Load or Public for the key
 // name; "" if nothing is known to help. The commands in it, between backquotes,
-// work as they stand, in the directory that holds this store.
+// are for the directory that holds the store, so Dir must be <home>/keys, as
+// signet-wrap has it; for another Dir only the words help.
 func (s Store) Advice(name string, err error) string {
 	bad := (*FileError)(nil)
 	path := (*fs.PathError)(nil)

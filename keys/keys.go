@@ -6,7 +6,7 @@
 // [Store.Load] opens one for signing, and [Store.Public] and [Store.List] read the
 // public halves, which takes no passphrase:
 //
-//	store := keys.Store{Dir: "/home/me/.signet/keys"}
+//	store := keys.Store{Dir: "/home/me/.signet/keys"} // <home>/keys
 //	key, err := store.Load("default", askForPassphrase)
 //	signer, err := sign.NewSigner(key, key.Name, key.Owner)
 //
@@ -110,9 +110,12 @@ type Key struct {
 // Public returns the ed25519.PublicKey.
 func (k *Key) Public() crypto.PublicKey { return k.private().Public() }
 
-// Sign signs message as crypto/ed25519 does: message is not hashed and opts is
-// crypto.Hash(0).
+// Sign signs message as crypto/ed25519 does: message is not hashed, and opts is
+// crypto.Hash(0), or nil for that.
 func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if opts == nil {
+		opts = crypto.Hash(0)
+	}
 	return k.private().Sign(rand, message, opts)
 }
 

@@ -63,7 +63,7 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Public{Name: name, Owner: owner, Key: pub, Created: time.Now(), Private: true, Encrypted: passphrase != nil}
+	p := &Public{Name: name, Owner: owner, Key: pub, Created: now(), Private: true, Encrypted: passphrase != nil}
 	var key []byte
 	if p.Encrypted {
 		key = seal(name, private.Seed(), passphrase, defaultKDF)
@@ -124,12 +124,15 @@ func (s Store) restore(sec *secret, owner string, passphrase func() ([]byte, err
 			return nil, fmt.Errorf("key %q: %w", sec.name, err)
 		}
 	}
-	p := &Public{Name: sec.name, Owner: owner, Key: publicOf(seed), Created: time.Now(), Private: true, Encrypted: sec.encrypted()}
+	p := &Public{Name: sec.name, Owner: owner, Key: publicOf(seed), Created: now(), Private: true, Encrypted: sec.encrypted()}
 	if err := durable.WriteNew(s.pubPath(sec.name), FormatPublic(p), 0o644); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
+
+// now is the time as a .pub states it: in UTC, to the millisecond.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // Load opens the key name. passphrase is called for an encrypted one only; it
 // may be nil.

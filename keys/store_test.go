@@ -325,3 +325,35 @@ func TestSaltAndNonceAreFresh(t *testing.T) {
 		t.Errorf("salts %x and %x, nonces %x and %x", a.salt, b.salt, a.nonce, b.nonce)
 	}
 }
+
+// TestCreated: what Generate returns is what the .pub says.
+func TestCreated(t *testing.T) {
+	s := Store{t.TempDir()}
+	made, err := s.Generate("k", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.Public("k")
+	if err != nil || !read.Created.Equal(made.Created) {
+		t.Errorf("Public: created %v, %v; Generate said %v", read.Created, err, made.Created)
+	}
+}
+
+// TestSignWithoutOptions: nil stands for crypto.Hash(0), and another hash is an error.
+func TestSignWithoutOptions(t *testing.T) {
+	s := Store{t.TempDir()}
+	if _, err := s.Generate("k", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	key, err := s.Load("k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := key.Sign(nil, []byte("x"), nil)
+	if err != nil || !ed25519.Verify(key.Public().(ed25519.PublicKey), []byte("x"), sig) {
+		t.Errorf("Sign without options: %v", err)
+	}
+	if _, err := key.Sign(nil, []byte("x"), crypto.SHA256); err == nil {
+		t.Error("Sign of a SHA-256: no error")
+	}
+}

@@ -18,8 +18,9 @@ import (
 // are signed by their bytes and not by their canonical form.
 const MaxParams = 1 << 20
 
-// An Action is what a tools/call asked for. In the strings, bytes that are not
-// UTF-8 are signed as U+FFFD.
+// An Action is what a tools/call asked for. Tool and Target should be set: both
+// are in every receipt, and nothing refuses "". The rest may be zero. In the
+// strings, bytes that are not UTF-8 are signed as U+FFFD.
 type Action struct {
 	Tool string
 	// Arguments is the JSON text of the arguments as sent, nil if the call
@@ -50,7 +51,9 @@ type Signer struct {
 }
 
 // NewSigner returns a Signer for key, whose public half must be Ed25519. name
-// and owner go into every receipt as they are; owner may be empty.
+// and owner go into every receipt as they are. name should say who signs, for
+// that is what people see beside the key, but nothing hangs on it and "" is not
+// refused; owner may be empty.
 func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok || len(public) != ed25519.PublicKeySize {

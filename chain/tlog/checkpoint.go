@@ -61,7 +61,8 @@ type Signed struct {
 	// Cosignatures are those of witnesses of the policy, all good, by name.
 	Cosignatures []Cosignature
 	// Quorum says that they are as many as the policy asks for, and Since when,
-	// by the witnesses' clocks.
+	// by the witnesses' clocks. It is false if the policy asks for none: the
+	// log's own signature is then all there is, and Open has checked it.
 	Quorum bool
 	Since  time.Time
 }

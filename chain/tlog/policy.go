@@ -93,7 +93,8 @@ func (p *Policy) verifiers() note.Verifiers {
 
 // NewPolicy makes the policy that need of the witnesses, which have keys and
 // URLs, must cosign the checkpoints of the log with the vkey logKey. With no
-// witnesses it asks for none. The witnesses are named after their keys.
+// witnesses it asks for none, and Signed.Quorum is never true. The witnesses are
+// named after their keys.
 func NewPolicy(logKey string, witnesses []Witness, need int) ([]byte, error) {
 	var b, group strings.Builder
 	fmt.Fprintf(&b, "log %s\n", logKey)

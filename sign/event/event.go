@@ -34,8 +34,9 @@ import (
 type Event interface {
 	// Type is what the member "type" says, such as "torn_line".
 	Type() string
-	// Members are the event's own members, in no order: not those that every
-	// event has (v, type, id, ts, nonce, signer, sig).
+	// Members are the event's own members, in no order: without those that
+	// package sign adds (v, type, id, ts, nonce, signer, sig), or [Unsigned]
+	// (v, type, ts).
 	Members() []Member
 }
 
@@ -46,8 +47,9 @@ type Member struct {
 	Value []byte
 }
 
-// Session is about who asked and who was asked. It follows the session's first
-// call, and comes once more if the server says only later what it is called.
+// Session is about who asked and who was asked. It comes after the session's
+// first call, when the files of the command are hashed: other calls may stand
+// between. It comes once more if the server says only later what it is called.
 type Session struct {
 	Session, Target string
 	Client, Server  *Implementation // as each calls itself; nil: it did not say
@@ -242,7 +244,8 @@ const TimeForm = "2006-01-02T15:04:05.000Z"
 // FormatTime is t as it stands in events and receipts.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeForm) }
 
-// Unsigned is the receipt of an event that nobody signs, in canonical form.
+// Unsigned is the receipt of an event that nobody signs, in canonical form. It
+// has the event's members, v, type and ts, and no id, nonce, signer or sig.
 func Unsigned(e Event, now time.Time) ([]byte, error) {
 	return Object(append(slices.Clone(e.Members()),
 		text("ts", FormatTime(now)), text("type", e.Type()), integer("v", 1)))

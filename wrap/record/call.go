@@ -11,7 +11,7 @@ import (
 type Call struct {
 	Tool      string          // params.name
 	Arguments json.RawMessage // params.arguments as sent; nil: there are none
-	ID        json.RawMessage // id of the JSON-RPC request as sent; nil: there is none
+	ID        json.RawMessage // id of the JSON-RPC request as sent, a string or a number; nil: there is none, and no outcome is recorded
 	TraceID   string          // trace-id of W3C Trace Context
 	ParentID  string          // id of the receipt that the call carries already
 

@@ -86,11 +86,13 @@ func ExampleRecorder_Calls() {
 		},
 		Target: "mcp://calculator",
 	})
-	receipts, err := r.Calls([]record.Call{{Tool: "add", Arguments: []byte(`{"a":2,"b":3}`)}})
+	id := []byte("1") // any string or number, as JSON
+	receipts, err := r.Calls([]record.Call{{ID: id, Tool: "add", Arguments: []byte(`{"a":2,"b":3}`)}})
 	if err != nil {
 		log.Fatal(err) // the calls must not be made
 	}
 	fmt.Println(len(receipts), bytes.Contains(receipts[0], []byte(`"tool":"add"`)))
+	r.Outcome(id, []byte(`{"sum":5}`), false)
 	if err := r.Close(); err != nil {
 		log.Fatal(err)
 	}

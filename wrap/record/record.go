@@ -17,8 +17,13 @@
 // message must not be sent. What Response is given is looked at beside the session
 // and gets into the log a little later, 20 ms at most, or with the next call.
 //
-// A program that has no JSON-RPC messages gives its calls to Calls. One that relays
-// the bytes of a pipe, as package wrap does, gives those of the server to Output.
+// A program that has no JSON-RPC messages gives its calls to Calls, each with an ID
+// of its choice, and what came of them to Outcome. One that relays the bytes of a
+// pipe, as package wrap does, gives those of the server to Output.
+//
+// The end of the log also goes to the system's log (journald, syslog, the event log
+// of Windows), out of the reach of the user's programs, so that a truncated log
+// shows. Options.NoHeads turns that off.
 //
 // The log gets, beside the receipts (chain/FORMAT.md, "Events"): a receipt of
 // version 2 for each response, who is in the session, which tools were listed and
@@ -67,8 +72,8 @@ import (
 // name that the reference implementation uses. NoMetaKey in its place leaves
 // the requests as they are.
 const (
-	DefaultMetaKey = mcpwire.DefaultMetaKey
-	NoMetaKey      = mcpwire.NoMetaKey
+	DefaultMetaKey = mcpwire.DefaultMetaKey // "_signet"
+	NoMetaKey      = mcpwire.NoMetaKey      // "none"
 )
 
 // Options are those of New. Audit and Signer must be set; the rest may be zero.
@@ -177,7 +182,8 @@ type Recorder struct {
 	over   bool // the log is closed, too
 }
 
-// New returns a Recorder for a new session. The caller must call Close.
+// New returns a Recorder for a new session. The caller must call Close. What is
+// missing in the options is an error of the first call.
 func New(o Options) *Recorder {
 	o.setDefaults()
 	r := &Recorder{opts: o, id: "ses_" + randomHex(16)}
@@ -344,6 +350,9 @@ func (r *Recorder) flush() error {
 // open readies key and log. It needs mu.
 func (r *Recorder) open() error {
 	if r.signer == nil {
+		if r.opts.Signer == nil {
+			return errors.New("record.Options.Signer is not set")
+		}
 		signer, err := r.opts.Signer()
 		if err != nil {
 			return err
@@ -351,6 +360,9 @@ func (r *Recorder) open() error {
 		r.signer = signer
 	}
 	if r.log == nil {
+		if r.opts.Audit == "" {
+			return errors.New("record.Options.Audit is not set")
+		}
 		r.log = chain.New(r.opts.Audit, chain.Options{
 			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.logEvent, Check: sign.LogCheck(r.knows),
 			Warn: func(text string) { r.opts.say("in the log's directory, %s", text) },

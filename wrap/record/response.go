@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
@@ -21,6 +22,21 @@ func (r *Recorder) Response(message []byte) {
 		a.At = now
 		s.found(a)
 	}
+}
+
+// Outcome records what came of the call with this ID, as Calls got it, for a program
+// that has no messages for Response. result is its JSON text, of which the log has
+// the hash; isError says that the call failed. A call without an outcome is recorded
+// as such by Close. An id that no call waits with is ignored.
+func (r *Recorder) Outcome(id, result json.RawMessage, isError bool) {
+	s, key := r.session, mcpwire.IDKey(id)
+	if s == nil || key == "" || !s.wanted() {
+		return
+	}
+	s.found(mcpwire.Response{
+		At: time.Now(), ID: key, Loose: mcpwire.LooseKey(key),
+		Value: append([]byte{}, result...), Said: mcpwire.Said{IsError: isError},
+	})
 }
 
 // wanted says whether any request waits for a response, or had one that another
