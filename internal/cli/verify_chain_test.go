@@ -174,7 +174,7 @@ func TestVerifyChainFindings(t *testing.T) {
 		says    string // in what a person reads
 	}{
 		{"all by one", logOf(t, call(t, bot, "a"), call(t, twin, "b")), []string{botKey}, exitOK,
-			[3]string{"unbroken", "known", "no gap"}, "valid: "},
+			[3]string{"unbroken", "known", "no gap"}, "valid by itself: "},
 		{"one by another", logOf(t, call(t, bot, "a"), call(t, other, "b")), []string{botKey}, exitUnconfirmed,
 			[3]string{"unbroken", "unknown", "no gap"}, "1  other: " + otherKey + ", NOT known"},
 		{"both known", logOf(t, call(t, bot, "a"), call(t, other, "b")), []string{botKey, otherKey}, exitOK,
