@@ -288,7 +288,11 @@ func bySystemLog(f *verify.Log) (checked bool, rest string) {
 				return true, fmt.Sprintf("; by %s %s%s", a.By, describe(a), shortfalls(a))
 			}
 		}
-		return false, "; the system's log was not checked: " + r.Why + shortfalls(r)
+		reach := ""
+		if r.From != "" {
+			reach = fmt.Sprintf(", which reaches from %s to %s,", r.From, r.To)
+		}
+		return false, "; the system's log" + reach + " was not checked: " + r.Why + shortfalls(r)
 	}
 	return true, fmt.Sprintf("; by the system's log, which reaches from %s to %s, %s%s", cmp.Or(r.From, "?"), cmp.Or(r.To, "?"), describe(r), shortfalls(r))
 }

@@ -1,0 +1,635 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/heads"
+	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// inJournal is set where the tests have a journald of their own.
+const inJournal = "SIGNET_WRAP_TEST_JOURNAL"
+
+const (
+	journald = "/lib/systemd/systemd-journald"
+	socket   = "/run/systemd/journal/socket"
+)
+
+// TestSystemLog plays an agent that has a shell, the key and the log, against a
+// journald of the test's own, in a mount namespace. It takes root: the agent is an
+// account without rights, another one for each part.
+func TestSystemLog(t *testing.T) {
+	if bin := os.Getenv(inJournal); bin != "" {
+		inNamespace(t, bin)
+		return
+	}
+	if os.Getuid() != 0 {
+		missing(t, "only root can start a journald")
+	}
+	for _, tool := range []string{journald, "/usr/bin/journalctl"} {
+		if _, err := os.Stat(tool); err != nil {
+			missing(t, "there is no %s: apt-get install systemd", tool)
+		}
+	}
+	if err := os.Mkdir("/etc/signet-wrap", 0o755); err == nil { // to be mounted over
+		defer os.Remove("/etc/signet-wrap")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^TestSystemLog$", "-test.v", "-test.timeout=10m")
+	cmd.Env = append(os.Environ(), inJournal+"="+binary(t))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
+
+// inNamespace runs the parts.
+func inNamespace(t *testing.T, bin string) {
+	for _, dir := range []string{"/run", "/var/log", "/etc/signet-wrap"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const dir = "/run/agent"
+	for path, b := range map[string][]byte{
+		dir + "/signet-wrap":                      content,
+		"/run/systemd/journald.conf.d/small.conf": []byte("[Journal]\nSystemMaxUse=32M\nSystemMaxFileSize=4M\nRateLimitBurst=0\n"),
+		"/run/systemd/journal/flushed":            nil, // as after the start of a system
+		"/var/log/journal/readme":                 nil,
+		dir + "/path/journalctl":                  []byte("#!/bin/sh\necho '{}'\n"),
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j := startJournald(t)
+	for i, part := range systemLogParts {
+		t.Run(part.name, func(t *testing.T) {
+			s := &agent{t: t, uid: uint32(20_000 + i), dir: filepath.Join(dir, fmt.Sprint(i)), bin: dir + "/signet-wrap", journald: j}
+			s.home = filepath.Join(s.dir, ".signet")
+			if err := os.Mkdir(s.dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			s.own(s.dir)
+			part.run(s)
+		})
+	}
+}
+
+// journal is a running journald.
+type journal struct{ cmd *exec.Cmd }
+
+func startJournald(t *testing.T) *journal {
+	t.Helper()
+	os.Remove(socket)
+	j := &journal{exec.Command(journald)}
+	j.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := j.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		j.cmd.Process.Kill()
+		j.cmd.Wait()
+	})
+	poll(t, "journald takes messages", func() bool {
+		c, err := net.Dial("unixgram", socket)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return j
+}
+
+func poll(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// agent is an account with a home and a log.
+type agent struct {
+	t        *testing.T
+	uid      uint32
+	dir      string // its own
+	home     string
+	bin      string
+	journald *journal
+}
+
+// own gives all in a directory to the account.
+func (s *agent) own(dir string) {
+	s.t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(s.uid), int(s.uid))
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *agent) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.bin, args...)
+	cmd.Env = []string{"HOME=" + s.dir, "PATH=/run/agent/path:/usr/bin:/bin", "SIGNET_HOME=" + s.home}
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: s.uid, Gid: s.uid}, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// calls are so many requests.
+func calls(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"x","arguments":{"n":%d}}}`+"\n", i, i)
+	}
+	return b.String()
+}
+
+// session is one from its beginning to its end, with so many calls.
+func (s *agent) session(n int, flags ...string) {
+	s.t.Helper()
+	cmd := s.command(append(flags, "--", "cat")...)
+	cmd.Stdin = strings.NewReader(calls(n))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// remembered is what verify --json says of the system's log.
+type remembered struct {
+	Verdict      string `json:"verdict"`
+	Records      int64  `json:"records"`
+	Head         string `json:"head"`
+	Completeness struct {
+		SystemLog string `json:"system_log"`
+		Heads     struct {
+			Why       string                     `json:"why"`
+			From      string                     `json:"reaches_from"`
+			Heads     int64                      `json:"heads"`
+			Records   int64                      `json:"records"`
+			After     int64                      `json:"unanchored_records"`
+			Unmet     int64                      `json:"unmet"`
+			UnmetList []struct{ ID, Why string } `json:"unmet_heads"`
+			Replaced  []struct{ Log, ID string } `json:"replaced_logs"`
+			Gone      []struct{ Log string }     `json:"other_logs"`
+			Missing   int64                      `json:"missing_heads"`
+			Silent    int64                      `json:"silent_sessions"`
+			Unended   int64                      `json:"unended_sessions"`
+			Backdated int64                      `json:"backdated"`
+		} `json:"heads"`
+	} `json:"completeness"`
+}
+
+func (s *agent) verify(flags ...string) (int, remembered) {
+	s.t.Helper()
+	cmd := s.command(append([]string{"verify", "--chain", "--json"}, flags...)...)
+	out, err := cmd.Output()
+	var f remembered
+	if len(out) > 0 {
+		if err := json.Unmarshal(out, &f); err != nil {
+			s.t.Fatalf("%v: %s", err, out)
+		}
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), f
+}
+
+// seen waits until journald has all that was sent of the log.
+func (s *agent) seen() remembered {
+	s.t.Helper()
+	var f remembered
+	var status int
+	poll(s.t, "the journal covers the log", func() bool {
+		status, f = s.verify()
+		return status == 0 && f.Records > 0 && f.Completeness.Heads.After == 0
+	})
+	return f
+}
+
+func (s *agent) must(want int, flags ...string) remembered {
+	s.t.Helper()
+	status, f := s.verify(flags...)
+	if status != want {
+		s.t.Errorf("verify %q: exit status %d, want %d: %+v", flags, status, want, f)
+	}
+	return f
+}
+
+// log is the log's only file and its lines.
+func (s *agent) log() (path string, lines [][]byte) {
+	s.t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.home, "audit", "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatal("no log", err)
+	}
+	path = files[len(files)-1]
+	b, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return path, bytes.SplitAfter(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+}
+
+func (s *agent) put(path string, lines ...[]byte) {
+	s.t.Helper()
+	if err := os.WriteFile(path, bytes.Join(lines, nil), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.own(s.dir)
+}
+
+func (s *agent) signer() *sign.Signer {
+	s.t.Helper()
+	key, err := keys.Store{Dir: filepath.Join(s.home, "keys")}.Load("default", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	signer, err := sign.NewSigner(key, key.Name, key.Owner)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return signer
+}
+
+// forge writes a log with these receipts, signed anew with the key, after what is
+// there.
+func (s *agent) forge(receipts ...func(at chain.At) ([]byte, error)) {
+	s.t.Helper()
+	l := chain.New(filepath.Join(s.home, "audit"), chain.Options{})
+	defer l.Close()
+	if _, err := l.Append(len(receipts), func(i int, at chain.At) ([]byte, error) { return receipts[i](at) }); err != nil {
+		s.t.Fatal(err)
+	}
+	s.own(s.dir)
+}
+
+func (s *agent) call(tool string) func(chain.At) ([]byte, error) {
+	signer := s.signer()
+	return func(at chain.At) ([]byte, error) {
+		d, err := signer.Prepare(sign.Action{Tool: tool, Arguments: []byte(`{"n":1}`), Target: "mcp://x", Session: "ses_" + strings.Repeat("0", 32)})
+		if err != nil {
+			return nil, err
+		}
+		r, err := d.SignAt(at.Time, at.Prev)
+		if err != nil {
+			return nil, err
+		}
+		return r.Record, nil
+	}
+}
+
+func (s *agent) event(e event.Event) func(chain.At) ([]byte, error) {
+	signer := s.signer()
+	return func(at chain.At) ([]byte, error) {
+		r, err := signer.Event(e, at.Time, at.Prev)
+		if err != nil {
+			return nil, err
+		}
+		return r.Record, nil
+	}
+}
+
+// say sends a message to the journal as the account.
+func (s *agent) say(message []byte) {
+	s.t.Helper()
+	cmd := exec.Command("logger", "--journald")
+	cmd.Stdin = bytes.NewReader(append([]byte("SYSLOG_IDENTIFIER=signet-wrap\nMESSAGE="), append(message, '\n')...))
+	cmd.SysProcAttr = s.command().SysProcAttr
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("logger: %v\n%s", err, out)
+	}
+}
+
+var systemLogParts = []struct {
+	name string
+	run  func(s *agent)
+}{
+	{"Honest", func(s *agent) {
+		s.session(3)
+		if f := s.seen(); f.Completeness.SystemLog != "all" || f.Completeness.Heads.Missing > 0 {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(0, "--require", "system-log")
+	}},
+	{"Truncates", func(s *agent) {
+		s.session(3)
+		s.seen()
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		f := s.must(1)
+		if len(f.Completeness.Heads.UnmetList) == 0 {
+			s.t.Fatalf("%+v", f)
+		}
+		// Nothing in the account excuses it: an id must be accepted from outside.
+		id := f.Completeness.Heads.UnmetList[0].ID
+		s.must(0, "--accept", id)
+		s.must(1, "--accept", "evt_00000000000000000000000000000000")
+		s.command("verify", "--accept", id, "--remember").Run()
+		s.must(1)
+		if err := os.WriteFile("/etc/signet-wrap/accepted", []byte(id+" a restored backup\n"), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+		defer os.Remove("/etc/signet-wrap/accepted")
+		s.must(0)
+		if err := os.Chown("/etc/signet-wrap/accepted", int(s.uid), 0); err != nil {
+			s.t.Fatal(err)
+		}
+		s.must(1)
+	}},
+	{"TruncatesBetweenHeads", func(s *agent) {
+		s.session(200) // a burst, of which not each has a head
+		f := s.seen()
+		if f.Completeness.Heads.Heads >= 200 {
+			s.t.Errorf("%d heads", f.Completeness.Heads.Heads)
+		}
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-2]...)
+		s.must(1)
+	}},
+	{"TruncatesAfterKill", func(s *agent) {
+		cmd := s.command("--", "cat")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			s.t.Fatal(err)
+		}
+		fmt.Fprint(in, calls(3))
+		poll(s.t, "the calls are covered", func() bool {
+			status, f := s.verify()
+			return status == 0 && f.Records >= 3 && f.Completeness.Heads.After == 0
+		})
+		cmd.Process.Kill()
+		cmd.Wait()
+		if f := s.must(0); f.Completeness.Heads.Unended != 1 {
+			s.t.Errorf("%+v", f)
+		}
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		s.must(1)
+	}},
+	{"RestoresAnOlderCopy", func(s *agent) {
+		s.session(2)
+		path, lines := s.log()
+		s.session(2)
+		s.seen()
+		s.put(path, append(lines, []byte("\n"))...)
+		s.must(1)
+	}},
+	{"DeletesAll", func(s *agent) {
+		s.session(2)
+		s.seen()
+		os.RemoveAll(filepath.Join(s.home, "audit"))
+		s.must(1)
+		os.RemoveAll(s.home)
+		s.must(1)
+		s.must(1, "--home", s.home)
+		// a new key, and a new log
+		s.session(2)
+		f := s.must(1)
+		if len(f.Completeness.Heads.Replaced) != 1 {
+			s.t.Fatalf("%+v", f)
+		}
+		s.must(0, "--accept", f.Completeness.Heads.Replaced[0].Log)
+	}},
+	{"RewritesAll", func(s *agent) {
+		s.session(2)
+		s.seen()
+		path, _ := s.log()
+		os.Remove(path)
+		s.forge(s.call("a"), s.call("b"), s.call("c"))
+		s.must(1)
+	}},
+	{"EditsAndSignsAnew", func(s *agent) {
+		s.session(3)
+		s.seen()
+		path, lines := s.log()
+		s.put(path, lines[0])
+		s.forge(s.call("y"), s.call("x"), s.call("x"), s.call("x"), s.call("x"))
+		s.must(1)
+		// and an event that explains it
+		s.forge(s.event(event.NewEpoch{Origin: "o", Size: 5, Root: "AAAA", Reason: "restored a backup"}))
+		s.must(1)
+	}},
+	{"ForgesAHead", func(s *agent) {
+		s.session(2)
+		s.seen()
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		signer, err := sign.NewSigner(key, "x", "")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		first, err := chain.First(filepath.Join(s.home, "audit"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		path, _ := s.log()
+		r, err := signer.Event(event.Head{
+			Log: first, Dirs: heads.Dirs(filepath.Join(s.home, "audit")), File: filepath.Base(path), End: 7, Head: event.HashOf(nil), Session: "ses_" + strings.Repeat("1", 32),
+		}, time.Now(), event.HashOf(nil))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.say(append([]byte(heads.Phrase), r.JSON...))
+		poll(s.t, "it contradicts", func() bool {
+			status, _ := s.verify()
+			return status == 1
+		})
+	}},
+	{"MovesTheHome", func(s *agent) {
+		s.session(3)
+		s.seen()
+		old := s.home
+		s.home = filepath.Join(s.dir, "elsewhere")
+		if err := os.Rename(old, s.home); err != nil {
+			s.t.Fatal(err)
+		}
+		s.must(0, "--require", "system-log")
+		if err := os.Symlink(s.home, old); err != nil {
+			s.t.Fatal(err)
+		}
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		s.must(1)
+		s.home = old
+		s.must(1)
+	}},
+	{"Backdates", func(s *agent) {
+		s.session(2)
+		s.seen()
+		path, lines := s.log()
+		last, err := chain.ParseEntry(bytes.TrimSpace(lines[len(lines)-1]))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		receipt, err := s.call("x")(chain.At{Time: time.Now().Add(-time.Hour), Prev: last.RecordHash})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		body := fmt.Appendf(nil, `{"prev_hash":"%s","receipt":%s}`, last.RecordHash, receipt)
+		line := fmt.Appendf(nil, `{"receipt":%s,"prev_hash":"%s","record_hash":"%s"}`+"\n", receipt, last.RecordHash, event.HashOf(body))
+		s.put(path, append(lines, []byte("\n"), line)...)
+		if f := s.must(3); f.Completeness.Heads.Backdated != 1 {
+			s.t.Errorf("%+v", f)
+		}
+	}},
+	{"SendsNoHeads", func(s *agent) {
+		s.session(2)
+		s.seen()
+		s.session(2, "--system-log", "off")
+		poll(s.t, "it is counted", func() bool {
+			status, f := s.verify()
+			return status == 0 && f.Completeness.Heads.Silent == 1 && f.Completeness.Heads.After > 0
+		})
+		s.must(3, "--require", "system-log")
+		s.session(2) // which covers them; the session stays counted
+		poll(s.t, "it is covered", func() bool {
+			_, f := s.verify()
+			return f.Completeness.Heads.After == 0
+		})
+		s.must(3, "--require", "system-log")
+	}},
+	{"NormalLife", func(s *agent) {
+		first := s.home
+		done := make(chan bool)
+		for range 4 {
+			go func() {
+				cmd := s.command("--", "cat")
+				cmd.Stdin = strings.NewReader(calls(20))
+				done <- cmd.Run() == nil
+			}()
+		}
+		for range 4 {
+			if !<-done {
+				s.t.Error("a session failed")
+			}
+		}
+		s.session(5, "--sync", "off")
+		s.seen()
+		s.must(0, "--require", "system-log")
+		// a second home
+		s.home = filepath.Join(s.dir, "second")
+		s.session(2)
+		s.seen()
+		s.home = first
+		s.must(0)
+		// a torn line
+		path, lines := s.log()
+		s.put(path, append(lines, []byte("\n"), lines[0][:100])...)
+		s.session(1)
+		poll(s.t, "it goes on", func() bool {
+			status, f := s.verify()
+			return status == 0 && f.Completeness.Heads.After == 0
+		})
+		// a rotated journal
+		s.journald.cmd.Process.Signal(syscall.SIGUSR2)
+		s.session(1)
+		s.seen()
+	}},
+	{"Floods", func(s *agent) {
+		s.session(2)
+		s.seen()
+		flood := s.command()
+		flood.Path, flood.Args = "/bin/sh", []string{"sh", "-c", "head -c 80000000 /dev/urandom | base64 -w 40000 | systemd-cat -t flood"}
+		if out, err := flood.CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		poll(s.t, "its heads are gone", func() bool {
+			status, f := s.verify()
+			return status == 0 && f.Completeness.SystemLog == "absent" && f.Completeness.Heads.From != ""
+		})
+		s.must(3, "--require", "system-log")
+		out, _ := s.command("verify", "--chain").Output()
+		if first, _, _ := strings.Cut(string(out), "\n"); !strings.HasPrefix(first, "valid by itself: ") || !strings.Contains(first, "which reaches from 2") {
+			s.t.Errorf("%s", out)
+		}
+	}},
+	{"Against", func(s *agent) {
+		s.session(3)
+		f := s.seen()
+		export := filepath.Join(s.dir, "journal.json")
+		out, err := exec.Command("/usr/bin/journalctl", "-o", "json", "--all", "--no-pager", fmt.Sprintf("_UID=%d", s.uid)).Output()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		cat, err := exec.Command("/usr/bin/journalctl", "-o", "cat", "--all", "--no-pager", fmt.Sprintf("_UID=%d", s.uid)).Output()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var syslog []byte
+		for line := range bytes.Lines(cat) {
+			syslog = append(append(syslog, "Nov 29 17:05:36 host signet-wrap[1]: "...), line...)
+		}
+		s.put(export, out)
+		s.put(export+".cat", cat)
+		s.put(export+".syslog", syslog)
+		path, lines := s.log()
+		receipts := filepath.Join(s.dir, "kept.jsonl")
+		s.put(receipts, append(lines, []byte("\n"))...)
+		for _, x := range []string{export, export + ".cat", export + ".syslog", receipts, f.Head} {
+			s.must(0, "--against", x)
+		}
+		empty := filepath.Join(s.dir, "empty")
+		s.put(empty, []byte("nothing\n"))
+		s.must(2, "--against", empty)
+		// The journal is gone: it was volatile, or the machine was installed anew.
+		os.RemoveAll("/var/log/journal")
+		if f := s.must(0); f.Completeness.SystemLog != "absent" {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(3, "--require", "system-log")
+		s.put(path, lines[0])
+		for _, x := range []string{export, export + ".cat", export + ".syslog", receipts, f.Head} {
+			s.must(1, "--against", x)
+		}
+		other := &agent{t: s.t, uid: s.uid, dir: s.dir, home: filepath.Join(s.dir, "third"), bin: s.bin}
+		other.session(1, "--system-log", "off")
+		other.must(3, "--against", export)
+	}},
+}
