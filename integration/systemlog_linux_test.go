@@ -572,6 +572,23 @@ var systemLogParts = []struct {
 		s.session(1)
 		s.seen()
 	}},
+	{"Records", func(s *agent) {
+		cmd := s.command("--system-log", "records", "--", "cat")
+		long := fmt.Sprintf(`{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"long","arguments":{"x":"%s"}}}`+"\n", strings.Repeat("y", 300_000))
+		cmd.Stdin = strings.NewReader(calls(2) + long)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		s.seen()
+		out, err := exec.Command("/usr/bin/journalctl", "-o", "cat", "--all", "--no-pager", fmt.Sprintf("_UID=%d", s.uid), "SYSLOG_IDENTIFIER=signet-wrap-record").Output()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		_, lines := s.log()
+		if got := bytes.Count(out, []byte("\n")); got != len(lines) || !bytes.Contains(out, bytes.TrimSpace(lines[0])) || !bytes.Contains(out, []byte(`"tool":"long"`)) {
+			s.t.Errorf("%d records of %d, %d bytes", got, len(lines), len(out))
+		}
+	}},
 	{"Floods", func(s *agent) {
 		s.session(2)
 		s.seen()

@@ -42,6 +42,8 @@ type Sender struct {
 	to      systemlog.Sender
 	dirs    []string
 
+	made []made // by Records, of the append under way; the session's appends come one by one
+
 	mu     sync.Mutex // guards all below
 	first  chain.Hash // the log's first record
 	looked bool       // for first
@@ -52,6 +54,9 @@ type Sender struct {
 	over   bool        // Close was called
 	tokens float64
 	filled time.Time // when tokens were counted
+
+	second   time.Time // since when inSecond counts
+	inSecond int       // records
 }
 
 // New returns a Sender for what one session writes to a log, nil if to is nil.
@@ -87,13 +92,16 @@ func Resolve(path string) string {
 
 // Wrote is called after each append of the session to the log. It does not wait
 // for the disk, nor for the system's log.
-func (s *Sender) Wrote() {
+func (s *Sender) Wrote(written []chain.Written) {
 	if s == nil {
 		return
 	}
 	at, synced := s.log.End()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.made) > 0 {
+		s.sendRecords(written)
+	}
 	if s.over || at.File == "" || at == s.sent {
 		return
 	}

@@ -254,7 +254,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if len(calls) == 0 && gap == 0 {
 		add = r.log.AppendLater // nobody waits for an outcome to be on the disk
 	}
-	_, err := add(before+len(calls), func(i int, at chain.At) ([]byte, error) {
+	build := func(i int, at chain.At) ([]byte, error) {
 		switch {
 		case i < gap:
 			return r.gapEvent(at)
@@ -269,11 +269,15 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 		receipts[i] = receipt.JSON
 		logged[i].receipt, logged[i].at = receipt.ID, at.Time
 		return receipt.Record, nil
-	})
+	}
+	if r.opts.SystemRecords {
+		build = r.heads.Records(build)
+	}
+	written, err := add(before+len(calls), build)
 	if err != nil {
 		return nil, err
 	}
-	r.heads.Wrote()
+	r.heads.Wrote(written)
 	r.queue.written(len(queued))
 	r.closeGap()
 	r.anchor.recorded(before + len(calls))
