@@ -54,7 +54,7 @@ func (c *command) doctorVerb() *ucli.Command {
 
 // finding is what the doctor says of one thing. Its JSON is a line of --json.
 type finding struct {
-	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock" or "anchor"
+	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock", "anchor" or "heads"
 	State string `json:"state"` // "ok", "note" or "repair"
 	Says  string `json:"says"`
 	Do    string `json:"do,omitempty"` // what repairs it
@@ -77,7 +77,7 @@ func (c *command) doctor(u *ucli.Context) error {
 	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}
 	x.all()
 	if _, err := os.Stat(h.Audit()); err == nil {
-		x.findings = append(x.findings, c.anchorFinding(h))
+		x.findings = append(x.findings, c.anchorFinding(h), c.headsFinding(h))
 	}
 
 	repairs := 0

@@ -122,10 +122,12 @@ func (c *command) status(u *ucli.Context) error {
 		return err
 	}
 	if _, err := os.Stat(h.Audit()); err == nil && !u.Bool("json") {
-		r := c.anchorFinding(h)
-		fmt.Fprintf(c.Stdout, "\nanchor: %s\n", clean(r.Says))
-		if r.Do != "" {
-			fmt.Fprintf(c.Stdout, "    do: %s\n", r.Do)
+		fmt.Fprintln(c.Stdout)
+		for _, r := range []finding{c.anchorFinding(h), c.headsFinding(h)} {
+			fmt.Fprintf(c.Stdout, "%s: %s\n", r.Check, clean(r.Says))
+			if r.Do != "" {
+				fmt.Fprintf(c.Stdout, "    do: %s\n", clean(r.Do))
+			}
 		}
 	}
 	if len(list) == 0 && !bad {

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+)
+
+// headsFinding says whether the system's log takes heads, whether they can be read
+// back, and what would improve it.
+func (c *command) headsFinding(h home.Dir) finding {
+	note := func(do, format string, a ...any) finding {
+		return finding{"heads", "note", fmt.Sprintf(format, a...), do}
+	}
+	to := systemlog.Open()
+	if to == nil {
+		return note(`anchor it ("signet-wrap anchor init"), or keep the head of "signet-wrap verify --chain" elsewhere`,
+			"there is no system log here: that the log was truncated does not show")
+	}
+	if to.To() != "journald" {
+		return note("signet-wrap verify --chain --against FILE, with the file that it writes", "where the log ends goes to %s, which is not read by itself", to.To())
+	}
+	count := 0
+	var newest time.Time
+	reach, err := systemlog.Journal(c.ctx, owners(h), func(e systemlog.Entry) bool {
+		if newest.IsZero() {
+			newest = e.Time
+		}
+		count++
+		return count < 1000
+	})
+	_, perr := os.Stat("/var/log/journal")
+	switch {
+	case errors.Is(err, systemlog.ErrAbsent):
+		return note("install journalctl (systemd)", "where the log ends goes to journald, and there is no journalctl to read it back")
+	case err != nil:
+		return note("sudo signet-wrap verify --chain --home "+string(h), "where the log ends goes to journald, and cannot be read back: %v", err)
+	case perr != nil:
+		return note("sudo mkdir -p /var/log/journal && sudo journalctl --flush", "where the log ends goes to journald, which forgets it when the system starts anew")
+	case count == 0:
+		return note("", "where the log ends goes to journald, which has no head of this user yet")
+	}
+	return finding{"heads", "ok", fmt.Sprintf("where the log ends goes to journald, the newest at %s; it reaches from %s", formatTime(newest), formatTime(reach.From)), ""}
+}
