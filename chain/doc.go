@@ -9,7 +9,16 @@
 // Append returns nil the records are on the disk; when it returns an error they
 // are not in the log, and the next Append works as soon as the cause is gone.
 //
-//	l := chain.New("/home/me/.signet/audit", chain.Options{Check: sign.LogCheck(sign.Keys(key))})
+//	l := chain.New("/home/me/.signet/audit", chain.Options{
+//		Check: sign.LogCheck(sign.Keys(signer.PublicKey())),
+//		Event: func(e event.Event, at chain.At) ([]byte, error) { // the log's own, such as of a torn line
+//			receipt, err := signer.Event(e, at.Time, at.Prev)
+//			if err != nil {
+//				return nil, err
+//			}
+//			return receipt.Record, nil
+//		},
+//	})
 //	defer l.Close()
 //	_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 //		receipt, err := draft.SignAt(at.Time, at.Prev) // package sign

@@ -13,6 +13,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 func newSigner() *sign.Signer {
@@ -29,6 +30,13 @@ func record(dir string, signer *sign.Signer, tools ...string) error {
 	l := chain.New(dir, chain.Options{
 		Now:   func() time.Time { return time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC) }, // so that the example is always the same
 		Check: sign.LogCheck(known),
+		Event: func(e event.Event, at chain.At) ([]byte, error) { // the log's own, such as of a torn line
+			receipt, err := signer.Event(e, at.Time, at.Prev)
+			if err != nil {
+				return nil, err
+			}
+			return receipt.Record, nil
+		},
 	})
 	defer l.Close()
 	var drafts []*sign.Draft
@@ -113,7 +121,7 @@ func ExampleVerify() {
 			switch {
 			case errors.As(err, new(*sign.InvalidError)):
 				c.Bad = err
-			case err != nil: // nobody who is known has signed it: it says nothing
+			case err != nil: // unknown key, unsigned or no receipt: no damage, and not believed
 			case !v.Follows(prev):
 				c.Bad = chain.ErrDisplaced
 			default:

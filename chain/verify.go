@@ -9,13 +9,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// VerifyOptions are those of [Verify]. The zero value checks the chain alone.
+// VerifyOptions are those of [Verify]. The zero value, VerifyOptions[struct{}]{},
+// checks the chain alone.
 type VerifyOptions[R any] struct {
 	// Check looks at a receipt by itself, which it gets in canonical form. It is
 	// called for each record whose receipt has one, in no order, from several
 	// goroutines at once. prev is the hash of the record that it follows. The
 	// receipt's bytes are good until Visit returns. If Check is nil, all
-	// receipts are taken at their word.
+	// receipts are taken at their word. The example of Verify has one that does
+	// what it must, with package sign.
 	Check func(receipt []byte, prev Hash) Checked[R]
 
 	// Visit gets each record that Check got, in order, from the goroutine that
