@@ -23,4 +23,14 @@
 // computes an old leaf again. Its order is one in which it can be killed at any
 // instruction: day files and hashes are synced, then the checkpoint is signed,
 // then it is written, and only then is it shown to anybody.
+//
+//	store, err := anchor.Create(dir, anchor.Settings{Origin: anchor.RandomOrigin(), Witnesses: witnesses, Quorum: 2})
+//	result, err := store.Anchor(ctx, anchor.Options{Log: audit, Own: true})
+//	if result.Finding != nil {
+//		// the log is not the one that was anchored
+//	}
+//
+// The package writes nothing into the log. That a log is anchored, what was found
+// and that an epoch has ended, the caller appends as events, so that a log without
+// its store tells of it: AnchorPolicy, AnchorFinding and NewEpoch of package event.
 package anchor

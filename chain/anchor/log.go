@@ -18,9 +18,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// A position is the end of a record in the log. The zero position is before the
+// A Position is the end of a record in the log. The zero Position is before the
 // first.
-type position struct {
+type Position struct {
 	File string     `json:"file,omitempty"` // name of the day file
 	End  int64      `json:"end"`            // offset after the newline
 	Hash chain.Hash `json:"hash,omitzero"`  // the record's
@@ -164,7 +164,7 @@ func (l *logDir) section(name string) (*os.File, *io.SectionReader, error) {
 }
 
 // holds says whether the record of p is where it was.
-func (l *logDir) holds(p position) (bool, error) {
+func (l *logDir) holds(p Position) (bool, error) {
 	if !slices.Contains(l.days, p.File) {
 		return false, nil
 	}
@@ -210,8 +210,8 @@ func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
 // first. What is no record, or not yet a whole line, is passed over, as
 // verification does (package chain). When a file has been read to its end, done
 // is called with it.
-func (l *logDir) records(p position, done func(*os.File) error) iter.Seq2[position, error] {
-	return func(yield func(position, error) bool) {
+func (l *logDir) records(p Position, done func(*os.File) error) iter.Seq2[Position, error] {
+	return func(yield func(Position, error) bool) {
 		for _, day := range l.days {
 			if day < p.File {
 				continue
@@ -227,19 +227,19 @@ func (l *logDir) records(p position, done func(*os.File) error) iter.Seq2[positi
 	}
 }
 
-func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(position, error) bool) bool {
+func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(Position, error) bool) bool {
 	f, s, err := l.section(day)
 	if err != nil {
-		return yield(position{}, err)
+		return yield(Position{}, err)
 	}
 	defer f.Close()
 	if _, err := s.Seek(off, io.SeekStart); err != nil {
-		return yield(position{}, err)
+		return yield(Position{}, err)
 	}
 	r := bufio.NewReaderSize(s, 256<<10)
 	for {
 		if err := l.ctx.Err(); err != nil {
-			return yield(position{}, err)
+			return yield(Position{}, err)
 		}
 		line, n, rerr := readLine(r)
 		if off == 0 {
@@ -247,17 +247,17 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 		}
 		off += n
 		if rerr != nil && rerr != io.EOF {
-			return yield(position{}, rerr)
+			return yield(Position{}, rerr)
 		}
 		// Only the newest file is still written to.
 		if rerr == nil || day != l.days[len(l.days)-1] {
-			if e, err := chain.ParseEntry(line); err == nil && !yield(position{day, off, e.RecordHash}, nil) {
+			if e, err := chain.ParseEntry(line); err == nil && !yield(Position{day, off, e.RecordHash}, nil) {
 				return false
 			}
 		}
 		if rerr == io.EOF {
 			if err := done(f); err != nil {
-				return yield(position{}, err)
+				return yield(Position{}, err)
 			}
 			return true
 		}

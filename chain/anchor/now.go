@@ -19,8 +19,11 @@ import (
 // Options are those of [Store.Anchor].
 type Options struct {
 	Log string // directory of the day files
-	Own bool   // they are ours, and not another user's
-	Due bool   // only what is due: nothing before its next try
+	// Own says that the log is ours: its writers are waited for, through its lock
+	// file. Another user's lock is not for us to take: without Own only what was
+	// there at two looks is read.
+	Own bool
+	Due bool // only what is due: nothing before its next try
 	// Offline leaves it at the checkpoint: nobody is asked.
 	Offline bool
 }
@@ -33,7 +36,7 @@ type Result struct {
 	Checkpoint *tlog.Signed // nil: nothing has been logged yet
 	Witnesses  []Said       // in the policy's order
 	TSA        *Said        // nil: none was asked
-	Finding    *Finding     // nil: the log goes on from what was anchored
+	Finding    *Finding     // nil: the log goes on from what was anchored; see [Finding]
 }
 
 // Said is what came of asking a peer.
@@ -159,7 +162,7 @@ func (r *run) extend() (err error) {
 			return err
 		}
 	} else {
-		r.st.Last, r.st.Size = position{}, 0
+		r.st.Last, r.st.Size = Position{}, 0
 	}
 	return r.append()
 }
@@ -170,7 +173,7 @@ func (r *run) extend() (err error) {
 func (r *run) catchUp(hashes tlog.Hashes) error {
 	size := r.checkpoint.Size
 	if r.st.Size < 0 || r.st.Size > size {
-		r.st.Last, r.st.Size = position{}, 0
+		r.st.Last, r.st.Size = Position{}, 0
 	}
 	if r.st.Size > 0 {
 		leaf, err := hashes.Leaf(r.st.Size - 1)
@@ -178,7 +181,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 			return err
 		}
 		if tlog.Leaf(r.st.Last.Hash) != leaf { // a state of another tree
-			r.st.Last, r.st.Size = position{}, 0
+			r.st.Last, r.st.Size = Position{}, 0
 		}
 	}
 	if r.st.Size > 0 {
@@ -217,8 +220,8 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 func noDone(*os.File) error { return nil }
 
 // missing tells what a log is where the last record that was anchored is gone.
-func (r *run) missing(last position) {
-	for p, err := range r.log.records(position{File: last.File}, noDone) {
+func (r *run) missing(last Position) {
+	for p, err := range r.log.records(Position{File: last.File}, noDone) {
 		if err == nil && (p.File > last.File || p.End >= last.End) {
 			r.find(Fork, -1, fmt.Sprintf("the record at %s, byte %d, is another one than was anchored", last.File, last.End))
 			return

@@ -10,7 +10,7 @@ import (
 // State is what a store remembers from one [Store.Anchor] to the next. Nothing
 // that is proven hangs on it: if it is lost, the log is read from its beginning.
 type State struct {
-	Last position `json:"last"` // the record of the newest leaf
+	Last Position `json:"last"` // the record of the newest leaf
 	Size int64    `json:"size"` // the number of leaves up to it
 
 	Tried time.Time `json:"tried,omitzero"` // when Anchor ran last
@@ -55,7 +55,9 @@ const (
 	Fork     Kind = "fork"     // the log is another one than it was
 )
 
-// A Finding says that the log is not the one that was anchored.
+// A Finding says that the log is not the one that was anchored. Each
+// [Store.Anchor] finds it again, until the log is as it was or [Store.NewEpoch]
+// begins anew.
 type Finding struct {
 	Kind   Kind      `json:"kind"`
 	Origin string    `json:"origin"`
