@@ -66,6 +66,9 @@ func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	return &Signer{key: key, pubkey: pubkey, signer: append(b, `"}`...)}, nil
 }
 
+// PublicKey is the key that verifies what s signs.
+func (s *Signer) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
+
 // A Receipt is a signed statement in canonical form.
 type Receipt struct {
 	ID string // "rec_" and 32 hex digits; "evt_" for an event

@@ -1,9 +1,6 @@
 package sign
 
-import (
-	"crypto/ed25519"
-	"errors"
-)
+import "errors"
 
 // LogCheck returns a function that says of a receipt that follows the record with
 // the hash prev in a log, whether it is signed and stands where it was signed to
@@ -23,6 +20,3 @@ func LogCheck(known Known) func(receipt []byte, prev Hash) (isSigned, isKnown bo
 		return true, !ok
 	}
 }
-
-// PublicKey is the key that verifies what s signs.
-func (s *Signer) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
