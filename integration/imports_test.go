@@ -49,7 +49,7 @@ var layers = map[string]int{
 	"/sign/event":           1,
 	"/internal/canon":       0,
 	"/internal/durable":     1,
-	"/internal/keytable":    0,
+	"/internal/edverify":    0,
 	"/internal/proc":        0,
 	"/internal/redact":      0,
 	"/internal/terminal":    0,
@@ -60,7 +60,7 @@ var layers = map[string]int{
 // mcp-go encodes each message again, so it must not come near the pipe. It is the
 // client and the server of tests and benchmarks.
 var owners = map[string][]string{
-	"filippo.io/edwards25519":       {"/internal/keytable"},
+	"filippo.io/edwards25519":       {"/internal/edverify"},
 	"github.com/gowebpki/jcs":       {"/internal/canon"},
 	"github.com/urfave/cli":         {"/internal/cli"},
 	"github.com/mark3labs/mcp-go":   {"/internal/bench"},

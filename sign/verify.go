@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
-	"github.com/signet-wrap/signet-wrap/internal/keytable"
+	"github.com/signet-wrap/signet-wrap/internal/edverify"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -91,7 +91,7 @@ func Verify(receipt []byte, known Known) (*Verified, error) {
 // A Verifier is [Verify] for many receipts: where few keys signed them it takes
 // less than half the time, for some MB of memory, and never gives another result.
 // The zero value is ready. It may be used by several goroutines at once.
-type Verifier struct{ keys keytable.Verifier }
+type Verifier struct{ keys edverify.Verifier }
 
 // Verify is the function [Verify].
 func (v *Verifier) Verify(receipt []byte, known Known) (*Verified, error) {

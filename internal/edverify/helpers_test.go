@@ -1,4 +1,4 @@
-package keytable
+package edverify
 
 import (
 	"bytes"

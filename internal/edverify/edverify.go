@@ -1,4 +1,4 @@
-// Package keytable verifies Ed25519 signatures faster than crypto/ed25519 where
+// Package edverify verifies Ed25519 signatures faster than crypto/ed25519 where
 // few keys made many of them, as in a log. It is the only package that does
 // arithmetic with points.
 //
@@ -23,7 +23,7 @@
 // each digit and carry of a scalar. And they compare the verdicts, without the
 // second question, on keys and signatures of every kind that is treated
 // differently somewhere.
-package keytable
+package edverify
 
 import (
 	"crypto/ed25519"

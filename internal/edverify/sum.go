@@ -1,4 +1,4 @@
-package keytable
+package edverify
 
 import (
 	"filippo.io/edwards25519"
