@@ -29,7 +29,7 @@ type Call struct {
 	Room int
 }
 
-// CallOf is the call c of a message.
+// CallOf is the call c of a message, for package wrap: its type is internal.
 func CallOf(c *mcpwire.Call) Call {
 	return Call{
 		Tool: c.Tool, Arguments: c.Arguments, ID: c.ID, TraceID: c.TraceID, ParentID: c.Carried,
