@@ -41,7 +41,7 @@ func TestScreen(t *testing.T) {
 		},
 		eventBy(t, bot, event.ToolDrift{Session: steering, Target: steering, Tool: steering}),
 		eventBy(t, bot, event.Gap{Session: steering, Calls: 1, Reason: steering}),
-		raw(`{"name":"\u001b\u009b`+"\u009b\u202egnp"+`","type":"note`+"\u009b"+`"}`),
+		raw(`{"name":"\u001b`+"\u009b\u202egnp"+`","type":"note`+"\u009b"+`"}`),
 		raw(`{"v":"`+"\u009b\u202egnp"+`"}`),
 	)
 	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
