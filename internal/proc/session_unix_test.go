@@ -32,6 +32,7 @@ func init() {
 			sig := syscall.Signal(n)
 			switch name := cmp.Or(unix.SignalName(sig), sig.String()); {
 			case sig == syscall.SIGURG || sig == syscall.SIGCHLD || sig == syscall.SIGPIPE: // Go's own
+			case n == 32 || n == 33: // glibc's own: what posix_spawn starts, as make does, ignores them
 			case signal.Ignored(sig):
 				ignored = append(ignored, name)
 			case !slices.Contains(args, name):
