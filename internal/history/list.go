@@ -97,7 +97,6 @@ type lister struct {
 	o      Options
 	put    func(*Row) error
 	before *prefilter // nil: everything is read
-	joined bool       // responses belong to calls
 	sum    Summary
 
 	// verifier checks records as they are read, on all cores, if eager is set;

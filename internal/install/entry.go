@@ -148,12 +148,9 @@ func isRemote(n *node, kind string, hasCommand bool) bool {
 	return false
 }
 
-// envNames are the members that hold a server's environment, and headerNames
-// those of HTTP: what is in them may be secret.
-var (
-	envNames    = []string{"env", "envs", "environment"}
-	headerNames = []string{"headers", "http_headers", "httpHeaders"}
-)
+// envNames are the members that hold a server's environment: what is in it may
+// be secret.
+var envNames = []string{"env", "envs", "environment"}
 
 func (e *Entry) readEnv() {
 	for _, name := range envNames {

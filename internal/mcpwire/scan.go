@@ -62,9 +62,6 @@ const (
 // Brackets that are open deeper are only counted.
 const maxTyped = 1 << 24
 
-// begun says whether anything but white space has come.
-func (s *scanner) begun() bool { return s.state != expectValue || s.depth > 0 || s.bad }
-
 // whole says whether the text was JSON from beginning to end.
 func (s *scanner) whole() bool { return s.state == expectEnd && !s.bad }
 
