@@ -9,7 +9,7 @@ GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 10s
 # What starts whole processes is slow under the race detector, and finds no more.
-RACE = $(filter-out %/integration %/internal/bench,$(shell go list ./...))
+RACE = $(filter-out %/integration %/internal/bench %/internal/cli,$(shell go list ./...))
 # What verifies has to build where there is no system to speak of: a page, a plug-in.
 WASM = ./sign/... ./keys ./chain ./chain/tlog ./internal/history ./internal/verify
 BENCHTIME ?= 1s
@@ -34,7 +34,7 @@ test: ## vet for all three systems and WASM, then every test
 	cd integration/proofs && go vet ./... && go test ./...
 	GOOS=js GOARCH=wasm go test -exec "$$(go env GOROOT)/lib/wasm/go_js_wasm_exec" -run Embedded ./chain
 
-race: ## tests with the race detector, but for integration and bench (needs a C compiler)
+race: ## tests with the race detector, but for integration, bench and cli (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
