@@ -414,3 +414,22 @@ func TestManyBlankLines(t *testing.T) {
 		t.Errorf("%d bytes were allocated", n)
 	}
 }
+
+// The hashes that a break names are those of its record, also once the log has
+// been read to its end.
+func TestBreakHashes(t *testing.T) {
+	dir := makeLog(t, 3)
+	day := dayFile(day0)
+	before := verify(t, dir).Head
+	text := string(read(t, dir, day))
+	i := strings.LastIndex(text, `"rec_2"`)
+	write(t, []byte(text[:i]+`"rec_x"`+text[i+7:]), dir, day)
+	r := verify(t, dir)
+	if len(r.Breaks) != 1 || r.Breaks[0].Kind != Edited {
+		t.Fatalf("%+v", r.Breaks)
+	}
+	b := r.Breaks[0]
+	if b.Found == nil || *b.Found != before || b.Expected == nil || *b.Expected == *b.Found || b.Expected.IsZero() {
+		t.Errorf("expected %v, found %v; the record has %v", b.Expected, b.Found, before)
+	}
+}

@@ -58,7 +58,7 @@ func (v *verifier) follow(l *checkedLine) {
 	case r.refused != nil:
 		v.damage(Malformed, nil, nil, r.refused.Error())
 	case edited:
-		v.damage(Edited, &l.sum, &r.hash, "the record is not the one that its hash was made for")
+		v.damage(Edited, new(l.sum), new(r.hash), "the record is not the one that its hash was made for")
 	case errors.Is(l.bad, ErrDisplaced):
 		// All that follow the place are displaced as well: one act, one break.
 		if v.report.Displaced++; v.report.Displaced == 1 {
@@ -131,7 +131,7 @@ func (v *verifier) loosen(l loose) {
 		return
 	}
 	l.at = len(v.report.Breaks)
-	v.damage(Removed, &l.last, &l.prev, "")
+	v.damage(Removed, new(l.last), new(l.prev), "")
 	v.loose = append(v.loose, l)
 }
 
