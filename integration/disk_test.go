@@ -338,7 +338,7 @@ func TestGapLost(t *testing.T) {
 			p.settled()
 		} else {
 			p.finish()
-			if !p.says("forwarded unsigned, and not known to the log: 2 calls:") {
+			if !p.says("forwarded unsigned and not recorded in the log: 2 calls:") {
 				t.Errorf("no last word of it on stderr: %s", p.stderr())
 			}
 		}

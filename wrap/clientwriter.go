@@ -8,27 +8,28 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// clientWriter writes to the client: the server's bytes as they come and, between
-// the server's messages and never inside one, our replies to refused calls.
+// clientWriter writes to the client: the server's bytes as they come, and our
+// replies to refused calls, which go between the server's messages and never inside
+// one.
 //
-// reply does not wait for a client that is slow to read, unless maxWaiting bytes
-// wait already.
+// reply does not wait for a slow client, unless more than maxWaiting bytes wait
+// already.
 type clientWriter struct {
-	writing chan struct{} // full while somebody writes to w: a mutex to try
+	writing chan struct{} // full while a goroutine writes to w: a mutex with TryLock
 	w       io.WriteCloser
-	ends    mcpwire.Boundary // of the server's messages; guarded by writing
+	ends    mcpwire.Boundary // where the server's messages end; guarded by writing
 
-	adding  sync.Mutex // held for a short time only
+	adding  sync.Mutex // never held while writing
 	replies []byte     // whole messages, not yet written; guarded by adding
-	room    sync.Cond  // replies were taken, or none will be; its lock is adding
-	over    bool       // nobody will take any more; guarded by adding
+	room    sync.Cond  // signals that replies were taken, or over; its lock is adding
+	over    bool       // no more replies will be written; guarded by adding
 }
 
-// maxWaiting bounds the replies that wait, in bytes. From a client that has left
-// some thousands unread, no more is read until it reads them.
+// maxWaiting is the maximum size of replies that wait, in bytes. A client that has
+// not read thousands of replies is itself not read until it does.
 const maxWaiting = 1 << 20
 
-// stuck is how long the end of a session waits for a client to read.
+// stuck is how long the end of a session waits for a client that does not read.
 const stuck = 500 * time.Millisecond
 
 func newClientWriter(w io.WriteCloser) *clientWriter {
@@ -46,11 +47,11 @@ func (c *clientWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// write needs writing to be held.
+// The caller of write holds writing.
 func (c *clientWriter) write(p []byte) (int, error) {
 	n := 0
 	for c.ends.Mid && n < len(p) && c.waiting() {
-		// Replies wait for a message that may end here.
+		// Replies wait for the end of a message, which may be in p.
 		size := c.ends.Next(p[n:])
 		m, err := c.w.Write(p[n : n+size])
 		if n += m; err != nil {
@@ -72,7 +73,8 @@ func (c *clientWriter) write(p []byte) (int, error) {
 	return n + m, err
 }
 
-// reply sends one of our own messages as soon as the server's has ended.
+// reply sends one of our messages as soon as the server's current message has
+// ended.
 func (c *clientWriter) reply(message []byte) {
 	c.adding.Lock()
 	for len(c.replies) > maxWaiting && !c.over {
@@ -85,8 +87,8 @@ func (c *clientWriter) reply(message []byte) {
 	go c.flush()
 }
 
-// flush writes the replies that wait, unless somebody else is writing, who
-// then does it.
+// flush writes the replies that wait. If another goroutine is writing, that one
+// does it.
 func (c *clientWriter) flush() {
 	for c.waiting() {
 		select {
@@ -105,9 +107,10 @@ func (c *clientWriter) flush() {
 	}
 }
 
-// finish writes the replies that still wait when the server will write no
-// more, and ends the client's input. The server's unfinished message is ended
-// first. A client that does not read is not waited for.
+// finish writes the remaining replies when the server writes no more, and closes
+// the client's end. If a reply remains inside an unfinished message of the server,
+// that message is ended first. finish does not wait for a client that does not
+// read.
 func (c *clientWriter) finish() {
 	c.adding.Lock()
 	c.over = true
@@ -137,7 +140,7 @@ func (c *clientWriter) waiting() bool {
 	return len(c.replies) > 0
 }
 
-// writeReplies needs writing to be held.
+// The caller of writeReplies holds writing.
 func (c *clientWriter) writeReplies() error {
 	c.adding.Lock()
 	b := c.replies

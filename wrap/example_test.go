@@ -17,7 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// TestMain lets this program be the server of the example, too.
+// TestMain makes this test program the server of the example, too.
 func TestMain(m *testing.M) {
 	if os.Getenv("WRAP_EXAMPLE") == "server" {
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
@@ -28,9 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A session with one call. The server is a program that speaks MCP on its standard
-// input and output.
-func Example() {
+// A session with one call, and then its log. The server is any program that speaks
+// MCP on its standard input and output.
+func ExampleRun() {
 	dir, err := os.MkdirTemp("", "audit")
 	if err != nil {
 		log.Fatal(err)

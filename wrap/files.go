@@ -18,25 +18,25 @@ import (
 // commandFiles are the files that the server's command runs, and their hashes.
 type commandFiles struct {
 	mu      sync.Mutex   // guards all below
-	files   []event.File // so far
-	current string       // what is being read; "": nothing
+	files   []event.File // hashed so far
+	current string       // the file that is being read; "": none
 }
 
-// Bounds of what is hashed: files, and bytes of one that is only an argument,
-// which may be a database as well as a script.
+// Limits: the number of files, and their lengths in bytes. An argument may be a
+// database as well as a script, so its limit is lower.
 const (
 	maxFiles     = 8
 	maxArgument  = 64 << 20
 	maxExecuting = 1 << 30
 )
 
-// hashFiles hashes what the command runs, as it is now: the executable as
-// it is looked up, and the arguments that are files, such as the script where the
-// executable is an interpreter. Links are followed. What is masked as a secret
-// is left out, for the hash of a short one would tell it.
+// hashFiles hashes the files that the command runs: the executable that is found
+// for it, and the arguments that are files, such as the script of an interpreter.
+// It follows links. Arguments that are masked as secrets are left out, because the
+// hash of a short secret gives it away.
 //
-// When ctx is done it returns what it has, also where a disk hangs: then a goroutine
-// stays that waits for it.
+// When ctx is done, hashFiles returns what it has. If a disk hangs, a goroutine
+// that waits for it remains.
 func hashFiles(ctx context.Context, command []string) []event.File {
 	var c commandFiles
 	done := make(chan struct{})
@@ -79,7 +79,7 @@ func (c *commandFiles) count() int {
 	return len(c.files)
 }
 
-// hash hashes what was begun, if it is a file.
+// hash hashes the file that was begun, if it is one.
 func (c *commandFiles) hash(ctx context.Context, path string, most int64) {
 	f, ok := hashFile(ctx, path, most)
 	c.mu.Lock()
@@ -89,18 +89,18 @@ func (c *commandFiles) hash(ctx context.Context, path string, most int64) {
 	}
 }
 
-// soFar is what is known by now.
+// soFar returns what is known now.
 func (c *commandFiles) soFar() []event.File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	files := append([]event.File(nil), c.files...)
 	if c.current != "" {
-		files = append(files, event.File{Path: c.current, Reason: "not hashed in time, nor what follows it"})
+		files = append(files, event.File{Path: c.current, Reason: "not hashed in time, nor the files after it"})
 	}
 	return files
 }
 
-// hashFile hashes a file of at most most bytes. It is false if there is none, or
+// hashFile hashes a file of at most most bytes. ok is false if there is no file, or
 // it is a directory.
 func hashFile(ctx context.Context, path string, most int64) (h event.File, ok bool) {
 	path, err := filepath.EvalSymlinks(path)
@@ -111,14 +111,13 @@ func hashFile(ctx context.Context, path string, most int64) (h event.File, ok bo
 		return h, false
 	}
 	unhashed := func(reason string) (event.File, bool) { return event.File{Path: path, Reason: reason}, true }
-	// Not to be opened before it is known to be a file: opening a device may do
-	// something.
+	// Opening a device may have effects, so the kind of file is checked first.
 	st, err := os.Stat(path)
 	switch {
 	case err != nil || st.IsDir():
 		return h, false
 	case !st.Mode().IsRegular():
-		return unhashed("no regular file")
+		return unhashed("not a regular file")
 	case st.Size() > most:
 		return unhashed(fmt.Sprintf("longer than %d bytes", most))
 	}
@@ -129,7 +128,7 @@ func hashFile(ctx context.Context, path string, most int64) (h event.File, ok bo
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil || !before.Mode().IsRegular() {
-		return unhashed("no regular file")
+		return unhashed("not a regular file")
 	}
 	sum, size := sha256.New(), int64(0)
 	for buf := make([]byte, 1<<20); err == nil && size <= before.Size(); {

@@ -4,5 +4,5 @@ package wrap
 
 import "syscall"
 
-// nonBlocking opens a pipe that nobody writes to without waiting.
+// nonBlocking makes opening a named pipe return at once, without a writer.
 const nonBlocking = syscall.O_NONBLOCK

@@ -1,4 +1,4 @@
 package wrap
 
-// nonBlocking is for systems where opening a pipe waits.
+// nonBlocking is nothing on Windows: opening a pipe does not wait for a writer.
 const nonBlocking = 0

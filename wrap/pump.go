@@ -10,9 +10,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// pump carries the client's lines to the server: in order, each as it came,
-// but for the receipts. Lines that arrive together, or while a sync runs, are
-// recorded together and share the next sync.
+// pump passes the client's lines on to the server: in order and unchanged, except
+// for the receipts. Lines that arrive together, or during a sync, are recorded
+// together and share the next sync.
 type pump struct {
 	client *mcpwire.LineReader
 	server io.WriteCloser
@@ -35,12 +35,12 @@ func newPump(client io.Reader, server io.WriteCloser, rec *record.Recorder, out 
 	}
 }
 
-// maxTogether bounds the calls recorded under one hold of the log's lock, so
-// that other wrappers get their turn.
+// maxTogether is the maximum number of calls recorded in one hold of the log's
+// lock, so that other wrappers get their turn.
 const maxTogether = 128
 
-// run relays until the client's end of input, then closes the server's stdin.
-// The error is the server's refusal to read.
+// run relays until the client ends its input, then closes the server's stdin. An
+// error means that the server no longer reads.
 func (p *pump) run() error {
 	defer p.server.Close()
 	w := bufio.NewWriterSize(p.server, mcpwire.ReadSize)
@@ -69,9 +69,9 @@ func (p *pump) run() error {
 	}
 }
 
-// forward handles the first of lines and says how many it took: one, or, from
-// a call on, all that may be recorded together with it. What stands before a
-// call does not wait for its disk.
+// forward handles the first of lines and returns how many it took: one, or, if the
+// first is a call, all that may be recorded together with it. Lines before a call
+// do not wait for its sync.
 func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 	v := p.judge(lines[0])
 	if len(v.Calls) == 0 {
@@ -96,7 +96,7 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 			p.refuse(lines[i], v, mcpwire.CodeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
 			if v.Batch {
-				p.rec.Sent(lines[i].Bytes) // what else is in it
+				p.rec.Sent(lines[i].Bytes) // the other messages in it
 			}
 			err = mcpwire.Splice(w, lines[i], v.Calls, receipts[:n])
 			receipts = receipts[n:]
@@ -110,12 +110,12 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 
 func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {
 	for i := range v.Calls {
-		calls = append(calls, record.CallOf(&v.Calls[i]))
+		calls = append(calls, record.Call(v.Calls[i].Fields))
 	}
 	return calls
 }
 
-// judge is the gate's verdict, also for a message that was too long to hold.
+// judge returns the gate's verdict. A message that was too long to hold is refused.
 func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
 	if l.Header != nil {
 		p.rec.Output().Framed()
@@ -133,7 +133,7 @@ func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
 	return v
 }
 
-// pass forwards a line without calls, unless it is refused.
+// pass forwards a line without calls, or replies to it if it is refused.
 func (p *pump) pass(w *bufio.Writer, l mcpwire.Line, v mcpwire.Verdict) error {
 	if v.Refusal != nil {
 		p.refuse(l, v, v.Refusal.Code, "refused, not forwarded: "+v.Refusal.Reason)
@@ -147,8 +147,8 @@ func (p *pump) pass(w *bufio.Writer, l mcpwire.Line, v mcpwire.Verdict) error {
 	return err
 }
 
-// refuse replies to a message that is not forwarded, in its own framing, and
-// says so on stderr.
+// refuse replies to a message that is not forwarded, as a line or a frame like the
+// message, and says so on stderr.
 func (p *pump) refuse(l mcpwire.Line, v mcpwire.Verdict, code int, message string) {
 	reply := mcpwire.ErrorReply(v, code, "signet-wrap: "+message)
 	if l.Header != nil {

@@ -595,7 +595,7 @@ func TestFailOpen(t *testing.T) {
 	}
 	p.send(callLine(1))
 	p.end()
-	if said := p.stderr(); !strings.Contains(said, "forwarded unsigned, and not known to the log: 1 call:") {
+	if said := p.stderr(); !strings.Contains(said, "forwarded unsigned and not recorded in the log: 1 call:") {
 		t.Errorf("on stderr: %q", said)
 	}
 }

@@ -9,18 +9,19 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// drainSilence is how long the wrapper waits for more output after the server
-// has exited while something it started still holds its stdout.
+// drainSilence is how long the server's output must be silent, after the server has
+// exited, before the wrapper stops reading it. A child of the server may still have
+// it open.
 const drainSilence = 500 * time.Millisecond
 
 // relay copies the server's stdout to the client as it comes.
 type relay struct {
 	from io.ReadCloser
 	to   *clientWriter
-	seen *record.Output // gets what has gone through
+	seen *record.Output // gets each piece after it was written
 
 	done  chan struct{} // closed when there is no more to copy
-	since atomic.Int64  // unix nanoseconds since when it waits for output; 0 while it writes
+	since atomic.Int64  // when it began to wait for output, in Unix nanoseconds; 0 while it writes
 }
 
 func newRelay(from io.ReadCloser, to *clientWriter, seen *record.Output) *relay {
@@ -51,8 +52,9 @@ func (r *relay) run() {
 	}
 }
 
-// drain returns when the output has ended, or when nobody is left who is to
-// write and none has come for the time of silence, or at once if there is hurry.
+// drain returns when the output has ended; or when left is closed, because no
+// process remains that may write, and there was no output for the time of silence;
+// or at once when hurry is closed.
 func (r *relay) drain(silence time.Duration, left, hurry <-chan struct{}) {
 	select {
 	case <-r.done:

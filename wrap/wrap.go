@@ -1,22 +1,28 @@
-// Package wrap stands between an MCP client and a stdio server: it starts the
-// server, passes every byte both ways, and for each tools/call makes a signed
-// receipt, appends it to the log, and puts it into the request before the
-// server may see it.
+// Package wrap runs an MCP server on stdio for a client. [Run] starts the server
+// and passes every byte both ways. For each tools/call it makes a signed receipt,
+// appends it to the log, and inserts it into the request, before the server can see
+// the request.
 //
-// What a reader of the code should know:
+// It keeps four promises: evidence before action (no call reaches the server before
+// its receipt is on the disk), no call unseen, not a byte changed besides the
+// receipts, and nothing added that can fail: exit status, signals and the end of
+// input pass through.
+//
+// Package wrap/record makes the receipts and records the outcomes of calls. It has
+// the part of [Options] that says how. A program that has messages and no pipes
+// uses it directly.
+//
+// # Files
 //
 //	wrap.go          Run: the order of a session, from start to exit status
 //	pump.go          client to server: lines, gate, record, splice
 //	relay.go         server to client
-//	clientwriter.go  the client's end of it, and our replies between its lines
+//	clientwriter.go  what is written to the client: the server's output, and our replies
 //	files.go         the files of the server's command, and their hashes
-//	messages.go      our own lines for a person
+//	stderr.go        our own messages for the user
 //
-// Package mcpwire reads and writes messages, package record makes the receipts and
-// follows what came of the calls, and package proc runs the server.
-//
-// The promises are those of the README: evidence before action, no call
-// unseen, not a byte changed, nothing added to fail.
+// Package internal/mcpwire reads and writes messages, and internal/proc runs the
+// server.
 package wrap
 
 import (
@@ -32,45 +38,47 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// DefaultMaxCall is how long a line from the client may be, in bytes, if
-// Options do not say.
+// DefaultMaxCall is the maximum length of a line from the client, in bytes, if
+// [Options].MaxCall is 0.
 const DefaultMaxCall = 64 << 20
 
-// Options say what to wrap and how to record it. Command, Audit and Signer
-// must be set; the rest may be zero.
+// Options say what to wrap and how to record it. Command, Audit and Signer must be
+// set; all else may be zero.
 type Options struct {
-	// Options say how calls are recorded. Command is the server: a name looked up
-	// in PATH or a path, and its arguments. Files and Say are not to be set.
+	// Options say how calls are recorded. Command is the server: a name that is
+	// looked up in PATH, or a path, and its arguments. Run sets Files and Say.
 	record.Options
 
-	// Env is the server's environment. nil: ours.
+	// Env is the server's environment. nil: that of this process.
 	Env []string
 
-	// Stdin, Stdout and Stderr are the client's ends. nil: the process's own.
-	// Run closes Stdin if the server stops reading.
+	// Stdin, Stdout and Stderr are the client's ends. nil: those of this process.
+	// Run closes Stdin if the server stops reading, and Stdout at the end.
 	Stdin, Stdout, Stderr *os.File
 
-	// MaxCall is the longest line taken from the client, in bytes. 0: 64 MiB.
+	// MaxCall is the maximum length of a line from the client, in bytes. A longer
+	// line is refused. 0: DefaultMaxCall, 64 MiB.
 	MaxCall int
-	// Messages is where our own lines for a person go. It must not block, for
-	// calls write to it. nil: Stderr, through NewMessages.
+	// Messages gets the wrapper's own messages for the user. It must not block,
+	// because calls write to it. nil: Stderr, through [NewMessages].
 	Messages io.Writer
 }
 
-// Exit is how the server ended, and so how the wrapper must end.
+// Exit says how the server ended, and so how the wrapper must end.
 type Exit struct {
 	Code   int
-	Signal os.Signal // what killed the server; nil if it exited
+	Signal os.Signal // the signal that killed the server; nil if it exited
 }
 
-// Mirror ends this process by the signal that ended the server, or returns
-// the exit status if none did.
+// Mirror ends this process by the signal that ended the server. If none did, it
+// returns the exit status for os.Exit.
 func (e Exit) Mirror() int { return proc.Exit(e).Mirror() }
 
-// StartError is a server that could not be started.
+// A StartError says that the server could not be started.
 type StartError struct {
-	// Status is the exit status for it, as env(1) and shells have it: 127 not
-	// found, 126 found but not executable, 125 our own failure.
+	// Status is the exit status for this error, as in env(1) and shells: 127 if the
+	// command was not found, 126 if it is not executable, 125 for an error of the
+	// wrapper.
 	Status int
 	Err    error
 	Hint   string
@@ -80,10 +88,11 @@ func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
 // Run starts the server and relays until it has ended. The error is a
-// *StartError; once the server runs, whatever happens ends in its Exit.
+// [*StartError]. Once the server runs, there is no error: everything ends in the
+// Exit of the server.
 //
-// No handshake is assumed: sessions begin with initialize or, since
-// 2026-07-28, with server/discover or any request.
+// No handshake is assumed: a session begins with initialize or, since 2026-07-28,
+// with server/discover or any request.
 func Run(o Options) (Exit, error) {
 	o.setDefaults()
 	if o.Messages == nil {
@@ -108,17 +117,14 @@ func Run(o Options) (Exit, error) {
 	p := newPump(proc.UntilEnd(o.Stdin), srv.Stdin, rec, out, say, &o)
 	go func() {
 		if err := p.run(); err != nil {
-			// The server reads no more. The client must see that as it would
-			// see it of the server itself: its next write fails.
+			// The server reads no more. The client's next write must fail, as\n			// it would without the wrapper.
 			o.Stdin.Close()
 		}
 	}()
 	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.Output())
 	go replies.run()
 	go func() {
-		// A server that ends its output and lives on: the client must see it.
-		// One that ends altogether is left to the end of Run, where the
-		// records come first.
+		// If the server ends its output and lives on, the client must see that.\n		// If the server ends, Run goes on below, where the records come first.
 		<-replies.done
 		select {
 		case <-srv.Done():
@@ -128,8 +134,7 @@ func Run(o Options) (Exit, error) {
 	}()
 
 	<-srv.Done()
-	// Replies in flight come first, also from what the server left running, then
-	// records, then the exit status.
+	// First the remaining output, also of processes that the server left running,\n	// then the records, then the exit status.
 	left := srv.End()
 	replies.drain(drainSilence, left, srv.Hurry())
 	recorded := make(chan struct{})
@@ -139,7 +144,7 @@ func Run(o Options) (Exit, error) {
 			rec.ServerEnded()
 		}
 		if err := rec.Close(); err != nil {
-			fmt.Fprintf(o.Messages, "signet-wrap: %v\n", err) // in any case
+			fmt.Fprintf(o.Messages, "signet-wrap: %v\n", err) // not through say, which has a limit
 		}
 	}()
 	select {
@@ -152,11 +157,12 @@ func Run(o Options) (Exit, error) {
 	return Exit(srv.Exit()), nil
 }
 
-// lastWait is how long the end waits for the records. A disk that hangs must
-// not keep a client waiting for what it has ended.
+// lastWait is how long the end of a session waits for the records. A disk that
+// hangs must not keep a client waiting for the end.
 const lastWait = 3 * time.Second
 
-// endOfOutput is how long a server that has ended its output may take to end.
+// endOfOutput is how long a server that has ended its output may take to exit
+// before the client's input is ended.
 const endOfOutput = 100 * time.Millisecond
 
 func (o *Options) setDefaults() {

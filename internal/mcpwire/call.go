@@ -1,6 +1,7 @@
 package mcpwire
 
 import (
+	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
@@ -17,25 +18,30 @@ const (
 	MetaServer   = "io.modelcontextprotocol/serverInfo"
 )
 
-// Call is one tools/call as it stands in its line. Offsets are bytes from the
+// Call is one tools/call and its place in the line. Offsets are bytes from the
 // start of the line.
 type Call struct {
-	Tool      string // params.name as stated; "" if missing
-	Arguments []byte // params.arguments as sent, or params if that is neither object nor null; nil if missing
-	ID        []byte // as sent; nil if missing
-	TraceID   string // of a valid _meta.traceparent
-	Carried   string // ID of the receipt that the call already carries, if that can be read
+	Fields
+	InsertAt int    // where the receipt is inserted; 0: nowhere (no place for it, or the call carries one already)
+	Before   string // inserted before the receipt: a comma and member names
+	After    string // inserted after it: a closing brace
+}
 
-	// What the call says of its session and of calls before it.
-	Input    []byte // inputResponses as sent; nil if missing
-	State    []byte // requestState as sent; nil if missing
-	Client   []byte // clientInfo of _meta as sent
-	Protocol string // protocolVersion of _meta
+// Fields are what a call says. A Fields converts to a record.Call of package
+// wrap/record: the two types have the same fields.
+type Fields struct {
+	Tool      string          // params.name as stated; "" if missing
+	Arguments json.RawMessage // params.arguments as sent, or params if that is neither object nor null; nil if missing
+	ID        json.RawMessage // as sent; nil if missing
+	TraceID   string          // of a valid _meta.traceparent
+	ParentID  string          // id of the receipt that the call carries already; "" if it has none or it is not readable
 
-	InsertAt int    // where the receipt goes in; 0 if there is no place, or one is carried
-	Before   string // what stands before the receipt at insertAt: comma and names
-	After    string // what stands after it: closing brace
-	Room     int    // the bytes that the receipt may have there with the arguments in it; 0: no bound
+	InputResponses, RequestState json.RawMessage // as sent; nil if missing
+
+	Client   json.RawMessage // clientInfo of _meta as sent
+	Protocol string          // protocolVersion of _meta
+
+	Room int // the most bytes that the receipt may have at InsertAt with the arguments in it; 0: no bound
 }
 
 // call reads what the receipt will say of the call m, and where it goes in.
@@ -63,10 +69,10 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 		c.Arguments = a.Raw(line)
 	}
 	if input, ok := params.Member("inputResponses"); ok {
-		c.Input = input.Raw(line)
+		c.InputResponses = input.Raw(line)
 	}
 	if state, ok := params.Member("requestState"); ok {
-		c.State = state.Raw(line)
+		c.RequestState = state.Raw(line)
 	}
 	g.place(line, params, &c)
 	return c, nil
@@ -99,7 +105,7 @@ func (g *Gate) place(line []byte, params Value, c *Call) {
 		// A call that already carries a receipt keeps it. One that has
 		// something else there, such as null, keeps that: a second member of
 		// the name would be read differently, and not a byte is changed.
-		c.Carried = receiptID(carried.Raw(line))
+		c.ParentID = receiptID(carried.Raw(line))
 		return
 	}
 	if g.named == "" {

@@ -65,8 +65,8 @@ func judged(line []byte, v Verdict) string {
 		if c.TraceID != "" {
 			b.WriteString(" trace=" + c.TraceID)
 		}
-		if c.Carried != "" {
-			b.WriteString(" carried=" + c.Carried)
+		if c.ParentID != "" {
+			b.WriteString(" carried=" + c.ParentID)
 		}
 		b.WriteString(" ")
 	}

@@ -7,20 +7,20 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// Servers that check their input closely may not take the receipt: params that
-// have only name and arguments, a _meta that is closed, names of members by
-// MCP's grammar, which wants a letter or a digit first. Whoever wraps one must
-// learn of the flag that helps.
+// Some servers check their input closely and reject the receipt: their params allow
+// only name and arguments, their _meta is closed, or they accept only member names
+// of MCP's grammar, which begin with a letter or a digit. The user of such a server
+// must learn which flag helps.
 
-// maxAdvised bounds how much of an error is looked at, in bytes.
+// maxAdvised is how much of an error is searched, in bytes.
 const maxAdvised = 64 << 10
 
-// strict are the words of validators for a member that they do not know, where
-// they need not name it: JSON Schema, and Pydantic.
+// strict are the words that validators use for an unknown member, where they need
+// not name it: JSON Schema and Pydantic.
 var strict = []string{"additional propert", "additionalpropert", "extra inputs are not permitted", "extra fields not permitted"}
 
-// advise says, once, which flag helps, if the response to a call is an error
-// that may be about the receipt in it.
+// advise says, once in a session, which flag helps if the response to a call is an
+// error that may be about the receipt.
 func (s *session) advise(a mcpwire.Response) {
 	key := s.opts.MetaKey
 	if key == NoMetaKey || !a.Failed && !a.Said.IsError || s.advised.Load() {

@@ -9,47 +9,47 @@ import (
 
 // When records are to be anchored.
 const (
-	anchorRecords = 64               // so many wait
-	anchorAfter   = time.Minute      // after the first that waits
-	anchorEvery   = 15 * time.Minute // and so often in any case, for what was cut off
-	anchorPause   = 5 * time.Second  // between two starts
-	anchorMissing = time.Hour        // without success, that is said
+	anchorRecords = 64               // as soon as this many wait
+	anchorAfter   = time.Minute      // this long after the first one that waits
+	anchorEvery   = 15 * time.Minute // also without new records, which shows truncation
+	anchorPause   = 5 * time.Second  // at least, between two starts
+	anchorMissing = time.Hour        // without success: then say so
 )
 
-// Anchoring is what came of an [Anchor].
+// Anchoring is the result of an [Anchor].
 type Anchoring int
 
 const (
-	AnchorDone     Anchoring = iota // as many have signed as should
-	AnchorLater                     // not now
-	AnchorFound                     // the log is not the one that was anchored
-	AnchorNotAsked                  // nobody is to be asked: there is no store
+	AnchorDone     Anchoring = iota // enough witnesses have signed
+	AnchorLater                     // not possible now; try again later
+	AnchorFound                     // the log differs from what was anchored: truncated or rewritten
+	AnchorNotAsked                  // anchoring is not set up
 )
 
-// An Anchor starts what has the log anchored, by somebody else than this
-// process. It returns at once; the result, which is sent when that has ended, may
-// come after the session, and then nobody takes it.
+// An Anchor starts the anchoring of the log in another process, and returns at
+// once. The result is sent when that process has ended. That may be after the end
+// of the session, when nobody receives it: the channel must have room for it.
 type Anchor func() (result <-chan Anchoring)
 
-// anchorer has the log anchored when that is due. It does nothing itself, and
-// nothing waits for it: the calls only count.
+// anchorer starts the anchoring when it is due. Calls only count their records here
+// and never wait.
 type anchorer struct {
 	start   Anchor
 	say     func(format string, a ...any)
-	missing func(since time.Time) // tells the log
+	missing func(since time.Time) // records in the log that there was no success since then
 
 	mu      sync.Mutex
 	waiting int         // records since the last start
-	timer   *time.Timer // of the next start; nil: none is due
-	at      time.Time   // when that is
-	started time.Time   // the last one
-	since   time.Time   // the last success, or the beginning
-	told    bool        // that there is none
-	found   bool        // that is said
-	over    bool
+	timer   *time.Timer // for the next start; nil: none is due
+	at      time.Time   // when the timer fires
+	started time.Time   // the last start
+	since   time.Time   // the last success, or the beginning of the session
+	told    bool        // that anchoring fails was said
+	found   bool        // AnchorFound was said
+	over    bool        // the session has ended
 }
 
-// newAnchorer returns nil if start is.
+// newAnchorer returns nil if start is nil.
 func newAnchorer(start Anchor, say func(string, ...any), missing func(time.Time)) *anchorer {
 	if start == nil {
 		return nil
@@ -61,7 +61,7 @@ func newAnchorer(start Anchor, say func(string, ...any), missing func(time.Time)
 	return a
 }
 
-// recorded counts records that are in the log.
+// recorded counts n records that are now in the log.
 func (a *anchorer) recorded(n int) {
 	if a == nil || n == 0 {
 		return
@@ -75,7 +75,7 @@ func (a *anchorer) recorded(n int) {
 	}
 }
 
-// within has the next start come not later than that. It needs mu.
+// within schedules the next start in d at the latest. The caller holds mu.
 func (a *anchorer) within(d time.Duration) {
 	if a.over {
 		return
@@ -118,7 +118,8 @@ func (a *anchorer) run() {
 	}
 }
 
-// end is the session's: what waits is anchored, and not waited for.
+// end ends the anchoring at the end of the session. If records wait, it starts the
+// anchoring once more and does not wait for it.
 func (a *anchorer) end() {
 	if a == nil {
 		return
@@ -137,7 +138,7 @@ func (a *anchorer) end() {
 	}
 }
 
-// unanchored tells the log that it could not be anchored for long.
+// unanchored records in the log that it could not be anchored since that time.
 func (r *Recorder) unanchored(since time.Time) {
 	if r.session != nil {
 		r.session.add(item{event: event.Unanchored{Session: r.id, Since: since}})

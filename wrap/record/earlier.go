@@ -13,9 +13,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// What is read to find an earlier listing is bounded: records, bytes, signatures
-// that are checked, and events that our own key signed. Only the last bound is close:
-// anybody can write what counts toward the others.
+// Limits of the search for an earlier listing: records, bytes, checked signatures,
+// and events signed by our own key. Only the last limit is low, because anybody can
+// write records that count toward the others.
 var (
 	maxLookBack      = 50_000
 	maxLookBackBytes = 64 << 20
@@ -23,15 +23,15 @@ var (
 	maxOwnListings   = 2_000
 )
 
-// loggedTools is what the log says of the tools of a target.
+// loggedTools are the tools of a target according to the log.
 type loggedTools struct {
-	tools map[string]event.Hash // by name; nil: nothing was found
+	tools map[string]event.Hash // by name; nil: no listing was found
 	left  left
-	ended string // why the search ended before all was found; "": it did not
+	ended string // the limit that ended the search; "": it was complete
 }
 
-// lastTools is what the log last says of the tools of target. Only events that key
-// has signed count.
+// lastTools searches the log backward for the last listing of the tools of target.
+// Only events that key has signed count.
 func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) {
 	log, err := chain.TakeSnapshot(audit)
 	if err != nil {
@@ -58,13 +58,13 @@ func lastTools(audit, target string, key ed25519.PublicKey) (found loggedTools) 
 		if found.ended != "" {
 			return found
 		}
-		// In canonical form neither is spelled otherwise.
+		// Canonical JSON has only this spelling of both.
 		if !e.Canonical || !bytes.Contains(e.Receipt, []byte(`"type":"tools"`)) || !bytes.Contains(e.Receipt, signer) {
 			continue
 		}
 		checked++
 		v, err := sign.Verify(e.Receipt, sign.Keys(key))
-		if err != nil || !v.Follows(e.PrevHash) { // a copy of an older one
+		if err != nil || !v.Follows(e.PrevHash) { // a copy of an older event
 			continue
 		}
 		listed, ok := v.Event.(event.Tools)

@@ -15,17 +15,17 @@ type gap struct {
 	count    int
 	from, to time.Time
 	reason   string
-	again    *time.Timer // of retry, while there is a gap
+	again    *time.Timer // the timer of retry, while there is a gap
 }
 
-// A gap must not wait for the next call, which may never come, to be recorded:
-// the log is tried again on its own, soon and then at longer intervals.
+// The next call may never come, so the log is tried again without one: soon, and
+// then at longer intervals.
 const (
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
 
-// widen adds calls to the gap. It needs mu.
+// widen adds calls to the gap. The caller holds mu.
 func (r *Recorder) widen(count int, cause error) {
 	now := r.opts.Now()
 	if r.gap.count == 0 {
@@ -37,8 +37,8 @@ func (r *Recorder) widen(count int, cause error) {
 	r.gap.to = now
 }
 
-// retry tries to record the gap, after a while, until it is recorded or the
-// session is over. It needs mu.
+// retry tries to record the gap after a delay, and again with longer delays until
+// it is recorded or the session is over. The caller holds mu.
 func (r *Recorder) retry(after time.Duration) {
 	r.gap.again = time.AfterFunc(after, func() {
 		r.mu.Lock()
@@ -52,7 +52,7 @@ func (r *Recorder) retry(after time.Duration) {
 	})
 }
 
-// closeGap notes that the gap, if there was one, is in the log. It needs mu.
+// closeGap says that the gap is in the log, if there was one. The caller holds mu.
 func (r *Recorder) closeGap() {
 	if r.gap.count > 0 {
 		r.opts.say("recording again; the gap of %s is in the log", text.Count(int64(r.gap.count), "call"))
@@ -61,19 +61,21 @@ func (r *Recorder) closeGap() {
 	}
 }
 
-// lastGap tries for the last time. It needs mu.
+// lastGap tries once more to record the gap, at the end of the session. The caller
+// holds mu.
 func (r *Recorder) lastGap() error {
 	if r.gap.count == 0 {
 		return nil
 	}
 	r.gap.again.Stop()
 	if _, err := r.append(nil); err != nil {
-		return fmt.Errorf("forwarded unsigned, and not known to the log: %s: %w", text.Count(int64(r.gap.count), "call"), err)
+		return fmt.Errorf("forwarded unsigned and not recorded in the log: %s: %w", text.Count(int64(r.gap.count), "call"), err)
 	}
 	return nil
 }
 
-// gapEvent is the record of the gap, chain/FORMAT.md "Events". It needs mu.
+// gapEvent is the signed event for the gap (chain/FORMAT.md, "Events"). The caller
+// holds mu.
 func (r *Recorder) gapEvent(at chain.At) ([]byte, error) {
 	receipt, err := r.signer.Event(event.Gap{
 		Session: r.id, Calls: int64(r.gap.count), From: r.gap.from, To: r.gap.to, Reason: r.gap.reason,

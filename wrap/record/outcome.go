@@ -7,7 +7,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// outcomeOf is how the call ended, as the response tells it.
+// outcomeOf says how the call ended, according to its response.
 func outcomeOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
 	o := statusOf(a, hashOnly)
 	o.Reason = join(o.Reason, a.Doubt)
@@ -28,12 +28,12 @@ func statusOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
 	return sign.Outcome{Status: "executed"}
 }
 
-// maxErrorText bounds how much of a server's error is repeated, in bytes:
-// content_hash stands for all of it.
+// maxErrorText is the maximum length of a server's error text in a receipt, in
+// bytes. content_hash covers all of the error.
 const maxErrorText = 200
 
-// errorText is the code of a JSON-RPC error and, unless content is to stay out
-// of the log, the beginning of its message.
+// errorText is the code of a JSON-RPC error and the beginning of its message. With
+// hashOnly it is the code alone.
 func errorText(s mcpwire.Said, hashOnly bool) string {
 	text := s.Code
 	if s.Message != "" && !hashOnly {

@@ -7,18 +7,18 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// Output takes what a server writes to a pipe, in pieces as they come, and finds
-// the responses in it. It is used by the goroutine that relays them, which calls
-// Begin before the client gets a piece, and Write after.
+// Output reads what a server writes to a pipe, in pieces as they come, and finds
+// the responses in it. The goroutine that relays the pieces calls Begin before the
+// client gets one, Write after it, and End at the end.
 type Output struct {
-	session *session // nil: nothing is looked at
+	session *session // nil: outcomes are not recorded
 	read    mcpwire.ResponseReader
 	at      time.Time // when the last piece came
 
-	framed atomic.Bool // the client sends frames with Content-Length, and so reads them
+	framed atomic.Bool // the client uses frames with Content-Length
 
-	// How many pieces have begun to go to the client, and how many of them have
-	// been looked at.
+	// How many pieces were about to go to the client, and how many of them have
+	// been read here.
 	begun, seen atomic.Int64
 }
 
@@ -37,14 +37,15 @@ func (o *Output) init(s *session) {
 	}
 }
 
-// Output is where the server's bytes go if there are no messages for Response.
+// Output takes the server's bytes, for a program that has no whole messages for
+// Response.
 func (r *Recorder) Output() *Output { return &r.output }
 
-// Framed notes that the client has sent a frame with Content-Length, and so reads
-// them: the server's output is read so, too. It may be called by any goroutine.
+// Framed says that the client sends frames with Content-Length, so that the
+// server's output may have frames too. Any goroutine may call it.
 func (o *Output) Framed() { o.framed.Store(true) }
 
-// Begin says that the server wrote something, which the client is about to get.
+// Begin says that the client is about to get a piece of the server's output.
 func (o *Output) Begin() {
 	if o.session != nil {
 		o.at = time.Now()
@@ -52,7 +53,7 @@ func (o *Output) Begin() {
 	}
 }
 
-// Write looks at what the server wrote and the client has got. It never fails.
+// Write reads a piece that the client has got. It never fails.
 func (o *Output) Write(p []byte) (int, error) {
 	if o.session != nil {
 		o.read.Feed(p)
@@ -61,15 +62,15 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// End says that the server's output is over.
+// End says that the server's output has ended.
 func (o *Output) End() {
 	if o.session != nil {
 		o.read.End()
 	}
 }
 
-// catchUp waits, for 50 ms at most, until all that the client has got has
-// been looked at: its next request may refer to it.
+// catchUp waits, for 50 ms at most, until all that the client has got has been read
+// here: its next request may refer to it.
 func (o *Output) catchUp() {
 	begun := o.begun.Load()
 	for range 50 {

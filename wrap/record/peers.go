@@ -8,14 +8,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// peers are the client and the server, each as it describes itself. The first call
-// of a session puts them into the log. session.mu guards all.
+// peers are the client and the server, each as it describes itself. They are
+// recorded at the first call of a session. session.mu guards all fields.
 type peers struct {
-	client, server *event.Implementation // nil: it did not say
-	protocol       string                // the version that the server chose, else that the client named
+	client, server *event.Implementation // nil: not said
+	protocol       string                // the version that the server chose; before that, the one that the client named
 }
 
-// clientSays takes what the params of initialize or server/discover say.
+// clientSays takes the client's description from the params of initialize or
+// server/discover.
 func (p *peers) clientSays(message []byte, params mcpwire.Value) {
 	if v, ok := params.Member("clientInfo"); ok {
 		p.client = readImplementation(v.Raw(message))
@@ -32,7 +33,7 @@ func (p *peers) clientSays(message []byte, params mcpwire.Value) {
 	}
 }
 
-// callSays takes what a call itself says, if it is not known yet.
+// callSays takes the client's description from a call, where none is known yet.
 func (p *peers) callSays(c *Call) {
 	if p.client == nil && c.Client != nil {
 		p.client = readImplementation(c.Client)
@@ -42,7 +43,8 @@ func (p *peers) callSays(c *Call) {
 	}
 }
 
-// serverSays takes what the result of initialize or server/discover says.
+// serverSays takes the server's description from the result of initialize or
+// server/discover.
 func (p *peers) serverSays(result []byte) {
 	r, err := mcpwire.Parse(result, 0)
 	if err != nil {
@@ -63,7 +65,7 @@ func (p *peers) serverSays(result []byte) {
 	}
 }
 
-// maxName bounds what a peer calls itself, in bytes.
+// maxName is the maximum length of a peer's name or version in the log, in bytes.
 const maxName = 200
 
 func readImplementation(raw []byte) *event.Implementation {
@@ -86,7 +88,7 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s, "\ufffd")
 }
 
-// event is the event about the session, without its files.
+// event is the event about the session, without the files of the command.
 func (p *peers) event(session string, o *Options) event.Session {
 	_, to := o.system()
 	return event.Session{

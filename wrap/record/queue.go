@@ -13,27 +13,27 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// queue makes records of what came of the calls: a receipt of version 2 for
-// each response, and events. It works beside the session, in a goroutine of its
-// own, and no call waits for it.
+// queue makes records of what follows the calls: a receipt of version 2 for each
+// response, and events. It works in a goroutine of its own, and no call waits for
+// it.
 //
-// A record is signed at once, in the pause before the client's next call, and
-// goes into the log together with that call's: one hold of the lock and one sync
-// do for both. If no call comes for waitForCall, it is written by itself.
+// A record is signed at once, in the time before the client's next call. It is
+// written to the log together with that call's receipt: both share one hold of the
+// lock and one sync. If no call comes for waitForCall, it is written alone.
 type queue struct {
 	opts    *Options
-	write   func() error  // puts what is ready into the log: calls ready and written
-	signer  *sign.Signer  // from start on
-	waiting time.Duration // waitForCall, but for tests
-	wake    chan struct{} // has room for one
+	write   func() error  // writes what is ready to the log; it calls ready and written
+	signer  *sign.Signer  // set by start
+	waiting time.Duration // waitForCall, except in tests
+	wake    chan struct{} // buffered: one wake-up is kept
 	idle    chan struct{} // closed when the goroutine has ended
 
 	mu     sync.Mutex // guards all below
 	items  []item     // oldest first
-	signed int        // how many of them, from the first on, are signed
-	since  time.Time  // when the first of these was
-	kept   int        // bytes of responses in items
-	lost   int        // items that found no room, or could not be signed
+	signed int        // the first ones are signed: this many
+	since  time.Time  // when the first of these was signed
+	kept   int        // bytes of responses that items hold
+	lost   int        // items dropped because of a limit, or not signed because of an error
 	closed bool
 }
 
@@ -44,16 +44,16 @@ const (
 	maxQueued = 16 << 20
 )
 
-// item is one thing to write: the outcome of a call, or an event.
+// item is one thing to record: the outcome of a call, or an event.
 type item struct {
 	call     *loggedCall
 	response mcpwire.Response
-	record   []byte // the signed receipt for call and response, once there is one
+	record   []byte // the signed receipt for call and response; nil: not signed yet
 
 	event event.Event // instead of an outcome; signed under the log's lock
 
-	// prepare, if set, makes the items that take this one's place. It is given the
-	// key that signs the log.
+	// prepare, if not nil, makes the items that replace this one. It gets the key
+	// that signs the log.
 	prepare func(ed25519.PublicKey) []item
 }
 
@@ -61,8 +61,8 @@ func newQueue(o *Options, write func() error) *queue {
 	return &queue{opts: o, write: write, waiting: waitForCall, wake: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
-// start begins to write what is added from now on. It is called once, before all
-// other methods but ready and written.
+// start starts the writing of what is added. It is called once, before all other
+// methods but ready and written.
 func (q *queue) start(signer *sign.Signer) {
 	q.signer = signer
 	go q.run()
@@ -93,22 +93,19 @@ func (q *queue) poke() {
 }
 
 const (
-	// waitForCall is how long a record that is ready waits for a call to go into
-	// the log with. So much is lost when the wrapper is killed.
+	// waitForCall is how long a signed record waits for a call to be written with.\n	// The records of this time are lost if the wrapper is killed.
 	waitForCall = 20 * time.Millisecond
-	// retryAfter is how long a failed write waits for another try.
+	// retryAfter is the time from a failed write to the next try.
 	retryAfter = time.Second
-	// maxTogether bounds the records that go into the log with one call: all
-	// writers of the log wait.
+	// maxTogether is the maximum number of queued records written together with\n	// one call: meanwhile all other writers of the log wait.
 	maxTogether = 256
 )
 
 func (q *queue) run() {
 	defer close(q.idle)
-	// The timer is left alone while calls take the records along, so that it
-	// costs nothing for each.
+	// The timer is not reset while calls take the records with them, so that it\n	// costs nothing for each call.
 	timer := time.NewTimer(q.waiting)
-	due := time.Now().Add(q.waiting) // of the timer; zero if it does not run
+	due := time.Now().Add(q.waiting) // when the timer fires; zero if it does not run
 	for {
 		q.mu.Lock()
 		signed, unsigned := q.signed, len(q.items) > q.signed
@@ -150,7 +147,7 @@ func (q *queue) run() {
 	}
 }
 
-// sign makes i, which is the first of those that are not ready, ready.
+// sign makes i ready, which is the first item that is not ready.
 func (q *queue) sign(i item) {
 	if i.prepare != nil {
 		made := i.prepare(q.signer.PublicKey())
@@ -182,28 +179,28 @@ func (q *queue) sign(i item) {
 	}
 }
 
-// ready is what is ready to be written, oldest first, as far as it may go into
-// the log at once. It is good until written.
+// ready returns the items that are ready to be written, oldest first, maxTogether
+// at most. The slice is valid until written is called.
 func (q *queue) ready() []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.items[:min(q.signed, maxTogether)]
 }
 
-// written says that the first n are in the log.
+// written says that the first n items are in the log.
 func (q *queue) written(n int) {
 	if n == 0 {
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	clear(q.items[:n]) // nothing of them is kept by the array of items
+	clear(q.items[:n]) // so that the array of items keeps nothing of them
 	q.items, q.signed = q.items[n:], q.signed-n
 	q.since = time.Now()
 }
 
-// finish waits until all is written, but not for ever: a disk that hangs must
-// not keep the client waiting. It says how much was lost.
+// finish waits until all is written, but not longer than patience: a disk that
+// hangs must not keep the client waiting. It says how much was lost.
 func (q *queue) finish(patience time.Duration) {
 	q.mu.Lock()
 	q.closed = true
@@ -220,7 +217,7 @@ func (q *queue) finish(patience time.Duration) {
 	}
 }
 
-// outcome is what the response says of the call.
+// outcome is the content of the receipt for the response.
 func (i item) outcome(hashOnly bool) sign.Response {
 	a := sign.Response{
 		Action:     i.call.action,

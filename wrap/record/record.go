@@ -1,52 +1,60 @@
-// Package record makes calls of tools into signed receipts in the log, and keeps
-// there what came of them. It is what stands between an MCP client and its
+// Package record makes signed receipts of tool calls, writes them to the log, and
+// records the outcomes of the calls. It is used between an MCP client and its
 // transport, whatever that is: it starts no process and reads no pipe.
 //
-// A Recorder is for one session. Each message of the client goes through Request
-// before it is sent, and each message of the server to Response before the client
-// has it:
+// A [Recorder] is for one session. Each message of the client goes through
+// [Recorder.Request] before it is sent, and each message of the server through
+// [Recorder.Response] before the client gets it:
 //
 //	r := record.New(record.Options{Audit: dir, Signer: signer, Target: "mcp://files"})
 //	defer r.Close()
-//	message, err := r.Request(message) // to the server, unless there is an error
-//	...
-//	r.Response(response) // to the client
+//	message, err := r.Request(message)
+//	if err != nil {
+//		return err // the message must not be sent
+//	}
+//	response := send(message)
+//	r.Response(response) // then it goes to the client
 //
-// When Request returns, the receipts of the calls in the message are in the log
-// and on the disk, and in the message. If they cannot be, there is an error, and the
-// message must not be sent. What Response is given is looked at beside the session
-// and gets into the log a little later, 20 ms at most, or with the next call.
+// When Request returns without an error, the receipts of the calls in the message
+// are in the log and on the disk, and in the message. Response takes little time:
+// outcomes are written by a goroutine, 20 ms later at most, or with the next call.
 //
-// A program that has no JSON-RPC messages gives its calls to Calls, each with an ID
-// of its choice, and what came of them to Outcome. One that relays the bytes of a
-// pipe, as package wrap does, gives those of the server to Output.
+// A program without JSON-RPC messages uses [Recorder.Calls], with an ID of its
+// choice for each call, and [Recorder.Outcome]. A program that relays the bytes of
+// a pipe, as package wrap does, writes those of the server to [Recorder.Output].
 //
-// The end of the log also goes to the system's log (journald, syslog, the event log
-// of Windows), out of the reach of the user's programs, so that a truncated log
-// shows. Options.NoHeads turns that off.
+// The hash of the newest record is also sent to the system's log (journald, syslog
+// or the Windows event log), which programs of the user cannot change, so that
+// truncation of the log shows. Options.NoHeads turns that off.
 //
-// The log gets, beside the receipts (chain/FORMAT.md, "Events"): a receipt of
-// version 2 for each response, who is in the session, which tools were listed and
-// that one has changed, calls without a response, and calls that were forwarded
-// without a receipt.
+// # What is recorded
 //
-// What a reader of the code should know:
+// Beside the receipts of the calls the log gets a receipt of version 2 for each
+// response (sign/FORMAT.md), and events (chain/FORMAT.md, "Events"): the client and
+// server of the session, the tools that were listed and changes of them, calls
+// without a response, and calls that were forwarded without a receipt. Only the
+// calls wait for the disk.
 //
-//	record.go     Recorder: calls to receipts in the log
-//	call.go       one call; request.go: those in a message, and receipts into it
-//	gap.go        calls that could not be recorded (Options.FailOpen)
-//	session.go    what is followed of a session: it fills the queue
-//	client.go     messages of the client that are no calls
-//	response.go   what a response is to: a call, a task, a listing
-//	output.go     responses in the bytes of a pipe
-//	pending.go    requests that wait for a response, and tasks
-//	outcome.go    what a response says of its call
-//	queue.go      outcomes and events that wait to be written
-//	peers.go      who is in the session; tools.go: with which tools
-//	earlier.go    the tools that the log has of an earlier session
-//	anchor.go     when the log is to be anchored
-//	target.go     the name of a server, from its command
-//	advice.go     what to do where a server does not take the receipt
+// # Files
+//
+//	record.go         Recorder: calls to receipts in the log
+//	call.go           one call
+//	request.go        calls in a message, and their receipts into it
+//	gap.go            calls that could not be recorded (Options.FailOpen)
+//	session.go        what is followed of a session
+//	othermessages.go  messages of the client besides calls
+//	output.go         the bytes of a server's pipe
+//	response.go       what a response is for: a call, a task, a listing
+//	pending.go        requests that wait for a response
+//	opencalls.go      calls without an outcome, and their tasks
+//	outcome.go        what a response says about its call
+//	queue.go          outcomes and events that wait to be written
+//	peers.go          the client and the server of the session
+//	tools.go          the listed tools, and changes of them
+//	earlier.go        the tools in the log of an earlier session
+//	anchor.go         when the log is to be anchored
+//	target.go         a server's name, from its command
+//	advice.go         advice where a server rejects the receipt
 package record
 
 import (
@@ -68,74 +76,75 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// DefaultMetaKey is the member of params._meta that carries the receipt: the
-// name that the reference implementation uses. NoMetaKey in its place leaves
-// the requests as they are.
+// DefaultMetaKey is the member of params._meta that carries the receipt, as in the
+// reference implementation. NoMetaKey in its place leaves the requests unchanged.
 const (
 	DefaultMetaKey = mcpwire.DefaultMetaKey // "_signet"
 	NoMetaKey      = mcpwire.NoMetaKey      // "none"
 )
 
-// Options are those of New. Audit and Signer must be set; the rest may be zero.
+// Options are the options of [New]. Audit and Signer must be set; all else may be
+// zero.
 type Options struct {
-	// Audit is the directory of the log. Nothing is made there before the first
-	// call. It may be "" where Signer only has an error to give.
+	// Audit is the directory of the log. It is created at the first call. It may be
+	// "" if Signer always fails.
 	Audit string
-	// Signer opens the agent's key. It is called at the first call, and again at
-	// later ones as long as it fails.
+	// Signer opens the agent's key. It is called at the first call, and at later
+	// ones until it succeeds.
 	Signer func() (*sign.Signer, error)
 
-	// Knows says of a key whether the log may go on from what it has signed,
-	// beside the session's own: only the times of records by such keys count.
-	// It is asked seldom. nil: no other key.
+	// Knows says whether the log may continue after records that this key signed.
+	// The session's own key is always known. The times of records by other keys are
+	// ignored. It is called rarely. nil: no other key.
 	Knows func(ed25519.PublicKey) bool
 
-	// Target is the action's target in each receipt. "": from Command.
+	// Target is the action's target in each receipt, such as "mcp://files". "":
+	// made from Command.
 	Target string
-	// Transport is how the server is reached, in each receipt. "": "stdio".
+	// Transport is the action's transport in each receipt. "": "stdio".
 	Transport string
-	// Command is the server's program and its arguments, if it has one. The
-	// session's event tells it, without what looks like a secret.
+	// Command is the server's program and its arguments, if there is one. It is in
+	// the session's event, with secrets masked.
 	Command []string
-	// Files are the files of Command, with their hashes, for the session's event.
-	// It is called once, in a goroutine of its own. When its context is done, it
-	// must return at once with what it has. nil: there are none.
+	// Files hashes the files of Command, for the session's event. It is called
+	// once, in a goroutine of its own. When its context is done, it must return at
+	// once with what it has. nil: no files.
 	Files func(context.Context) []event.File
 
-	// HashOnly leaves the arguments out of the receipts.
+	// HashOnly puts the hash of the arguments into the receipts, and not the
+	// arguments.
 	HashOnly bool
-	// FailOpen lets calls be forwarded that cannot be recorded, unsigned. The gap
-	// is recorded as soon as the log takes records again.
+	// FailOpen lets calls be forwarded unsigned if they cannot be recorded. The gap
+	// is recorded as soon as the log can be written again.
 	FailOpen bool
-	// NoOutcomes leaves it at the calls: nothing is recorded of what came of
-	// them, or of who is in the session.
+	// NoOutcomes records only calls: no outcomes, and no events about the session.
 	NoOutcomes bool
-	// NoSync leaves it to the system when records reach the disk.
+	// NoSync does not sync the log: the system decides when records reach the disk.
 	NoSync bool
-	// NoHeads sends no word of where the log ends to the system's log. Then a
-	// program of the user can truncate the log, and it does not show.
+	// NoHeads does not send the end of the log to the system's log. Then truncation
+	// of the log by a program of the same user does not show.
 	NoHeads bool
-	// SystemRecords sends each record there as well, with the arguments in it.
+	// SystemRecords also sends each record to the system's log, arguments included.
 	SystemRecords bool
 	// MetaKey is the member of params._meta for the receipt. "": DefaultMetaKey.
-	// NoMetaKey: the receipt is in the log only.
+	// NoMetaKey: the receipt is only in the log.
 	MetaKey string
 
-	// Say is given what a person must know, a line without its end. It must not
-	// block, for calls wait for it, and must not use the Recorder. nil: nobody
-	// is told.
+	// Say gets a message for the user: one line, without its end. It must not
+	// block, because calls wait for it, and must not use the Recorder. nil:
+	// messages are dropped.
 	Say func(text string)
-	// Verbose also says what was recorded.
+	// Verbose also says which calls were recorded.
 	Verbose bool
 
-	// Now is the clock of the records. nil: time.Now.
+	// Now is the clock for the times of records. nil: [time.Now].
 	Now func() time.Time
 
-	// Anchor is called when records are to be anchored: some wait, the session
-	// ends, or it was long ago. nil: they are not.
+	// Anchor is called when records are to be anchored: when many wait, after a
+	// time, and when the session ends. nil: the session does not anchor.
 	Anchor Anchor
 
-	system func() (systemlog.Sender, *event.Heads) // whom heads go to (nil: nobody), and what the session says of it
+	system func() (systemlog.Sender, *event.Heads) // where heads go (nil: nowhere), and what the session's event says about it
 }
 
 func (o *Options) setDefaults() {
@@ -153,37 +162,37 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// say is Say with a format.
+// say calls Say with a formatted line.
 func (o *Options) say(format string, a ...any) {
 	if o.Say != nil {
 		o.Say(fmt.Sprintf(format, a...))
 	}
 }
 
-// A Recorder records the calls of one session. Until the first call it touches
-// nothing: clients start servers to probe them, and throw them away. It may be
-// used by several goroutines at once.
+// A Recorder records the calls of one session. It may be used by several goroutines
+// at once. It creates nothing before the first call: clients start servers only to
+// probe them, too.
 type Recorder struct {
 	opts     Options
 	id       string   // of the session
-	queue    *queue   // of what is written besides calls
-	session  *session // fills queue; nil: outcomes are not recorded
+	queue    *queue   // what is written besides calls
+	session  *session // it fills queue; nil: outcomes are not recorded
 	output   Output
-	messages messages  // of Request
-	anchor   *anchorer // nil: nobody has the log anchored
+	messages messages  // state of Request
+	anchor   *anchorer // nil: the session does not anchor
 
 	mu     sync.Mutex // guards all below
 	signer *sign.Signer
 	log    *chain.Log
-	heads  *heads.Sender // of log; nil: none are sent
+	heads  *heads.Sender // for log; nil: no heads are sent
 	gap    gap
-	torn   int // events of torn lines in this session
+	torn   int // number of torn_line events in this session
 	closed bool
-	over   bool // the log is closed, too
+	over   bool // Close has closed the log, too
 }
 
-// New returns a Recorder for a new session. The caller must call Close. What is
-// missing in the options is an error of the first call.
+// New returns a Recorder for a new session. The caller must call Close. Missing
+// options are an error of the first call.
 func New(o Options) *Recorder {
 	o.setDefaults()
 	r := &Recorder{opts: o, id: "ses_" + randomHex(16)}
@@ -203,13 +212,16 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// errClosed is that of calls that come when the session is over.
+// errClosed is the error of calls after the end of the session.
 var errClosed = errors.New("the session is over")
 
-// Calls appends a receipt for each call, in order, and returns them as they
-// travel in the requests. When it returns without an error they are in the
-// log and, unless NoSync, on the disk. With FailOpen there is an error only
-// after Close, but the receipts may be nil.
+// Calls appends a receipt for each call, in order, and returns the receipts in the
+// form that goes into the requests. When it returns without an error, they are in
+// the log and, unless NoSync is set, on the disk. After an error the calls must not
+// be made.
+//
+// With FailOpen the only error is that the session is over; if the calls could not
+// be recorded, all receipts are nil.
 func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -227,8 +239,8 @@ func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
 	return make([][]byte, len(calls)), nil
 }
 
-// append appends what is to be written: a gap, what is queued, and these calls. It
-// needs mu.
+// append appends what is due: a gap, queued records, and these calls. The caller
+// holds mu.
 func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if err := r.open(); err != nil {
 		return nil, err
@@ -241,8 +253,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 			return nil, err
 		}
 	}
-	// A gap is closed, and outcomes are written, before the calls that come
-	// after them.
+	// The gap and the outcomes happened before these calls.
 	gap := 0
 	if r.gap.count > 0 {
 		gap = 1
@@ -252,7 +263,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	receipts := make([][]byte, len(calls))
 	add := r.log.Append
 	if len(calls) == 0 && gap == 0 {
-		add = r.log.AppendLater // nobody waits for an outcome to be on the disk
+		add = r.log.AppendLater // without a sync: no call depends on an outcome
 	}
 	build := func(i int, at chain.At) ([]byte, error) {
 		switch {
@@ -292,7 +303,8 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	return receipts, nil
 }
 
-// prepare does for a call what does not need the log. It needs mu.
+// prepare does what a call needs before the lock of the log is taken. The caller
+// holds mu.
 func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 	action := sign.Action{
 		Tool:      c.Tool,
@@ -326,8 +338,8 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 }
 
 // queuedRecord is the record of an item that is ready. An event that cannot be
-// signed is left out, and said: it must not keep calls from being recorded. It
-// needs mu.
+// signed is left out with a message: it must not keep calls from being recorded.
+// The caller holds mu.
 func (r *Recorder) queuedRecord(i item, at chain.At) []byte {
 	if i.event == nil {
 		return i.record
@@ -340,7 +352,7 @@ func (r *Recorder) queuedRecord(i item, at chain.At) []byte {
 	return receipt.Record
 }
 
-// flush writes what is ready in the queue, with no call.
+// flush writes what is ready in the queue, without a call.
 func (r *Recorder) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -351,7 +363,7 @@ func (r *Recorder) flush() error {
 	return err
 }
 
-// open readies key and log. It needs mu.
+// open opens the key and the log, if they are not open. The caller holds mu.
 func (r *Recorder) open() error {
 	if r.signer == nil {
 		if r.opts.Signer == nil {
@@ -377,27 +389,27 @@ func (r *Recorder) open() error {
 	return nil
 }
 
-// findSystemLog opens the system's log, unless it is not wanted.
+// findSystemLog opens the system's log, unless off is set.
 func findSystemLog(off bool, open func() systemlog.Sender) (systemlog.Sender, *event.Heads) {
-	told := &event.Heads{To: "off", Machine: systemlog.Machine()}
+	state := &event.Heads{To: "off", Machine: systemlog.Machine()}
 	if off {
-		return nil, told
+		return nil, state
 	}
 	to := open()
-	if told.To = "none"; to != nil {
-		told.To = to.To()
+	if state.To = "none"; to != nil {
+		state.To = to.To()
 	}
-	return to, told
+	return to, state
 }
 
-// knows says whether a key may have signed what the log goes on from. The log calls
-// it, and so whoever holds mu.
+// knows says whether the log may continue after a record that key signed. The log
+// calls it while the caller of the log holds mu.
 func (r *Recorder) knows(key ed25519.PublicKey) bool {
 	return r.signer.PublicKey().Equal(key) || r.opts.Knows != nil && r.opts.Knows(key)
 }
 
-// logEvent signs the log's own events, such as one about a torn line, and says what
-// they are about. The log calls it, and so whoever holds mu.
+// logEvent signs the log's own events, such as torn_line, and says what happened.
+// The log calls it while the caller of the log holds mu.
 func (r *Recorder) logEvent(e event.Event, at chain.At) ([]byte, error) {
 	receipt, err := r.signer.Event(e, at.Time, at.Prev)
 	if err != nil {
@@ -405,37 +417,37 @@ func (r *Recorder) logEvent(e event.Event, at chain.At) ([]byte, error) {
 	}
 	switch e := e.(type) {
 	case event.ClockStep:
-		r.opts.say("the clock is behind the log: it says %s, and the newest record or day file is of %s",
+		r.opts.say("the clock is earlier than the log: it says %s, but the newest record or day file has %s",
 			event.FormatTime(e.Clock), event.FormatTime(e.NotBefore))
 	case event.TornLine:
 		if r.torn++; r.torn == 2 {
-			r.opts.say("there are more such lines; the log has an event for each")
+			r.opts.say("more records were quarantined; the log has an event for each")
 		}
 		if r.torn > 1 {
-			break // thousands may have been planted
+			break // an attacker may have written thousands
 		}
-		r.opts.say("%s: what was no record, %s, is quarantined in %s", e.File, text.Count(e.Length, "byte"), e.Kept)
+		r.opts.say("%s: quarantined an invalid record (%s) in %s", e.File, text.Count(e.Length, "byte"), e.Kept)
 	case event.LogDamaged:
-		r.opts.say("the log is not as it should be: %s, byte %d: %s", e.File, e.Offset, e.Reason)
+		r.opts.say("the log was changed or damaged: %s, byte %d: %s", e.File, e.Offset, e.Reason)
 	}
 	return receipt.Record, nil
 }
 
-// lastOutcomes is how long the end of a session waits for its last outcomes.
+// lastOutcomes is how long Close waits for the last outcomes.
 const lastOutcomes = 2 * time.Second
 
-// ServerEnded notes that the session ends because the server did, and not the
-// client: calls without a response are then recorded so.
+// ServerEnded says that the session ends because the server ended. Close then gives
+// this as the reason why calls have no response.
 func (r *Recorder) ServerEnded() {
 	if r.session != nil {
 		r.session.serverEnded.Store(true)
 	}
 }
 
-// Close waits for the calls under way, and lets no more begin. It records what is
-// left, the outcomes, the calls without a response and a gap, and closes the log.
-// It waits two seconds for the outcomes, not longer, and has the log anchored. The error says what is not in
-// the log, or may not be on the disk.
+// Close ends the session. It waits for the calls in progress and refuses later
+// ones. It records the outcomes, for which it waits two seconds at most, then the
+// calls without a response, then a gap. It closes the log and starts the anchoring.
+// The error says what is not in the log, or may not be on the disk.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	r.closed = true

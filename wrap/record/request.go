@@ -8,28 +8,28 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 )
 
-// messages is what Request needs besides.
+// messages is the state of Request.
 type messages struct {
 	mu   sync.Mutex
-	gate *mcpwire.Gate // guarded by mu; from the first message on
+	gate *mcpwire.Gate // guarded by mu; nil before the first message
 }
 
-// A RefusedError is that of a message that must not be sent: some server might see
-// a call in it where another sees none.
+// A RefusedError is the error for a message that must not be sent, because one
+// server might find a call in it where another finds none.
 type RefusedError struct {
-	Code   int // for the error reply, JSON-RPC 2.0 section 5.1
+	Code   int // for the error reply: JSON-RPC 2.0, section 5.1
 	Reason string
 }
 
 func (e *RefusedError) Error() string { return "refused, not forwarded: " + e.Reason }
 
-// Request records the calls in a message of the client, which is one JSON-RPC
-// message or a batch of them. It returns the message as it is to be sent: with the
-// receipts in it, or just as it is if it has no calls. When it returns without an
-// error, the receipts are in the log and, unless NoSync, on the disk.
+// Request records the calls in a message of the client: one JSON-RPC message, or a
+// batch. It returns the message to send: with the receipts in it, or unchanged if
+// it has no calls. Then the receipts are in the log and, unless NoSync is set, on
+// the disk.
 //
-// With an error the message must not be sent. It is a *RefusedError, or says why the
-// calls cannot be recorded.
+// After an error the message must not be sent. The error is a [*RefusedError], or
+// says why the calls could not be recorded.
 func (r *Recorder) Request(message []byte) ([]byte, error) {
 	r.messages.mu.Lock()
 	if r.messages.gate == nil {
@@ -46,14 +46,14 @@ func (r *Recorder) Request(message []byte) ([]byte, error) {
 	}
 	calls := make([]Call, len(v.Calls))
 	for i := range v.Calls {
-		calls[i] = CallOf(&v.Calls[i])
+		calls[i] = Call(v.Calls[i].Fields)
 	}
 	receipts, err := r.Calls(calls)
 	if err != nil {
 		return nil, fmt.Errorf("not recorded, so not forwarded: %w", err)
 	}
 	if v.Batch {
-		r.Sent(message) // what else is in it
+		r.Sent(message) // the other messages in it
 	}
 	size := len(message)
 	for i, r := range receipts {

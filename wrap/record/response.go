@@ -9,9 +9,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Response looks at a message of the server, whatever it is: one JSON-RPC message
-// or a batch of them. The Recorder keeps no part of it. It is to be called before
-// the client has the message, whose next request may refer to it.
+// Response looks for outcomes in a message of the server, of any kind: one JSON-RPC
+// message, or a batch. It keeps no part of message. It must be called before the
+// client gets the message, because the client's next request may refer to it.
 func (r *Recorder) Response(message []byte) {
 	s := r.session
 	if s == nil || !s.wanted() {
@@ -24,10 +24,10 @@ func (r *Recorder) Response(message []byte) {
 	}
 }
 
-// Outcome records what came of the call with this ID, as Calls got it, for a program
-// that has no messages for Response. result is its JSON text, of which the log has
-// the hash; isError says that the call failed. A call without an outcome is recorded
-// as such by Close. An id that no call waits with is ignored.
+// Outcome records the outcome of the call with this ID, as given to Calls, for a
+// program that has no messages for Response. result is JSON text; its hash goes
+// into the log. isError says that the call failed. It does nothing if no call with
+// this ID waits. Close records calls that have no outcome until then.
 func (r *Recorder) Outcome(id, result json.RawMessage, isError bool) {
 	s, key := r.session, mcpwire.IDKey(id)
 	if s == nil || key == "" || !s.wanted() {
@@ -39,14 +39,14 @@ func (r *Recorder) Outcome(id, result json.RawMessage, isError bool) {
 	})
 }
 
-// wanted says whether any request waits for a response, or had one that another
-// may follow.
+// wanted says whether a response matters now: a request waits for one, or had one
+// that a second may follow.
 func (s *session) wanted() bool { return s.pending.expected.Load() > 0 || s.pending.remembers() }
 
 // listed says whether a tools/list waits for its response.
 func (s *session) listed() bool { return s.pending.lists.Load() > 0 }
 
-// found is given each response of the server.
+// found takes each response of the server.
 func (s *session) found(a mcpwire.Response) {
 	if a.Unreadable {
 		s.couldNotRead(a.Loose)
@@ -63,7 +63,7 @@ func (s *session) found(a mcpwire.Response) {
 	switch how {
 	case noMatch:
 		if a.IDTwice {
-			s.couldNotRead("") // a client that takes the first may have a response
+			s.couldNotRead("") // a client that reads the first id may have its response
 		}
 		return
 	case late:
@@ -95,14 +95,14 @@ func (s *session) found(a mcpwire.Response) {
 			s.mu.Lock()
 			s.tools.listed(a.Listing, r.about == aboutTools)
 			if doubt != "" {
-				s.tools.notRead(doubt) // clients may have another
+				s.tools.notRead(doubt) // clients may have read another listing
 			}
 			s.mu.Unlock()
 		}
 	}
 }
 
-// couldNotRead notes a message that could not be read and may be a response.
+// couldNotRead takes an unreadable message that may be a response.
 func (s *session) couldNotRead(loose string) {
 	if s.pending.couldNotRead(loose) {
 		s.mu.Lock()
@@ -111,7 +111,7 @@ func (s *session) couldNotRead(loose string) {
 	}
 }
 
-// join is two reasons in one.
+// join joins two reasons.
 func join(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
@@ -125,7 +125,7 @@ func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
 		s.learnServer(a)
 		switch said := a.Said; {
 		case said.Handle != "":
-			// The handle is not the result: that is bound when it is fetched.
+			// The handle is not the result. The result is recorded when it is fetched.
 			s.pending.becameTask(c, said.Handle, said.HandleCut)
 			s.queue.add(item{event: event.Task{Session: s.id, Call: c.receipt, Task: shorten(said.Handle)}})
 			return
@@ -136,9 +136,9 @@ func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
 	s.settle(c, a)
 }
 
-// learnServer takes who the server is from the response to a call, if it did not
-// say before: without a handshake, it may say so in every result (2026-07-28,
-// basic). There is then a second event.
+// learnServer takes the server's description from the response to a call, if none
+// is known: without a handshake, every result may have it (2026-07-28, basic). Then
+// the session's event is recorded again.
 func (s *session) learnServer(a mcpwire.Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,22 +148,22 @@ func (s *session) learnServer(a mcpwire.Response) {
 	}
 }
 
-// taskResult looks at a response to tasks/result, which is what that to the
-// call would have been (2025-11-25, basic/utilities/tasks, "Result
-// Retrieval"); but an error may also be one of this request.
+// taskResult takes a response to tasks/result. It is what the response to the call
+// would have been (2025-11-25, basic/utilities/tasks, "Result Retrieval"), but an
+// error may be about this request.
 func (s *session) taskResult(c *loggedCall, a mcpwire.Response) {
 	if a.Failed {
 		switch a.Said.Code {
-		case "-32600", "-32601", "-32602", "-32800": // no such request or task, interrupted
+		case "-32600", "-32601", "-32602", "-32800": // invalid request, no such task, cancelled
 			return
 		}
 	}
 	s.settle(c, a)
 }
 
-// taskResponse looks at a response to tasks/get or tasks/cancel, or at a
-// notification, which may tell of the end of the task, and since 2026-07-28
-// brings the result. An error is one of the request, and tells nothing.
+// taskResponse takes a response to tasks/get or tasks/cancel, or a notification. It
+// may say that the task ended, and since 2026-07-28 has the result. An error is
+// about the request only.
 func (s *session) taskResponse(c *loggedCall, a mcpwire.Response) {
 	if a.Failed {
 		return
@@ -177,7 +177,7 @@ func (s *session) taskResponse(c *loggedCall, a mcpwire.Response) {
 		a.Ended = "the task was cancelled"
 		s.settle(c, a)
 	case a.Said.Status == "failed":
-		// The error may be fetched yet, and often is not.
+		// The client may still fetch the error; often it does not.
 		a.Ended = "the task failed"
 		s.pending.taskEnded(c, a.Hashed())
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// session follows a session in both directions, besides its calls. It binds responses
-// to the calls that are in the log, and learns who the peers and what the tools are.
-// It fills the queue. It delays and changes nothing, and ignores what it does not
-// understand.
+// session follows a session in both directions. It finds the responses to the calls
+// in the log, the peers and the tools, and adds what is to be recorded to the
+// queue. It delays and changes no message, and ignores what it does not understand.
 type session struct {
 	id      string
 	opts    *Options
@@ -22,28 +21,28 @@ type session struct {
 	output  *Output
 	pending *pending
 
-	serverEnded atomic.Bool // why there are no more responses
-	advised     atomic.Bool // advise has said it
+	serverEnded atomic.Bool // the server ended the session, not the client
+	advised     atomic.Bool // advise has given its advice
 
 	mu    sync.Mutex // guards all below
 	begun bool       // there was a call
 	ended bool       // finish was called
 	peers peers
 	tools tools
-	files chan []event.File // from the first call on; has them once they are hashed
+	files chan []event.File // set at the first call; has one value once the files are hashed
 
-	logging sync.WaitGroup     // session events that wait for files
-	stop    context.CancelFunc // of the hashing; set with files, and not changed
+	logging sync.WaitGroup     // session events that wait for the hashes of files
+	stop    context.CancelFunc // stops the hashing; set together with files
 }
 
 func newSession(id string, o *Options, q *queue, out *Output) *session {
 	return &session{id: id, opts: o, queue: q, output: out, pending: newPending(), tools: tools{session: id, opts: o}}
 }
 
-// hashTime is how long the hashes of files are waited for, and worked on.
+// hashTime is the time limit for the hashes of files.
 const hashTime = 10 * time.Second
 
-// called notes calls that are in the log, before the server may see them.
+// called adds calls that are in the log, before the server gets them.
 func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +63,7 @@ func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer
 	}
 }
 
-// hashFiles begins to hash the files of the server's program. It needs mu.
+// hashFiles starts to hash the files of the server's program. The caller holds mu.
 func (s *session) hashFiles() {
 	ctx, stop := context.WithTimeout(context.Background(), hashTime)
 	s.files, s.stop = make(chan []event.File, 1), stop
@@ -78,8 +77,8 @@ func (s *session) hashFiles() {
 	}()
 }
 
-// logSession queues the session's event as soon as its files are
-// hashed. It needs mu.
+// logSession queues the session's event as soon as its files are hashed. The caller
+// holds mu.
 func (s *session) logSession() {
 	if s.ended {
 		return
@@ -92,9 +91,9 @@ func (s *session) logSession() {
 	})
 }
 
-// finish records what is left: tools that changed after the last call, tasks
-// whose end is known, the calls that have no response. It waits for all to be
-// written, but not longer than patience.
+// finish records what is left: tools that changed after the last call, tasks that
+// are known to have ended, calls without a response. It waits for the queue, but
+// not longer than patience.
 func (s *session) finish(patience time.Duration) {
 	s.mu.Lock()
 	again := s.ended || !s.begun
@@ -103,7 +102,7 @@ func (s *session) finish(patience time.Duration) {
 	if again {
 		return
 	}
-	// A short session, perhaps, of a large program.
+	// In a short session, the files of a large program may not be hashed yet.
 	queued := make(chan struct{})
 	go func() {
 		defer close(queued)
@@ -134,7 +133,7 @@ func (s *session) finish(patience time.Duration) {
 	s.queue.finish(patience)
 }
 
-// add queues what is no part of the session, if there was a call.
+// add queues an item from outside the session, if there was a call.
 func (s *session) add(i item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (s *session) add(i item) {
 	}
 }
 
-// maxListed bounds the calls that one event lists.
+// maxListed is the maximum number of calls in one event.
 const maxListed = 1_000
 
 func (s *session) unanswered(calls []event.Call) item {

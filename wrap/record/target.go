@@ -7,11 +7,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
-// targetOf names the server in the receipts: "mcp://" and the name of the
-// package, script or image that the command runs, seen through the usual
-// launchers, so that `npx -y @scope/server-files` is mcp://server-files and not
-// mcp://npx or mcp://-y. Arguments after that name are left out: they may be
-// secrets.
+// targetOf is the name of the server in the receipts: "mcp://" and the name of the
+// package, script or image that the command runs. Usual launchers are skipped, so
+// that `npx -y @scope/server-files` is mcp://server-files and not mcp://npx or
+// mcp://-y. Arguments after that name may be secrets and are left out.
 func targetOf(command []string) string {
 	if len(command) == 0 {
 		return ""
@@ -31,7 +30,7 @@ func targetOf(command []string) string {
 	return "mcp://" + shortName(name)
 }
 
-// program is the name by which a command is known: npx for NPX.CMD, python for
+// program is the usual name of a command: npx for NPX.CMD, python for
 // /usr/bin/python3.12.
 func program(name string) string {
 	name = strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
@@ -44,18 +43,18 @@ func program(name string) string {
 	return name
 }
 
-// common are names that say nothing: then the directory above, or the scope of
-// the package, says more.
+// common are names that say nothing. Then the directory that has them, or the scope
+// of the package, is used.
 var common = []string{"app", "bin", "build", "cli", "cmd", "dist", "index", "lib", "main", "mcp", "mcp-server",
 	"out", "run", "server", "src", "start", "stdio", "target", "release", "debug", "scripts", ".", ".."}
 
-// homes are directories of users' directories, whose names are private.
+// homes are the parents of users' directories, whose names are private.
 var homes = []string{"home", "users", "documents and settings"}
 
-// shortName is what of a path, a package or an image is fit for a name.
+// shortName is the part of a path, package or image that serves as a name.
 func shortName(name string) string {
 	if _, rest, ok := strings.Cut(name, "://"); ok {
-		_, name, _ = strings.Cut(rest, "/") // the host may bear a password
+		_, name, _ = strings.Cut(rest, "/") // the part with the host may have a password
 	}
 	name, _, _ = strings.Cut(name, "?")
 	name, _, _ = strings.Cut(name, "#")
@@ -77,8 +76,8 @@ func shortName(name string) string {
 	return bare(steps[len(steps)-1])
 }
 
-// bare is one step of a path without version, tag, extension and what has no
-// place in a URI.
+// bare is one step of a path without version, tag, extension, and characters that a
+// URI does not allow.
 func bare(step string) string {
 	step = strings.TrimPrefix(step, "@")
 	if i := strings.IndexAny(step, "@:[=<>~!"); i > 0 {
@@ -97,7 +96,7 @@ func bare(step string) string {
 	}, step)
 }
 
-// launcher is a command that runs another: how to get to the name of that one.
+// launcher is a command that runs another one: how the other's name is found.
 type launcher struct {
 	verbs    []string // words before the name: `docker run IMAGE`
 	values   []string // flags that take the next argument as their value
@@ -148,20 +147,20 @@ var launchers = map[string]launcher{
 var uvValues = []string{"--with", "--with-editable", "--with-requirements", "--python", "-p", "--env-file", "--extra", "--group",
 	"--index", "--index-url", "--default-index", "--extra-index-url", "-i", "--refresh-package", "--cache-dir"}
 
-// Of the flags for containers most take a value, and a value may be a secret.
+// Most flags of container commands take a value, and a value may be a secret.
 var containers = launcher{
 	verbs: []string{"run", "exec", "container"},
 	switches: []string{"--rm", "--init", "--interactive", "--tty", "--detach", "--privileged", "--read-only",
 		"--publish-all", "--quiet", "--no-healthcheck", "--oom-kill-disable"},
 }
 
-// next is the argument that names what is run, and those after it; "" if none
-// does.
+// next returns the argument that names what is run, and the arguments after it; ""
+// if none does.
 func (l launcher) next(args []string) (name string, rest []string) {
 	dir := ""
 	for i := 0; i < len(args); i++ {
 		flag, value, attached := strings.Cut(args[i], "=")
-		// The value of a flag stands in the same argument or in the next.
+		// The value of a flag is in the same argument or in the next.
 		take := func() string {
 			if !attached && i+1 < len(args) {
 				i++
@@ -180,7 +179,7 @@ func (l launcher) next(args []string) (name string, rest []string) {
 			take()
 		case slices.Contains(l.verbs, flag):
 		case strings.HasPrefix(flag, "-") && l.switches != nil:
-			// -it are two that take none, -eA=B has its value.
+			// -it is two flags without a value, -eA=B has its value.
 			long := strings.HasPrefix(flag, "--")
 			if long && flag != "--" && !slices.Contains(l.switches, flag) || len(flag) == 2 && !long && !strings.Contains("itdPq", flag[1:]) {
 				take()
@@ -193,7 +192,7 @@ func (l launcher) next(args []string) (name string, rest []string) {
 	return "", nil
 }
 
-// inDir is the path name as it is in dir.
+// inDir is the path name, relative to dir.
 func inDir(dir, name string) string {
 	if dir == "" || name == "" || strings.HasPrefix(name, "/") {
 		return name

@@ -10,29 +10,29 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// tools are the tools as the server listed them to the client, each by the hash
-// of its definition. A server can turn a tool into another by changing the definition
-// after the client has read it. So what was listed is put into the log before the
-// calls that follow it, and a change is an event of its own. session.mu guards all.
+// tools are the tools as the server listed them to the client, each with the hash
+// of its definition. A server can change what a tool is after the client has read
+// its definition. So a listing is recorded before the calls that follow it, and a
+// change is an event of its own. session.mu guards all fields.
 //
-// Memory is bounded: maxKnown tools are followed, and maxNamed of them by name.
-// The others are counted, and a hash of their definitions is kept.
+// Memory is bounded: maxKnown tools are followed, maxNamed of them by name. The
+// others are counted, and a hash of their definitions is kept.
 type tools struct {
-	session string // id; it and opts do not change
+	session string // its id; not changed, nor is opts
 	opts    *Options
 
 	known   map[toolKey]definition
-	named   int // those of which the name is kept
-	bytes   int // that these names take
+	named   int // number of tools whose name is kept
+	bytes   int // length of these names
 	changes []toolChange
 	left    left
-	doubted bool // left counts what clients may have read besides
+	doubted bool // left includes listings that clients may have read differently
 	fresh   bool // there was a listing since the last event
-	logged  left // as last put into the log
-	begun   bool // there was an event
+	logged  left // left, as last recorded
+	begun   bool // there was a tools event
 }
 
-// toolKey stands for a name.
+// toolKey is the beginning of the hash of a name.
 type toolKey [16]byte
 
 func keyOf(name string) toolKey {
@@ -40,23 +40,23 @@ func keyOf(name string) toolKey {
 	return toolKey(sum[:16])
 }
 
-// definition is a tool as it was last listed.
+// definition is a tool as last listed.
 type definition struct {
-	name    string // "" if it is not kept
+	name    string // "" if not kept
 	hash    event.Hash
-	byBytes bool // hash is of the bytes as sent
+	byBytes bool // hash is of the bytes as sent, not of the canonical form
 }
 
-// toolChange is a definition that came, or took another's place.
+// toolChange is a definition that is new, or replaced another one.
 type toolChange struct {
 	definition
-	was event.Hash // of the one before, zero if there was none
+	was event.Hash // hash of the definition before; zero: none
 }
 
 // left are the tools of a listing that are not followed, or not by name.
 type left struct {
 	count int
-	sum   event.Hash // over their hashes, in order; zero of none
+	sum   event.Hash // over their hashes, in order; zero: no tools
 }
 
 func (l *left) add(hash event.Hash) {
@@ -76,7 +76,7 @@ const (
 	maxChanges = 10_000 // between two calls
 )
 
-// listed takes a listing, the first page or a further one.
+// listed takes a listing: its first page, or a further one.
 func (t *tools) listed(l *mcpwire.Listing, first bool) {
 	if t.known == nil {
 		t.known = map[toolKey]definition{}
@@ -90,7 +90,7 @@ func (t *tools) listed(l *mcpwire.Listing, first bool) {
 	}
 	for i, tool := range l.Tools {
 		if last[tool.Name] != i {
-			t.left.add(tool.Hash) // a later one has its name
+			t.left.add(tool.Hash) // a later tool has the same name
 			continue
 		}
 		key := keyOf(tool.Name)
@@ -113,7 +113,7 @@ func (t *tools) listed(l *mcpwire.Listing, first bool) {
 			t.left.add(tool.Hash)
 		}
 		if was == d.hash || was.IsZero() && (!kept || !t.begun) {
-			continue // the first event has all that is known by name
+			continue // the first event has all tools with a name
 		}
 		if len(t.changes) == maxChanges {
 			t.left.add(tool.Hash)
@@ -128,7 +128,7 @@ func (t *tools) listed(l *mcpwire.Listing, first bool) {
 	}
 }
 
-// notRead notes that clients may have read another listing.
+// notRead says that clients may have read another listing than was seen here.
 func (t *tools) notRead(why string) {
 	if !t.doubted {
 		t.fresh, t.doubted = true, true
@@ -136,8 +136,8 @@ func (t *tools) notRead(why string) {
 	}
 }
 
-// changed is the item that puts what was listed into the log, if there was a listing
-// since the last time and the log does not say so already.
+// changed returns the item that records the listings since the last time, if there
+// were any and they differ from what the log has.
 func (t *tools) changed() (item, bool) {
 	if !t.fresh {
 		return item{}, false
@@ -149,15 +149,15 @@ func (t *tools) changed() (item, bool) {
 		if len(changes) == 0 && same {
 			return item{}, false
 		}
-		return item{prepare: func(ed25519.PublicKey) []item { return t.tellChanges(changes, rest) }}, true
+		return item{prepare: func(ed25519.PublicKey) []item { return t.laterEvents(changes, rest) }}, true
 	}
 	t.begun = true
 	known := maps.Clone(t.known)
-	return item{prepare: func(key ed25519.PublicKey) []item { return t.tellTools(key, known, changes, rest) }}, true
+	return item{prepare: func(key ed25519.PublicKey) []item { return t.firstEvents(key, known, changes, rest) }}, true
 }
 
-// tellTools are the events of the first listing of a session.
-func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
+// firstEvents are the events of the first listing of a session.
+func (t *tools) firstEvents(key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
 	earlier := lastTools(t.opts.Audit, t.opts.Target, key)
 	named := make(map[string]definition, min(len(known), maxNamed))
 	same := earlier.left == rest && earlier.ended == ""
@@ -171,7 +171,7 @@ func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, c
 	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
 		items = t.toolEvents(named, false, rest, earlier.ended)
 	}
-	first := map[string]event.Hash{} // of those that have changed since
+	first := map[string]event.Hash{} // hashes of tools that have changed since
 	for _, c := range slices.Backward(changes) {
 		first[c.name] = c.was
 	}
@@ -188,8 +188,8 @@ func (t *tools) tellTools(key ed25519.PublicKey, known map[toolKey]definition, c
 	return append(items, t.driftEvents(append(drifts, changes...))...)
 }
 
-// tellChanges are the events of a later listing.
-func (t *tools) tellChanges(changes []toolChange, rest left) []item {
+// laterEvents are the events of a later listing.
+func (t *tools) laterEvents(changes []toolChange, rest left) []item {
 	named := map[string]definition{}
 	for _, c := range changes {
 		named[c.name] = c.definition
@@ -197,14 +197,15 @@ func (t *tools) tellChanges(changes []toolChange, rest left) []item {
 	return append(t.toolEvents(named, true, rest, ""), t.driftEvents(changes)...)
 }
 
-// hashLen is the length of a hash as it is written, in bytes.
+// hashLen is the length of a hash as text, in bytes.
 const hashLen = len("sha256:") + 2*sha256.Size
 
-// maxToolEvent bounds the names and hashes in one event, in bytes.
+// maxToolEvent is the maximum length of names and hashes in one event, in bytes.
 const maxToolEvent = 64 << 10
 
-// toolEvents are the tools events for these definitions, the first of which adds to
-// those before it or not. ended says where the search for an earlier listing ended.
+// toolEvents are the tools events for these definitions. adds says whether the
+// first of them adds to earlier events or replaces them. ended is the limit that
+// ended the search for an earlier listing, "" if none did.
 func (t *tools) toolEvents(named map[string]definition, adds bool, rest left, ended string) (items []item) {
 	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds, SearchEnded: ended}
 	size := 0
@@ -225,7 +226,8 @@ func (t *tools) toolEvents(named map[string]definition, adds bool, rest left, en
 	return append(items, item{event: e})
 }
 
-// maxDrifts bounds the tool_drift events of one listing. The tools events have all.
+// maxDrifts is the maximum number of tool_drift events for one listing. The tools
+// events have all changes.
 const maxDrifts = 1_000
 
 func (t *tools) driftEvents(changes []toolChange) (items []item) {

@@ -7,16 +7,17 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// maxNoted is the longest message, in bytes, that is looked at for what is no
-// call: the requests that matter are short.
+// maxNoted is the maximum length of a message that is searched for requests besides
+// calls, in bytes. The requests that matter are short.
 const maxNoted = 64 << 10
 
-// noted are parts of the methods that matter besides tools/call, such as stand
-// in the message also where a slash is escaped, as PHP does.
+// noted are the parts of the other methods that matter. A message with one of them
+// contains these bytes also where the slash is escaped, as PHP does.
 var noted = [][]byte{[]byte(`"initialize"`), []byte(`/discover"`), []byte(`/list"`), []byte(`"tasks`), []byte(`/cancelled"`)}
 
-// Sent looks at a message of the client that is no call, or at a batch that has
-// others than calls in it, before it goes to the server. Request does it by itself.
+// Sent looks at a message of the client before it goes to the server, for a program
+// that does not use Request. It is for messages without calls, and for batches that
+// have other messages beside calls.
 func (r *Recorder) Sent(message []byte) {
 	if r.session != nil {
 		r.session.sent(message)
@@ -86,8 +87,8 @@ func (s *session) note(message []byte) {
 	}
 }
 
-// parentOf is the receipt of the call that asked for the input that c brings, "" if
-// there is none (2026-07-28, basic/patterns/mrtr).
+// parentOf returns the id of the receipt of the call that asked for the input that
+// c gives, "" if there is none (2026-07-28, basic/patterns/mrtr).
 func (s *session) parentOf(c *Call, paramsHash sign.Hash) string {
 	s.output.catchUp()
 	return s.pending.requesterOf(mcpwire.StateKey(c.RequestState), c.Tool, paramsHash)

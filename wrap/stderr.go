@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// Messages is where our own lines for a person go. Clients exist that never
-// read a server's stderr, and a full pipe must not hold up a call: Write only
-// queues, and what does not fit is dropped.
+// Messages writes the wrapper's own messages for the user, lines on stderr. Some
+// clients never read a server's stderr, and a full pipe must not delay a call: so
+// Write only queues, and drops what does not fit.
 type Messages struct {
-	queue chan []byte // nil in it: the end
+	queue chan []byte // nil in it is the end
 	ended chan struct{}
 }
 
-// maxMessages bounds the messages that wait for a reader of stderr. A session
-// says maxSaid lines at most.
+// maxMessages is the maximum number of queued messages. A session writes at most
+// maxSaid.
 const maxMessages = 64
 
 // lastMessages is how long Close waits for a reader of stderr.
 const lastMessages = 500 * time.Millisecond
 
-// NewMessages returns a writer that passes on to w what it is given, in order,
-// as fast as w takes it. The caller must call Close.
+// NewMessages returns a Messages that passes what is written to it on to w, in
+// order, as fast as w takes it. The caller must call Close.
 func NewMessages(w io.Writer) *Messages {
 	m := &Messages{make(chan []byte, maxMessages), make(chan struct{})}
 	go func() {
@@ -32,13 +32,14 @@ func NewMessages(w io.Writer) *Messages {
 			if b == nil {
 				return
 			}
-			w.Write(b) // whom could its error be told
+			w.Write(b) // an error could only be reported here
 		}
 	}()
 	return m
 }
 
-// Write queues p, whole lines, or drops it. It does not wait, and never fails.
+// Write queues p, whole lines of text, or drops it. It does not block and never
+// fails.
 func (m *Messages) Write(p []byte) (int, error) {
 	select {
 	case m.queue <- append([]byte{}, p...):
@@ -47,9 +48,9 @@ func (m *Messages) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close returns when all that was queued is written, or nobody reads it. What
-// is written to m afterwards is lost. If nobody reads, a goroutine stays that
-// waits for it.
+// Close waits until all queued messages are written, but at most 500 ms. What is
+// written to m later is lost. If w blocks for longer, a goroutine that waits for it
+// remains. The error is always nil.
 func (m *Messages) Close() error {
 	late := time.After(lastMessages)
 	select {
@@ -64,14 +65,14 @@ func (m *Messages) Close() error {
 	return nil
 }
 
-// speaker says the few lines that a person must know.
+// speaker writes messages with the program's name, up to a limit.
 type speaker struct {
 	w     io.Writer
 	count atomic.Int64
 }
 
-// maxSaid bounds the lines of one session: whoever sends a million bad lines
-// must not fill a client's log with them.
+// maxSaid is the maximum number of lines in one session, so that a client with a
+// million bad lines does not fill its own log with them.
 const maxSaid = 100
 
 func (s *speaker) say(text string) {
