@@ -53,7 +53,8 @@ func (l *Log) tell() {
 }
 
 // takeBack cuts the records off again that could not be synced, if nobody has
-// appended after them. Whether the disk has them is not known in any case.
+// appended after them or anchored them. Whether the disk has them is not known in
+// any case.
 func (l *Log) takeBack(before undo) {
 	defer l.forget()
 	l.owed = append(slices.Clone(l.told[before.told:]), l.owed...)
@@ -62,7 +63,17 @@ func (l *Log) takeBack(before undo) {
 	if _, err := l.acquire(); err != nil || !l.locksNamed() || l.file == nil || !l.named() {
 		return
 	}
-	if st, err := l.file.Stat(); err == nil && st.Size() == l.size && truncate(l.file, before.size) == nil {
+	if st, err := l.file.Stat(); err != nil || st.Size() != l.size {
+		return
+	}
+	if l.o.Keep != nil {
+		keep, done := l.o.Keep(l.name, before.size)
+		if keep {
+			return
+		}
+		defer done()
+	}
+	if truncate(l.file, before.size) == nil {
 		l.place = before.place
 	}
 }

@@ -33,6 +33,12 @@ type Options struct {
 	// counts.
 	Check func(receipt []byte, prev Hash) (signed, known bool)
 
+	// Keep is asked before records are taken back that could not be synced, which
+	// would leave file with size bytes: whether they must stay, because somebody
+	// has anchored them already. If not, nobody anchors any until done is called.
+	// If nil, they need not stay.
+	Keep func(file string, size int64) (keep bool, done func())
+
 	// Warn is told, once for each Log, of what lies in the directory and is
 	// left alone. May be nil.
 	Warn func(text string)
@@ -125,8 +131,9 @@ func New(dir string, o Options) *Log {
 // what had been written is taken back, as far as the disk allows it. The Log stays
 // usable, and the next Append succeeds if the cause is gone.
 //
-// If the disk fails to sync and another process has appended meanwhile, the
-// records cannot be taken back; they stay although the error says otherwise.
+// If the disk fails to sync and another process has appended meanwhile, or
+// Options.Keep wants it, the records are not taken back; they stay although the
+// error says otherwise.
 //
 // Append looks at the end of the log only if another process has written to it:
 // its cost does not grow with the log, whatever the size of the files. A

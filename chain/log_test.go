@@ -243,6 +243,34 @@ func TestSyncFailsBehindAnother(t *testing.T) {
 	}
 }
 
+// And when somebody vouches for the record already.
+func TestSyncFailsKept(t *testing.T) {
+	dir := t.TempDir()
+	boom := errors.New("input/output error")
+	keep, asked, done := true, int64(-1), 0
+	l := New(dir, Options{Now: (&clock{day0}).now, Keep: func(file string, size int64) (bool, func()) {
+		if asked = size; file != dayFile(day0) {
+			t.Errorf("asked of %s", file)
+		}
+		return keep, func() { done++ }
+	}})
+	defer l.Close()
+	l.testOnlySync(func(*os.File) error { return boom })
+	for range 2 {
+		before := len(dayFiles(t, dir))
+		if _, err := l.Append(1, oneReceipt("a")); !errors.Is(err, boom) || asked != int64(before) {
+			t.Fatalf("error %v, want %v; asked of %d bytes, want %d", err, boom, asked, before)
+		}
+		keep = false
+	}
+	l.testOnlySync(func(*os.File) error { return nil })
+	add(t, l, "b")
+	mustBeWhole(t, dir, 2)
+	if got := ids(t, dir); got != "a b" || done != 1 {
+		t.Errorf("records %s; done %d times", got, done)
+	}
+}
+
 // What others do to the files between two appends is noticed, and told in the
 // log where records were lost. It never ends the appending.
 func TestDisturbed(t *testing.T) {

@@ -419,6 +419,77 @@ func TestAnchorKilled(t *testing.T) {
 	}
 }
 
+// A record that is anchored while its sync is under way stays in the log if that
+// sync fails: taken back, it would be a rollback.
+func TestSyncFailsAfterAnchor(t *testing.T) {
+	t.Parallel()
+	strace := needStrace(t)
+	h, _, _ := anchored(t)
+	h.signet(t, 0, nil, "anchor", "now")
+	failing := func(delay time.Duration) *exec.Cmd {
+		inject := fmt.Sprintf("inject=fdatasync:error=EIO:delay_exit=%d", delay.Microseconds())
+		cmd := exec.Command(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject, binary(t), "sign", "--tool", "failing")
+		asTracer(cmd)
+		cmd.Env = scrubbed(h.dir)
+		return cmd
+	}
+	before := len(h.logged(t))
+	// The sync fails, and only says so later; on a busy machine, much later.
+	for delay := 5 * time.Second; ; delay *= 4 {
+		ended := make(chan error, 1)
+		go func() { ended <- failing(delay).Run() }()
+		poll(t, "the record is written", func() bool { return len(h.logged(t)) > before })
+		out := h.signet(t, 0, nil, "anchor", "now")
+		if err := <-ended; err == nil {
+			t.Fatal("the sync did not fail")
+		}
+		if strings.Contains(out, "1 new") {
+			break
+		}
+		if delay > time.Minute {
+			t.Fatalf("not anchored in time: %s", out)
+		}
+	}
+	h.signet(t, 0, nil, "anchor", "now")
+	h.signet(t, 0, nil, "verify", "--chain")
+	// What nobody has anchored is taken back.
+	if err := failing(0).Run(); err == nil || len(h.logged(t)) != before+1 {
+		t.Errorf("%v, %d records", err, len(h.logged(t)))
+	}
+	h.signet(t, 0, nil, "anchor", "now")
+}
+
+// A witness that says what is not so, of a log that is longer or another one, is one
+// witness: as many as the policy asks for must say so.
+func TestLyingWitness(t *testing.T) {
+	t.Parallel()
+	w1, w2 := testwitness.New(t, "w1"), testwitness.New(t, "w2")
+	h, origin, vkey := anchored(t, w1.Key+"@http://"+w1.Address, w2.Key+"@http://"+w2.Address)
+	w1.Enroll(origin, vkey)
+	w2.Enroll(origin, vkey)
+	h.sign(t, 3)
+	h.signet(t, 0, nil, "anchor", "now")
+	online := []string{"verify", "--chain", "--online", "--store", h.store()}
+	h.signet(t, 0, nil, online...)
+	w1.SQL("UPDATE log SET tree_size = 1000;")
+	if out := h.signet(t, 3, nil, online...); !strings.Contains(out, "the witness w1 says that it has cosigned 1,000 records") {
+		t.Errorf("%s", out)
+	}
+	h.sign(t, 1)
+	if out := h.signet(t, 3, nil, "anchor", "now"); !strings.Contains(out, "not enough witnesses say so to be sure") {
+		t.Errorf("%s", out)
+	}
+	if n := len(h.events(t, "anchor_finding")); n != 0 {
+		t.Errorf("%d events of what is not proven", n)
+	}
+	w2.SQL("UPDATE log SET tree_size = 1000;")
+	h.signet(t, 1, nil, online...)
+	h.signet(t, 1, nil, "anchor", "now")
+	if n := len(h.events(t, "anchor_finding")); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // Another user anchors the log: it reads, and makes nothing in the home.
 func TestAnchorByAnotherUser(t *testing.T) {
 	t.Parallel()

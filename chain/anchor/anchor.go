@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,11 +138,62 @@ func (r *run) close() {
 	}
 }
 
+// looks is how often the log is looked at before it is called another one, or
+// before what was read of it is signed: a writer whose records could not be
+// synced takes them back.
+const looks = 3
+
 // extend appends the leaves of the records that are new, unless the log does not
 // go on from the last one.
-func (r *run) extend() (err error) {
+func (r *run) extend() error {
+	last, size := r.st.Last, r.st.Size
+	for look := 1; ; look++ {
+		if err := r.extendOnce(); err != nil {
+			return err
+		}
+		there := true
+		if r.finding == nil && r.tree.Size() > 0 {
+			var err error
+			if there, err = r.still(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case r.finding == nil && there:
+			return nil
+		case look < looks:
+			r.st.Last, r.st.Size = last, size
+			time.Sleep(secondLook)
+		case r.finding != nil:
+			return nil
+		default:
+			return errors.New("the newest records of the log come and go: its disk may be full or failing")
+		}
+	}
+}
+
+// still says whether the record that was read last is there at another look.
+func (r *run) still() (bool, error) {
+	log, err := r.look()
+	if err != nil {
+		return false, err
+	}
+	defer log.close()
+	return log.holds(r.st.Last)
+}
+
+func (r *run) look() (*logDir, error) {
+	testOnlyLook()
+	return openLog(r.ctx, r.o.Log, r.o.Own)
+}
+
+// testOnlyLook is called before each look at the log.
+var testOnlyLook = func() {}
+
+func (r *run) extendOnce() (err error) {
 	r.close()
-	if r.log, err = openLog(r.ctx, r.o.Log, r.o.Own); err != nil {
+	r.finding = nil
+	if r.log, err = r.look(); err != nil {
 		return err
 	}
 	if r.hashes, err = os.OpenFile(filepath.Join(r.s.Dir, hashesName), os.O_RDWR|os.O_CREATE, 0o644); err != nil {
@@ -267,6 +319,11 @@ func (r *run) append() error {
 	}
 	if err := flush(); err != nil {
 		return err
+	}
+	if r.tree.Size() > r.old { // a day file's name may be new, too
+		if err := durable.SyncDir(r.o.Log); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
 	}
 	return durable.Sync(r.hashes)
 }

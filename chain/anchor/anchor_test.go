@@ -290,6 +290,103 @@ func TestTruncated(t *testing.T) {
 	})
 }
 
+// looking has do called before each look at the log, with its number from 1 on.
+func looking(t *testing.T, do func(look int)) {
+	n := 0
+	testOnlyLook = func() { n++; do(n) }
+	t.Cleanup(func() { testOnlyLook = func() {} })
+}
+
+// A log that is shorter at one look alone is not called so, and what a writer takes
+// back, because it could not be synced, is not signed.
+func TestTakenBack(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		s := newScene(t, Settings{})
+		s.add(5)
+		s.grows(5, 5)
+		whole, err := os.ReadFile(s.day())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.lines(4)
+		looking(t, func(look int) {
+			if look == 2 {
+				os.WriteFile(s.day(), whole, 0o600)
+			}
+		})
+		anchor := func() (*Result, error) {
+			return s.store.Anchor(context.Background(), Options{Log: s.log, Own: own})
+		}
+		if r, err := anchor(); err != nil || r.Finding != nil || r.Size != 5 {
+			t.Errorf("shorter at the first look: %+v, %v", r, err)
+		}
+		s.add(2)
+		looking(t, func(look int) {
+			if look == 2 { // what was read is to be signed
+				s.lines(6)
+			}
+		})
+		if r, err := anchor(); err != nil || r.Finding != nil || r.Size != 6 {
+			t.Errorf("one taken back: %+v, %v", r, err)
+		}
+		looking(t, func(look int) {
+			if look%2 == 1 {
+				s.add(1)
+			} else {
+				s.lines(6)
+			}
+		})
+		if r, err := anchor(); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("again and again: %+v, %v", r, err)
+		}
+		looking(t, func(int) {})
+		s.grows(6, 0)
+		s.add(1)
+		s.grows(7, 1)
+	}
+}
+
+// Records whose sync fails are taken back, unless a store has read them or may be
+// about to.
+func TestKeep(t *testing.T) {
+	s := newScene(t, Settings{})
+	s.add(3)
+	s.grows(3, 3)
+	end := s.store.State().Last
+	keep := func(size int64) bool {
+		t.Helper()
+		kept, done := Keep(s.store.Dir, end.File, size)
+		if !kept {
+			if _, err := s.store.Anchor(context.Background(), Options{Log: s.log, Own: true}); !errors.Is(err, ErrBusy) {
+				t.Errorf("anchored meanwhile: %v", err)
+			}
+			done()
+		}
+		return kept
+	}
+	if keep(end.End) || !keep(end.End-1) {
+		t.Error("the last record that is anchored, or the one after it")
+	}
+	unlock, err := s.store.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !keep(end.End) {
+		t.Error("while a process anchors")
+	}
+	unlock()
+	os.Remove(filepath.Join(s.store.Dir, stateName))
+	if !keep(end.End) {
+		t.Error("without a state")
+	}
+	s.grows(3, 0)
+	if kept, done := Keep(t.TempDir(), end.File, 0); kept {
+		t.Error("without a store")
+	} else {
+		done()
+	}
+}
+
 // A log made anew, of the same length or another.
 func TestRebuilt(t *testing.T) {
 	for _, size := range []int{3, 5, 9} {

@@ -343,11 +343,16 @@ func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error
 		return nil, err
 	}
 	return func(e event.Event) error {
-		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer)})
+		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer), Keep: keepIn(h)})
 		defer log.Close()
 		_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
 		return err
 	}, nil
+}
+
+// keepIn keeps records in the log that the store in the home may have anchored.
+func keepIn(h home.Dir) func(file string, size int64) (keep bool, done func()) {
+	return func(file string, size int64) (bool, func()) { return anchor.Keep(h.Anchor(), file, size) }
 }
 
 // logEvent writes an event to the log by what eventLog returned.

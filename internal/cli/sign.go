@@ -167,7 +167,7 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 		return draft.Sign(time.Now())
 	}
 	log := chain.New(h.Audit(), chain.Options{
-		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") },
+		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") }, Keep: keepIn(h),
 	})
 	defer log.Close()
 	_, err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {

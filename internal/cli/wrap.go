@@ -105,6 +105,7 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	o.Audit = h.Audit()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	o.Knows = h.Knows
+	o.Keep = keepIn(h)
 	o.Anchor = anchorFor(h, s.key)
 	return wrap.Run(o)
 }

@@ -211,33 +211,31 @@ func (t *anchoring) finding(newest time.Time) Anchored {
 	return f
 }
 
-// heed compares what the witnesses have said with the log.
+// heed compares what the witnesses have said with the log. Nobody has signed what
+// they say of sizes: as many as the policy asks for must say that the log is not
+// what it was, so that no single one can.
 func (t *anchoring) heed(f *Anchored) {
 	n := t.n
+	against := func(w Asked) bool { return w.Fork || w.Size > n }
 	enough := t.a.Enough != nil && t.a.Enough(func(name string) bool {
-		return slices.ContainsFunc(t.a.Asked, func(w Asked) bool { return w.Name == name && w.Fork })
+		return slices.ContainsFunc(t.a.Asked, func(w Asked) bool { return w.Name == name && against(w) })
 	})
 	for _, w := range t.a.Asked {
-		c := Claim{By: "witness " + w.Name, Origin: t.a.Origin, Size: w.Size}
-		kind := ""
 		switch {
-		case w.Fork && !enough:
-			f.lacks("the witness %s has cosigned another log, and not enough others say so", w.Name)
-			continue
-		case w.Fork:
-			kind = "fork"
-		case w.Size > n:
-			kind = "rollback"
+		case against(w) && enough:
+			kind := map[bool]string{true: "fork", false: "rollback"}[w.Fork]
+			f.Contradictions = append(f.Contradictions, Contradiction{kind, "witness " + w.Name, t.a.Origin, w.Size, n, t.accepted(t.a.Origin)})
+		case against(w):
+			what := "another log"
+			if !w.Fork {
+				what = text.Count(w.Size, "record") + ", and " + are(n, "record") + " here"
+			}
+			f.lacks("the witness %s says that it has cosigned %s; not enough others say so to be sure, and a second machine with this log's key has the same effect", w.Name, what)
 		case w.Size < 0:
 			f.lacks("the witness %s was not heard: %s", w.Name, w.Error)
-			continue
 		case w.Size > f.Records:
 			f.lacks("the witness %s has cosigned %s, and no checkpoint says which", w.Name, text.Count(w.Size, "record"))
-			continue
-		default:
-			continue
 		}
-		f.Contradictions = append(f.Contradictions, Contradiction{kind, c.By, c.Origin, c.Size, n, t.accepted(c.Origin)})
 	}
 }
 

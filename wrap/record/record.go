@@ -140,6 +140,10 @@ type Options struct {
 	// Now is the clock for the times of records. nil: [time.Now].
 	Now func() time.Time
 
+	// Keep says whether records that could not be synced must stay in the log: see
+	// chain.Options. nil: they need not.
+	Keep func(file string, size int64) (keep bool, done func())
+
 	// Anchor is called when records are to be anchored: when many wait, after a
 	// time, and when the session ends. nil: the session does not anchor.
 	Anchor Anchor
@@ -380,7 +384,7 @@ func (r *Recorder) open() error {
 			return errors.New("record.Options.Audit is not set")
 		}
 		r.log = chain.New(r.opts.Audit, chain.Options{
-			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.logEvent, Check: sign.LogCheck(r.knows),
+			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.logEvent, Check: sign.LogCheck(r.knows), Keep: r.opts.Keep,
 			Warn: func(text string) { r.opts.say("in the log's directory, %s", text) },
 		})
 		to, _ := r.opts.system()
