@@ -19,7 +19,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-const anchorHelp = `signet-wrap anchor: have others remember how far the log goes
+const anchorHelp = `signet-wrap anchor: have witnesses remember the length and hash of the log
 
 USAGE
   signet-wrap anchor init [--origin O] [--witness VKEY@URL]... [--quorum K]
@@ -29,24 +29,24 @@ USAGE
   signet-wrap anchor new-epoch --reason TEXT            [--store DIR]
 
 EXAMPLE
-  signet-wrap anchor init --witness example.com/w1+7e0f…+BD…@https://w1.example.com
+  signet-wrap anchor init --witness example.com/w1+7e…+BD…@https://w1.example
   signet-wrap anchor enroll --output kit.json       and keep kit.json elsewhere
   signet-wrap anchor now
 
-Witnesses cosign how long the log is and a hash of it, and never cosign a shorter
-or another one: truncation and rewriting show, by whomever. Origin, sizes, hashes
-and the log's signature leave this host, and nothing else. While servers are
-wrapped, "anchor now" is started by itself for a store in the home. Better is a
-store that the agent cannot reach, and a timer of another user:
-"anchor now --home H --store DIR" only reads H.
+A witness cosigns the length of the log and a hash of it. Once it has, it
+never cosigns a shorter log, or another one: so truncation and rewriting show,
+whoever did it. Only origin, sizes, hashes and the log's signature leave this
+host. While servers are wrapped, "anchor now" starts by itself if the store is
+in the home. It is better to keep the store where the agent cannot reach it,
+with a timer of another user: "anchor now --home H --store DIR" only reads H.
 
 VERBS
-  init       make the store; or change its witnesses and authority
-  now        bring it up to the log's end, and ask them all
+  init       make the store, or change its witnesses and authority
+  now        bring it up to the log's end, and ask all witnesses
   status     what is anchored, and by whom
   enroll     what a witness's operator needs, and the kit for verify --kit
-  new-epoch  begin again, if the log does not go on from what was anchored
-  "signet-wrap anchor VERB --help" tells more.
+  new-epoch  begin again, if the log is not the one that was anchored
+  "signet-wrap anchor VERB --help" explains one.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
@@ -56,10 +56,10 @@ EXIT STATUS
 const anchorInitHelp = `signet-wrap anchor init: make a store, or change it
 
 USAGE
-  signet-wrap anchor init [--origin O] [--witness VKEY@URL]... [--quorum K] [flags]
+  signet-wrap anchor init [--origin O] [--witness VKEY@URL]... [flags]
 
 EXAMPLE
-  signet-wrap anchor init --witness example.com/w1+7e0f…+BD…@https://w1.example.com \
+  signet-wrap anchor init --witness example.com/w1+7e…+BD…@https://w1.example \
       --tsa https://tsa.example.com --tsa-root tsa.pem
 
 FLAGS
@@ -68,17 +68,18 @@ FLAGS
   --quorum K          how many of them must cosign (default: more than half)
   --tsa URL           a time-stamp authority (RFC 3161), and
   --tsa-root PEM      a file with the roots of its certificates
-  --proxy URL         for both (default: as HTTPS_PROXY and the like say)
+  --proxy URL         for both (default: $HTTPS_PROXY and the like)
   --ca FILE           further roots for https, in PEM form
-  --plain-http        take http:// addresses of other hosts: nobody on the way can
-                      forge, but anybody can hold back
+  --plain-http        allow http:// addresses of other hosts: others on the
+                      network cannot forge a signature, but can hold it back
   --store DIR         where all of this is kept (default: <home>/anchor)
   --key NAME          the identity that signs the event (default: default)
-  --passphrase-file F the passphrase of an encrypted key
+  --passphrase-file F file with the passphrase of the key
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Given for a store that is there, witnesses, quorum, authority and the rest are
-those given now; the log's key and origin stay. An event in the log tells of it.
+For a store that exists, the witnesses, the quorum, the authority and the rest
+are replaced by those given. The log's key and origin stay. Either way, a
+signed event in the log records it.
 
 EXIT STATUS
   0 done, 2 could not run or bad usage
@@ -95,12 +96,13 @@ EXAMPLE
 FLAGS
   --store DIR         the store (default: <home>/anchor)
   --key NAME          the identity that signs events (default: default)
-  --passphrase-file F the passphrase of an encrypted key
+  --passphrase-file F file with the passphrase of the key
   --json              the findings as JSON
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Asks every witness, also if nothing is new. As another user than the log's owner
-it only reads the log; events are then written by the owner's next verb.
+Asks every witness, even if nothing is new. If the log belongs to another
+user, it is only read; the events are then written by its owner's "anchor
+status".
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
@@ -118,12 +120,12 @@ EXAMPLE
 FLAGS
   --store DIR         the store (default: <home>/anchor)
   --key NAME          the identity that signs events (default: default)
-  --passphrase-file F the passphrase of an encrypted key
+  --passphrase-file F file with the passphrase of the key
   --json              the same as JSON
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Looks at the store alone, and asks nobody. Events that another user's "anchor" could
-not write, of a store outside the home, are written to the log.
+Reads the store alone and asks nobody. If the store is outside the home,
+events that its own user could not write are written to the log now.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
@@ -143,10 +145,10 @@ FLAGS
   --store DIR    the store (default: <home>/anchor)
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Prints the origin and the key, which the operator enters, and a signed checkpoint.
-The kit has the policy and a checkpoint: "verify --chain --online --kit FILE" finds
-with it what the witnesses know, even if home and store are gone. Keep it where the
-agent cannot write.
+Prints the origin and the key, which the operator enters, and a signed
+checkpoint. The kit has the policy and a checkpoint. "verify --chain --online
+--kit FILE" asks the witnesses with it, even if home and store are gone. Keep
+the kit where the agent cannot write.
 
 EXIT STATUS
   0 done, 1 rollback or fork, 2 could not run or bad usage
@@ -165,11 +167,11 @@ FLAGS
   --origin O          the log's new name (default: a random one)
   --store DIR         the store (default: <home>/anchor)
   --key NAME          the identity that signs the event (default: default)
-  --passphrase-file F the passphrase of an encrypted key
+  --passphrase-file F file with the passphrase of the key
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-For a log that does not go on from what was anchored. The witnesses must enroll it
-again. It excuses nothing: verify goes on telling what is gone.
+For a log that is not the one that was anchored. The witnesses must enroll it
+again. The loss is not excused: verify still reports it.
 
 EXIT STATUS
   0 done, 2 could not run or bad usage

@@ -18,7 +18,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
-const auditHelp = `signet-wrap audit: what was called, as a table
+const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
@@ -26,39 +26,38 @@ USAGE
 
 EXAMPLE
   signet-wrap audit --since 24h --tool write
-  signet-wrap audit --tool delete --limit all
   signet-wrap audit --json | jq .receipt.action.tool
 
 FLAGS
-  --since T        from then on: 90m, 24h or 7d ago, a day (2026-05-01) or a time
-                   (2026-05-01T10:00, here; with Z or +02:00, there)
+  --since T        from then on: 90m, 24h or 7d ago, a day (2026-05-01), or a
+                   time (2026-05-01T10:00, local; or with Z or +02:00)
   --until T        up to then; a day is included
   --tool S         tools with S in their name
   --signer S       signed under the name S, or with the key ed25519:B64
-  --session S      of the session that begins with S
+  --session S      of the session whose ID begins with S
   --failed         calls that failed
-  --open           calls whose outcome is not known: in flight, without a response, or
-                   answered with a task that was not fetched
-  --limit N        the newest N rows only, or all of them with "all"; a table has the
-                   newest 100 if neither this, --since nor --until is given
-  --json           one whole record a line, as it stands in the log. With --limit,
-                   --failed or --open the records of the rows that the table has:
+  --open           calls without a known outcome: in flight, no response, or a
+                   task whose result was not fetched
+  --limit N        the newest N rows, or all of them with "all" (default: the
+                   newest 100 of a table without --since and --until)
+  --json           one whole record a line, as in the log. With --limit,
+                   --failed or --open, the records of the rows of the table:
                    each call, and after it the response that counts
-  --export FILE    the same into a new FILE, readable by you alone
+  --export FILE    write that into a new FILE, readable by you alone
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
-One line a call, with what came of it, and one for what befell the log; the
-newest comes last. Times are local; a narrow screen has fewer columns. Only what
-is signed counts: a response if its signer, session, tool, server and time of the
-request are those of its call, and the first of them only. Whatever else stands
-in the log is a line of its own, and says why (no call, disagrees, further,
-unsigned, invalid); copies are left out, and counted. A "?" after a signer: its
-key is not in the home directory. Whether the log is whole, "signet-wrap verify
---chain" says. Ctrl-C ends it; an export that is not whole does not get its name.
+One line for each call with its outcome, and for each event; the newest is
+last. Times are local; a narrow terminal has fewer columns. Only what is
+signed counts: the first response whose signer, session, tool, server and
+request time are those of the call. Other records have lines of their own that
+say why (no call, disagrees, further, unsigned, invalid). Copies are left out
+and counted. "?" after a signer: its key is not in the home directory. Whether
+the log is whole, "signet-wrap verify --chain" says. An interrupted export does
+not make FILE.
 
 EXIT STATUS
-  0 listed, even if there is nothing; 1 the log could not be read, or not all of
-  it, or Ctrl-C; 2 bad usage
+  0 listed, even if there is nothing; 1 the log could not be read, or only in
+  part, or Ctrl-C; 2 bad usage
 `
 
 func (c *command) auditVerb() *ucli.Command {

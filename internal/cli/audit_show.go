@@ -29,17 +29,17 @@ EXAMPLE
   signet-wrap audit show 8daadfb3
 
 FLAGS
-  --pubkey KEY   a key that you know: a NAME in the home directory, a .pub FILE, or
-                 ed25519:B64; may be repeated. Default: all keys in the home directory
+  --pubkey KEY   a key whose holder you know: a NAME in the home, a .pub FILE,
+                 or ed25519:B64; may be repeated (default: all of the home)
   --json         the same as one object, with the whole records
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-ID is that of a receipt or an event, with rec_ or without, or as many of its
-first characters as make it the only one. The record is checked by itself, its
-signature and its hash; its place in the log, "signet-wrap verify --chain" checks.
+ID is the ID of a receipt or an event, with or without rec_, or a beginning of
+it that no other has. The signature and the hash of the record are checked.
+Its place in the log is not: "signet-wrap verify --chain" checks that.
 
 EXIT STATUS
-  0 shown, whatever is wrong with it; 1 not found, or not the only one; 2 bad usage
+  0 shown, valid or not; 1 not found, or more than one found; 2 bad usage
 `
 
 func (c *command) auditShowVerb() *ucli.Command {

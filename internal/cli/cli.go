@@ -142,7 +142,7 @@ func (c *command) app() *ucli.App {
 	return &ucli.App{
 		Name:                  "signet-wrap",
 		Usage:                 "sign and log every MCP tool call, change nothing else",
-		CustomAppHelpTemplate: rootHelp(),
+		CustomAppHelpTemplate: rootHelp,
 		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}, helpFlag{}), // the verb "help" takes the flag away,
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
@@ -194,7 +194,7 @@ func usageError(u *ucli.Context, err error, _ bool) error {
 
 func helpCommand(u *ucli.Context) string {
 	if u.Command == nil || u.Command.HelpName == "" || u.Command.HelpName == u.App.Name {
-		return u.App.Name + " --help"
+		return u.App.Name + " help wrap" // its flags are those of wrapping
 	}
 	return u.Command.HelpName + " --help"
 }

@@ -15,16 +15,17 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-const demoHelp = `signet-wrap demo: a session from end to end, with nothing else installed
+const demoHelp = `signet-wrap demo: a session from start to end, with nothing else installed
 
 USAGE
   signet-wrap demo
 
-Wraps a small built-in MCP server in a temporary directory, calls a tool through
-it, and shows the call, its receipt as the server got it, the log, a good
-verification; then changes one byte of the log, and cuts its end off, and shows
-that both are noticed. Your own keys and log are not touched, nor is the system's
-log: what it does against truncation, "signet-wrap verify --help" tells.
+Wraps a small built-in MCP server in a temporary directory and calls a tool.
+Shows the call, its receipt as the server got it, the log, and a good
+verification. Then changes one byte of the log, and truncates it, and shows
+that both are noticed. Your own keys and log are not touched. Nothing is
+written to the system's log: "signet-wrap verify --help" says what that log
+does against truncation.
 
 EXIT STATUS
   0 all went as it should, 1 it did not

@@ -13,7 +13,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
-const doctorHelp = `signet-wrap doctor: is this home in order, and what to do if not
+const doctorHelp = `signet-wrap doctor: check the home directory, and say what to do
 
 USAGE
   signet-wrap doctor [--key NAME] [--passphrase-file FILE] [--json]
@@ -23,19 +23,19 @@ EXAMPLE
   signet-wrap doctor --json | jq -r 'select(.state == "repair") | .do'
 
 FLAGS
-  --key NAME             the identity that signs (default: default)
-  --passphrase-file FILE what opens it, if it is encrypted (or $SIGNET_PASSPHRASE)
-  --json                 one object a line: check, state, says, do
-  --home DIR             keys and log (default: $SIGNET_HOME or ~/.signet)
+  --key NAME          the identity that signs (default: default)
+  --passphrase-file F file with its passphrase (or $SIGNET_PASSPHRASE)
+  --json              one object a line: check, state, says, do
+  --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Looks at who can read the home directory, whether the key opens, whether the log can
-be written (in a file of its own, which it removes), locked and continued, at the
-room on the disk, at the clock, and at who else remembers the log. It
-repairs nothing. "signet-wrap verify --chain" says whether the log is unedited, and
-"signet-wrap status" whether your clients' servers are wrapped.
+Checks who can read the home directory; whether the key opens; whether the log
+can be written (in a temporary file), locked and continued; the free space;
+the clock; and who else remembers the log. It repairs nothing. "signet-wrap
+verify --chain" says whether the log is unedited, and "signet-wrap status"
+whether your clients' servers are wrapped.
 
 EXIT STATUS
-  0 in order, 1 something needs repair, 2 it could not look, or bad usage
+  0 in order, 1 something needs repair, 2 it could not check, or bad usage
 `
 
 func (c *command) doctorVerb() *ucli.Command {

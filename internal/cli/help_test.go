@@ -8,20 +8,26 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-// Every help text fits a screen of 88 by 42, has an example, says the exit
-// statuses, and names every flag of its verb.
+// The first help is one screen of 24 lines and 79 columns, with an example and
+// every verb, and says where the rest is.
+func TestFirstHelp(t *testing.T) {
+	checkSize(t, "first help", rootHelp, 24)
+	wanted := []string{"\nUSAGE\n", "\nEXAMPLE", "signet-wrap help wrap", "signet-wrap help VERB"}
+	for _, v := range (&command{}).app().Commands {
+		wanted = append(wanted, v.Name)
+	}
+	for _, w := range wanted {
+		if !strings.Contains(rootHelp, w) {
+			t.Errorf("no %q", w)
+		}
+	}
+}
+
+// Every other help is at most 42 lines of 79 columns, has an example, names the
+// exit statuses, and every flag of its verb.
 func TestHelp(t *testing.T) {
-	c := &command{}
 	check := func(name, help string, flags []ucli.Flag) {
-		lines := strings.Split(strings.TrimSuffix(help, "\n"), "\n")
-		if len(lines) > 42 {
-			t.Errorf("%s: %d lines", name, len(lines))
-		}
-		for _, l := range lines {
-			if n := utf8.RuneCountInString(l); n > 88 {
-				t.Errorf("%s: %d columns: %s", name, n, l)
-			}
-		}
+		checkSize(t, name, help, 42)
 		for _, part := range []string{"\nUSAGE\n", "\nEXAMPLE", "\nEXIT STATUS\n"} {
 			if part == "\nEXAMPLE" && name == "demo" {
 				continue // which has nothing to vary
@@ -32,12 +38,11 @@ func TestHelp(t *testing.T) {
 		}
 		for _, f := range flags {
 			if v, ok := f.(ucli.VisibleFlag); ok && v.IsVisible() && !strings.Contains(help, "--"+f.Names()[0]) {
-				t.Errorf("%s: --%s is not told of", name, f.Names()[0])
+				t.Errorf("%s: no --%s", name, f.Names()[0])
 			}
 		}
 	}
-	app := c.app()
-	check(app.Name, app.CustomAppHelpTemplate, app.Flags)
+	check(wrapTopic, wrapHelp(), generalWrapFlags())
 	var walk func(prefix string, verbs []*ucli.Command)
 	walk = func(prefix string, verbs []*ucli.Command) {
 		for _, v := range verbs {
@@ -45,5 +50,18 @@ func TestHelp(t *testing.T) {
 			walk(prefix+v.Name+" ", v.Subcommands)
 		}
 	}
-	walk("", app.Commands)
+	walk("", (&command{}).app().Commands)
+}
+
+func checkSize(t *testing.T, name, help string, most int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(help, "\n"), "\n")
+	if len(lines) > most {
+		t.Errorf("%s: %d lines, more than %d", name, len(lines), most)
+	}
+	for _, l := range lines {
+		if n := utf8.RuneCountInString(l); n > 79 {
+			t.Errorf("%s: %d columns: %s", name, n, l)
+		}
+	}
 }

@@ -29,9 +29,9 @@ EXAMPLE
   signet-wrap identity generate --name ci-bot --owner "Build team"
   signet-wrap identity export --name ci-bot > ci-bot.pub
 
-An identity is an Ed25519 key with a name. Its private half, <name>.key, is kept
-in the directory keys of --home DIR and signs; its public half, <name>.pub, goes to
-whoever verifies.
+An identity is an Ed25519 key with a name. The private half, <name>.key, signs
+and stays in the directory keys of --home DIR. The public half, <name>.pub, is
+for those who verify.
 
 EXIT STATUS
   0 done, 1 failed, 2 bad usage
@@ -47,14 +47,14 @@ EXAMPLE
 
 FLAGS
   --name N             1 to 64 letters, digits, - and _
-  --owner O            who is responsible for it; stands in every receipt
+  --owner O            who is responsible for it; every receipt has this
   --unencrypted        keep the key without a passphrase, readable by you alone
   --passphrase-file F  take the passphrase from the first line of F
                        (or from $SIGNET_PASSPHRASE; else you are asked, twice)
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
 
-A key that is there is never overwritten. Where only its public half is missing,
-that is made again; the passphrase is the one that opens the key.
+An existing key is never overwritten. If only its public half is missing, that
+half is made again; the passphrase is then the one that opens the key.
 
 EXIT STATUS
   0 made or restored, 1 failed, 2 bad usage
@@ -69,10 +69,10 @@ EXAMPLE
   signet-wrap identity list --json | jq -r .pubkey
 
 --json prints one object a line: name, pubkey, owner, created_at, private (can
-sign), encrypted. Key files in disorder are named on stderr.
+sign), encrypted. Invalid key files are named on stderr.
 
 EXIT STATUS
-  0 listed, 1 a key file is in disorder (the others are listed), 2 bad usage
+  0 listed, 1 a key file is invalid (the others are listed), 2 bad usage
 `
 
 const exportHelp = `signet-wrap identity export: print the public half of a key
@@ -85,7 +85,7 @@ EXAMPLE
   signet-wrap verify receipt.json --pubkey ci-bot.pub       (elsewhere)
 
 EXIT STATUS
-  0 printed, 1 no such key or a file in disorder, 2 bad usage
+  0 printed, 1 no such key, or its file is invalid, 2 bad usage
 `
 
 func (c *command) identityVerb() *ucli.Command {

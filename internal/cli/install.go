@@ -23,10 +23,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-const installHelp = `signet-wrap install: put it in front of the servers of your clients
+const installHelp = `signet-wrap install: wrap the servers of your clients
 
 USAGE
-  signet-wrap install [--all] [--client C]... [--server S]... [--dry-run] [flags]
+  signet-wrap install [--all] [--client C]... [--server S]... [flags]
 
 EXAMPLE
   signet-wrap install --dry-run
@@ -34,31 +34,31 @@ EXAMPLE
   signet-wrap install --file my-client.json --pointer mcpServers
 
 FLAGS
-  --all                every server of every client; without it, and without names,
-                       you are asked, client by client
+  --all                every server of every client; without it, and without
+                       names, you are asked, client by client
   --client C           only the client C, as "signet-wrap status" names it
   --server S           only the server S
-  --project            the files of the project in this directory, too (.mcp.json, ...)
-  --file F             the configuration F of any other client: .json, .toml, .yaml
-  --pointer KEY        the key in F that holds the servers, or /a/b for one in another
+  --project            also the files of the project here (.mcp.json, ...)
+  --file F             configuration of another client: .json, .toml or .yaml
+  --pointer KEY        the key in F that holds the servers, or a path (/a/b)
   --dry-run            show the change (secrets masked), make none
   --key N              the identity that signs (default: default)
   --passphrase-file F  opens that key, if it is encrypted
-  --meta-key KEY       where in params._meta the receipt goes (default: _signet)
+  --meta-key KEY       the member of params._meta for the receipt, or none
   --home DIR           keys, log, backups (default: $SIGNET_HOME or ~/.signet)
 
-A command becomes the path of signet-wrap, its args ["--", the old command, ...].
-No other byte changes. A file in which that cannot be proved is not touched, and
-the edit to make by hand is shown. The old file goes to the directory backup of
---home. "signet-wrap uninstall" is the way back.
+The command becomes the path of signet-wrap, and its args ["--", the old
+command, ...]. No other byte changes. A file for which that cannot be proved
+is not changed, and the edit to make by hand is shown. The old file goes to
+the directory backup of --home. "signet-wrap uninstall" undoes the change.
 
-A server that is wrapped already gets this program's path, if it has another, and
-the flags that you give; its other flags stay. Files that --project or --file
-wrapped before are looked at for that, too.
+A wrapped server gets the path of this program, if it has another, and the
+flags that you give; its other flags stay. Files that --project or --file
+wrapped before are included.
 
 EXIT STATUS
-  0 done (or nothing to do), 1 a file was not touched, or a wrapped server would
-  fail, 2 bad usage
+  0 done (or nothing to do), 1 a file was not changed, or a wrapped server
+  would fail, 2 bad usage
 `
 
 func (c *command) installVerb() *ucli.Command {

@@ -25,28 +25,28 @@ const protectHelp = `signet-wrap identity protect: encrypt a key that opens with
 USAGE
   signet-wrap identity protect --name N --with keychain
   signet-wrap identity protect --name N --with passphrase-file --file F
-  signet-wrap identity protect --name N --with passphrase-command -- COMMAND [ARG...]
+  signet-wrap identity protect --name N --with passphrase-command -- COMMAND...
 
 EXAMPLE
   signet-wrap identity protect --name default --with keychain
-  signet-wrap identity protect --name bot --with passphrase-command -- pass show bot
+  signet-wrap identity protect --name b --with passphrase-command -- pass b
 
 FLAGS
   --name N             which key
-  --with SOURCE        where its passphrase comes from, when wrapping too:
+  --with SOURCE        where its passphrase comes from, also while wrapping:
     keychain             a new random one, kept by the system's keychain
     passphrase-file      the first line of the file F
-    passphrase-command   the first line that COMMAND prints, within 5 seconds, in
-                         the directory --home and with nothing on its stdin
+    passphrase-command   the first line that COMMAND prints, within 5 seconds,
+                         in the directory --home and with nothing on its stdin
   --file F             that file
   --passphrase-file F  what opens the key until now, if it is encrypted (or
                        $SIGNET_PASSPHRASE; else you are asked)
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
 
-The source is written beside the key, and is the only one tried from then on:
-$SIGNET_PASSPHRASE is not looked at, --passphrase-file only where it is given.
-A keychain that is locked, or on Linux no session bus, means no signature.
-The plain bytes of a file that was encrypted may remain in the disk's free space.
+The source is written beside the key. From then on no other source is tried:
+$SIGNET_PASSPHRASE is ignored, and --passphrase-file is used only if given. If
+the keychain is locked, or Linux has no session bus, nothing is signed. Bytes
+of the unencrypted file may remain in the disk's free space.
 
 EXIT STATUS
   0 protected, 1 failed, 2 bad usage
@@ -60,8 +60,9 @@ USAGE
 EXAMPLE
   signet-wrap identity unprotect --name bot
 
-Decrypts the key, readable by you alone, and forgets where its passphrase came
-from, in the keychain too. --passphrase-file opens a key whose source is gone.
+Decrypts the key, which is then readable by you alone, and deletes the note of
+where its passphrase came from, and its entry in the keychain. If that source
+no longer works, --passphrase-file opens the key.
 
 EXIT STATUS
   0 plain, 1 failed, 2 bad usage

@@ -22,14 +22,14 @@ EXAMPLE
 
 FLAGS
   --output FILE  write the proof to a new file instead of stdout
-  --no-receipt   leave the receipt out: who checks the proof must have it
+  --no-receipt   leave the receipt out: the verifier must have it already
   --store DIR    where the log is anchored (default: <home>/anchor)
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-ID is that of a receipt or an event, or as many of its first characters as make it
-the only one. The proof (c2sp.org/tlog-proof) has the record's place in the log as
-witnesses cosigned it, and the receipt unless it is longer than 48,000 bytes. It
-shows nothing of other records.
+ID is the ID of a receipt or an event, or a beginning of it that no other has.
+The proof (c2sp.org/tlog-proof) has the record's place in the log, the
+checkpoint that witnesses cosigned, and the receipt unless it is longer than
+48,000 bytes. It has only hashes of other records.
 
 EXIT STATUS
   0 proved, 1 not found or not anchored, 2 bad usage

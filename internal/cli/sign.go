@@ -27,15 +27,15 @@ EXAMPLE
 
 FLAGS
   --key NAME               the identity that signs (default: default)
-  --tool T                 what is called
-  --params JSON|@FILE|-    with which arguments: as given, in a file, on stdin
+  --tool T                 the tool that is called
+  --params JSON|@FILE|-    its arguments: as given, in a file, on stdin
   --hash-only              a hash of the arguments instead of the arguments
   --target URI  --session S  --call-id C  --trace-id T  --parent-receipt-id R
-                           more to put into the receipt
+                           further members of the receipt
   --output FILE            write the receipt to a new file instead of stdout
   --no-log                 do not record it in the log
   --home DIR               keys and log (default: $SIGNET_HOME or ~/.signet)
-  --passphrase-file F      the passphrase of an encrypted key (or
+  --passphrase-file F      file with the passphrase of the key (or
                            $SIGNET_PASSPHRASE; else you are asked)
 
 The receipt is in the log, and on the disk, before it is printed.

@@ -17,7 +17,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-const statusHelp = `signet-wrap status: which servers of your clients it stands in front of
+const statusHelp = `signet-wrap status: which servers of your clients are wrapped
 
 USAGE
   signet-wrap status [--json] [--client C]... [--server S]... [flags]
@@ -26,29 +26,29 @@ EXAMPLE
   signet-wrap status --json | jq -r 'select(.state == "lost") | .server'
 
 FLAGS
-  --client C     only the client C: claude-code, claude-desktop, cursor, vscode, ...
+  --client C     only the client C: claude-code, claude-desktop, cursor, ...
   --server S     only the server S
-  --project      the files of the project in this directory, too (.mcp.json, ...)
-  --file F       the configuration F of any other client: .json, .toml, .yaml
-  --pointer KEY  the key in F that holds the servers, or /a/b for one in another
-  --json         one object a line: client, file, project, server, state, disabled,
-                 problem; of wrapped ones wrapper, key, home, flags
+  --project      also the files of the project here (.mcp.json, ...)
+  --file F       configuration of another client: .json, .toml or .yaml
+  --pointer KEY  the key in F that holds the servers, or a path (/a/b)
+  --json         one object a line: client, file, project, server, state,
+                 disabled, problem; of wrapped ones wrapper, key, home, flags
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
 
 Files that "install" wrapped with --project or --file are listed, too.
 
-States
+STATES
   wrapped  its calls are signed; a problem says why that would fail in the bare
            environment that clients give (HOME, PATH and USER only)
   plain    it is not wrapped
-  lost     it was wrapped by "install", and the client or somebody undid it
-  remote   it is reached by URL: there is no process to stand in front of
-  left     it cannot be wrapped, or runs signet-wrap without a server; the problem
-           says why
+  lost     "install" wrapped it, and the client or somebody undid it
+  remote   it is reached by URL: there is no process to wrap
+  left     it cannot be wrapped, or runs signet-wrap without a server; the
+           problem says why
 
 EXIT STATUS
-  0 listed, 1 a server is lost, or runs signet-wrap and would fail, or a file cannot
-  be read, 2 bad usage
+  0 listed, 1 a server is lost, or runs signet-wrap and would fail, or a file
+  cannot be read, 2 bad usage
 `
 
 func (c *command) statusVerb() *ucli.Command {

@@ -6,34 +6,34 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/install"
 )
 
-const uninstallHelp = `signet-wrap uninstall: take it away from the servers of your clients
+const uninstallHelp = `signet-wrap uninstall: unwrap the servers of your clients
 
 USAGE
-  signet-wrap uninstall [--all] [--client C]... [--server S]... [--dry-run] [flags]
+  signet-wrap uninstall [--all] [--client C]... [--server S]... [flags]
 
 EXAMPLE
   signet-wrap uninstall --all
   signet-wrap uninstall --client cursor --server files
 
 FLAGS
-  --all          every server of every client, and what --project and --file have
-                 wrapped; without it, and without names, you are asked, file by file
+  --all          every server of every client, and of the files that --project
+                 and --file wrapped; else, without names, you are asked
   --client C     only the client C, as "signet-wrap status" names it
   --server S     only the server S
-  --project      the files of the project in this directory, too (.mcp.json, ...)
-  --file F       the configuration F of any other client: .json, .toml, .yaml
-  --pointer KEY  the key in F that holds the servers, or /a/b for one in another
+  --project      also the files of the project here (.mcp.json, ...)
+  --file F       configuration of another client: .json, .toml or .yaml
+  --pointer KEY  the key in F that holds the servers, or a path (/a/b)
   --dry-run      show the change (secrets masked), make none
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
 
-What "install" changed is as it was, byte for byte; what was added since, or put
-there by hand in the same form, is taken away, too. Keys and log stay. The old
-file goes to the directory backup of --home, where it also stands which files were
-wrapped. A server that its client has unwrapped counts as lost no longer, and those
-of a file that cannot be read any more are not looked for.
+What "install" changed becomes what it was, byte for byte. Servers that were
+added since, or wrapped by hand in the same form, are unwrapped, too. Keys and
+log stay. The old file goes to the directory backup of --home, which also has
+the list of wrapped files. A server that its client has unwrapped no longer
+counts as lost, nor do the servers of a file that cannot be read any more.
 
 EXIT STATUS
-  0 done (or nothing to do), 1 a file was not touched, 2 bad usage
+  0 done (or nothing to do), 1 a file was not changed, 2 bad usage
 `
 
 func (c *command) uninstallVerb() *ucli.Command {

@@ -16,7 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-const verifyHelp = `signet-wrap verify: check a receipt, an export, a proof, or with --chain the log
+const verifyHelp = `signet-wrap verify: check a receipt, an export, a proof, or the log (--chain)
 
 USAGE
   signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
@@ -28,35 +28,35 @@ EXAMPLE
   signet-wrap verify --chain --online --kit kit.json --require witness
 
 FLAGS
-  --pubkey KEY   a key that you know to be its owner's: a NAME in the home, a .pub
-                 FILE, or ed25519:B64; may be repeated. Default: all of the home
-  --chain        the log: whole, unedited, signed by keys you know, and as the system's
-                 log, its store (--store DIR) and its witnesses remember it?
-  --against X    and as X does: a head ("sha256:..."), a FILE of "journalctl -o json" or
-                 of syslog, or receipts that others kept; may be repeated
-  --online       ask the witnesses how long it was; with --kit FILE, of "anchor
-                 enroll", nothing of the home is needed for that
-  --policy FILE  which log and which witnesses count, and
+  --pubkey KEY   a key whose holder you know: a NAME in the home, a .pub FILE,
+                 or ed25519:B64; may be repeated (default: all of the home)
+  --chain        the log: is it unbroken, unedited, signed by known keys, and
+                 as the system's log, the store (--store) and witnesses say?
+  --against X    and as X says: a head ("sha256:..."), a file of
+                 "journalctl -o json" or of syslog, receipts; may be repeated
+  --online       ask the witnesses, too; with --kit FILE, from "anchor enroll",
+                 nothing of the home is needed for that
+  --policy FILE  which log and which witnesses count
   --tsa-root PEM the roots of the time-stamp authority that counts
-  --require system-log|witness  3 unless all records are covered there, or a quorum has
-                 cosigned them --max-unanchored D before the newest at most (15m)
-  --accept ID    what is gone is known to you: the ID of a new_epoch event, a head, or a
-                 log; with --remember, as root, for good
+  --require W    exit 3 unless W (system-log or witness) covers all records; of
+                 a witness --max-unanchored D (15m) allows newer records
+  --accept ID    accept this loss: the ID of a new_epoch event, a head or log;
+                 with --remember, as root, for good
   --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is known by its content: a receipt, a proof of "prove", or JSON lines such as
-"audit --export" writes, each checked by itself: what was left out nobody can tell.
-A receipt is valid if a key that you know signed it; its time is by that clock.
+FILE may be a receipt, a proof of "prove", or JSON lines such as those of
+"audit --export". Each line is checked by itself; that lines were left out
+does not show. A receipt is valid if a known key signed it. Its time is what
+the signer says.
 
 EXIT STATUS
   0 valid: all is established
-  1 tampered: what was signed is not what is there, the log is damaged, or shorter
-    than, or not the one, that others remember
+  1 tampered: changed after signing, the log is damaged, or it is shorter than
+    or another than the one that others remember
   2 unchecked: no such file, not a receipt, no records, Ctrl-C, bad usage
-  3 unconfirmed: nothing is wrong, but not all is established (a signer is not
-    known, the receipt has expired, a witness was not heard, ...)
+  3 unconfirmed: nothing is wrong, but not all is established
 `
 
 func (c *command) verifyVerb() *ucli.Command {

@@ -8,7 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 )
 
-const versionHelp = `signet-wrap version: what this is
+const versionHelp = `signet-wrap version: print the version
 
 USAGE
   signet-wrap version | --version

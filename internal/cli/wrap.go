@@ -21,40 +21,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// rootHelp is the first page that anybody sees. It fits a screen.
-func rootHelp() string {
-	return `signet-wrap: sign and log every MCP tool call, change nothing else
-
-USAGE
-  signet-wrap [flags] -- COMMAND [ARG...]     wrap a server
-  signet-wrap VERB [flags]                    look after keys and the log
-
-EXAMPLE (in a client's configuration, where "command" was "npx")
-  "command": "/usr/local/bin/signet-wrap",
-  "args": ["--", "npx", "-y", "@modelcontextprotocol/server-filesystem", "/data"]
-
-FLAGS FOR WRAPPING
-` + wrapFlagsHelp() + `
-VERBS
-  install    put it in front of the servers of your clients
-  uninstall  take it away again
-  status     which servers it stands in front of
-  doctor     is the home in order, and what to do if not
-  demo       a session from end to end, with nothing else installed
-  audit      what was called, as a table
-  verify     a receipt, or with --chain the whole log
-  identity   make, list, export and protect keys
-  anchor     have witnesses remember how far the log goes
-  sign       a receipt by hand; "prove": to a stranger, that a record is in the log
-  version    what this is; the same as --version
-  help       this page; "help VERB" or "VERB --help": more of one
-
-EXIT STATUS
-  the server's own; 127 COMMAND not found, 126 not executable, 125 own failure,
-  2 no COMMAND, and no VERB
-`
-}
-
 // wrap wraps the command after "--", if that is what args, the command line
 // before it without the program's name, asks for. It returns the exit status:
 // the server's own (and by its signal, if one killed it), or 125 to 127 with a
@@ -193,6 +159,6 @@ func (c *command) noVerb(u *ucli.Context) error {
 	case u.NArg() > 0 || u.NumFlags() > 0:
 		return misuse(usage, `the server's command is missing, and the "--" before it`)
 	}
-	fmt.Fprint(c.Stderr, rootHelp())
+	fmt.Fprint(c.Stderr, rootHelp)
 	return status(exitUsage)
 }

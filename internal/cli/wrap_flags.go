@@ -29,21 +29,21 @@ type wrapFlag struct {
 // wrapFlags is the only definition of the flags of wrapping: the parser, the
 // help, and what other verbs know of them are made from it.
 var wrapFlags = []wrapFlag{
-	{"key", "NAME", "the identity that signs (default: default, made at the first call)", takeKey},
+	{"key", "NAME", "the identity that signs (default: default, which is made\nat the first call)", takeKey},
 	{"target", "URI", "the server's name in receipts (default: from COMMAND)",
 		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
 	{"hash-only", "", "log a hash of the arguments instead of the arguments",
 		func(s *wrapSettings, v string) error { s.HashOnly = v == "true"; return nil }},
 	{"fail-open", "", "forward calls unsigned when they cannot be recorded",
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
-	{"sync", "always|off", "wait for the disk before each call, or not (default: always)", takeSync},
-	{"outcomes", "on|off", "record what came of each call, too, or not (default: on)", takeOutcomes},
-	{"system-log", "WHAT", "to the system's log: heads (default), records as well, or off", takeSystemLog},
-	{"meta-key", "KEY|none", "where in params._meta the receipt goes (default: _signet), or\nin the log only", takeMetaKey},
+	{"sync", "always|off", "wait for the disk before each call (default: always)", takeSync},
+	{"outcomes", "on|off", "record the response to each call, too (default: on)", takeOutcomes},
+	{"system-log", "WHAT", "what to write to the system's log: heads (default),\nrecords (and heads), or off", takeSystemLog},
+	{"meta-key", "KEY|none", "the member of params._meta for the receipt (default:\n_signet); none: the receipt is only logged", takeMetaKey},
 	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
 	{"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)",
 		func(s *wrapSettings, v string) error { s.home = v; return nil }},
-	{"passphrase-file", "F", "the passphrase of an encrypted key (or $SIGNET_PASSPHRASE)",
+	{"passphrase-file", "F", "file with its passphrase (or $SIGNET_PASSPHRASE)",
 		func(s *wrapSettings, v string) error { s.passphraseFile = v; return nil }},
 	{"verbose", "", "say on stderr what is recorded",
 		func(s *wrapSettings, v string) error { s.Verbose = v == "true"; return nil }},
@@ -147,7 +147,7 @@ func parseWrapFlags(args []string) (*wrapSettings, error) {
 	}
 	switch {
 	case err != nil: // what stands after it was not looked at
-		return nil, misuseOfWrap(`see "signet-wrap --help"`, "%w", err)
+		return nil, misuseOfWrap(`see "signet-wrap help wrap"`, "%w", err)
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
 	}
