@@ -13,15 +13,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// maxLinks is how many delegations one receipt may rest on, each of which costs
-// the check of a signature. It is the reference's limit too.
+// maxLinks is the maximum number of delegations in a receipt. Each costs the check
+// of a signature. The reference implementation has the same limit.
 const maxLinks = 16
 
-// FORMAT.md, "Version 4": as version 1, signed with authority that the signer
-// had from the holder of another key.
+// FORMAT.md, "Version 4": as version 1, but the signer has its authority from the
+// holder of another key.
 func (d *document) readVersion4(v *Verified, check verify) error {
 	v.Version = 4
-	// Only what is named here is signed, or checked against what is.
+	// Only these members are signed, or checked against signed ones.
 	if name := otherMember(d.b, "action", "authorization", "id", "nonce", "params_raw", "sig", "signer", "ts", "v"); name != nil {
 		return invalid("it has a member %.40q that its signature does not cover", name)
 	}
@@ -45,12 +45,12 @@ func (d *document) readVersion4(v *Verified, check verify) error {
 	if hash, ok := readHash(chainHash); !ok || check != nil && hash != event.HashOf(chain) {
 		return invalid("authorization.chain_hash is not the hash of the chain")
 	}
-	// The root goes first: checkSignature takes the last for the signer.
+	// The root is first: checkSignature takes the last as the signer.
 	first := member(links[0], "delegator")
 	rootName, _ := canon.Text(member(first, "name"))
 	rootKey := readKey(root)
 	if rootKey == nil || !bytes.Equal(root, member(first, "pubkey")) {
-		return invalid("authorization.root_pubkey is not the key that the chain begins with")
+		return invalid("authorization.root_pubkey is not the first key of the chain")
 	}
 	v.Signers = append(v.Signers, Party{Role: "root", Name: rootName, Key: rootKey})
 	if err := d.readSigner(v); err != nil || check == nil {
@@ -81,10 +81,10 @@ func (d *document) readVersion4(v *Verified, check verify) error {
 	return nil
 }
 
-// checkLink checks that holder, a key as it is written in JSON, delegated what
-// the receipt used, and returns the key to which. further is how many links
-// follow. Since every link must allow this call itself, it is of no moment here
-// whether one grants more than the link before it had.
+// checkLink checks that holder, a key as written in JSON, delegated what the
+// receipt uses, and returns the key that it delegated to. further is the number of
+// links after this one. Each link must allow this call itself, so it does not
+// matter whether a link grants more than the link before it.
 func checkLink(v *Verified, check verify, link, holder []byte, further int) (delegate []byte, err error) {
 	if !canon.IsObject(link) || otherMember(link, "correlation_id", "delegate", "delegator", "id", "issued_at", "nonce", "scope", "sig", "v") != nil {
 		return nil, errors.New("it is not a delegation")
@@ -97,17 +97,17 @@ func checkLink(v *Verified, check verify, link, holder []byte, further int) (del
 	delegate = member(to, "pubkey")
 	switch {
 	case !bytes.Equal(member(from, "pubkey"), holder):
-		return nil, errors.New("it is not from the key that had the authority")
+		return nil, errors.New("it is not from the holder of the authority")
 	case readKey(delegate) == nil:
-		return nil, errors.New("it is to no key")
+		return nil, errors.New("it has no valid delegate key")
 	}
 
 	var sig [ed25519.SignatureSize]byte
 	id, _ := canon.Text(member(link, "id"))
 	if !decodePrefixed(sig[:], member(link, "sig")) || id != "del_"+idOf(sig[:]) {
-		return nil, errors.New("its id is not that of its signature")
+		return nil, errors.New("its id does not match its signature")
 	}
-	// budget is for the delegate's own bookkeeping and is not signed.
+	// budget is for the delegate's own accounting and is not signed.
 	signedScope := document{b: scope}
 	message := append([]byte(nil), `{"delegate":`...)
 	message = append(append(message, to...), `,"delegator":`...)
@@ -127,7 +127,7 @@ func checkLink(v *Verified, check verify, link, holder []byte, further int) (del
 	}
 	depth, bad := strconv.ParseUint(string(member(scope, "max_depth")), 10, 32)
 	if bad != nil || depth < uint64(further) {
-		return nil, errors.New("it does not allow so many to follow")
+		return nil, errors.New("its max_depth does not allow the delegations after it")
 	}
 	if expires := member(scope, "expires"); expires != nil && string(expires) != "null" {
 		var t time.Time
@@ -141,7 +141,7 @@ func checkLink(v *Verified, check verify, link, holder []byte, further int) (del
 	return delegate, nil
 }
 
-// allows reports whether list, of tools or targets, has name or is ["*"].
+// allows says whether list, of tools or targets, contains name or is ["*"].
 func allows(list []byte, name string) bool {
 	names, ok := canon.Elements(list, math.MaxInt)
 	if !ok {
@@ -156,8 +156,8 @@ func allows(list []byte, name string) bool {
 	})
 }
 
-// member returns the value of a member of an object in canonical form, nil if
-// there is none or it is no object.
+// member returns the value of a member of an object in canonical form. It is nil if
+// there is no such member, or object is not an object.
 func member(object []byte, name string) []byte {
 	if !canon.IsObject(object) {
 		return nil
@@ -170,8 +170,8 @@ func member(object []byte, name string) []byte {
 	return nil
 }
 
-// otherMember returns the name of a member of an object in canonical form that
-// is none of known, or nil.
+// otherMember returns the name of a member of an object in canonical form that is
+// not in known. It is nil if all are.
 func otherMember(object []byte, known ...string) []byte {
 	for cur := canon.Members(object); cur.Next(); {
 		if !slices.Contains(known, string(cur.Name)) {

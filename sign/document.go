@@ -2,8 +2,8 @@ package sign
 
 import "github.com/signet-wrap/signet-wrap/internal/canon"
 
-// A document is a receipt or event in canonical form, with the values of the
-// members to which some version of the format gives a meaning, nil if absent.
+// A document is a receipt or event in canonical form, with the values of all
+// members that have a meaning in some version of the format; nil: absent.
 type document struct {
 	b []byte
 
@@ -58,11 +58,10 @@ func parse(object []byte) document {
 	return d
 }
 
-// cut returns the document without the members that are named: what was signed.
-// Cut from canonical bytes it is canonical.
+// cut returns the document without the named members, which is what was signed. The
+// result is canonical, as the document is.
 func (d *document) cut(names ...string) []byte {
-	// Nothing that is cut is small beside a receipt, but params_raw, which
-	// can be megabytes.
+	// Of all members that are cut only params_raw can be large: megabytes.
 	b := append(make([]byte, 0, len(d.b)-len(d.paramsRaw)), '{')
 next:
 	for cur := canon.Members(d.b); cur.Next(); {

@@ -9,10 +9,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Event makes a signed event for the log, a statement about the log itself and
-// not about a call (FORMAT.md, "Event"). prev is the hash of the record that
-// it follows, as for [Draft.SignAt]. It fails for an [event.Other]
-// with a member whose name is taken or whose value is not canonical.
+// Event makes a signed event for the log: a statement about the log and not about a
+// call (FORMAT.md, "Event"). now is its time, prev the hash of the record before
+// it, as for [Draft.SignAt]. It fails if the key fails, or for an [event.Other]
+// with a member whose name is used already or whose value is not canonical.
 func (s *Signer) Event(e event.Event, now time.Time, prev Hash) (*Receipt, error) {
 	r, err := s.event(e, now, prev)
 	if err != nil {

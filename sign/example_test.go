@@ -33,7 +33,7 @@ func receipt() []byte {
 	return r.JSON
 }
 
-// Make a receipt of a call that stands in no log.
+// Make a receipt for a call that is in no log.
 func ExampleSigner() {
 	signer, err := sign.NewSigner(key, "agent", "alice")
 	if err != nil {
@@ -57,7 +57,7 @@ func ExampleSigner() {
 	// sha256:43258cff783fe7036d8a43033f830adfc60ec037382473548ac742b888292777
 }
 
-// A server looks at the receipt in a request before it does what is asked.
+// A server checks the receipt in a request before it runs the tool.
 func ExampleVerify() {
 	known := sign.Keys(key.Public().(ed25519.PublicKey))
 	v, err := sign.Verify(receipt(), known)
@@ -73,7 +73,7 @@ func ExampleVerify() {
 	// or others: false
 }
 
-// A receipt by a key that is not known proves nothing, but can be shown.
+// A receipt by an unknown key proves nothing, but can be shown.
 func ExampleUnknownKeyError() {
 	_, err := sign.Verify(receipt(), sign.Keys())
 	if unknown, ok := errors.AsType[*sign.UnknownKeyError](err); ok {

@@ -7,23 +7,23 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A Hash is a SHA-256: see [event.Hash].
+// A Hash is a SHA-256 hash: see [event.Hash].
 type Hash = event.Hash
 
-// appendHash appends the hash as it is written.
+// appendHash appends the text of h.
 func appendHash(b []byte, h Hash) []byte {
 	b, _ = h.AppendText(b) // never fails
 	return b
 }
 
-// readHash reads a JSON string.
+// readHash reads a hash from a JSON string.
 func readHash(value []byte) (h Hash, ok bool) {
 	text, ok := canon.PlainText(value)
 	return h, ok && h.UnmarshalText(text) == nil
 }
 
-// hashBase64 returns H of what b64 encodes, a piece at a time, so as not to hold
-// the megabytes that params_raw may have.
+// hashBase64 returns the hash of the bytes that b64 encodes. It decodes a piece at
+// a time, because params_raw may have megabytes.
 func hashBase64(b64 []byte) (hash Hash, ok bool) {
 	const piece = 4096 // a multiple of 4
 	var buf [piece / 4 * 3]byte

@@ -117,7 +117,7 @@ func (o object) sign1(t testing.TB) []byte {
 	return o.signed(t, key(7), "rec_", without("params_raw")).canonical(t)
 }
 
-// practised is a Verifier that has met the keys of these tests often.
+// practised is a Verifier that has tables for the keys of these tests.
 var practised = sync.OnceValue(func() *Verifier {
 	v := new(Verifier)
 	for n := range byte(10) {
@@ -129,7 +129,7 @@ var practised = sync.OnceValue(func() *Verifier {
 	return v
 })
 
-// verified is Verify, once it is seen that a Verifier has the same to say.
+// verified is Verify, after a check that a Verifier has the same result.
 func verified(t testing.TB, receipt []byte) (*Verified, error) {
 	t.Helper()
 	v, err := Verify(receipt, AnyKey)

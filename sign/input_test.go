@@ -15,7 +15,7 @@ func TestResponseHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	large := `"` + strings.Repeat("x", MaxParams) + `" `
+	large := `"` + strings.Repeat("x", maxParams) + `" `
 	for _, c := range []struct{ value, hashed string }{
 		{`{ "b":1.0, "a":"\u0061" }`, `{"a":"a","b":1}`}, {`null`, `null`}, {`9007199254740993`, `9007199254740993`}, {large, large},
 	} {

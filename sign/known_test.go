@@ -9,7 +9,7 @@ import (
 )
 
 // TestKnown: a receipt whose signature is good is not verified unless its signers
-// may have signed, and then there is an error that tells what it says.
+// may have signed. The error has what it says.
 func TestKnown(t *testing.T) {
 	for name, c := range map[string]struct {
 		receipt []byte
@@ -60,7 +60,7 @@ func TestKnown(t *testing.T) {
 // TestCovers: a receipt covers the arguments that were sent, in any spelling where
 // they are signed in canonical form, and in no other where by their bytes.
 func TestCovers(t *testing.T) {
-	large := `{"a":"` + strings.Repeat("x", MaxParams) + `"}`
+	large := `{"a":"` + strings.Repeat("x", maxParams) + `"}`
 	for _, c := range []struct {
 		sent     string
 		yes, no  []string

@@ -2,11 +2,11 @@ package sign
 
 import "errors"
 
-// LogCheck returns a function that says of a receipt that follows the record with
-// the hash prev in a log, whether it is signed and stands where it was signed to
-// stand, and if so, whether all who must be are known, as [Verify] has it. It is
-// what the writer of a log asks of the record that it continues from
-// (chain.Options.Check).
+// LogCheck returns a function for chain.Options.Check, which the writer of a log
+// calls for the record that it continues after. The function gets the record's
+// receipt and the hash of the record before that. isSigned says whether the receipt
+// has a valid signature and is in the place that it was signed for; isKnown says,
+// of such a receipt, whether all keys that [Verify] demands are known.
 func LogCheck(known Known) func(receipt []byte, prev Hash) (isSigned, isKnown bool) {
 	return func(receipt []byte, prev Hash) (isSigned, isKnown bool) {
 		v, err := Verify(receipt, known)

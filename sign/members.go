@@ -42,7 +42,7 @@ func (d *document) readAction(v *Verified, check verify) error {
 		case "parent_receipt_id":
 			s = &v.ParentID
 		case "response_hash":
-			v.InputHash, _ = readHash(cur.Value) // of others' it need not be one
+			v.InputHash, _ = readHash(cur.Value) // other writers may have another value
 			s = new(string)
 		case "session":
 			s = &v.Session
@@ -95,22 +95,22 @@ func (d *document) readParams(v *Verified, params []byte, check verify) error {
 	return nil
 }
 
-// isHashOfCanonical says whether params_hash is that of the canonical form of
-// what stands in params_raw. What is longer than MaxParams is never signed so.
+// isHashOfCanonical says whether params_hash is the hash of the canonical form of
+// what params_raw has. Arguments longer than maxParams are never signed so.
 func (v *Verified) isHashOfCanonical() bool {
-	if base64.StdEncoding.DecodedLen(len(v.paramsRaw)) > MaxParams+2 {
+	if base64.StdEncoding.DecodedLen(len(v.paramsRaw)) > maxParams+2 {
 		return false
 	}
 	raw := v.Arguments()
-	if len(raw) > MaxParams {
+	if len(raw) > maxParams {
 		return false
 	}
 	canonical, err := canon.Canonicalize(raw)
 	return err == nil && event.HashOf(canonical) == v.ParamsHash
 }
 
-// What params_hash is where params is null and that is all there is to it: a
-// call without arguments, and one with the argument null.
+// These values of params_hash, with params null, mean that nothing was left out: a
+// call without arguments, and a call with the argument null.
 var (
 	emptyHash = event.HashOf([]byte("{}"))
 	nullHash  = event.HashOf([]byte("null"))
@@ -121,8 +121,8 @@ func (d *document) readResponse(v *Verified) error {
 		return err
 	}
 	if v.Responded.Before(v.Time) {
-		// Not false: version 3 takes its times from two clocks, and in
-		// version 2 one clock may have been set back. FORMAT.md, "Version 3".
+		// Not invalid: in version 3 the times are of two clocks, and in version
+		// 2 the clock may have been set back. FORMAT.md, "Version 3".
 		v.Doubts = append(v.Doubts, "the response is dated before the request")
 	}
 	if !canon.IsObject(d.response) {
@@ -170,7 +170,7 @@ func (o *Outcome) read(value []byte) error {
 	case "verified", "rejected", "requires_approval", "executed", "failed":
 		return nil
 	}
-	return invalid("response.outcome.status is none that is known")
+	return invalid("response.outcome.status has an unknown value")
 }
 
 func (d *document) readExpiry(v *Verified) error {
@@ -182,9 +182,9 @@ func (d *document) readExpiry(v *Verified) error {
 
 func readTime(t *time.Time, value []byte, name string) error {
 	s, ok := canon.PlainText(value)
-	// UnmarshalText keeps to RFC 3339, but that it takes a comma for the point.
+	// UnmarshalText is strict, except that it takes a comma for the point.
 	if !ok || bytes.IndexByte(s, ',') >= 0 || t.UnmarshalText(s) != nil {
-		return invalid("%s is not a time of RFC 3339", name)
+		return invalid("%s is not an RFC 3339 time", name)
 	}
 	return nil
 }

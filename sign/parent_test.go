@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A parent set afterwards makes the receipt that it makes if it is known before.
+// A parent set after Prepare makes the same receipt as one set before.
 func TestSetParent(t *testing.T) {
 	s := testSigner(t)
 	var prev Hash

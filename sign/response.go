@@ -7,24 +7,25 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// A Response is what came of a call that has a receipt of version 1.
+// A Response is the response to a call that has a receipt of version 1.
 type Response struct {
-	Action     Action // of the call; Arguments, HashOnly and ParentID are not looked at
-	ParamsHash Hash   // of the call's receipt: [Draft.ParamsHash]
-	RequestID  string // the id of the call's receipt
-	Requested  time.Time
-	Responded  time.Time // if it is before Requested, Requested stands for it
+	Action     Action    // of the call; Arguments, HashOnly and ParentID are ignored
+	ParamsHash Hash      // of the call's receipt: [Draft.ParamsHash]
+	RequestID  string    // the id of the call's receipt
+	Requested  time.Time // time of that receipt
+	Responded  time.Time // if before Requested, Requested is used
 
-	ContentHash Hash // H(JCS(result)), or of the error of a JSON-RPC error
+	ContentHash Hash // of the result or, for a JSON-RPC error, of the error, by the rules of ValueHash
 	Outcome     Outcome
 }
 
-// ParamsHash is the params_hash of the receipts that the draft makes.
+// ParamsHash returns the params_hash of the draft's receipts.
 func (d *Draft) ParamsHash() Hash { return d.paramsHash }
 
-// Respond makes a receipt of version 2: the observer of the call saw its response
-// (FORMAT.md, "Version 2"). The arguments are in the receipt of the call, which
-// parent_receipt_id names, and not repeated.
+// Respond makes a receipt of version 2, in which one observer of a call signs that
+// it saw the response (FORMAT.md, "Version 2"). It does not repeat the arguments:
+// they are in the call's receipt, which parent_receipt_id names. ParamsHash and
+// ContentHash must be set.
 func (s *Signer) Respond(a Response) (*Receipt, error) {
 	if a.ParamsHash.IsZero() || a.ContentHash.IsZero() {
 		return nil, errors.New("sign a response: ParamsHash or ContentHash is missing")

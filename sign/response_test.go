@@ -10,7 +10,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// TestRespond makes an answer to a call and reads it back: canonical, verified
+// TestRespond makes a receipt for a response and reads it back: canonical, verified
 // and bound to the call, with the parameters left to the call's receipt.
 func TestRespond(t *testing.T) {
 	s, err := NewSigner(ed25519.NewKeyFromSeed(make([]byte, 32)), "agent", "o")

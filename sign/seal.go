@@ -13,10 +13,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A seal is what signing adds to a receipt, as it is written in JSON. All of it
-// has a fixed length. Its methods append the members in their canonical order:
-// id, nonce, sig, and at the end signer, ts and v; params_raw, if there is one,
-// stands between nonce and sig.
+// A seal is what signing adds to a receipt, as written in JSON. All of it has a
+// fixed length. Its methods append the members in their canonical order: id, nonce,
+// sig, and at the end signer, ts and v. If there is a params_raw, it is between
+// nonce and sig.
 type seal struct {
 	id    [4 + 32]byte // "rec_" or "evt_", and 128 bits in hex
 	nonce [4 + 32]byte // "rnd_", and 128 bits in hex
@@ -24,16 +24,16 @@ type seal struct {
 	ts    [len(event.TimeForm)]byte
 }
 
-// sealLen is the length in bytes of all that a seal appends, but for the value of
-// signer.
+// sealLen is the length of all that a seal appends, without the value of signer, in
+// bytes.
 const sealLen = len(`,"id":"","nonce":"","sig":"","signer":,"ts":"","v":1}`) + 2*(4+32) + (8 + 88) + len(event.TimeForm)
 
-// open sets the time and a new nonce: random if prev is nil, else that of the
-// record behind prev in a log (FORMAT.md, "Nonce").
+// open sets the time and a new nonce: a random one if prev is nil, else the nonce
+// of the record after prev in a log (FORMAT.md, "Nonce").
 func (x *seal) open(now time.Time, s *Signer, prev *Hash) error {
 	now = now.UTC()
 	if y := now.Year(); y < 0 || y > 9999 {
-		return fmt.Errorf("sign at %v: not a time of RFC 3339", now)
+		return fmt.Errorf("sign at %v: not an RFC 3339 time", now)
 	}
 	var buf [len(event.TimeForm) + 6]byte // AppendFormat writes all 9 digits and takes back 6
 	copy(x.ts[:], now.AppendFormat(buf[:0], event.TimeForm))
@@ -49,11 +49,11 @@ func (x *seal) open(now time.Time, s *Signer, prev *Hash) error {
 	return nil
 }
 
-// placedNonce is what follows "rnd_" in the nonce of a record that follows the
-// record with the hash prev in a log. It is as good as random: each record's
-// hash covers a signature.
+// placedNonce is the nonce, without "rnd_", of the record after the record with the
+// hash prev. It serves as well as a random one, because each record's hash covers a
+// signature.
 func placedNonce[K, T string | []byte](prev Hash, pubkey K, ts T) (nonce [32]byte) {
-	var room [256]byte // verification does this for each call, so it takes no memory
+	var room [256]byte // without an allocation: verification does this for each call
 	b, _ := prev.AppendText(append(room[:0], "signet-wrap nonce\n"...))
 	b = append(append(append(append(b, '\n'), pubkey...), '\n'), ts...)
 	sum := sha256.Sum256(b)
@@ -61,14 +61,14 @@ func placedNonce[K, T string | []byte](prev Hash, pubkey K, ts T) (nonce [32]byt
 	return nonce
 }
 
-// sign sets sig, and id, which follows from it.
+// sign sets sig, and id, which is derived from it.
 func (x *seal) sign(prefix string, key crypto.Signer, message []byte) error {
 	sig, err := key.Sign(rand.Reader, message, crypto.Hash(0))
 	if err != nil {
 		return fmt.Errorf("sign a receipt: %w", err)
 	}
 	if len(sig) != ed25519.SignatureSize {
-		return fmt.Errorf("sign a receipt: the key made a signature of %d bytes", len(sig))
+		return fmt.Errorf("sign a receipt: the key returned a signature of %d bytes", len(sig))
 	}
 	copy(x.sig[:], "ed25519:")
 	base64.StdEncoding.Encode(x.sig[8:], sig)
@@ -77,7 +77,8 @@ func (x *seal) sign(prefix string, key crypto.Signer, message []byte) error {
 	return nil
 }
 
-// idOf returns what follows the prefix in the id of what has this signature.
+// idOf returns the id, without its prefix, of the receipt or event with this
+// signature.
 func idOf(sig []byte) string {
 	sum := sha256.Sum256(sig)
 	return hex.EncodeToString(sum[:16])

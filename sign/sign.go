@@ -14,46 +14,46 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// MaxParams is the length of the arguments, in bytes as sent, beyond which they
-// are signed by their bytes and not by their canonical form.
-const MaxParams = 1 << 20
+// maxParams is the maximum length of arguments that are signed in canonical form,
+// in bytes as sent. Longer ones are signed by their bytes.
+const maxParams = 1 << 20
 
-// An Action is what a tools/call asked for. Tool and Target should be set: both
-// are in every receipt, and nothing refuses "". The rest may be zero. In the
-// strings, bytes that are not UTF-8 are signed as U+FFFD.
+// An Action is what a tools/call asks for. Tool and Target should be set: every
+// receipt has both, but "" is not an error. All else may be zero. In the strings,
+// bytes that are not UTF-8 are signed as U+FFFD.
 type Action struct {
 	Tool string
-	// Arguments is the JSON text of the arguments as sent, nil if the call
-	// had none.
+	// Arguments is the JSON text of the arguments as sent. nil: the call has none.
 	Arguments []byte
-	IsJSON    bool   // Arguments is known to be JSON: it is not looked at again for that
-	HashOnly  bool   // sign the hash of the arguments and leave them out
-	Target    string // URI of the server, such as "mcp://files"; always in the receipt
-	Transport string // empty: "stdio"
+	IsJSON    bool   // Arguments is known to be JSON, so it is not checked again
+	HashOnly  bool   // only the hash of the arguments is in the receipt and in the log
+	Target    string // URI of the server, such as "mcp://files"
+	Transport string // "": "stdio"
 
-	// Room is how long the receipt may be as it travels, in bytes. If it would
-	// be longer with the arguments in it, they stand apart (FORMAT.md, "Apart").
-	// 0: there is no bound. SetParent may add 60 bytes.
+	// Room is the maximum length of the receipt as it travels, in bytes. If it
+	// would be longer with the arguments in it, they are only in the log
+	// (FORMAT.md, "Apart"). 0: no limit. SetParent may add 60 bytes.
 	Room int
 
-	// Left out of the receipt if empty. ResponseHash is the [ValueHash] of what a
-	// call brings in response to a server that asked for input.
+	// Session is the session's id, CallID the JSON-RPC id ("n:7", "s:abc"), TraceID
+	// that of W3C Trace Context, ParentID the id of the receipt that this one
+	// follows from, and ResponseHash the [ValueHash] of what the call gives a
+	// server that asked for input. Empty ones are left out of the receipt.
 	Session, CallID, TraceID, ParentID string
 	ResponseHash                       Hash
 }
 
-// A Signer makes receipts with one key. It may be used concurrently if its key
-// may.
+// A Signer makes receipts with one key. Several goroutines may use it at once if
+// they may use its key so.
 type Signer struct {
 	key    crypto.Signer
-	pubkey string // "ed25519:" and b64
+	pubkey string // "ed25519:" and base64
 	signer []byte // the value of the member "signer"
 }
 
-// NewSigner returns a Signer for key, whose public half must be Ed25519. name
-// and owner go into every receipt as they are. name should say who signs, for
-// that is what people see beside the key, but nothing hangs on it and "" is not
-// refused; owner may be empty.
+// NewSigner returns a Signer for an Ed25519 key; another key is an error. name and
+// owner are in every receipt. name should say who signs, because people see it
+// beside the key. Verification does not use them, and both may be "".
 func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok || len(public) != ed25519.PublicKeySize {
@@ -66,36 +66,35 @@ func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	return &Signer{key: key, pubkey: pubkey, signer: append(b, `"}`...)}, nil
 }
 
-// PublicKey is the key that verifies what s signs.
+// PublicKey returns the key that verifies what s signs.
 func (s *Signer) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
 
 // A Receipt is a signed statement in canonical form.
 type Receipt struct {
 	ID string // "rec_" and 32 hex digits; "evt_" for an event
-	// JSON is the receipt as it travels, without params_raw.
+	// JSON is the receipt for the request, without params_raw.
 	JSON []byte
-	// Record is the receipt as it is logged: JSON itself or, if arguments
-	// stand apart and may be kept, with params_raw.
+	// Record is the receipt for the log: JSON or, if the arguments are not in
+	// JSON and not HashOnly, JSON with params_raw.
 	Record []byte
 }
 
-// A Draft is a receipt that lacks its time, nonce and signature. It is not for
-// concurrent use.
+// A Draft is a receipt without its time, nonce and signature. It must not be used
+// by several goroutines at once.
 type Draft struct {
 	signer *Signer
-	// action is `{"action":{…}`, with room behind it for what Sign appends.
+	// action is `{"action":{…}`, with room after it for what Sign appends.
 	action     []byte
-	parentAt   int // where in action a parent can be put in; 0: it has one
+	parentAt   int // where in action a parent can be inserted; 0: it has one
 	paramsHash Hash
-	record     []byte // what Record begins with (layRecord), nil if Record is JSON
-	used       bool   // the room behind action belongs to a receipt
+	record     []byte // the beginning of Record (layRecord); nil: Record is JSON
+	used       bool   // the room after action belongs to a receipt
 }
 
-// Prepare does everything that does not need the time: it canonicalises and
-// hashes the arguments, of which it keeps a copy at most. Arguments that RFC 8785
-// cannot carry without loss, or that are longer than [MaxParams], are signed by
-// their bytes (FORMAT.md, "Exact"). The error says that the arguments are not
-// JSON.
+// Prepare does all that does not need the time: it canonicalizes and hashes the
+// arguments. Arguments that RFC 8785 cannot represent without loss, or that are
+// longer than 1 MiB, are signed by their bytes (FORMAT.md, "Exact"). The Draft does
+// not keep a.Arguments. The error says that the arguments are not JSON.
 func (s *Signer) Prepare(a Action) (*Draft, error) {
 	hashed, exact := []byte(nil), false
 	hash := emptyHash
@@ -120,7 +119,7 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 	return d, nil
 }
 
-// layAction writes what the receipt begins with.
+// layAction writes the beginning of the receipt.
 func (d *Draft) layAction(a *Action, params []byte) {
 	size := 320 + len(params) + len(a.Tool) + len(a.Target) + len(a.Session) +
 		len(a.CallID) + len(a.TraceID) + len(a.ParentID) + 100 + sealLen + len(d.signer.signer)
@@ -129,8 +128,8 @@ func (d *Draft) layAction(a *Action, params []byte) {
 }
 
 // appendTo appends the value of the member "action", in the order of RFC 8785,
-// section 3.2.3. params is canonical. parentAt is where a parent can be put in, 0
-// if there is one.
+// section 3.2.3. params is canonical. parentAt is where a parent can be inserted;
+// 0: there is one.
 func (a *Action) appendTo(b, params []byte, paramsHash Hash) (_ []byte, parentAt int) {
 	transport := a.Transport
 	if transport == "" {
@@ -155,9 +154,9 @@ func (a *Action) appendTo(b, params []byte, paramsHash Hash) (_ []byte, parentAt
 	return append(b, '}'), parentAt
 }
 
-// SetParent gives the draft a ParentID that was not known when it was prepared,
-// since it takes the hash of the arguments to find it. It has no effect if there
-// is one already, or once the draft is signed.
+// SetParent sets a ParentID that was not known before Prepare, for instance because
+// the hash of the arguments was needed to find it. It has no effect if the draft
+// has one, or was signed.
 func (d *Draft) SetParent(id string) {
 	if id == "" || d.parentAt == 0 || d.used {
 		return
@@ -178,9 +177,9 @@ func appendOptional(b []byte, name, value string) []byte {
 	return append(canon.AppendString(b, value), ',')
 }
 
-// ValueHash is the hash of a JSON value as params_hash is that of the arguments:
-// H(JCS(value)), or H of its bytes where RFC 8785 cannot carry it without loss, or
-// it is longer than [MaxParams].
+// ValueHash is the hash of a JSON value, by the rules of params_hash: of its
+// canonical form or, if RFC 8785 cannot represent it without loss or it is longer
+// than 1 MiB, of its bytes. The error says that raw is not JSON.
 func ValueHash(raw []byte) (Hash, error) {
 	b, _, err := carry(raw, false)
 	if err != nil {
@@ -189,10 +188,10 @@ func ValueHash(raw []byte) (Hash, error) {
 	return event.HashOf(b), nil
 }
 
-// carry returns the bytes of the arguments that are hashed: their canonical
-// form or, if exact, raw.
+// carry returns the bytes that are hashed for a value: its canonical form or, if
+// exact, raw itself.
 func carry(raw []byte, isJSON bool) (b []byte, exact bool, err error) {
-	if len(raw) > MaxParams {
+	if len(raw) > maxParams {
 		if !isJSON && !canon.Valid(raw) {
 			return nil, false, errors.New("not JSON")
 		}
@@ -209,9 +208,9 @@ func carry(raw []byte, isJSON bool) (b []byte, exact bool, err error) {
 	return b, false, err
 }
 
-// layRecord writes all of the record that is known, which for large arguments
-// is nearly all of it, with blanks for the id and the nonce, so that under the
-// lock only those are filled and the end appended.
+// layRecord writes all that is known of the record, which for large arguments is
+// nearly all of it. The id and the nonce are left blank. So only these are filled
+// in, and the end appended, under the lock.
 func (d *Draft) layRecord(raw []byte) {
 	const name = `,"params_raw":"`
 	var blank seal
@@ -222,14 +221,14 @@ func (d *Draft) layRecord(raw []byte) {
 	d.record = append(b, '"')
 }
 
-// Sign completes the receipt with the time, in UTC to the millisecond, a new
-// nonce and the signature. It is the quick half, for under the log's lock. It
-// may be called again and then makes another receipt.
+// Sign completes the receipt with the time now, in UTC with milliseconds, a random
+// nonce and the signature. It may be called again and then makes another receipt.
+// The error is the key's, or says that now is outside the years 0 to 9999.
 func (d *Draft) Sign(now time.Time) (*Receipt, error) { return d.sign(now, nil) }
 
-// SignAt is Sign for a record of a log, and binds the receipt to its place
-// there: prev is the hash of the record that it follows (FORMAT.md, "Nonce").
-// [Verified.Follows] tells whether it still stands there.
+// SignAt is Sign for a record of a log. It binds the receipt to its place: prev is
+// the hash of the record before it (FORMAT.md, "Nonce"). [Verified.Follows] checks
+// that. It is fast, because the caller holds the lock of the log.
 func (d *Draft) SignAt(now time.Time, prev Hash) (*Receipt, error) { return d.sign(now, &prev) }
 
 func (d *Draft) sign(now time.Time, prev *Hash) (*Receipt, error) {
@@ -247,7 +246,7 @@ func (d *Draft) sign(now time.Time, prev *Hash) (*Receipt, error) {
 	if err := x.sign("rec_", d.signer.key, message); err != nil {
 		return nil, err
 	}
-	// The message has served; the receipt takes its place behind the action.
+	// The message is not needed any more. The receipt overwrites it.
 	b := x.appendSig(x.appendID(d.action))
 	b = slices.Clip(x.appendEnd(b, d.signer))
 	r := &Receipt{ID: string(x.id[:]), JSON: b, Record: b}

@@ -112,7 +112,7 @@ func TestVerified(t *testing.T) {
 	}
 }
 
-// Arguments that RFC 8785 cannot carry are signed by their bytes.
+// Arguments that RFC 8785 cannot represent are signed by their bytes.
 func TestExact(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat(`[`, n) + strings.Repeat(`]`, n) }
 	for _, test := range []struct {
@@ -134,9 +134,9 @@ func TestExact(t *testing.T) {
 		{"nested to the limit", deep(canon.PortableDepth), false},
 		{"nested beyond the limit", deep(canon.PortableDepth + 1), true},
 		{"nested beyond any stack", deep(200_000), true},
-		{"1 MiB", `"` + strings.Repeat("a", MaxParams-2) + `"`, false},
-		{"1 MiB + 1", `"` + strings.Repeat("a", MaxParams-1) + `"`, true},
-		{"1 MiB + 1 as sent, small in canonical form", `{"a":1}` + strings.Repeat(" ", MaxParams), true},
+		{"1 MiB", `"` + strings.Repeat("a", maxParams-2) + `"`, false},
+		{"1 MiB + 1", `"` + strings.Repeat("a", maxParams-1) + `"`, true},
+		{"1 MiB + 1 as sent, small in canonical form", `{"a":1}` + strings.Repeat(" ", maxParams), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			action := Action{Tool: "t", Arguments: []byte(test.arguments), Target: "mcp://x"}
@@ -169,7 +169,7 @@ func TestExact(t *testing.T) {
 			if len(r.JSON) > 700 {
 				t.Errorf("what travels has %d bytes", len(r.JSON))
 			}
-			// What travels is what is logged, but for params_raw.
+			// The receipt that travels is the logged one without params_raw.
 			var logged, travels object
 			if json.Unmarshal(r.Record, &logged) != nil || json.Unmarshal(r.JSON, &travels) != nil {
 				t.Fatal("not JSON")
@@ -194,8 +194,7 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// Arguments stand apart where the receipt that travels would be longer than the
-// room for it.
+// Arguments are left out of a receipt that would be longer than its room.
 func TestApart(t *testing.T) {
 	arguments := ` { "b" : "` + strings.Repeat("é", 500) + `", "a" : [1.50, "\u0041"] } `
 	canonical := `{"a":[1.5,"A"],"b":"` + strings.Repeat("é", 500) + `"}`
@@ -244,7 +243,7 @@ func TestApart(t *testing.T) {
 			if v := wantValid(t, makeReceipt(t, action).Record); !v.Exact {
 				t.Errorf("%+v", v)
 			}
-			// There is nothing to stand apart.
+			// There are no arguments to leave out.
 			action.Arguments = nil
 			if r := makeReceipt(t, action); string(r.JSON) != string(r.Record) || wantValid(t, r.JSON).HashOnly {
 				t.Errorf("no arguments: %s", r.Record)
@@ -254,7 +253,7 @@ func TestApart(t *testing.T) {
 }
 
 func TestPrepareNotJSON(t *testing.T) {
-	for _, arguments := range []string{``, ` `, `{`, `{"a":1}}`, `nope`, `"` + strings.Repeat("a", MaxParams), strings.Repeat("[", MaxParams+1)} {
+	for _, arguments := range []string{``, ` `, `{`, `{"a":1}}`, `nope`, `"` + strings.Repeat("a", maxParams), strings.Repeat("[", maxParams+1)} {
 		for _, hashOnly := range []bool{false, true} {
 			_, err := testSigner(t).Prepare(Action{Tool: "t", Arguments: []byte(arguments), HashOnly: hashOnly})
 			if err == nil || !strings.Contains(err.Error(), `"t"`) {
@@ -264,8 +263,8 @@ func TestPrepareNotJSON(t *testing.T) {
 	}
 }
 
-// A draft may be signed again, as when an append must be tried again; what was
-// made before stays as it was.
+// A draft may be signed again, as when an append is tried again. The first receipt
+// does not change.
 func TestSignTwice(t *testing.T) {
 	for name, arguments := range map[string]string{"usual": `{"a":1}`, "exact": `{"a":1e400}`} {
 		t.Run(name, func(t *testing.T) {
@@ -351,7 +350,7 @@ func TestSignTime(t *testing.T) {
 	}
 }
 
-// A badKey signs as told.
+// A badKey returns the signature that it was given.
 type badKey struct {
 	ed25519.PrivateKey
 	sig []byte

@@ -10,7 +10,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// readSigner reads signer and the members that go with its signature.
+// readSigner reads signer, nonce and id.
 func (d *document) readSigner(v *Verified) error {
 	agent, err := readParty(d.signer, "signer", v.Type == event.Head{}.Type())
 	if err != nil {
@@ -20,7 +20,7 @@ func (d *document) readSigner(v *Verified) error {
 	return d.readSeal(v)
 }
 
-// readSeal reads nonce and id. sig is left to checkSignature.
+// readSeal reads nonce and id. checkSignature reads sig.
 func (d *document) readSeal(v *Verified) error {
 	nonce, ok := canon.PlainText(d.nonce)
 	if !ok || len(nonce) == 0 {
@@ -38,7 +38,7 @@ func (d *document) readSeal(v *Verified) error {
 	return nil
 }
 
-// checkSignature checks sig and id: that the last of v.Signers signed message.
+// checkSignature checks sig and id: the last of v.Signers must have signed message.
 func (d *document) checkSignature(v *Verified, check verify, message []byte) error {
 	var sig [ed25519.SignatureSize]byte
 	if !decodePrefixed(sig[:], d.sig) {
@@ -49,7 +49,7 @@ func (d *document) checkSignature(v *Verified, check verify, message []byte) err
 		prefix = "evt_"
 	}
 	if id, ok := strings.CutPrefix(v.ID, prefix); !ok || id != idOf(sig[:]) {
-		return invalid("id is not that of the signature")
+		return invalid("id does not match the signature")
 	}
 	if !check(v.Signers[len(v.Signers)-1].Key, message, sig[:]) {
 		return invalid("it is not what was signed, or not signed with this key")
@@ -57,12 +57,12 @@ func (d *document) checkSignature(v *Verified, check verify, message []byte) err
 	return nil
 }
 
-// readParty reads the value of the member signer or server. With keyOnly the key
-// is enough.
+// readParty reads the value of the member signer or server. With keyOnly it needs
+// only the key.
 func readParty(value []byte, member string, keyOnly bool) (Party, error) {
 	p := Party{Role: "agent"}
 	named, owned := keyOnly, keyOnly
-	if member == "server" { // which has no owner
+	if member == "server" { // a server has no owner
 		p.Role, owned = "server", true
 	}
 	if !canon.IsObject(value) {
@@ -89,7 +89,7 @@ func readParty(value []byte, member string, keyOnly bool) (Party, error) {
 	return p, nil
 }
 
-// readKey returns nil for what is not a key.
+// readKey returns nil if value is not a key.
 func readKey(value []byte) ed25519.PublicKey {
 	key := make([]byte, ed25519.PublicKeySize)
 	if !decodePrefixed(key, value) {
@@ -98,8 +98,8 @@ func readKey(value []byte) ed25519.PublicKey {
 	return key
 }
 
-// decodePrefixed decodes the JSON string value, "ed25519:" and the base64 of
-// exactly len(dst) bytes, standard and with padding.
+// decodePrefixed decodes the JSON string value: "ed25519:" and the standard base64,
+// with padding, of exactly len(dst) bytes.
 func decodePrefixed(dst, value []byte) bool {
 	s, ok := canon.PlainText(value)
 	if !ok {
@@ -109,10 +109,10 @@ func decodePrefixed(dst, value []byte) bool {
 	if !ok || len(s) != base64Strict.EncodedLen(len(dst)) {
 		return false
 	}
-	var buf [ed25519.SignatureSize + 2]byte // with what the padding may stand for
+	var buf [ed25519.SignatureSize + 2]byte // Decode may need room for the padding
 	n, err := base64Strict.Decode(buf[:], s)
 	return err == nil && n == len(dst) && copy(dst, buf[:n]) == n
 }
 
-// Without Strict, 15 other last characters would stand for the same bytes.
+// Without Strict, each of 16 last characters would decode to the same bytes.
 var base64Strict = base64.StdEncoding.Strict()

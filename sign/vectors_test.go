@@ -120,8 +120,7 @@ func TestVectorsInterop(t *testing.T) {
 	}
 }
 
-// No bit of a good receipt, of any version, can be turned unseen, and no byte
-// taken away.
+// Every flipped bit and every removed byte makes a receipt of any version invalid.
 func TestEveryBitCounts(t *testing.T) {
 	receipts := map[string][]byte{
 		"our own":        makeReceipt(t, Action{Tool: "add", Arguments: []byte(`{"a":"b\n","c":[1.5,true]}`), CallID: "n:1"}).JSON,

@@ -10,75 +10,75 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Verified is what a receipt or event says. From [Verify] it is established that
-// the keys in Signers signed it; from [ReadUnverified] nothing is.
+// Verified is what a receipt or event says. If it comes from [Verify], the keys in
+// Signers signed it. If it comes from [ReadUnverified], nothing was checked.
 type Verified struct {
 	Version int    // 1 to 4
-	Type    string // of an event, such as "torn_line"; empty for a receipt
+	Type    string // of an event, such as "torn_line"; "" for a receipt
 	ID      string
 
-	// Event is what an event says, nil for a receipt. It is an [event.Other],
-	// with a word in Doubts, if it lacks what its type demands.
+	// Event is what an event says; nil for a receipt. An event without a member
+	// that its type demands is an [event.Other], and Doubts says so.
 	Event event.Event
-	// Canonical is the receipt or event in canonical form: what was checked,
-	// however it was spelled. Whoever reads on reads this.
+	// Canonical is the receipt or event in canonical form, which is what was
+	// checked. To read more members, read these bytes and not the input.
 	Canonical []byte
 
-	// What was asked for. In a version 3 receipt all of it is from the
-	// receipt of the agent that is embedded; an event has a session at most.
-	// Empty is what the receipt does not have.
+	// The call. In a receipt of version 3 this is from the agent's receipt in it.
+	// An event has at most a session. "" and zero: the receipt does not have the
+	// member.
 	Tool, Target, Transport  string
 	Session, CallID, TraceID string
 	ParentID                 string // parent_receipt_id
-	InputHash                Hash   // action.response_hash, if it is a hash: of the input that the call brings
-	EmbeddedID               string // of the receipt embedded in a version 3 receipt
+	InputHash                Hash   // action.response_hash, if it is a hash: of the input that the call gives
+	EmbeddedID               string // of the agent's receipt in a receipt of version 3
 
 	// The arguments: see also [Verified.Arguments].
 	ParamsHash Hash
-	Params     []byte // canonical JSON, nil if the receipt has null
-	Apart      bool   // they are in params_raw, as they were sent
-	Exact      bool   // they are there, and were signed by their bytes; only Verify knows
+	Params     []byte // canonical JSON; nil: the receipt has null
+	Apart      bool   // they are in params_raw, as sent
+	Exact      bool   // Apart, and signed by their bytes; not set by ReadUnverified
 	HashOnly   bool   // only their hash is in the receipt
-	paramsRaw  []byte // b64
-	nonce, ts  string // as they are written, of a receipt of version 1 or an event
+	paramsRaw  []byte // base64
+	nonce, ts  string // as written, of a receipt of version 1 or an event
 
-	Time      time.Time // ts, ts_request, or ts of the embedded receipt
-	Responded time.Time // ts_response, zero if there is none
-	Expires   time.Time // exp, zero if there is none
+	Time      time.Time // ts, ts_request, or ts of the agent's receipt in a version 3
+	Responded time.Time // ts_response; zero: none
+	Expires   time.Time // exp; zero: none
 
 	ResponseHash Hash // response.content_hash
 	Outcome      Outcome
 
-	// Signers are the keys that signed, each with the name it gave itself:
-	// whoever holds a key can claim any name. There is one at least, but in
-	// an event that is not signed. Who signed this receipt itself is the last; before
-	// it come the agent (version 3) or the root of its authority (version 4).
+	// Signers are the keys that signed, each with the name that its holder claims;
+	// a key holder can claim any name. The last one signed the receipt itself.
+	// Before it is the agent (version 3) or the root of its authority (version 4).
+	// Only an event without a signature has none.
 	Signers []Party
 
-	// Doubts are what a valid signature does not settle, one phrase each,
+	// Doubts are questions that a valid signature leaves open, one phrase each,
 	// such as a response dated before its request.
 	Doubts []string
 }
 
-// An Outcome is what became of a request, in a receipt of version 2 or 3. Status
-// is "verified", "rejected", "requires_approval", "executed" or "failed", or
-// empty if the receipt does not say.
+// An Outcome is how a request ended, in a receipt of version 2 or 3. Status is
+// "verified", "rejected", "requires_approval", "executed" or "failed"; "" if the
+// receipt does not say. Reason and Error are texts, "" if there are none.
 type Outcome struct{ Status, Reason, Error string }
 
-// A Party is a signer. Role is "agent" for who asked, "server" for who responded
-// (version 3), and "root" for who delegated authority (version 4).
+// A Party is a signer. Role is "agent" for the one who asked, "server" for the one
+// who responded (version 3), "root" for the one who delegated authority (version
+// 4).
 type Party struct {
 	Role, Name, Owner string
 	Key               ed25519.PublicKey
 }
 
-// Expired reports whether the receipt has an expiry and it is before at. In a
-// log, expiry never invalidates a record.
+// Expired says whether the receipt has an expiry before at. In a log, expiry never
+// makes a record invalid.
 func (v *Verified) Expired(at time.Time) bool { return !v.Expires.IsZero() && v.Expires.Before(at) }
 
-// Arguments returns the arguments that the receipt holds: the JSON text Params,
-// or if they stand apart the bytes as they were sent. It is nil if there are none
-// or only their hash is there.
+// Arguments returns the arguments in the receipt: Params or, if they are Apart,
+// their bytes as sent. It is nil if there are none, or only their hash.
 func (v *Verified) Arguments() []byte {
 	if !v.Apart {
 		return v.Params
@@ -90,11 +90,10 @@ func (v *Verified) Arguments() []byte {
 	return raw
 }
 
-// Covers reports whether the receipt is for a call with these arguments, the JSON
-// text as it was received: they have the hash params_hash, in canonical form or as
-// they are (FORMAT.md, "Exact" and "Apart"). It needs no params, so the receipt may
-// be one that travelled without them. nil is a call without arguments, which has
-// the hash of {}.
+// Covers says whether the receipt is for a call with these arguments, the JSON text
+// as received: params_hash is their hash, in canonical form or as they are
+// (FORMAT.md, "Exact" and "Apart"). The arguments need not be in the receipt. nil
+// means a call without arguments, which has the hash of {}.
 func (v *Verified) Covers(arguments []byte) bool {
 	if arguments == nil {
 		return v.ParamsHash == emptyHash
@@ -106,17 +105,18 @@ func (v *Verified) Covers(arguments []byte) bool {
 	return err == nil && event.HashOf(canonical) == v.ParamsHash
 }
 
-// Bound says whether the receipt was signed for one place in a log: calls of a
-// wrapper and events are (FORMAT.md, "Nonce"). Other writers' receipts,
-// responses, and what was signed by hand outside a log are not.
+// Bound says whether the receipt was signed for one place in a log. That holds for
+// events and for calls of a wrapper (FORMAT.md, "Nonce"). It does not hold for
+// responses, for receipts of other programs, and for receipts that were signed by
+// hand.
 func (v *Verified) Bound() bool {
 	return v.Version == 1 && (v.Type != "" || isSession(v.Session)) && len(v.Signers) > 0
 }
 
-// Follows says whether the receipt is where it was signed to be, after the record
-// with the hash prev. It is true for what is not [Verified.Bound]. That a bound
-// one follows another record now shows that some before it were taken out, put in
-// or changed, and the log's hashes made anew.
+// Follows says whether the receipt is in the place that it was signed for, directly
+// after the record with the hash prev. It is true for receipts that are not
+// [Verified.Bound]. If it is false in a log whose hashes are right, then records
+// before it were removed, inserted or changed, and the hashes computed again.
 func (v *Verified) Follows(prev Hash) bool {
 	if !v.Bound() {
 		return true
@@ -128,7 +128,7 @@ func (v *Verified) Follows(prev Hash) bool {
 	return ok && nonce == string(placed[:])
 }
 
-// isSession knows the session of a wrapper: "ses_" and 128 bits in hex.
+// isSession says whether s is the session of a wrapper: "ses_" and 128 bits in hex.
 func isSession(s string) bool {
 	return len(s) == 4+32 && s[:4] == "ses_" && strings.Trim(s[4:], "0123456789abcdef") == ""
 }

@@ -11,21 +11,20 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// MaxReceipt is the length in bytes of the longest receipt that is read. It has
-// room for the base64 of arguments of 190 MB, three times what the wrapper takes
-// by default, and bounds what a hostile log makes us hold.
+// MaxReceipt is the maximum length of a receipt that is read, in bytes. It has room
+// for the base64 of arguments of 190 MB, three times what the wrapper accepts by
+// default, and limits the memory that a hostile log can take.
 const MaxReceipt = 256 << 20
 
-// ErrNotReceipt reports bytes that cannot be read as a receipt or event at all,
-// so that nothing can be said about them.
+// ErrNotReceipt is the error for bytes that are not a receipt or event at all.
 var ErrNotReceipt = errors.New("not a receipt")
 
-// ErrUnsigned reports an event without a signature, such as the reference
-// implementation's policy_violation. [ReadUnverified] tells what it says.
+// ErrUnsigned is the error for an event without a signature, such as the reference
+// implementation's policy_violation. [ReadUnverified] returns what it says.
 var ErrUnsigned = errors.New("event is not signed")
 
-// An InvalidError reports a receipt that is false: altered after it was signed,
-// or made so that it contradicts itself.
+// An InvalidError is the error for an invalid receipt: it was changed after it was
+// signed, or contradicts itself.
 type InvalidError struct {
 	Reason string // lower case, a phrase
 }
@@ -36,64 +35,62 @@ func invalid(format string, args ...any) error {
 	return &InvalidError{fmt.Sprintf(format, args...)}
 }
 
-// An UnknownKeyError reports a receipt that is what its signers signed, one of
-// whom is not known. Anybody can make such a receipt, with a key of their own and
-// any name in it.
+// An UnknownKeyError is the error for a valid receipt with a signer who is not
+// known. Anybody can make such a receipt, with their own key and any name in it.
 type UnknownKeyError struct {
-	Signer Party     // the first who is not known
-	Says   *Verified // what the receipt says, to show it; nothing else follows from it
+	Signer Party     // the first one who is not known
+	Says   *Verified // what the receipt says, to show it; do not act on it
 }
 
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("the key of the %s, who calls itself %q, is not known", e.Signer.Role, e.Signer.Name)
 }
 
-// Known says of a key whether it may have signed. nil knows none.
+// Known says whether a key may have signed. nil knows no key.
 type Known func(key ed25519.PublicKey) bool
 
-// Keys knows these keys.
+// Keys returns a Known that knows these keys.
 func Keys(keys ...ed25519.PublicKey) Known {
 	return func(key ed25519.PublicKey) bool {
 		return slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(key) })
 	}
 }
 
-// AnyKey knows every key: Verify with it establishes only that a receipt was not
-// altered since somebody signed it, and nothing about who that was. It is for
-// those who then look at [Verified.Signers].
+// AnyKey is a Known that knows every key. Verify then says only that a receipt was
+// not changed since somebody signed it, and nothing about who that was. It is for
+// callers that check [Verified.Signers] themselves.
 func AnyKey(ed25519.PublicKey) bool { return true }
 
-// Verify checks a receipt of version 1 to 4, or a signed event, in any spelling
-// of its JSON, as FORMAT.md has it, and returns what it says. Slices in the
-// result may be parts of receipt.
+// Verify checks a receipt of version 1 to 4, or a signed event, in any spelling of
+// its JSON, by the rules of FORMAT.md, and returns what it says. Slices in the
+// result may share memory with receipt.
 //
-// known says who may have signed: the agent (versions 1 and 2, events); the agent
-// and the server (version 3); who delegated the authority, whoever has it now
+// known decides who may have signed: the agent (versions 1 and 2, events); the
+// agent and the server (version 3); the root of the authority, whoever has it now
 // (version 4).
 //
 // The error is
-//   - an [InvalidError] if the receipt is false
-//   - an [UnknownKeyError] if it is good, but not signed by who is known
+//   - an [*InvalidError] if the receipt is invalid
+//   - an [*UnknownKeyError] if it is valid, but not signed by known keys
 //   - [ErrUnsigned] if it is an event without a signature
-//   - one that wraps [ErrNotReceipt] if it cannot be read as a receipt: not JSON,
-//     of no version that is known, longer than [MaxReceipt], or longer than 16 MiB
-//     and not in canonical form
+//   - one that wraps [ErrNotReceipt] if it is not a receipt: not JSON, of an unknown
+//     version, longer than [MaxReceipt], or longer than 16 MiB and not canonical
 //
-// Signatures are those that crypto/ed25519 accepts: without the cofactor, S
-// reduced (RFC 8032, section 5.1.7). It refuses no key for being of small order;
-// such a key verifies much that nobody signed, and must not be known.
+// Signatures are checked as crypto/ed25519 does: without the cofactor, S reduced
+// (RFC 8032, section 5.1.7). Keys of small order are not refused. Such a key
+// verifies signatures that nobody made, and must not be known.
 //
 // See [Verifier] for many receipts.
 func Verify(receipt []byte, known Known) (*Verified, error) {
 	return verifyWith(receipt, known, ed25519.Verify)
 }
 
-// A Verifier is [Verify] for many receipts: where few keys signed them it takes
-// less than half the time, for some MB of memory, and never gives another result.
-// The zero value is ready. It may be used by several goroutines at once.
+// A Verifier is [Verify] for many receipts by few keys. It takes less than half the
+// time, for some MB of memory, and always has the same results. The zero value is
+// ready to use. It may be used by several goroutines at once.
 type Verifier struct{ keys edverify.Verifier }
 
-// Verify is the function [Verify].
+// Verify does the same as the function [Verify].
 func (v *Verifier) Verify(receipt []byte, known Known) (*Verified, error) {
 	return verifyWith(receipt, known, v.keys.Verify)
 }
@@ -115,14 +112,13 @@ func verifyWith(receipt []byte, known Known, check verify) (*Verified, error) {
 	return v, nil
 }
 
-// ReadUnverified returns what a receipt or event says, and checks only that it
-// has the members that FORMAT.md requires: no hash, no signature, no authority.
-// It is for lists of what a log contains. Errors are as for [Verify], but that
-// unknown keys and unsigned events are none.
+// ReadUnverified returns what a receipt or event says. It checks only that all
+// members are there that FORMAT.md requires: no hash, no signature, no authority.
+// It is for lists of what a log contains. Its errors are those of [Verify], except
+// that unknown keys and unsigned events are not errors.
 func ReadUnverified(receipt []byte) (*Verified, error) { return read(receipt, nil) }
 
-// verify is ed25519.Verify or gives the same results. Where it is nil nothing is to
-// be checked.
+// verify is ed25519.Verify, or has the same results. nil: nothing is to be checked.
 type verify func(key ed25519.PublicKey, message, sig []byte) bool
 
 func read(receipt []byte, check verify) (*Verified, error) {
@@ -147,7 +143,7 @@ func read(receipt []byte, check verify) (*Verified, error) {
 	return v, nil
 }
 
-// read fills v with what d says and checks it, unless check is nil.
+// read fills v with what d says and, unless check is nil, checks it.
 func (d *document) read(v *Verified, check verify) error {
 	if d.typ != nil {
 		return d.readEvent(v, check)
@@ -230,7 +226,7 @@ func (d *document) readVersion3(v *Verified, check verify) error {
 	if err != nil {
 		return err
 	}
-	// The signer of this receipt goes last, where checkSignature takes it.
+	// The signer of this receipt goes last, where checkSignature looks for it.
 	v.Signers = append(v.Signers, server)
 	if err := d.readSeal(v); err != nil || check == nil {
 		return err
@@ -238,7 +234,7 @@ func (d *document) readVersion3(v *Verified, check verify) error {
 	return d.checkSignature(v, check, d.cut("extensions", "id", "sig"))
 }
 
-// FORMAT.md, "Event": a statement about the log, signed as version 1 is.
+// FORMAT.md, "Event": a statement about the log, signed like version 1.
 func (d *document) readEvent(v *Verified, check verify) error {
 	var ok bool
 	if v.Type, ok = canon.Text(d.typ); !ok {
@@ -248,7 +244,7 @@ func (d *document) readEvent(v *Verified, check verify) error {
 		if check != nil {
 			return ErrUnsigned
 		}
-		v.ID, _ = canon.Text(d.id) // nothing is required of it
+		v.ID, _ = canon.Text(d.id) // the id is optional here
 		_ = readTime(&v.Time, d.ts, "ts")
 		v.decodeEvent(d)
 		return nil
@@ -267,7 +263,7 @@ func (d *document) readEvent(v *Verified, check verify) error {
 	return d.checkSignature(v, check, d.cut("id", "sig"))
 }
 
-// decodeEvent takes what the event says.
+// decodeEvent sets what the event says.
 func (v *Verified) decodeEvent(d *document) {
 	var err error
 	if v.Event, err = event.Decode(d.b); err != nil {

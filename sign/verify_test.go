@@ -159,7 +159,7 @@ func TestEncodings(t *testing.T) {
 	}
 	wantInvalid(t, version1().with("id", "rec_00").with("sig", 1).canonical(t), "sig is not")
 	wantInvalid(t, version1().with("id", "rec_00").canonical(t), "sig is not")
-	wantInvalid(t, version1().with("id", "rec_00").with("sig", "ed25519:"+base64.StdEncoding.EncodeToString(raw[:64])).canonical(t), "id is not")
+	wantInvalid(t, version1().with("id", "rec_00").with("sig", "ed25519:"+base64.StdEncoding.EncodeToString(raw[:64])).canonical(t), "id does not match")
 }
 
 func TestID(t *testing.T) {
@@ -250,7 +250,7 @@ func TestParamsRaw(t *testing.T) {
 				t.Errorf("%s: %+v", raw, v)
 			}
 		}
-		long := `{"a":1}` + strings.Repeat(" ", MaxParams-7)
+		long := `{"a":1}` + strings.Repeat(" ", maxParams-7)
 		wantValid(t, with(`{"a":1}`, long))
 		for name, raw := range map[string]string{
 			"another value":        `{"a":2,"b":"A"}`,

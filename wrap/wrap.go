@@ -117,14 +117,16 @@ func Run(o Options) (Exit, error) {
 	p := newPump(proc.UntilEnd(o.Stdin), srv.Stdin, rec, out, say, &o)
 	go func() {
 		if err := p.run(); err != nil {
-			// The server reads no more. The client's next write must fail, as\n			// it would without the wrapper.
+			// The server reads no more. The client's next write must fail, as
+			// it would without the wrapper.
 			o.Stdin.Close()
 		}
 	}()
 	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.Output())
 	go replies.run()
 	go func() {
-		// If the server ends its output and lives on, the client must see that.\n		// If the server ends, Run goes on below, where the records come first.
+		// If the server ends its output and lives on, the client must see that.
+		// If the server ends, Run goes on below, where the records come first.
 		<-replies.done
 		select {
 		case <-srv.Done():
@@ -134,7 +136,8 @@ func Run(o Options) (Exit, error) {
 	}()
 
 	<-srv.Done()
-	// First the remaining output, also of processes that the server left running,\n	// then the records, then the exit status.
+	// First the remaining output, also of processes that the server left running,
+	// then the records, then the exit status.
 	left := srv.End()
 	replies.drain(drainSilence, left, srv.Hurry())
 	recorded := make(chan struct{})

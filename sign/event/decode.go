@@ -13,11 +13,11 @@ import (
 // envelope are the members that every event has.
 var envelope = []string{"v", "type", "id", "ts", "nonce", "signer", "sig"}
 
-// Decode reads an event from a receipt in canonical form. Names count as they are
-// spelled. An event of a type that is known must have all the members of that
-// type, of the right kinds; else Decode returns it as an Other with an error
-// beside. Members that are not known are passed over: a later version may add
-// some.
+// Decode reads an event from its canonical form. Names must match exactly. An event
+// of a known type must have all members of that type, each of the right kind;
+// otherwise Decode returns it as an [Other], with an error that names the member.
+// Unknown members are ignored, because a later version may add some. If canonical
+// is not an object in canonical form with a type, the Event is nil.
 func Decode(canonical []byte) (Event, error) {
 	if !canon.IsCanonical(canonical) || !canon.IsObject(canonical) {
 		return nil, errors.New("not an object in canonical form")
@@ -106,7 +106,7 @@ func (f *fields) read(kind string) Event {
 	return Other{kind, f.members}
 }
 
-// fields reads members by their names, and keeps the first error.
+// fields reads members by name and keeps the first error.
 type fields struct {
 	members []Member
 	err     error
@@ -137,14 +137,14 @@ func (f *fields) text(name string) string { return f.textOf(name, f.value(name))
 func (f *fields) textOf(name string, value []byte) string {
 	s, ok := canon.Text(value)
 	if !ok {
-		f.fail(name, "is not what it should be")
+		f.fail(name, "has the wrong form")
 	}
 	return s
 }
 
 func (f *fields) hash(name string) Hash { return f.hashOf(name, f.text(name)) }
 
-// hashOrNone is hash, but takes "" for none.
+// hashOrNone is hash, but takes "" as the zero Hash.
 func (f *fields) hashOrNone(name string) Hash {
 	if text := f.text(name); text != "" {
 		return f.hashOf(name, text)
@@ -199,7 +199,7 @@ func (f *fields) texts(name string) (all []string) {
 	return all
 }
 
-// pair reads an object with two texts.
+// pair reads an object with two strings.
 func (f *fields) pair(name string, object []byte, name1, name2 string) (text1, text2 string) {
 	has := 0
 	for cur := canon.Members(object); cur.Next(); {
@@ -211,7 +211,7 @@ func (f *fields) pair(name string, object []byte, name1, name2 string) (text1, t
 		}
 	}
 	if has != 3 {
-		f.fail(name, "is not what it should be")
+		f.fail(name, "has the wrong form")
 	}
 	return text1, text2
 }

@@ -81,7 +81,7 @@ func (e ExtraResponse) Members() []Member {
 
 func (e Gap) Members() []Member {
 	return []Member{
-		integer("calls", e.Calls), moment("from", e.From), text("reason", e.Reason), text("session", e.Session), moment("to", e.To),
+		integer("calls", e.Calls), timestamp("from", e.From), text("reason", e.Reason), text("session", e.Session), timestamp("to", e.To),
 	}
 }
 
@@ -100,7 +100,7 @@ func (e LogDamaged) Members() []Member {
 }
 
 func (e ClockStep) Members() []Member {
-	return []Member{moment("clock", e.Clock), moment("not_before", e.NotBefore)}
+	return []Member{timestamp("clock", e.Clock), timestamp("not_before", e.NotBefore)}
 }
 
 func (e AnchorPolicy) Members() []Member {
@@ -119,7 +119,7 @@ func (e AnchorFinding) Members() []Member {
 }
 
 func (e Unanchored) Members() []Member {
-	return []Member{text("session", e.Session), moment("since", e.Since)}
+	return []Member{text("session", e.Session), timestamp("since", e.Since)}
 }
 
 func (e Head) Members() []Member {
@@ -130,7 +130,7 @@ func (e Head) Members() []Member {
 	}
 }
 
-// Members are e.Rest.
+// Members returns e.Rest.
 func (e Other) Members() []Member { return e.Rest }
 
 func text(name, value string) Member { return Member{name, canon.AppendString(nil, value)} }
@@ -149,7 +149,7 @@ func integer(name string, value int64) Member {
 	return Member{name, strconv.AppendInt(nil, value, 10)}
 }
 
-func moment(name string, t time.Time) Member { return text(name, FormatTime(t)) }
+func timestamp(name string, t time.Time) Member { return text(name, FormatTime(t)) }
 
 // list is a JSON array.
 func list[T any](all []T, appendTo func([]byte, T) []byte) []byte {
@@ -171,7 +171,7 @@ func pair(b []byte, name1, value1, name2, value2 string) []byte {
 }
 
 // hashes is an object with any names. Names that are not valid UTF-8 may become
-// one; then the last counts.
+// equal; then the last one counts.
 func hashes(all map[string]Hash) []byte {
 	type member struct{ name, value []byte }
 	members := make([]member, 0, len(all))

@@ -1,10 +1,10 @@
-// Package event is what a log says of itself and of its sessions, beside the
-// receipts of calls: each kind of event is a type, encoded and decoded here and
-// nowhere else. chain/FORMAT.md, "Events", has the members of each.
+// Package event has what a log says about itself and its sessions, beside the
+// receipts of calls. Each kind of event is a type, which is encoded and decoded
+// only here. chain/FORMAT.md, "Events", has the members of each.
 //
-// The package knows no keys. An [Event] says something only if who signed it is
-// known: [Decode] takes the canonical form of a receipt whose signature was
-// checked, as package sign does for its Verified.Event.
+// The package knows no keys. An [Event] means something only if its signer is
+// known. [Decode] takes the canonical form of a receipt whose signature was
+// checked; package sign calls it for Verified.Event.
 //
 //	r, err := signer.Event(event.Gap{Session: s, Calls: 3, From: from, To: to, Reason: "disk full"}, at.Time, at.Prev)
 //
@@ -12,11 +12,11 @@
 //	case event.Gap:
 //		fmt.Println(e.Calls, e.Reason)
 //	case event.Other:
-//		// of a later version, or another program
+//		// of a later version, or of another program
 //	}
 //
-// A [Hash] is a SHA-256 as receipts, events and records have it. It is here, in the
-// lowest package that has one, and is the type of sign.Hash and chain.Hash too.
+// A [Hash] is a SHA-256 hash as receipts, events and records have it. sign.Hash and
+// chain.Hash are the same type.
 package event
 
 import (
@@ -30,13 +30,15 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
 // Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, Unanchored, Head, or Other for any other type.
+// NewEpoch, AnchorFinding, Unanchored, Head, or Other for any other type. In all of
+// them Session is the id of a session, "ses_" and 32 hex digits, and Target the
+// name of its server, such as "mcp://files".
 type Event interface {
-	// Type is what the member "type" says, such as "torn_line".
+	// Type is the value of the member "type", such as "torn_line".
 	Type() string
-	// Members are the event's own members, in no order: without those that
-	// package sign adds (v, type, id, ts, nonce, signer, sig), or [Unsigned]
-	// (v, type, ts).
+	// Members are the event's own members, in no order. The members of every event
+	// are not among them: package sign adds v, type, id, ts, nonce, signer and sig,
+	// and [Unsigned] adds v, type and ts.
 	Members() []Member
 }
 
@@ -47,171 +49,174 @@ type Member struct {
 	Value []byte
 }
 
-// Session is about who asked and who was asked. It comes after the session's
-// first call, when the files of the command are hashed: other calls may stand
-// between. It comes once more if the server says only later what it is called.
+// Session says who is in a session: the client and the server. It comes after the
+// session's first call, when the files of the command are hashed, so other calls
+// may be before it. It comes again if the server says only later what it is called.
 type Session struct {
 	Session, Target string
-	Client, Server  *Implementation // as each calls itself; nil: it did not say
-	Protocol        string          // version of MCP, "" if nobody said
-	Command         []string        // of the server, secrets masked
-	Files           []File          // that the command runs
-	Heads           *Heads          // where the heads of the session go; nil: a version without heads
+	Client, Server  *Implementation // as each describes itself; nil: not said
+	Protocol        string          // version of MCP; "": not said
+	Command         []string        // the server's command, secrets masked
+	Files           []File          // the files that the command runs
+	Heads           *Heads          // where the heads of the session go; nil: a program without heads
 }
 
-// Heads says which way the heads of a session go, and from which machine.
+// Heads says where the heads of a session go, and from which machine.
 type Heads struct {
 	To      string // "journald", "syslog", "eventlog", "off" (by a flag) or "none" (there is no system log)
-	Machine string // 32 hex digits that stand for the machine; "" if it has no id
+	Machine string // 32 hex digits that identify the machine; "" if it has no id
 }
 
-// An Implementation is what a client or server calls itself.
+// An Implementation is the name and version by which a client or server describes
+// itself.
 type Implementation struct{ Name, Version string }
 
 // A File is a file of the server's command.
 type File struct {
 	Path   string
-	SHA256 Hash   // of its bytes; zero: it was not hashed
-	Reason string // why not
+	SHA256 Hash   // of its bytes; zero: not hashed
+	Reason string // why it was not hashed
 }
 
-// Tools are the tools as they were last listed to the client.
+// Tools are the tools as last listed to the client.
 type Tools struct {
 	Session, Target string
-	Tools           map[string]Hash // name to the hash of the definition
-	ByBytes         []string        // names of those whose hash is of the bytes as sent
-	// Adds says that these are added to the tools of the event before, of the same
-	// target, or take their places; else they are all that there are.
+	Tools           map[string]Hash // hashes of the definitions, by name
+	ByBytes         []string        // names of the tools whose hash is of the bytes as sent, not of the canonical form
+	// Adds says that the tools are added to those of the events before, of the same
+	// target, or replace those with the same names. Otherwise they are all tools.
 	Adds bool
-	// Left counts definitions in the listing that are not in Tools, because they
-	// are too many or have no name. LeftHash is the hash of their hashes.
+	// Left is the number of definitions in the listing that are not in Tools,
+	// because there are too many or they have no name. LeftHash is the hash of
+	// their hashes.
 	Left     int64
 	LeftHash Hash
-	// SearchEnded says where the search for the last listing of an earlier session
-	// ended before it was found; "" if it did not. Then nothing is known of a drift
-	// since that listing.
+	// SearchEnded is the limit that ended the search for the last listing of an
+	// earlier session, such as "after 50000 records"; "": the search was complete.
+	// If it is set, nothing is known about changes since that listing.
 	SearchEnded string
 }
 
-// ToolDrift is a definition that is not the one of an earlier Tools.
+// ToolDrift says that a definition differs from the one in an earlier Tools.
 type ToolDrift struct {
 	Session, Target string
 	Tool            string
-	Was, Now        Hash
+	Was, Now        Hash // of the definitions
 }
 
-// Task says that a call was answered with a task and not with a result.
+// Task says that the response to a call was a task and not a result.
 type Task struct {
 	Session string
-	Call    string // id of its receipt
-	Task    string // the server's id
+	Call    string // id of the call's receipt
+	Task    string // the server's id of the task
 }
 
-// Unanswered are calls whose outcome is not known, and why.
+// Unanswered are calls whose outcome is not known.
 type Unanswered struct {
 	Session string
 	Calls   []Call
 }
 
-// A Call is one of the calls of Unanswered.
+// A Call is a call in Unanswered.
 type Call struct {
-	ID     string // of its receipt
-	Reason string
+	ID     string // of the call's receipt
+	Reason string // why there is no outcome
 }
 
 // ExtraResponse is a response with the id of a call that has had one: clients take
-// the first, which is the call's outcome.
+// ExtraResponse is a second response to a call. Clients take the first, which has
+// the call's outcome.
 type ExtraResponse struct {
 	Session        string
 	Call           string // id of its receipt
-	ContentHash    Hash   // of the result or error, as in a receipt of version 2; zero: it could not be had
-	Status, Reason string // as in such a receipt
+	ContentHash    Hash   // of the result or error, as in a receipt of version 2; zero: not known
+	Status, Reason string // as in a receipt of version 2
 }
 
-// Gap is a run of calls that were forwarded without a receipt.
+// Gap is a run of calls that were forwarded without receipts.
 type Gap struct {
 	Session  string
-	Calls    int64
-	From, To time.Time
-	Reason   string
+	Calls    int64     // how many
+	From, To time.Time // the first call, and the last
+	Reason   string    // why they could not be recorded
 }
 
-// TornLine: the log ended in a partial record, which was quarantined.
+// TornLine says that the log ended in a partial record, which was quarantined.
 type TornLine struct {
 	File   string // the day file
-	Offset int64  // where it began, in bytes
+	Offset int64  // where the partial record began, in bytes
 	Length int64  // in bytes
 	Hash   Hash   // of its bytes
-	Kept   string // name of the file that it is in now
+	Kept   string // name of the file that has it now
 }
 
-// LogDamaged: a writer found the log otherwise than it, or another, had left it.
+// LogDamaged says that a writer found the log changed or damaged since it was last
+// written.
 type LogDamaged struct {
-	File     string
-	Offset   int64 // in bytes
-	Expected Hash  // of the record after which the log goes on, or that is gone
-	Gone     bool  // the log ended with the record Found, and not with Expected
-	Found    Hash  // zero: with none
+	File     string // the day file
+	Offset   int64  // in bytes
+	Expected Hash   // of the record that the log continues after, or that is missing
+	Gone     bool   // the record Expected is missing: the log ended with the record Found
+	Found    Hash   // zero: the log was empty
 	Reason   string
 }
 
-// ClockStep: the writer's clock stepped back.
+// ClockStep says that the writer's clock was set back.
 type ClockStep struct {
-	Clock     time.Time // what it said
-	NotBefore time.Time // the earliest time that it should have said
+	Clock     time.Time // the time that the clock had
+	NotBefore time.Time // the earliest time that is right: of the newest record or day file
 }
 
-// AnchorPolicy says to whom the log is anchored from here on: package anchor.
+// AnchorPolicy says who cosigns the log from here on: package chain/anchor.
 type AnchorPolicy struct {
-	Origin string // names the log to its witnesses
-	VKey   string // the key that signs its checkpoints, c2sp.org/signed-note
-	Policy Hash   // of the policy's file
-	Store  string // "home" if what anchoring takes is in the home, else "elsewhere"
+	Origin string // the log's name for its witnesses
+	VKey   string // the key that signs its checkpoints, as in c2sp.org/signed-note
+	Policy Hash   // of the policy file
+	Store  string // where the state of anchoring is: "home" (the home directory) or "elsewhere"
 }
 
-// NewEpoch says that the log no longer goes on from what was anchored, and is
-// anchored anew under another origin. It excuses nothing: who has the key can
-// sign one.
+// NewEpoch says that the log no longer continues what was anchored, and is anchored
+// under a new origin from here on. It excuses nothing: the holder of the key can
+// sign one at any time.
 type NewEpoch struct {
-	Origin string // up to here
+	Origin string // the origin up to here
 	Size   int64  // records that were anchored
 	Root   string // of their tree, base64
 	Reason string
 }
 
-// AnchorFinding says that the log was found not to be the one that was anchored.
+// AnchorFinding says that the log is not the one that was anchored.
 type AnchorFinding struct {
-	Kind   string // "rollback": it is shorter; "fork": it is another one
+	Kind   string // "rollback": the log is shorter; "fork": it has other records
 	Origin string
 	Size   int64    // records that were anchored
-	By     []string // who says so: "store" or witnesses
-	Detail string
+	By     []string // who says so: "store", or names of witnesses
+	Detail string   // one line for people
 }
 
-// Unanchored: for long, nobody could be reached to anchor the log.
+// Unanchored says that the log could not be anchored for a long time.
 type Unanchored struct {
 	Session string
-	Since   time.Time // of the last time, or the session's beginning
+	Since   time.Time // the last time that it was anchored, or the session's beginning
 }
 
-// Head says where the log ended. It goes to the system's log and not into ours,
-// and is signed by a key that is named by its public half only: chain/FORMAT.md,
-// "Heads".
+// Head says where the log ended. It is sent to the system's log, not written to
+// ours. Its signer is named only by the public key: chain/FORMAT.md, "Heads".
 type Head struct {
-	Seq  int64 // counts the heads of a session from 0
+	Seq  int64 // number of the head in its session, from 0
 	Last bool  // the session has ended
-	Lost int64 // heads of the session that could not be sent
+	Lost int64 // number of heads of the session that could not be sent
 
 	Log     Hash     // of the log's first record
-	Dirs    []string // stand for the directory, as named and as resolved: 32 hex digits each
+	Dirs    []string // identify the directory, as named and as resolved: 32 hex digits each
 	File    string   // the day file
-	End     int64    // in it, in bytes: after the newest record that the process had on the disk
-	Head    Hash     // of that record
+	End     int64    // in File, in bytes: the end of the newest record that was on the disk
+	Head    Hash     // the hash of that record
 	Session string
 }
 
-// Other is an event of a type that this package does not know. Nothing is known
-// of its members but that they are JSON.
+// Other is an event of an unknown type, or one that lacks members of its type.
+// Nothing is known about its members but that they are JSON.
 type Other struct {
 	Kind string // its type
 	Rest []Member
@@ -234,30 +239,30 @@ func (AnchorFinding) Type() string { return "anchor_finding" }
 func (Unanchored) Type() string    { return "unanchored" }
 func (Head) Type() string          { return "head" }
 
-// Type is e.Kind.
+// Type returns e.Kind.
 func (e Other) Type() string { return e.Kind }
 
 // TimeForm is the layout of times in events and receipts, for [time.Time.Format]:
-// RFC 3339, in UTC, with milliseconds.
+// RFC 3339, UTC, with milliseconds.
 const TimeForm = "2006-01-02T15:04:05.000Z"
 
-// FormatTime is t as it stands in events and receipts.
+// FormatTime returns t as events and receipts have it.
 func FormatTime(t time.Time) string { return t.UTC().Format(TimeForm) }
 
-// Unsigned is the receipt of an event that nobody signs, in canonical form. It
-// has the event's members, v, type and ts, and no id, nonce, signer or sig.
+// Unsigned returns the receipt of an event that is not signed, in canonical form.
+// It has the event's members, v, type and ts, and no id, nonce, signer or sig.
 func Unsigned(e Event, now time.Time) ([]byte, error) {
 	return Object(append(slices.Clone(e.Members()),
 		text("ts", FormatTime(now)), text("type", e.Type()), integer("v", 1)))
 }
 
-// Object is the object with these members, in canonical form. It is an error if
-// a name stands twice or is none for a member of an event, or a value is not
-// canonical.
+// Object returns the object with these members, in canonical form. The error says
+// that a name occurs twice or has other characters than a to z and _, or that a
+// value is not canonical.
 func Object(members []Member) ([]byte, error) {
 	for _, m := range members {
 		if m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return nil, fmt.Errorf("member %q has a bad name", m.Name)
+			return nil, fmt.Errorf("%q is not a valid member name", m.Name)
 		}
 		if !canon.IsCanonical(m.Value) {
 			return nil, fmt.Errorf("member %q is not canonical", m.Name)
@@ -268,7 +273,7 @@ func Object(members []Member) ([]byte, error) {
 	b := []byte{'{'}
 	for i, m := range members {
 		if i > 0 && members[i-1].Name == m.Name {
-			return nil, fmt.Errorf("member %q stands twice", m.Name)
+			return nil, fmt.Errorf("member %q occurs twice", m.Name)
 		}
 		if i > 0 {
 			b = append(b, ',')

@@ -97,8 +97,7 @@ func replaced(members []Member, i int, m Member) []Member {
 	return members
 }
 
-// Members that are not known are passed over, and what is no list of texts in a
-// tools event is refused.
+// Unknown members are ignored, and a tools event with a wrong list is refused.
 func TestDecodeMore(t *testing.T) {
 	receipt, err := Unsigned(Other{"task", append(Task{"ses_1", "rec_1", "786512e2"}.Members(), Member{"zone", []byte("1")})}, at)
 	if err != nil {

@@ -6,26 +6,27 @@ import (
 	"errors"
 )
 
-// A Hash is a SHA-256: of a record, of arguments, of a response, of a file. It is
-// written "sha256:" and 64 lower-case hex digits, in JSON too. The zero Hash is
-// what the first record of a log follows; where a hash may be missing, it is none.
+// A Hash is a SHA-256 hash: of a record, of arguments, of a response, of a file. As
+// text, in JSON too, it is "sha256:" and 64 lower-case hex digits. The zero Hash is
+// the hash before the first record of a log. Where a hash may be missing, zero
+// means none.
 type Hash [sha256.Size]byte
 
 const hashPrefix = "sha256:"
 
-// hashLen is the length of a hash as it is written, in bytes.
+// hashLen is the length of a hash as text, in bytes.
 const hashLen = len(hashPrefix) + 2*sha256.Size
 
-// HashOf is the hash of these very bytes.
+// HashOf returns the hash of b.
 func HashOf(b []byte) Hash { return sha256.Sum256(b) }
 
-// ParseHash reads what [Hash.String] writes, and nothing else.
+// ParseHash reads a hash as [Hash.String] writes it. Any other text is an error.
 func ParseHash(s string) (h Hash, err error) {
 	err = h.UnmarshalText([]byte(s))
 	return h, err
 }
 
-// String is the hash as it is written.
+// String returns the text of h.
 func (h Hash) String() string {
 	var b [hashLen]byte
 	h.put(b[:0])
@@ -35,17 +36,19 @@ func (h Hash) String() string {
 // IsZero says whether h is the zero Hash.
 func (h Hash) IsZero() bool { return h == Hash{} }
 
-// AppendText implements [encoding.TextAppender]: it appends String.
+// AppendText implements [encoding.TextAppender]: it appends the text of h. It never
+// fails.
 func (h Hash) AppendText(b []byte) ([]byte, error) { return h.put(b), nil }
 
-// MarshalText implements [encoding.TextMarshaler].
+// MarshalText implements [encoding.TextMarshaler]. It never fails.
 func (h Hash) MarshalText() ([]byte, error) { return h.put(nil), nil }
 
 func (h Hash) put(b []byte) []byte { return hex.AppendEncode(append(b, hashPrefix...), h[:]) }
 
 var errHash = errors.New(`not "sha256:" and 64 hex digits`)
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. It takes no memory.
+// UnmarshalText implements [encoding.TextUnmarshaler]: it is ParseHash without an
+// allocation.
 func (h *Hash) UnmarshalText(text []byte) error {
 	if len(text) != hashLen || string(text[:len(hashPrefix)]) != hashPrefix {
 		return errHash

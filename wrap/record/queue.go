@@ -93,17 +93,20 @@ func (q *queue) poke() {
 }
 
 const (
-	// waitForCall is how long a signed record waits for a call to be written with.\n	// The records of this time are lost if the wrapper is killed.
+	// waitForCall is how long a signed record waits for a call to be written with.
+	// The records of this time are lost if the wrapper is killed.
 	waitForCall = 20 * time.Millisecond
 	// retryAfter is the time from a failed write to the next try.
 	retryAfter = time.Second
-	// maxTogether is the maximum number of queued records written together with\n	// one call: meanwhile all other writers of the log wait.
+	// maxTogether is the maximum number of queued records written together with
+	// one call: meanwhile all other writers of the log wait.
 	maxTogether = 256
 )
 
 func (q *queue) run() {
 	defer close(q.idle)
-	// The timer is not reset while calls take the records with them, so that it\n	// costs nothing for each call.
+	// The timer is not reset while calls take the records with them, so that it
+	// costs nothing for each call.
 	timer := time.NewTimer(q.waiting)
 	due := time.Now().Add(q.waiting) // when the timer fires; zero if it does not run
 	for {
