@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // The flags of wrapping as they stand in a client's configuration.
@@ -50,7 +51,7 @@ func flagValue(flags []string, name string) (value string) {
 
 // requested is what install is to put in front of servers.
 type requested struct {
-	plain install.Wrapper // in front of one that is not wrapped
+	plain install.Wrapper // in front of one that is not wrapped; its --target, from its name, comes after that
 	// Of one that is: what the command line speaks of, in this order, and the
 	// values; "" for the one that needs no flag. All other flags stay.
 	given  []string
@@ -64,7 +65,11 @@ func (w *requested) set(name, value string) {
 // of is the wrapper that e is to have.
 func (w *requested) of(e *install.Entry) install.Wrapper {
 	if !e.Wrapped {
-		return w.plain
+		plain := install.Wrapper{Path: w.plain.Path, Flags: slices.Clone(w.plain.Flags)}
+		if target := record.TargetNamed(e.Name); target != "" {
+			plain.Flags = append(plain.Flags, "--target", target)
+		}
+		return plain
 	}
 	same := true
 	for _, name := range w.given {

@@ -47,10 +47,11 @@ FLAGS
   --meta-key KEY       the member of params._meta for the receipt, or none
   --home DIR           keys, log, backups (default: $SIGNET_HOME or ~/.signet)
 
-The command becomes the path of signet-wrap, and its args ["--", the old
-command, ...]. No other byte changes. A file for which that cannot be proved
-is not changed, and the edit to make by hand is shown. The old file goes to
-the directory backup of --home. "signet-wrap uninstall" undoes the change.
+The command becomes the path of signet-wrap, and its args ["--target",
+"mcp://NAME", "--", the old command, ...]: NAME is what the client calls the
+server. No other byte changes. A file for which that cannot be proved is not
+changed, and the edit to make by hand is shown. The old file goes to the
+directory backup of --home. "signet-wrap uninstall" undoes the change.
 
 A wrapped server gets the path of this program, if it has another, and the
 flags that you give; its other flags stay. Files that --project or --file

@@ -15,6 +15,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 const statusHelp = `signet-wrap status: which servers of your clients are wrapped
@@ -156,7 +157,8 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 			s.Home = string(dir)
 		}
 		for _, g := range givenFlags(s.Flags) {
-			if g.name != "key" && g.name != "home" {
+			usual := g.name == "target" && g.value == record.TargetNamed(e.Name) // as install gives it
+			if g.name != "key" && g.name != "home" && !usual {
 				s.other = append(s.other, g.words...)
 			}
 		}

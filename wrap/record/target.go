@@ -1,28 +1,68 @@
 package record
 
 import (
+	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
+// TargetNamed is the target of a server that a client's configuration calls name:
+// "mcp://" and the name, in which a hyphen stands for what is neither letter nor
+// digit and has no place in a URI or in a shell. It is "" for a name that says
+// nothing, is longer than 100 bytes or looks like a secret.
+func TargetNamed(name string) string {
+	said := false
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsLetter(r) && r != unicode.ReplacementChar, unicode.IsDigit(r):
+			said = true
+			return r
+		case strings.ContainsRune("._-", r):
+			return r
+		}
+		return '-'
+	}, strings.TrimSpace(name))
+	if !said || len(name) > 100 || redact.LooksSecret(name) {
+		return ""
+	}
+	return "mcp://" + name
+}
+
 // targetOf is the name of the server in the receipts: "mcp://" and the name of the
 // package, script or image that the command runs. Usual launchers are skipped, so
 // that `npx -y @scope/server-files` is mcp://server-files and not mcp://npx or
-// mcp://-y. Arguments after that name may be secrets and are left out.
+// mcp://-y. A program that passes messages on to a URL, such as
+// mcp-remote, is named for the host. Arguments after that name may be secrets, as the path of a URL may, and are
+// left out.
 func targetOf(command []string) string {
 	if len(command) == 0 {
 		return ""
 	}
 	name, args := command[0], command[1:]
-	for {
-		l, ok := launchers[program(name)]
+	for range maxLaunchers {
+		l, ok := launcherOf(name)
 		if !ok {
 			break
 		}
+		if host := urlHost(args); l.remote && host != "" {
+			return "mcp://" + host
+		}
 		next, rest := l.next(args)
-		if short := shortName(next); short == "" || redact.LooksSecret(short) {
+		switch {
+		case l.elsewhere && len(rest) == 0:
+			next = next[strings.LastIndexByte(next, '@')+1:] // the machine, without the user
+		case l.elsewhere:
+			next, rest = commandOf(strings.Join(rest, " "))
+		case l.line && strings.ContainsAny(next, " \t"), l.slashes && strings.Contains(next, " "):
+			next, rest = commandOf(strings.Join(append([]string{next}, rest...), " "))
+		case l.container && isBase(next) && len(rest) > 0 && !strings.HasPrefix(rest[0], "-"):
+			next, rest = rest[0], rest[1:] // the image of a language, and what it runs
+		}
+		short := shortName(next)
+		if short == "" || redact.LooksSecret(short) || strings.ContainsAny(next, "$%") { // a variable
 			break
 		}
 		name, args = next, rest
@@ -30,10 +70,107 @@ func targetOf(command []string) string {
 	return "mcp://" + shortName(name)
 }
 
-// program is the usual name of a command: npx for NPX.CMD, python for
-// /usr/bin/python3.12.
+// commandOf is the last command in a line for a shell, "" if it is not to be read
+// without one.
+func commandOf(line string) (name string, args []string) {
+	var words []string
+	var word strings.Builder
+	started, quote := false, rune(0)
+	end := func() {
+		if started {
+			words = append(words, word.String())
+		}
+		word.Reset()
+		started = false
+	}
+	for _, r := range line {
+		switch {
+		case r == quote && quote != 0:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '"' || r == '\'':
+			quote, started = r, true
+		case r == '`' || r == '(' || r == '|' || r == '\\':
+			return "", nil
+		case r == ';' || r == '&' || r == '\n':
+			if end(); len(words) > 0 {
+				args = words // in case that nothing follows
+			}
+			words = nil
+		case r == ' ' || r == '\t':
+			end()
+		default:
+			word.WriteRune(r)
+			started = true
+		}
+	}
+	if end(); len(words) > 0 {
+		args = words
+	}
+	for len(args) > 0 && (args[0] == "exec" || args[0] == "--" || isAssignment(args[0])) {
+		args = args[1:]
+	}
+	if len(args) == 0 || quote != 0 {
+		return "", nil
+	}
+	return args[0], args[1:]
+}
+
+// isAssignment says whether a word of a shell is NAME=VALUE.
+func isAssignment(word string) bool {
+	name, _, ok := strings.Cut(word, "=")
+	return ok && name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
+
+// maxLaunchers bounds the launchers that are seen through.
+const maxLaunchers = 10
+
+// launcherOf is the launcher that name is: a command or a package, of any version.
+func launcherOf(name string) (launcher, bool) {
+	key := program(name)
+	if scope, pkg, _ := strings.Cut(name, "/"); strings.HasPrefix(scope, "@") {
+		key = scope + "/" + program(pkg)
+	}
+	l, ok := launchers[key]
+	return l, ok
+}
+
+// urlHost is the host, with its port, of the first argument that is the URL of a
+// server; "" if there is none.
+func urlHost(args []string) string {
+	for _, a := range args {
+		if _, value, attached := strings.Cut(a, "="); attached && strings.HasPrefix(a, "-") {
+			a = value
+		}
+		u, err := url.Parse(a)
+		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, strings.ToLower(u.Scheme)) {
+			continue
+		}
+		host := bare(u.Hostname())
+		if redact.LooksSecret(host) {
+			return ""
+		}
+		if u.Port() != "" {
+			host += ":" + u.Port()
+		}
+		return host
+	}
+	return ""
+}
+
+// isBase says whether an image has no server in it, but what runs one.
+func isBase(image string) bool {
+	return slices.Contains([]string{"node", "python", "uv", "deno", "bun", "golang", "ruby", "php", "alpine", "debian", "ubuntu", "busybox"}, shortName(image))
+}
+
+// program is the usual name of a command or an image, without its version:
+// npx for NPX.CMD, python for /usr/bin/python3.12, mcp-remote for mcp-remote@latest.
 func program(name string) string {
 	name = strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
+	if i := strings.IndexAny(name, "@:"); i > 0 {
+		name = name[:i]
+	}
 	for _, ext := range []string{".exe", ".cmd", ".bat"} {
 		name = strings.TrimSuffix(name, ext)
 	}
@@ -106,6 +243,11 @@ type launcher struct {
 	code     []string // flags whose value is a program: there is no name
 	assigns  bool     // A=B may stand before the name
 	slashes  bool     // flags begin with a slash
+	remote   bool     // it speaks with the server at a URL
+	line     bool     // code is the command line of a shell
+
+	container bool // the name is that of an image
+	elsewhere bool // the name is that of a machine, and what follows the command there
 }
 
 var launchers = map[string]launcher{
@@ -125,7 +267,7 @@ var launchers = map[string]launcher{
 	"python":    {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
 	"py":        {values: []string{"-X", "-W"}, names: []string{"-m"}, code: []string{"-c"}},
 	"mcp":       {verbs: []string{"run", "dev"}, values: []string{"-t", "--transport"}},
-	"fastmcp":   {verbs: []string{"run", "dev"}, values: []string{"-t", "--transport"}},
+	"fastmcp":   {verbs: []string{"run", "dev"}, values: []string{"-t", "--transport"}, remote: true},
 	"java":      {values: []string{"-cp", "-classpath", "--class-path", "-p", "--module-path"}, names: []string{"-jar", "-m", "--module"}},
 	"dotnet":    {verbs: []string{"run", "tool", "exec"}, names: []string{"--project"}},
 	"ruby":      {values: []string{"-r", "-I"}, code: []string{"-e"}},
@@ -142,14 +284,28 @@ var launchers = map[string]launcher{
 	"sudo":      {values: []string{"-u", "-g"}},
 	"cmd":       {slashes: true},
 	"wsl":       {values: []string{"-d", "--distribution", "-u", "--user", "--cd"}, verbs: []string{"-e", "--exec"}},
+	"nohup":     {},
+	"nice":      {values: []string{"-n"}},
+	"kubectl":   {verbs: []string{"exec", "run", "attach"}, values: []string{"-n", "--namespace", "-c", "--container", "--context", "--kubeconfig", "--image"}},
+	"ssh": {elsewhere: true, values: []string{"-B", "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o", "-P", "-p",
+		"-Q", "-R", "-S", "-W", "-w"}},
+	"sh": shells, "bash": shells, "zsh": shells, "dash": shells, "ash": shells, "ksh": shells, "pwsh": shells, "powershell": shells,
+
+	"mcp-remote":    {remote: true},
+	"mcp-proxy":     {remote: true, values: []string{"--transport", "--port", "--host", "-e", "--env"}},
+	"supergateway":  {remote: true, code: []string{"--stdio"}},
+	"@smithery/cli": {verbs: []string{"run"}, values: []string{"--key", "--config", "--client", "--profile"}},
 }
+
+var shells = launcher{line: true}
 
 var uvValues = []string{"--with", "--with-editable", "--with-requirements", "--python", "-p", "--env-file", "--extra", "--group",
 	"--index", "--index-url", "--default-index", "--extra-index-url", "-i", "--refresh-package", "--cache-dir"}
 
 // Most flags of container commands take a value, and a value may be a secret.
 var containers = launcher{
-	verbs: []string{"run", "exec", "container"},
+	container: true,
+	verbs:     []string{"run", "exec", "container", "compose"},
 	switches: []string{"--rm", "--init", "--interactive", "--tty", "--detach", "--privileged", "--read-only",
 		"--publish-all", "--quiet", "--no-healthcheck", "--oom-kill-disable"},
 }
@@ -171,6 +327,11 @@ func (l launcher) next(args []string) (name string, rest []string) {
 		switch {
 		case slices.Contains(l.code, args[i]):
 			return "", nil
+		case l.line && (strings.HasPrefix(flag, "-") && strings.HasSuffix(flag, "c") || strings.EqualFold(flag, "-command")):
+			if i++; i < len(args) {
+				return args[i], nil
+			}
+			return "", nil
 		case slices.Contains(l.names, flag):
 			return inDir(dir, take()), args[i+1:]
 		case slices.Contains(l.dirs, flag):
@@ -181,7 +342,7 @@ func (l launcher) next(args []string) (name string, rest []string) {
 		case strings.HasPrefix(flag, "-") && l.switches != nil:
 			// -it is two flags without a value, -eA=B has its value.
 			long := strings.HasPrefix(flag, "--")
-			if long && flag != "--" && !slices.Contains(l.switches, flag) || len(flag) == 2 && !long && !strings.Contains("itdPq", flag[1:]) {
+			if long && flag != "--" && !slices.Contains(l.switches, flag) || len(flag) == 2 && !long && !strings.Contains("itdPqT", flag[1:]) {
 				take()
 			}
 		case strings.HasPrefix(flag, "-"), l.slashes && strings.HasPrefix(flag, "/"), l.assigns && attached:

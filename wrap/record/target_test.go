@@ -21,7 +21,31 @@ func TestTarget(t *testing.T) {
 		{`npx -y @modelcontextprotocol/server-filesystem /data`, `mcp://server-filesystem`},
 		{`npx -y @modelcontextprotocol/server-filesystem@2025.8.21 /data /home/me`, `mcp://server-filesystem`},
 		{`npx @playwright/mcp@latest --browser firefox`, `mcp://playwright`},
-		{`npx -y mcp-remote https://x.example/sse --header Authorization:Bearer␣sk-secret`, `mcp://mcp-remote`},
+		{`npx @playwright/mcp --browser firefox`, `mcp://playwright`},
+		{`npx -y mcp-remote https://x.example/sse --header Authorization:Bearer␣sk-secret`, `mcp://x.example`},
+		{`npx -y mcp-remote@latest https://me:secret@x.example:8443/s/secret/mcp?key=secret --allow-http`, `mcp://x.example:8443`},
+		{`npx mcp-remote http://localhost:3000/sse`, `mcp://localhost:3000`},
+		{`npx -y mcp-remote http://[::1]:3000/sse`, `mcp://--1:3000`},
+		{`npx -y mcp-remote ${SECRET_URL}`, `mcp://mcp-remote`},
+		{`bunx mcp-remote@0.1.18 https://x.example/sse --header Authorization:${AUTH}`, `mcp://x.example`},
+		{`uvx mcp-proxy --transport streamablehttp -e TOKEN secret https://x.example/mcp/`, `mcp://x.example`},
+		{`uvx --from mcp-proxy mcp-proxy https://x.example/mcp/`, `mcp://x.example`},
+		{`mcp-proxy --port 8080 -- uvx mcp-server-git`, `mcp://mcp-server-git`},
+		{`npx -y supergateway --streamableHttp https://x.example/mcp`, `mcp://x.example`},
+		{`npx -y supergateway --sse=https://x.example/secret/mcp`, `mcp://x.example`},
+		{`npx -y supergateway --stdio npx␣x␣secret`, `mcp://supergateway`},
+		{`fastmcp run https://x.example/mcp`, `mcp://x.example`},
+		{`docker run -i --rm node:22 npx -y mcp-remote https://x.example/sse`, `mcp://x.example`},
+		{`cmd /c npx -y mcp-remote https://x.example/sse`, `mcp://x.example`},
+		{`cmd /c npx␣-y␣mcp-remote␣https://x.example/sse`, `mcp://x.example`},
+		{`npx -y @smithery/cli@latest run @smithery-ai/github --key secret`, `mcp://github`},
+
+		{`ssh build.example mcp-server-git --repository /secret`, `mcp://mcp-server-git`},
+		{`ssh -T -p 2222 -i /x/secret -o BatchMode=yes me@build.example npx -y @scope/server-x secret`, `mcp://server-x`},
+		{`ssh -T me@build.example cd␣/srv␣&&␣TOKEN=secret␣exec␣uvx␣mcp-server-git`, `mcp://mcp-server-git`},
+		{`ssh build.example docker run -i --rm mcp/fetch`, `mcp://fetch`},
+		{`ssh -oBatchMode=yes secretuser@build.example`, `mcp://build.example`},
+		{`ssh -o ProxyCommand=x build.example $(secret)`, `mcp://ssh`},
 		{`npx -p @a/tools tool-name`, `mcp://tool-name`},
 		{`npx --package=@a/tools tool-name`, `mcp://tool-name`},
 		{`npx --registry https://me:secret@r.example/ -y foo`, `mcp://foo`},
@@ -75,6 +99,11 @@ func TestTarget(t *testing.T) {
 		{`docker container run --mount type=bind,src=/a,dst=/b -i weather`, `mcp://weather`},
 		{`docker exec -i weather-box node /app/index.js`, `mcp://weather-box`},
 		{`podman run -i --rm docker.io/mcp/fetch`, `mcp://fetch`},
+		{`docker run -i --rm node:22-alpine npx -y @scope/server-x`, `mcp://server-x`},
+		{`docker run -i --rm ghcr.io/astral-sh/uv:latest uvx mcp-server-git`, `mcp://mcp-server-git`},
+		{`docker run -i --rm python:3.13 python -m weather secret`, `mcp://weather`},
+		{`docker compose -f /x/secret.yml run --rm -T weather`, `mcp://weather`},
+		{`kubectl exec -i -n secret deploy/weather -c app -- server`, `mcp://weather`},
 
 		{`cmd /c npx -y foo@1.2.3`, `mcp://foo`},
 		{`C:\Windows\System32\cmd.exe /d /s /c NPX.CMD -y @scope/foo`, `mcp://foo`},
@@ -84,7 +113,14 @@ func TestTarget(t *testing.T) {
 		{`op run --env-file=.env -- npx -y server-x`, `mcp://server-x`},
 		{`doppler run --token secret -- uvx server-x`, `mcp://server-x`},
 		{`wsl.exe -d Ubuntu -- npx -y server-x`, `mcp://server-x`},
-		{`bash -c npx␣server␣--token␣secret`, `mcp://bash`},
+		{`bash -c npx␣server-x␣--token␣secret`, `mcp://server-x`},
+		{`bash -lc cd␣"/x␣y"␣&&␣exec␣npx␣-y␣'@scope/server-x'␣2>/dev/null`, `mcp://server-x`},
+		{`sh /x/weather.sh secret`, `mcp://weather`},
+		{`sh -c cat␣secret␣|␣server`, `mcp://sh`},
+		{`bash -c "npx␣secret`, `mcp://bash`},
+		{`pwsh -NoProfile -Command npx␣-y␣server-x`, `mcp://server-x`},
+		{`nohup nice -n 5 uvx server-x`, `mcp://server-x`},
+		{`npx -y ${SECRET_PACKAGE}`, `mcp://npx`},
 		{`java -Dtoken=secret -jar /x/weather-1.0.jar`, `mcp://weather-1.0`},
 		{`java -cp a.jar:b.jar com.example.Weather`, `mcp://com.example.Weather`},
 		{`dotnet run --project /x/Weather.Mcp/Weather.Mcp.csproj`, `mcp://Weather.Mcp`},
@@ -108,6 +144,27 @@ func TestTarget(t *testing.T) {
 		}
 		if strings.Contains(got, "secret") {
 			t.Errorf("%s\n is %s, which tells a secret", c.command, got)
+		}
+	}
+}
+
+// TestTargetNamed: names as people give them to servers.
+func TestTargetNamed(t *testing.T) {
+	for name, want := range map[string]string{
+		"files":                     "mcp://files",
+		"GitHub_2.x":                "mcp://GitHub_2.x",
+		" My Server (prod) ":        "mcp://My-Server--prod-",
+		"天気 é":                      "mcp://天気-é",
+		"a/b?c=d&e#f%20${x}\x1b[1m": "mcp://a-b-c-d-e-f-20--x---1m",
+		"":                          "",
+		" ":                         "",
+		"--":                        "",
+		"\xff":                      "",
+		"ghp_0123456789abcdefghijABCDEFGHIJ012345": "",
+		strings.Repeat("x", 101):                   "",
+	} {
+		if got := TargetNamed(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }
