@@ -86,6 +86,23 @@ func (h home) anchoredUp(t *testing.T) {
 	}
 }
 
+// alone waits until nothing that sessions have started is at the home any more.
+func (h home) alone(t *testing.T) {
+	t.Helper()
+	poll(t, "what sessions have started ends", func() bool {
+		all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range all {
+			if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), h.dir+"/") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // Root takes the store and the newest records, and puts an older log in place:
 // with the kit, which is kept elsewhere, the witnesses tell. One of them was away
 // meanwhile.
@@ -490,6 +507,65 @@ func TestLyingWitness(t *testing.T) {
 	}
 }
 
+// tellsOnce runs a session until an event tells of what was found.
+func (h home) tellsOnce(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = in.Write([]byte(calls(100)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "an event tells of what was found", func() bool { return len(h.events(t, "anchor_finding")) > 0 })
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	h.alone(t)
+}
+
+// What wrappers start has no passphrase: the wrapper, which has it, writes what was
+// found to the log; and so does the next session, if it was found after the last.
+func TestFindingNeedsPassphrase(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	file := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(file, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with := []string{"--passphrase-file", file}
+	h.signet(t, 0, nil, append(with, "identity", "generate", "--name", "default")...)
+	sign := func() {
+		t.Helper()
+		h.signet(t, 0, nil, append([]string{"sign", "--tool", "a"}, with...)...)
+	}
+	sign()
+	h.signet(t, 0, nil, append([]string{"anchor", "init"}, with...)...)
+	sign()
+	h.signet(t, 0, nil, "anchor", "now")
+	h.truncate(t, 1)
+	session := func() *exec.Cmd {
+		cmd := exec.Command(binary(t), append(with, "--", "cat")...)
+		cmd.Env = scrubbed(h.dir)
+		return cmd
+	}
+	h.tellsOnce(t, session())
+	cmd := session()
+	cmd.Stdin = strings.NewReader(calls(1))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	h.alone(t)
+	if n := len(h.events(t, "anchor_finding")); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	h.signet(t, 1, nil, "verify", "--chain")
+}
+
 // Another user anchors the log: it reads, and makes nothing in the home.
 func TestAnchorByAnotherUser(t *testing.T) {
 	t.Parallel()
@@ -559,19 +635,35 @@ func TestAnchorByAnotherUser(t *testing.T) {
 	}
 	owner(0, append([]string{"verify", "--chain"}, elsewhere...)...)
 	root(0, "anchor", "now")
-	// What the owner's program cuts off, the other user finds.
+	// What the owner's program cuts off, the other user finds; each verb of the
+	// owner's says so, and the next session writes it to the log, once.
 	h.truncate(t, 1)
 	root(1, "anchor", "now")
-	owner(1, append([]string{"anchor", "status"}, elsewhere...)...)
+	if out := owner(0, "audit"); !strings.Contains(out, "rollback of the log") {
+		t.Errorf("%s", out)
+	}
+	cmd := exec.Command(program, "--", "cat")
+	cmd.Env, cmd.Dir = scrubbed(dir), "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	h.tellsOnce(t, cmd)
+	owner(1, "anchor", "status")
 	if n := len(h.events(t, "anchor_finding")); n != 1 {
 		t.Errorf("%d events", n)
 	}
+	owner(1, "verify", "--chain")
 	owner(1, append([]string{"verify", "--chain"}, elsewhere...)...)
-	// The store elsewhere is not there for a verify that does not name it, and
-	// that is said.
+	if out := owner(1, "doctor"); !strings.Contains(out, "the log is not the one that was anchored") {
+		t.Errorf("%s", out)
+	}
+	// A store elsewhere that is gone is said, and no more than that.
+	if err := os.RemoveAll(store); err != nil {
+		t.Fatal(err)
+	}
 	if out := owner(0, "verify", "--chain"); !strings.Contains(out, "witnesses: absent") {
 		t.Errorf("%s", out)
 	}
+	owner(3, "verify", "--chain", "--require", "witness")
+	owner(3, append([]string{"verify", "--chain"}, elsewhere...)...)
 }
 
 // listing is what is in a directory, with owners and times.

@@ -124,8 +124,8 @@ FLAGS
   --json              the same as JSON
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
-Reads the store alone and asks nobody. If the store is outside the home,
-events that its own user could not write are written to the log now.
+Reads the store alone and asks nobody. Events that whoever anchored could not
+write are written to the log now; a store outside the home is noted in the home.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
@@ -231,12 +231,16 @@ func couldNot(err error) error {
 	return &failure{exitUsage, err, hint}
 }
 
-// store is where a store is, and whether that is in the home.
+// store is where the store is: where the command line says, else where the home
+// does.
 func (c *command) store(u *ucli.Context, h home.Dir) (dir string, inHome bool) {
-	if dir := u.String("store"); dir != "" {
-		return dir, false
+	dir, inHome = h.Store()
+	if given := u.String("store"); given != "" {
+		dir = given
+		abs, err := filepath.Abs(dir)
+		inHome = err == nil && abs == h.Anchor()
 	}
-	return h.Anchor(), true
+	return dir, inHome
 }
 
 // openStore opens the store that the command line names.
@@ -284,6 +288,9 @@ func (c *command) anchorInit(u *ucli.Context) error {
 	}
 	place := map[bool]string{true: "home", false: "elsewhere"}[inHome]
 	err = c.logEvent(write, event.AnchorPolicy{Origin: s.Policy.Log.Name(), VKey: s.Policy.LogKey, Policy: s.PolicyHash(), Store: place})
+	if err == nil && write != nil {
+		err = h.SetStore(dir)
+	}
 	if err == nil && len(s.Policy.Witnesses) > 0 {
 		fmt.Fprintf(c.Stdout, "next: signet-wrap anchor enroll%s, for the operator of each witness\n", storeArg(u))
 	}
@@ -457,7 +464,7 @@ func (c *command) anchorStatus(u *ucli.Context) error {
 		return err
 	}
 	f := c.anchorState(s, cp, s.State().Finding)
-	if _, inHome := c.store(u, h); !inHome && owns(h.Audit()) {
+	if owns(h.Audit()) {
 		if err := c.logOwed(u, h, s, f.Finding); err != nil {
 			c.complain(fmt.Sprintf("no event tells of it: %v", err), "")
 		}
@@ -584,13 +591,23 @@ func (c *command) complainFinding(f *anchor.Finding) {
 	c.complain(clean(fmt.Sprintf("%s of the log: it does not go on from %s of %s: %s", f.Kind, who, count(f.Size, "record"), f.Detail)), hint)
 }
 
-// logFinding writes an event about f, unless the log has one.
-func (c *command) logFinding(u *ucli.Context, h home.Dir, f *anchor.Finding) error {
-	e := event.AnchorFinding{Kind: string(f.Kind), Origin: f.Origin, Size: f.Size, By: f.By, Detail: f.Detail}
-	told, err := c.hasEvent(h, func(old event.Event) bool {
+// findingEvent is the event that tells of f.
+func findingEvent(f *anchor.Finding) event.AnchorFinding {
+	return event.AnchorFinding{Kind: string(f.Kind), Origin: f.Origin, Size: f.Size, By: f.By, Detail: f.Detail}
+}
+
+// toldOf says whether the log tells of a finding.
+func (c *command) toldOf(h home.Dir, e event.AnchorFinding) (bool, error) {
+	return c.hasEvent(h, func(old event.Event) bool {
 		o, ok := old.(event.AnchorFinding)
 		return ok && o.Kind == e.Kind && o.Origin == e.Origin && o.Size == e.Size
 	})
+}
+
+// logFinding writes an event about f, unless the log has one.
+func (c *command) logFinding(u *ucli.Context, h home.Dir, f *anchor.Finding) error {
+	e := findingEvent(f)
+	told, err := c.toldOf(h, e)
 	if told || err != nil {
 		return err
 	}
@@ -601,20 +618,29 @@ func (c *command) logFinding(u *ucli.Context, h home.Dir, f *anchor.Finding) err
 	return c.logEvent(write, e)
 }
 
-// logOwed writes the events of a store that another user keeps.
+// logOwed writes the events that who anchors could not: another user, or a process
+// without the key's passphrase. From then on the home names the store.
 func (c *command) logOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *anchor.Finding) error {
-	e := event.AnchorPolicy{Origin: s.Policy.Log.Name(), VKey: s.Policy.LogKey, Policy: s.PolicyHash(), Store: "elsewhere"}
-	told, err := c.hasEvent(h, func(old event.Event) bool { return old == e })
-	if err == nil && !told {
-		var write func(event.Event) error
-		if write, err = c.eventLog(u, h); err == nil {
-			err = c.logEvent(write, e)
+	if _, inHome := c.store(u, h); !inHome {
+		e := event.AnchorPolicy{Origin: s.Policy.Log.Name(), VKey: s.Policy.LogKey, Policy: s.PolicyHash(), Store: "elsewhere"}
+		told, err := c.hasEvent(h, func(old event.Event) bool { return old == e })
+		if err == nil && !told {
+			var write func(event.Event) error
+			if write, err = c.eventLog(u, h); err == nil {
+				err = c.logEvent(write, e)
+			}
+		}
+		if err == nil {
+			err = h.SetStore(s.Dir)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if err == nil && f != nil && f.Proven {
-		err = c.logFinding(u, h, f)
+	if f != nil && f.Proven {
+		return c.logFinding(u, h, f)
 	}
-	return err
+	return nil
 }
 
 // hasEvent says whether an event in the log is such a one. Nothing hangs on it but

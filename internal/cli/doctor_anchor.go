@@ -14,8 +14,9 @@ import (
 // improve it. It asks nobody.
 func (c *command) anchorFinding(h home.Dir) finding {
 	r := finding{Check: "anchor", State: "note"}
-	s, err := anchor.Open(h.Anchor())
-	if errors.Is(err, anchor.ErrNoStore) {
+	dir, inHome := h.Store()
+	s, err := anchor.Open(dir)
+	if errors.Is(err, anchor.ErrNoStore) && inHome {
 		r.Says = "nobody else remembers how far the log goes, as far as this home knows: truncation by who holds the key would not show"
 		r.Do = "signet-wrap anchor init --witness VKEY@URL"
 		return r
@@ -72,10 +73,11 @@ func (c *command) complainOfAnchor(h home.Dir) {
 		return
 	}
 	c.anchorSaid = true
-	if _, err := os.Lstat(h.Anchor()); err != nil {
+	dir, _ := h.Store()
+	if _, err := os.Lstat(dir); err != nil {
 		return
 	}
-	s, err := anchor.Open(h.Anchor())
+	s, err := anchor.Open(dir)
 	if err != nil {
 		return // doctor and verify say so
 	}

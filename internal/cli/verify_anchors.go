@@ -48,7 +48,8 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 		return nil, err
 	}
 	dir, inHome := c.store(u, h)
-	a.InHome, a.Trusted = inHome, given != nil || !inHome || u.IsSet("kit")
+	a.Given = u.IsSet("store")
+	a.Trusted = given != nil || a.Given || u.IsSet("kit")
 
 	peers, newest, err := c.kit(u, a, &given)
 	if err != nil {
@@ -60,7 +61,7 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 		claims, err = s.Claims(given, roots)
 	}
 	switch {
-	case errors.Is(err, anchor.ErrNoStore) && !inHome:
+	case errors.Is(err, anchor.ErrNoStore) && (a.Given || !inHome):
 		a.Store, a.Why = "absent", err.Error()
 	case errors.Is(err, anchor.ErrNoStore):
 		if _, lerr := os.Lstat(dir); lerr == nil {

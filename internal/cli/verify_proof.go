@@ -70,7 +70,8 @@ func (c *command) policy(u *ucli.Context) (p *tlog.Policy, fromHome bool, err er
 	if err != nil {
 		return nil, false, nil // of which only the keys would be wanted
 	}
-	s, err := anchor.Open(h.Anchor())
+	dir, _ := h.Store()
+	s, err := anchor.Open(dir)
 	if err != nil {
 		if !errors.Is(err, anchor.ErrNoStore) {
 			c.complain(fmt.Sprintf("the policy of this home: %v", err), "")

@@ -4,21 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
-	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/wrap"
-	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // wrap wraps the command after "--", if that is what args, the command line
@@ -72,37 +67,8 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	o.Knows = h.Knows
 	o.Keep = keepIn(h)
-	o.Anchor = anchorFor(h, s.key)
+	o.Anchor = c.anchorFor(h, s.key)
 	return wrap.Run(o)
-}
-
-// anchorFor starts "anchor now", if there is a store in the home. The wrapper
-// itself opens no network connection.
-func anchorFor(h home.Dir, key string) record.Anchor {
-	return func() <-chan record.Anchoring {
-		result := make(chan record.Anchoring, 1)
-		dir, err := filepath.Abs(string(h))
-		if err == nil {
-			_, err = os.Lstat(anchor.PolicyFile(h.Anchor()))
-		}
-		program, perr := os.Executable()
-		if err != nil || perr != nil {
-			result <- record.AnchorNotAsked
-			return result
-		}
-		ended := proc.StartApart(os.Environ(), program, "anchor", "now", "--due", "--home", dir, "--key", key)
-		go func() {
-			switch <-ended {
-			case exitOK:
-				result <- record.AnchorDone
-			case exitFailed:
-				result <- record.AnchorFound
-			default:
-				result <- record.AnchorLater
-			}
-		}()
-		return result
-	}
 }
 
 // staySmall trades a few microseconds a call for memory: thirty wrappers may run

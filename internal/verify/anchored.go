@@ -33,7 +33,7 @@ type Anchors struct {
 
 	Store   string     // "present", "absent" or "unreadable"; "": there never was one, as far as we know
 	Why     string     // why it is unreadable
-	InHome  bool       // the store would be in the home
+	Given   bool       // the store was named by who verifies
 	Origin  string     // of the policy
 	Policy  chain.Hash // of the policy; zero: there is none
 	Trusted bool       // the policy was named by who verifies, and not by this home
@@ -264,10 +264,10 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 	if p := t.policy; p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin) {
 		f.lacks("the policy is not that of the log's newest event about it")
 	}
-	if p := t.policy; p != nil && a.Store != "present" && a.InHome && (p.Store == "home" || a.Require) {
+	if p := t.policy; p != nil && a.Store != "present" && !a.Given && (p.Store == "home" || a.Require) {
 		f.lacks("the store by which the log is anchored is %s%s", cmp.Or(a.Store, "absent"), strings.TrimRight(": "+a.Why, ": "))
 	}
-	if a.Store == "unreadable" && t.policy == nil || a.Store == "absent" && !a.InHome {
+	if a.Store == "unreadable" && t.policy == nil || a.Store != "present" && a.Given {
 		f.lacks("the store is %s: %s", a.Store, a.Why)
 	}
 	if a.Require && f.Records == 0 {

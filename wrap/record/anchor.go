@@ -17,26 +17,37 @@ const (
 )
 
 // Anchoring is the result of an [Anchor].
-type Anchoring int
+type Anchoring struct {
+	Result AnchorResult
+	// Since is when enough witnesses signed last, as far as that is known.
+	Since time.Time
+	// Finding is what was found, if no event in the log tells of it yet.
+	Finding *event.AnchorFinding
+}
+
+// AnchorResult says how anchoring ended.
+type AnchorResult int
 
 const (
-	AnchorDone     Anchoring = iota // enough witnesses have signed
-	AnchorLater                     // not possible now; try again later
-	AnchorFound                     // the log differs from what was anchored: truncated or rewritten
-	AnchorNotAsked                  // anchoring is not set up
+	AnchorDone     AnchorResult = iota // enough witnesses have signed
+	AnchorLater                        // not possible now; try again later
+	AnchorFound                        // the log differs from what was anchored: truncated or rewritten
+	AnchorNotAsked                     // anchoring is not set up
 )
 
 // An Anchor starts the anchoring of the log in another process, and returns at
 // once. The result is sent when that process has ended. That may be after the end
-// of the session, when nobody receives it: the channel must have room for it.
-type Anchor func() (result <-chan Anchoring)
+// of the session, when nobody receives it: the channel must have room for it. With
+// look, nothing is started: the result is what an earlier one has found.
+type Anchor func(look bool) (result <-chan Anchoring)
 
 // anchorer starts the anchoring when it is due. Calls only count their records here
 // and never wait.
 type anchorer struct {
 	start   Anchor
 	say     func(format string, a ...any)
-	missing func(since time.Time) // records in the log that there was no success since then
+	tell    func(event.Event) bool // writes an event to the log; false: not now
+	session string
 
 	mu      sync.Mutex
 	waiting int         // records since the last start
@@ -45,16 +56,18 @@ type anchorer struct {
 	started time.Time   // the last start
 	since   time.Time   // the last success, or the beginning of the session
 	told    bool        // that anchoring fails was said
+	looked  bool        // at what earlier sessions have left
 	found   bool        // AnchorFound was said
+	written bool        // and an event tells of it
 	over    bool        // the session has ended
 }
 
 // newAnchorer returns nil if start is nil.
-func newAnchorer(start Anchor, say func(string, ...any), missing func(time.Time)) *anchorer {
+func newAnchorer(start Anchor, session string, say func(string, ...any), tell func(event.Event) bool) *anchorer {
 	if start == nil {
 		return nil
 	}
-	a := &anchorer{start: start, say: say, missing: missing, since: time.Now()}
+	a := &anchorer{start: start, session: session, say: say, tell: tell, since: time.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.within(anchorEvery)
@@ -68,6 +81,10 @@ func (a *anchorer) recorded(n int) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.looked {
+		a.looked = true
+		go a.look()
+	}
 	if a.waiting += n; a.waiting >= anchorRecords {
 		a.within(0)
 	} else if a.waiting == n {
@@ -102,20 +119,54 @@ func (a *anchorer) run() {
 	a.timer, a.waiting, a.started = nil, 0, time.Now()
 	a.within(anchorEvery)
 	a.mu.Unlock()
-	came := <-a.start()
+	a.came(<-a.start(false))
+}
+
+// look takes what is found already: a session may be too short to anchor, and what
+// anchors may not have the key.
+func (a *anchorer) look() {
+	if came := <-a.start(true); came.Result == AnchorFound {
+		a.came(came)
+	}
+}
+
+// came takes the result of anchoring.
+func (a *anchorer) came(came Anchoring) {
+	e := a.judge(came)
+	if e == nil || a.tell(e) {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.written = false // the next result is to be written
+}
+
+// judge says what is to be said of a result, and returns the event that tells of
+// it, if there is to be one.
+func (a *anchorer) judge(came Anchoring) event.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if came.Since.After(a.since) {
+		a.since, a.told = came.Since, false
+	}
 	switch {
-	case came == AnchorDone || came == AnchorNotAsked:
+	case came.Result == AnchorDone || came.Result == AnchorNotAsked:
 		a.since, a.told = time.Now(), false
-	case came == AnchorFound && !a.found:
-		a.found = true
-		a.say(`the log is not the one that was anchored: see "signet-wrap anchor status"`)
+	case came.Result == AnchorFound:
+		if !a.found {
+			a.found = true
+			a.say(`the log is not the one that was anchored: see "signet-wrap anchor status"`)
+		}
+		if came.Finding != nil && !a.written && !a.over {
+			a.written = true
+			return *came.Finding
+		}
 	case !a.told && time.Since(a.since) > anchorMissing && !a.over:
 		a.told = true
 		a.say(`the log could not be anchored since %s: see "signet-wrap anchor status"`, a.since.UTC().Format(time.RFC3339))
-		go a.missing(a.since)
+		return event.Unanchored{Session: a.session, Since: a.since}
 	}
+	return nil
 }
 
 // end ends the anchoring at the end of the session. If records wait, it starts the
@@ -134,13 +185,12 @@ func (a *anchorer) end() {
 		a.timer.Stop()
 	}
 	if a.waiting > 0 {
-		a.start()
+		a.start(false)
 	}
 }
 
-// unanchored records in the log that it could not be anchored since that time.
-func (r *Recorder) unanchored(since time.Time) {
-	if r.session != nil {
-		r.session.add(item{event: event.Unanchored{Session: r.id, Since: since}})
-	}
+// tell has an event written to the log. It says false if the session does not
+// write events, or has not begun.
+func (r *Recorder) tell(e event.Event) bool {
+	return r.session != nil && r.session.add(item{event: e})
 }

@@ -3,25 +3,33 @@ package record
 import (
 	"testing"
 	"time"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // counted is an Anchor that counts its starts, and what they come to.
-func counted(came Anchoring) (Anchor, chan int) {
+func counted(came AnchorResult) (Anchor, chan int) {
 	starts, n := make(chan int, 100), 0
-	return func() <-chan Anchoring {
+	return func(look bool) <-chan Anchoring {
+		result := make(chan Anchoring, 1)
+		if look {
+			result <- Anchoring{Result: AnchorDone}
+			return result
+		}
 		n++
 		starts <- n
-		result := make(chan Anchoring, 1)
-		result <- came
+		result <- Anchoring{Result: came, Finding: &event.AnchorFinding{Kind: "rollback"}}
 		return result
 	}, starts
 }
 
 func silent(string, ...any) {}
 
+func untold(event.Event) bool { return false }
+
 func TestAnchorIsDue(t *testing.T) {
 	start, starts := counted(AnchorDone)
-	a := newAnchorer(start, silent, nil)
+	a := newAnchorer(start, "", silent, untold)
 	a.recorded(1)
 	a.recorded(62)
 	if len(starts) > 0 {
@@ -40,37 +48,61 @@ func TestAnchorIsDue(t *testing.T) {
 	}
 
 	start, starts = counted(AnchorDone)
-	a = newAnchorer(start, silent, nil)
+	a = newAnchorer(start, "", silent, untold)
 	a.end()
 	if len(starts) > 0 {
 		t.Error("started without records")
 	}
 	// And where nobody anchors:
-	a = newAnchorer(nil, silent, nil)
+	a = newAnchorer(nil, "", silent, untold)
 	a.recorded(100)
 	a.end()
 }
 
 func TestAnchorMissing(t *testing.T) {
 	start, _ := counted(AnchorLater)
-	said, told := make(chan string, 10), make(chan time.Time, 10)
-	a := newAnchorer(start, func(format string, _ ...any) { said <- format }, func(since time.Time) { told <- since })
+	said, told := make(chan string, 10), make(chan event.Event, 10)
+	say := func(format string, _ ...any) { said <- format }
+	tell := func(e event.Event) bool { told <- e; return len(told) > 1 }
+	a := newAnchorer(start, "ses_1", say, tell)
 	long := time.Now().Add(-2 * anchorMissing)
 	a.mu.Lock()
 	a.since = long
 	a.mu.Unlock()
 	a.run()
 	a.run()
-	if since := <-told; !since.Equal(long) || len(said) != 1 || len(told) > 0 {
-		t.Errorf("since %v, said %d times, told %d times more", since, len(said), len(told))
+	if e := (<-told).(event.Unanchored); e.Session != "ses_1" || !e.Since.Equal(long) || len(said) != 1 || len(told) > 0 {
+		t.Errorf("%+v, said %d times, told %d times more", e, len(said), len(told))
 	}
 	start, _ = counted(AnchorFound)
-	a = newAnchorer(start, func(format string, _ ...any) { said <- format }, nil)
+	a = newAnchorer(start, "", say, tell)
 	<-said
-	a.run()
-	a.run()
-	if len(said) != 1 {
-		t.Errorf("a finding is said %d times", len(said))
+	for range 4 { // the first time the log takes no event
+		a.run()
 	}
+	if len(said) != 1 || len(told) != 2 {
+		t.Errorf("a finding is said %d times, and told %d times", len(said), len(told))
+	}
+	a.end()
+}
+
+// What earlier sessions have found is told by the next one.
+func TestAnchorLooks(t *testing.T) {
+	told := make(chan event.Event, 10)
+	a := newAnchorer(func(look bool) <-chan Anchoring {
+		result := make(chan Anchoring, 1)
+		if !look {
+			t.Error("started")
+		}
+		result <- Anchoring{Result: AnchorFound, Finding: &event.AnchorFinding{Kind: "fork"}}
+		return result
+	}, "", silent, func(e event.Event) bool { told <- e; return true })
+	a.recorded(1)
+	if e := (<-told).(event.AnchorFinding); e.Kind != "fork" {
+		t.Errorf("%+v", e)
+	}
+	a.mu.Lock()
+	a.waiting = 0
+	a.mu.Unlock()
 	a.end()
 }

@@ -206,7 +206,7 @@ func New(o Options) *Recorder {
 		r.session = newSession(r.id, &r.opts, r.queue, &r.output)
 	}
 	r.output.init(r.session)
-	r.anchor = newAnchorer(o.Anchor, r.opts.say, r.unanchored)
+	r.anchor = newAnchorer(o.Anchor, r.id, r.opts.say, r.tell)
 	return r
 }
 

@@ -134,12 +134,13 @@ func (s *session) finish(patience time.Duration) {
 }
 
 // add queues an item from outside the session, if there was a call.
-func (s *session) add(i item) {
+func (s *session) add(i item) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.begun {
 		s.queue.add(i)
 	}
+	return s.begun
 }
 
 // maxListed is the maximum number of calls in one event.
