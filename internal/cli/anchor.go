@@ -125,7 +125,7 @@ FLAGS
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
 Reads the store alone and asks nobody. Events that whoever anchored could not
-write are written to the log now; a store outside the home is noted in the home.
+write are written to the log now. The home notes a store that is outside of it.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
