@@ -40,6 +40,7 @@ var layers = map[string]int{
 	"/wrap/record":          4,
 	"/internal/heads":       3,
 	"/internal/systemlog":   0,
+	"/internal/alarm":       0,
 	"/internal/mcpwire":     2,
 	"/sign":                 2,
 	"/chain":                2,

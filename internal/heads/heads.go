@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -49,9 +50,9 @@ type Sender struct {
 	looked bool       // for first
 	seq    int64      // of the next head
 	lost   int64
-	sent   chain.End   // where the newest head is of
-	timer  *time.Timer // while something is held back
-	over   bool        // Close was called
+	sent   chain.End    // where the newest head is of
+	timer  *alarm.Alarm // while something is held back
+	over   bool         // Close was called
 	tokens float64
 	filled time.Time // when tokens were counted
 
@@ -118,7 +119,7 @@ func (s *Sender) Wrote(written []chain.Written) {
 // later has what is held back sent by a timer. It needs mu.
 func (s *Sender) later() {
 	if s.timer == nil {
-		s.timer = time.AfterFunc(delay, s.again)
+		s.timer = alarm.After(delay, s.again)
 	}
 }
 

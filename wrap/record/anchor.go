@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -50,16 +51,16 @@ type anchorer struct {
 	session string
 
 	mu      sync.Mutex
-	waiting int         // records since the last start
-	timer   *time.Timer // for the next start; nil: none is due
-	at      time.Time   // when the timer fires
-	started time.Time   // the last start
-	since   time.Time   // the last success, or the beginning of the session
-	told    bool        // that anchoring fails was said
-	looked  bool        // at what earlier sessions have left
-	found   bool        // AnchorFound was said
-	written bool        // and an event tells of it
-	over    bool        // the session has ended
+	waiting int          // records since the last start
+	timer   *alarm.Alarm // for the next start; nil: none is due
+	at      time.Time    // when the alarm rings
+	started time.Time    // the last start
+	since   time.Time    // the last success, or the beginning of the session
+	told    bool         // that anchoring fails was said
+	looked  bool         // at what earlier sessions have left
+	found   bool         // AnchorFound was said
+	written bool         // and an event tells of it
+	over    bool         // the session has ended
 }
 
 // newAnchorer returns nil if start is nil.
@@ -107,7 +108,7 @@ func (a *anchorer) within(d time.Duration) {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
-	a.at, a.timer = at, time.AfterFunc(time.Until(at), a.run)
+	a.at, a.timer = at, alarm.After(time.Until(at), a.run)
 }
 
 func (a *anchorer) run() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -15,7 +16,7 @@ type gap struct {
 	count    int
 	from, to time.Time
 	reason   string
-	again    *time.Timer // the timer of retry, while there is a gap
+	again    *alarm.Alarm // of retry, while there is a gap
 }
 
 // The next call may never come, so the log is tried again without one: soon, and
@@ -40,7 +41,7 @@ func (r *Recorder) widen(count int, cause error) {
 // retry tries to record the gap after a delay, and again with longer delays until
 // it is recorded or the session is over. The caller holds mu.
 func (r *Recorder) retry(after time.Duration) {
-	r.gap.again = time.AfterFunc(after, func() {
+	r.gap.again = alarm.After(after, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.over || r.gap.count == 0 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -27,6 +28,7 @@ type queue struct {
 	waiting time.Duration // waitForCall, except in tests
 	wake    chan struct{} // buffered: one wake-up is kept
 	idle    chan struct{} // closed when the goroutine has ended
+	alarm   time.Time     // that is set next; the goroutine's
 
 	mu     sync.Mutex // guards all below
 	items  []item     // oldest first
@@ -105,10 +107,6 @@ const (
 
 func (q *queue) run() {
 	defer close(q.idle)
-	// The timer is not reset while calls take the records with them, so that it
-	// costs nothing for each call.
-	timer := time.NewTimer(q.waiting)
-	due := time.Now().Add(q.waiting) // when the timer fires; zero if it does not run
 	for {
 		q.mu.Lock()
 		signed, unsigned := q.signed, len(q.items) > q.signed
@@ -138,19 +136,25 @@ func (q *queue) run() {
 		case closed:
 			return
 		}
-		if at := time.Now().Add(left); signed > 0 && (due.IsZero() || at.Before(due)) {
-			timer.Reset(left)
-			due = at
+		if signed > 0 {
+			q.wakeIn(left)
 		}
-		select {
-		case <-q.wake:
-		case <-timer.C:
-			due = time.Time{}
-		}
+		<-q.wake
 	}
 }
 
-// sign makes i ready, which is the first item that is not ready.
+// wakeIn wakes the goroutine after d, or before. It sets no alarm if one rings before
+// that: calls that take the records with them then cost none.
+func (q *queue) wakeIn(d time.Duration) {
+	at := time.Now().Add(d)
+	if !q.alarm.IsZero() && !at.Before(q.alarm) && time.Now().Before(q.alarm) {
+		return
+	}
+	q.alarm = at
+	alarm.After(d, q.poke)
+}
+
+// sign makes i, which is the first of those that are not ready, ready.
 func (q *queue) sign(i item) {
 	if i.prepare != nil {
 		made := i.prepare(q.signer.PublicKey())
