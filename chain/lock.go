@@ -12,9 +12,10 @@ import (
 )
 
 // lockPatience is how long an append waits for another writer. Writers hold the
-// lock for some microseconds, so one that keeps it this long is stuck, and its
-// user is better served by an error than by a tool call that never ends.
-const lockPatience = 10 * time.Second
+// lock for some microseconds; one whose key an SSH agent holds, which may ask a
+// person, for up to 20 seconds. One that keeps it longer is stuck, and its user is
+// better served by an error than by a tool call that never ends.
+const lockPatience = 25 * time.Second
 
 // fileLock is an exclusive lock between processes on a file that is made when
 // missing and stays. It is not for several goroutines.

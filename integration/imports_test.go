@@ -53,6 +53,7 @@ var layers = map[string]int{
 	"/internal/edverify":    0,
 	"/internal/proc":        0,
 	"/internal/redact":      0,
+	"/internal/sshagent":    0,
 	"/internal/terminal":    0,
 	"/internal/text":        0,
 }

@@ -19,10 +19,16 @@ func TestFormatExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```(?:json)?\n(.*?)```").FindAllSubmatch(doc, -1)
-	if len(blocks) != 5 {
-		t.Fatalf("%d examples, want 5", len(blocks))
+	if len(blocks) != 6 {
+		t.Fatalf("%d examples, want 6", len(blocks))
 	}
-	for line := range bytes.Lines(blocks[4][1]) {
+	if sec, reason := parseSecret(blocks[4][1], "bot"); runtime.GOOS == "windows" { // where its path is not absolute
+	} else if reason != "" || sec.held == nil {
+		t.Errorf("the key that an agent holds: %s", reason)
+	} else if got := formatHeld("bot", sec.held); !bytes.Equal(got, blocks[4][1]) {
+		t.Errorf("we write a key that an agent holds as\n%s", got)
+	}
+	for line := range bytes.Lines(blocks[5][1]) {
 		if _, reason := parseSource(line, "bot"); reason != "" && runtime.GOOS != "windows" { // where its paths are not absolute
 			t.Errorf("%s: %s", line, reason)
 		}

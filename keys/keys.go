@@ -1,6 +1,7 @@
 // Package keys keeps Ed25519 identities on the disk, in the key files of Signet:
-// <name>.key holds the seed, plain or encrypted with a passphrase, <name>.pub
-// the public half. FORMAT.md beside this file has the formats.
+// <name>.key holds the seed, plain or encrypted with a passphrase, or says that an
+// SSH agent holds it; <name>.pub is the public half. FORMAT.md beside this file has
+// the formats.
 //
 // A [Store] is a directory of key files. [Store.Generate] makes an identity,
 // [Store.Load] opens one for signing, and [Store.Public] and [Store.List] read the
@@ -35,6 +36,8 @@ var (
 	ErrNoKey error = noKey{}
 	// ErrPassphraseNeeded: the key is encrypted and there was no way to ask.
 	ErrPassphraseNeeded = errors.New("the key is encrypted and needs a passphrase")
+	// ErrHeld: an SSH agent holds the key, and nothing secret is in its file.
+	ErrHeld = errors.New("an SSH agent holds the key, so that there is no file to encrypt or decrypt")
 	// ErrWrongPassphrase: decryption failed. The cipher cannot tell a wrong
 	// passphrase from a file that was altered.
 	ErrWrongPassphrase = errors.New("wrong passphrase, or the key file was altered")
@@ -87,8 +90,9 @@ type Public struct {
 	Created time.Time // zero if there was no .pub to say it
 
 	// What a Store found beside the .pub file; false out of ParsePublic.
-	Private   bool // there is a .key
-	Encrypted bool // which needs a passphrase
+	Private   bool   // there is a .key
+	Encrypted bool   // which needs a passphrase
+	Agent     string // SSHAgent: an SSH agent holds the private half; "": the .key has it
 }
 
 // Key is an identity that can sign. It is a crypto.Signer for Ed25519.
@@ -105,16 +109,30 @@ type Key struct {
 	// A function, since fmt looks into none, whatever the verb: that hides the
 	// seed even where it cannot call Format (an unexported field of type Key).
 	private func() ed25519.PrivateKey
+	held    *held // instead, if an agent holds it
 }
 
 // Public returns the ed25519.PublicKey.
-func (k *Key) Public() crypto.PublicKey { return k.private().Public() }
+func (k *Key) Public() crypto.PublicKey {
+	if k.held != nil {
+		return k.held.key
+	}
+	return k.private().Public()
+}
+
+// Held says that an SSH agent holds the private half. Messages have 60 KiB at most
+// then (package sshagent).
+func (k *Key) Held() bool { return k.held != nil }
 
 // Sign signs message as crypto/ed25519 does: message is not hashed, and opts is
-// crypto.Hash(0), or nil for that.
+// crypto.Hash(0), or nil for that. If an agent holds the key it is asked, and may
+// take sshagent.Patience; errors are then those of package sshagent, too.
 func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if opts == nil {
 		opts = crypto.Hash(0)
+	}
+	if k.held != nil {
+		return k.held.sign(message, opts)
 	}
 	return k.private().Sign(rand, message, opts)
 }

@@ -54,18 +54,36 @@ type secret struct {
 	seed []byte // of a plain one, else nil
 
 	kdf                     kdfParams
-	salt, nonce, ciphertext []byte
+	salt, nonce, ciphertext []byte // of an encrypted one
+
+	held *held // of one that an agent holds: there is nothing secret in it
 }
 
-func (s *secret) encrypted() bool { return s.seed == nil }
+func (s *secret) encrypted() bool { return s.ciphertext != nil }
+
+// public is the public half, as far as it is known without a passphrase: nil of an
+// encrypted one. There is no owner and no time.
+func (s *secret) public() *Public {
+	switch {
+	case s.held != nil:
+		return &Public{Name: s.name, Key: s.held.key, Private: true, Agent: SSHAgent}
+	case s.encrypted():
+		return nil
+	}
+	return &Public{Name: s.name, Key: publicOf(s.seed), Private: true}
+}
 
 // parseSecret reads the .key file of name; its reason is "" if it is one.
 func parseSecret(b []byte, name string) (s *secret, reason string) {
-	o := parseObject(b, "v", "algorithm", "name", "seed", "kdf", "kdf_params", "salt", "cipher", "nonce", "ciphertext")
+	o := parseObject(b, "v", "algorithm", "name", "seed", "kdf", "kdf_params", "salt", "cipher", "nonce", "ciphertext", "agent", "pubkey", "socket")
 	s = &secret{name: name}
 	o.header()
 	if o.str("name") != name {
 		o.fail(`"name" is not the file's`)
+	}
+	if o.has("agent") {
+		s.held = parseHeld(o)
+		return s, o.reason
 	}
 	if !o.has("kdf") && !o.has("cipher") && !o.has("ciphertext") {
 		s.seed = o.bytes("seed", ed25519.SeedSize)

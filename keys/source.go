@@ -277,6 +277,9 @@ func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
 	if reason != "" {
 		return &FileError{path, reason, s.recover(name)}
 	}
+	if sec.held != nil {
+		return fmt.Errorf("key %q: %w", name, ErrHeld)
+	}
 	return change(sec, b)
 }
 

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -34,11 +33,27 @@ func (s Store) pubPath(name string) string { return filepath.Join(s.Dir, name+".
 // good instead: a .key without its .pub, as a crash between the two leaves it.
 // If the passphrase opens it, it gets a .pub and counts as made.
 func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
 	if passphrase != nil && len(passphrase) == 0 {
 		return nil, errors.New("an empty passphrase protects nothing")
+	}
+	pub, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &Public{Name: name, Owner: owner, Key: pub, Created: now(), Private: true, Encrypted: passphrase != nil}
+	return s.create(p, func() []byte {
+		if p.Encrypted {
+			return seal(name, private.Seed(), passphrase, defaultKDF)
+		}
+		return formatSecret(name, private.Seed())
+	}, func() (*Public, error) { return s.finish(name, owner, passphrase) })
+}
+
+// create writes the two halves of a key. half is for one of which the .pub alone is
+// missing.
+func (s Store) create(p *Public, private func() []byte, half func() (*Public, error)) (*Public, error) {
+	if err := checkName(p.Name); err != nil {
+		return nil, err
 	}
 	if err := durable.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, err
@@ -49,47 +64,36 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	}
 	defer unlock()
 
-	haveKey, havePub := exists(s.keyPath(name)), exists(s.pubPath(name))
+	haveKey, havePub := exists(s.keyPath(p.Name)), exists(s.pubPath(p.Name))
 	switch {
 	case haveKey && !havePub:
-		return s.finish(name, owner, passphrase)
+		return half()
 	case haveKey || havePub:
-		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
-	case exists(s.sourcePath(name)):
-		return nil, &FileError{s.sourcePath(name), "its key no longer exists", "delete this file first"}
+		return nil, taken(p.Name)
+	case exists(s.sourcePath(p.Name)):
+		return nil, &FileError{s.sourcePath(p.Name), "its key no longer exists", "delete this file first"}
 	}
-
-	pub, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
+	if err := durable.WriteNew(s.keyPath(p.Name), private(), 0o600); err != nil {
 		return nil, err
 	}
-	p := &Public{Name: name, Owner: owner, Key: pub, Created: now(), Private: true, Encrypted: passphrase != nil}
-	var key []byte
-	if p.Encrypted {
-		key = seal(name, private.Seed(), passphrase, defaultKDF)
-	} else {
-		key = formatSecret(name, private.Seed())
-	}
-	if err := durable.WriteNew(s.keyPath(name), key, 0o600); err != nil {
-		return nil, err
-	}
-	if err := durable.WriteNew(s.pubPath(name), FormatPublic(p), 0o644); err != nil {
-		os.Remove(s.keyPath(name)) // ours, just made, and used by nobody
+	if err := durable.WriteNew(s.pubPath(p.Name), FormatPublic(p), 0o644); err != nil {
+		os.Remove(s.keyPath(p.Name)) // ours, just made, and used by nobody
 		return nil, err
 	}
 	return p, nil
 }
 
+func taken(name string) error { return fmt.Errorf("key %q: %w", name, fs.ErrExist) }
+
 // finish is restore for a key that is as it was to be made.
 func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
-	exist := fmt.Errorf("key %q: %w", name, fs.ErrExist)
 	sec, _, err := s.secret(name)
-	if err != nil || sec.encrypted() != (passphrase != nil) {
-		return nil, exist
+	if err != nil || sec.held != nil || sec.encrypted() != (passphrase != nil) {
+		return nil, taken(name)
 	}
 	p, err := s.restore(sec, owner, func() ([]byte, error) { return passphrase, nil })
 	if errors.Is(err, ErrWrongPassphrase) {
-		return nil, exist
+		return nil, taken(name)
 	}
 	return p, err
 }
@@ -108,7 +112,7 @@ func (s Store) Restore(name, owner string, passphrase func() ([]byte, error)) (*
 		return nil, err
 	}
 	if exists(s.pubPath(name)) { // whatever is in the .key
-		return nil, fmt.Errorf("key %q: %w", name, fs.ErrExist)
+		return nil, taken(name)
 	}
 	if err != nil {
 		return nil, err
@@ -117,14 +121,15 @@ func (s Store) Restore(name, owner string, passphrase func() ([]byte, error)) (*
 }
 
 func (s Store) restore(sec *secret, owner string, passphrase func() ([]byte, error)) (*Public, error) {
-	seed := sec.seed
-	if sec.encrypted() {
-		var err error
-		if seed, err = unlockSeed(sec, passphrase); err != nil {
+	p := sec.public()
+	if p == nil {
+		seed, err := unlockSeed(sec, passphrase)
+		if err != nil {
 			return nil, fmt.Errorf("key %q: %w", sec.name, err)
 		}
+		p = &Public{Name: sec.name, Key: publicOf(seed), Private: true, Encrypted: true}
 	}
-	p := &Public{Name: sec.name, Owner: owner, Key: publicOf(seed), Created: now(), Private: true, Encrypted: sec.encrypted()}
+	p.Owner, p.Created = owner, now()
 	if err := durable.WriteNew(s.pubPath(sec.name), FormatPublic(p), 0o644); err != nil {
 		return nil, err
 	}
@@ -140,7 +145,8 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 // Errors: ErrNoKey, ErrPassphraseNeeded, ErrWrongPassphrase, what passphrase
 // returned, a *FileError for a file that is not as it must be, a .pub that is
 // another key's, or a .key that is missing beside its .pub. A missing .pub and
-// lax permissions are warnings: see Key. Advice says what to do.
+// lax permissions are warnings: see Key. Advice says what to do. Of a key that an
+// agent holds, the agent is asked by Sign.
 func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -170,16 +176,19 @@ func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error
 		return nil, err
 	}
 
-	seed := sec.seed
-	if sec.encrypted() {
-		if seed, err = unlockSeed(sec, passphrase); err != nil {
-			return nil, fmt.Errorf("key %q: %w", name, err)
+	k := &Key{Name: name, Warnings: warnings, held: sec.held}
+	if sec.held == nil {
+		seed := sec.seed
+		if sec.encrypted() {
+			if seed, err = unlockSeed(sec, passphrase); err != nil {
+				return nil, fmt.Errorf("key %q: %w", name, err)
+			}
 		}
+		private := ed25519.NewKeyFromSeed(seed)
+		k.private = func() ed25519.PrivateKey { return private }
 	}
-	private := ed25519.NewKeyFromSeed(seed)
-	k := &Key{Name: name, Warnings: warnings, private: func() ed25519.PrivateKey { return private }}
 	if pub != nil {
-		if !bytes.Equal(pub.Key, publicOf(seed)) {
+		if !pub.Key.Equal(k.Public()) {
 			return nil, s.foreign(name)
 		}
 		k.Owner = pub.Owner
@@ -227,12 +236,18 @@ func (s Store) look(name string) (*Public, error) {
 		return pub, err
 	case pub == nil && sec.encrypted():
 		return nil, &FileError{s.pubPath(name), "it is missing", "restore it with " + s.generate(name) + ", which asks for its passphrase"}
-	case pub == nil:
-		pub = &Public{Name: name, Key: publicOf(sec.seed)}
-	case !sec.encrypted() && !bytes.Equal(pub.Key, publicOf(sec.seed)):
+	}
+	found := sec.public()
+	if pub == nil {
+		return found, nil
+	}
+	if found != nil && !pub.Key.Equal(found.Key) {
 		return nil, s.foreign(name)
 	}
 	pub.Private, pub.Encrypted = true, sec.encrypted()
+	if found != nil {
+		pub.Agent = found.Agent
+	}
 	return pub, nil
 }
 

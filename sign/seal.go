@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,6 +64,11 @@ func placedNonce[K, T string | []byte](prev Hash, pubkey K, ts T) (nonce [32]byt
 
 // sign sets sig, and id, which is derived from it.
 func (x *seal) sign(prefix string, key crypto.Signer, message []byte) error {
+	// What SSH has its keys sign begins otherwise. So a key in an SSH agent signs no
+	// receipt that passes for a login, a certificate or an SSHSIG, nor the reverse.
+	if len(message) == 0 || message[0] != '{' {
+		return errors.New("sign a receipt: what is to be signed is not a JSON object")
+	}
 	sig, err := key.Sign(rand.Reader, message, crypto.Hash(0))
 	if err != nil {
 		return fmt.Errorf("sign a receipt: %w", err)

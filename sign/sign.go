@@ -49,11 +49,18 @@ type Signer struct {
 	key    crypto.Signer
 	pubkey string // "ed25519:" and base64
 	signer []byte // the value of the member "signer"
+
+	held bool // see Held
 }
+
+// heldArguments is the length of the arguments, in bytes, above which they stand
+// apart if an SSH agent holds the key: agents take messages of bounded length.
+const heldArguments = 32 << 10
 
 // NewSigner returns a Signer for an Ed25519 key; another key is an error. name and
 // owner are in every receipt. name should say who signs, because people see it
-// beside the key. Verification does not use them, and both may be "".
+// beside the key. Verification does not use them, and both may be "". If key has
+// a method Held() bool, see [Signer.Held].
 func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok || len(public) != ed25519.PublicKeySize {
@@ -63,8 +70,16 @@ func NewSigner(key crypto.Signer, name, owner string) (*Signer, error) {
 	b = canon.AppendString(append(b, `,"owner":`...), owner)
 	pubkey := "ed25519:" + base64.StdEncoding.EncodeToString(public)
 	b = append(append(b, `,"pubkey":"`...), pubkey...)
-	return &Signer{key: key, pubkey: pubkey, signer: append(b, `"}`...)}, nil
+	s := &Signer{key: key, pubkey: pubkey, signer: append(b, `"}`...)}
+	if h, ok := key.(interface{ Held() bool }); ok {
+		s.held = h.Held()
+	}
+	return s, nil
 }
+
+// Held reports whether somebody else holds the key, such as an SSH agent. The
+// holder takes messages of at most some 60 KB, and may take long: it may ask a person.
+func (s *Signer) Held() bool { return s.held }
 
 // PublicKey returns the key that verifies what s signs.
 func (s *Signer) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
@@ -106,7 +121,8 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 		hash = event.HashOf(hashed)
 	}
 	d := &Draft{signer: s, paramsHash: hash}
-	if hashed != nil && !exact && !a.HashOnly && (a.Room == 0 || len(hashed) < a.Room) {
+	fits := (a.Room == 0 || len(hashed) < a.Room) && (!s.held || len(hashed) <= heldArguments)
+	if hashed != nil && !exact && !a.HashOnly && fits {
 		d.layAction(&a, hashed)
 		if a.Room == 0 || len(d.action)+sealLen+len(s.signer) <= a.Room {
 			return d, nil

@@ -129,10 +129,24 @@ func (x *examination) signingKey(store keys.Store) {
 		x.repair("key", advice, "the passphrase does not open the key %q", x.key)
 	case err != nil:
 		x.repair("key", advice, "the key %q cannot be used, and calls that it should sign are refused: %v", x.key, err)
+	case key.Held():
+		x.heldKey(key)
 	default:
 		x.warnings(key)
 		x.ok("key", "the key %q opens", x.key)
 	}
+}
+
+// heldKey has the agent that holds the key sign something.
+func (x *examination) heldKey(key *keys.Key) {
+	x.warnings(key)
+	_, err := key.Sign(nil, []byte(`{"signet-wrap":"doctor"}`), nil)
+	if err != nil {
+		x.repair("key", "", "the key %q cannot be used, and calls that it should sign are refused: %v", x.key, err)
+		return
+	}
+	x.note("key", "let no program that you do not trust reach the agent; ssh-add -c has it ask, for every record",
+		"the key %q is held by an SSH agent, which signs: nobody can take it, and whoever reaches the unlocked agent can use it", x.key)
 }
 
 // otherKeys looks at all other keys of the store, and opens those that take no
@@ -160,6 +174,9 @@ func (x *examination) otherKeys(store keys.Store) {
 			x.ok("key", "the key %q is encrypted", name)
 		case err != nil:
 			x.repair("key", store.Advice(name, err), "the key %q cannot be used: %v", name, err)
+		case key.Held():
+			x.warnings(key)
+			x.ok("key", "the key %q is held by an SSH agent, which was not asked", name)
 		default:
 			x.warnings(key)
 			x.ok("key", "the key %q opens", name)

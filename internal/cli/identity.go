@@ -20,6 +20,7 @@ const identityHelp = `signet-wrap identity: make, list, export and protect keys
 
 USAGE
   signet-wrap identity generate --name N [--owner O] [--unencrypted]
+  signet-wrap identity add --name N --ssh-agent [FINGERPRINT|COMMENT]
   signet-wrap identity list [--json]
   signet-wrap identity export --name N
   signet-wrap identity protect --name N --with SOURCE [flags]
@@ -30,8 +31,8 @@ EXAMPLE
   signet-wrap identity export --name ci-bot > ci-bot.pub
 
 An identity is an Ed25519 key with a name. The private half, <name>.key, signs
-and stays in the directory keys of --home DIR. The public half, <name>.pub, is
-for those who verify.
+and stays in the directory keys of --home DIR, or with an SSH agent. The public
+half, <name>.pub, is for those who verify.
 
 EXIT STATUS
   0 done, 1 failed, 2 bad usage
@@ -69,7 +70,8 @@ EXAMPLE
   signet-wrap identity list --json | jq -r .pubkey
 
 --json prints one object a line: name, pubkey, owner, created_at, private (can
-sign), encrypted. Invalid key files are named on stderr.
+sign), encrypted, agent ("ssh": an SSH agent holds the private half). Invalid key
+files are named on stderr.
 
 EXIT STATUS
   0 listed, 1 a key file is invalid (the others are listed), 2 bad usage
@@ -108,7 +110,7 @@ func (c *command) identityVerb() *ucli.Command {
 			Name: "generate", CustomHelpTemplate: generateHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "owner"}, &ucli.BoolFlag{Name: "unencrypted"}, homeFlag(), passphraseFileFlag()},
 			Action: c.generate,
-		}, {
+		}, c.addVerb(), {
 			Name: "list", CustomHelpTemplate: listHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{&ucli.BoolFlag{Name: "json"}, homeFlag()},
 			Action: c.list,
@@ -224,6 +226,7 @@ type listed struct {
 	CreatedAt string `json:"created_at,omitempty"`
 	Private   bool   `json:"private"`
 	Encrypted bool   `json:"encrypted"`
+	Agent     string `json:"agent,omitempty"`
 }
 
 func (c *command) list(u *ucli.Context) error {
@@ -255,7 +258,7 @@ func (c *command) list(u *ucli.Context) error {
 
 func (c *command) listJSON(list []keys.Public) error {
 	for _, p := range list {
-		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted}
+		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted, Agent: p.Agent}
 		if !p.Created.IsZero() {
 			l.CreatedAt = formatTime(p.Created)
 		}
@@ -279,6 +282,8 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 	for _, p := range list {
 		private, created := "not here", "-"
 		switch {
+		case p.Agent != "":
+			private = "ssh agent"
 		case p.Encrypted:
 			private = "encrypted"
 		case p.Private:

@@ -123,6 +123,9 @@ func (c *command) protect(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.Agent != "" {
+		return fail("", fmt.Errorf("the key %q: %w", name, keys.ErrHeld))
+	}
 	former, err := store.Source(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -248,6 +251,8 @@ func (c *command) unprotect(u *ucli.Context) error {
 	}
 	if p, err := store.Public(name); err != nil {
 		return fail("see `signet-wrap identity list`", err)
+	} else if p.Agent != "" {
+		return fail("", fmt.Errorf("the key %q: %w", name, keys.ErrHeld))
 	} else if p.Private && !p.Encrypted && src == nil {
 		return fail("", fmt.Errorf("the key %q is not encrypted", name))
 	}

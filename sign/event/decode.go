@@ -53,6 +53,11 @@ func (f *fields) read(kind string) Event {
 		if f.has("heads") {
 			e.Heads = new(Heads)
 			e.Heads.Machine, e.Heads.To = f.pair("heads", f.value("heads"), "machine", "to")
+			for cur := canon.Members(f.value("heads")); e.Heads.To != "" && cur.Next(); {
+				if string(cur.Name) == "key" {
+					e.Heads.Key = f.textOf("heads", cur.Value)
+				}
+			}
 		}
 		return e
 	case Tools{}.Type():

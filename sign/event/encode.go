@@ -20,9 +20,17 @@ func (e Session) Members() []Member {
 		text("target", e.Target),
 	}
 	if e.Heads != nil {
-		members = append(members, Member{"heads", pair(nil, "machine", e.Heads.Machine, "to", e.Heads.To)})
+		members = append(members, Member{"heads", e.Heads.value()})
 	}
 	return members
+}
+
+func (h *Heads) value() []byte {
+	b := pair(nil, "machine", h.Machine, "to", h.To)
+	if h.Key == "" {
+		return b
+	}
+	return append(append(canon.AppendString([]byte(`{"key":`), h.Key), ','), b[1:]...)
 }
 
 func appendText(b []byte, s string) []byte { return canon.AppendString(b, s) }

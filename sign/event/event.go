@@ -65,6 +65,9 @@ type Session struct {
 type Heads struct {
 	To      string // "journald", "syslog", "eventlog", "off" (by a flag) or "none" (there is no system log)
 	Machine string // 32 hex digits that identify the machine; "" if it has no id
+	// Key is the public key, as in receipts, of the key in memory that signs the heads
+	// of a session whose own key an SSH agent holds; "" if its own key signs them.
+	Key string
 }
 
 // An Implementation is the name and version by which a client or server describes

@@ -15,7 +15,8 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 // every is one of each type, with text that JSON escapes.
 var every = []Event{
 	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil},
-	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff"}},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff", ""}},
+	Session{"ses_2", "mcp://x", nil, nil, "", []string{"npx"}, nil, &Heads{"syslog", "00ff", "ed25519:AA=="}},
 	Tools{Session: "ses_1", Target: "mcp://x", Tools: map[string]Hash{"a": Hash{9}, "\"é\"": Hash{1}, "\U0001F600": Hash{2}, "\uFB33": Hash{3}}},
 	Tools{"ses_1", "mcp://x", map[string]Hash{"a": Hash{9}}, []string{"a"}, true, 7, Hash{1}, "after 5 records"},
 	ExtraResponse{"ses_1", "rec_1", Hash{9}, "failed", "isError"},

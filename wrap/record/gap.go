@@ -78,9 +78,9 @@ func (r *Recorder) lastGap() error {
 // gapEvent is the signed event for the gap (chain/FORMAT.md, "Events"). The caller
 // holds mu.
 func (r *Recorder) gapEvent(at chain.At) ([]byte, error) {
-	receipt, err := r.signer.Event(event.Gap{
+	receipt, err := r.event(event.Gap{
 		Session: r.id, Calls: int64(r.gap.count), From: r.gap.from, To: r.gap.to, Reason: r.gap.reason,
-	}, at.Time, at.Prev)
+	}, at)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package record
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/internal/redact"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -93,6 +95,20 @@ func (p *peers) event(session string, o *Options) event.Session {
 	_, to := o.system()
 	return event.Session{
 		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),
-		Command: redact.Command(o.Command),
+		Command: clip(redact.Command(o.Command)),
 	}
+}
+
+// maxCommand bounds the command that an event repeats, in bytes: see maxToolEvent.
+const maxCommand = 24 << 10
+
+// clip leaves out what of a command is too long, and says how much it was.
+func clip(command []string) []string {
+	size := 0
+	for i, word := range command {
+		if size += written(word); size > maxCommand {
+			return append(command[:i:i], fmt.Sprintf("... and %s", text.Count(int64(len(command)-i), "more argument")))
+		}
+	}
+	return command
 }

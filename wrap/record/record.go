@@ -61,6 +61,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -70,6 +71,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/sshagent"
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -190,7 +192,8 @@ type Recorder struct {
 	log    *chain.Log
 	heads  *heads.Sender // for log; nil: no heads are sent
 	gap    gap
-	torn   int // number of torn_line events in this session
+	torn   int       // number of torn_line events in this session
+	signBy time.Time // the deadline of the signatures of the current append
 	closed bool
 	over   bool // Close has closed the log, too
 }
@@ -277,7 +280,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 			return r.queuedRecord(queued[i-gap], at), nil
 		}
 		i -= before
-		receipt, err := drafts[i].SignAt(at.Time, at.Prev)
+		receipt, err := r.sign(func() (*sign.Receipt, error) { return drafts[i].SignAt(at.Time, at.Prev) })
 		if err != nil {
 			return nil, err
 		}
@@ -288,6 +291,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if r.opts.SystemRecords {
 		build = r.heads.Records(build)
 	}
+	r.signBy = time.Now().Add(signLimit)
 	written, err := add(before+len(calls), build)
 	if err != nil {
 		return nil, err
@@ -348,7 +352,7 @@ func (r *Recorder) queuedRecord(i item, at chain.At) []byte {
 	if i.event == nil {
 		return i.record
 	}
-	receipt, err := r.signer.Event(i.event, at.Time, at.Prev)
+	receipt, err := r.event(i.event, at)
 	if err != nil {
 		r.opts.say("a %s event cannot be recorded: %v", i.event.Type(), err)
 		return nil
@@ -387,10 +391,61 @@ func (r *Recorder) open() error {
 			NoSync: r.opts.NoSync, Now: r.opts.Now, Event: r.logEvent, Check: sign.LogCheck(r.knows), Keep: r.opts.Keep,
 			Warn: func(text string) { r.opts.say("in the log's directory, %s", text) },
 		})
-		to, _ := r.opts.system()
-		r.heads = heads.New(r.log, r.signer, r.id, to)
+		to, told := r.opts.system()
+		signer, err := r.headSigner(told)
+		if err != nil {
+			return err
+		}
+		r.heads = heads.New(r.log, signer, r.id, to)
 	}
 	return nil
+}
+
+// headSigner is what signs the heads of the session. If an agent holds the key it is
+// a key in memory, which the session's event names: a head must not wait for an
+// agent, nor have it ask somebody.
+func (r *Recorder) headSigner(told *event.Heads) (*sign.Signer, error) {
+	if !r.signer.Held() {
+		return r.signer, nil
+	}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	told.Key = "ed25519:" + base64.StdEncoding.EncodeToString(public)
+	return sign.NewSigner(private, "", "")
+}
+
+// signLimit is how long all signatures of one append may take, which others who write
+// to the log wait for. A key file takes microseconds.
+const signLimit = sshagent.Patience
+
+// sign calls signed, but if an agent holds the key not for longer than what is left
+// of signLimit. What signed would change must not be used after an error. It needs mu.
+func (r *Recorder) sign(signed func() (*sign.Receipt, error)) (*sign.Receipt, error) {
+	if !r.signer.Held() {
+		return signed()
+	}
+	type result struct {
+		receipt *sign.Receipt
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		receipt, err := signed()
+		done <- result{receipt, err}
+	}()
+	select {
+	case d := <-done:
+		return d.receipt, d.err
+	case <-time.After(time.Until(r.signBy)):
+		return nil, sshagent.ErrSilent
+	}
+}
+
+// event signs an event as sign has it. It needs mu.
+func (r *Recorder) event(e event.Event, at chain.At) (*sign.Receipt, error) {
+	return r.sign(func() (*sign.Receipt, error) { return r.signer.Event(e, at.Time, at.Prev) })
 }
 
 // findSystemLog opens the system's log, unless off is set.
@@ -415,7 +470,7 @@ func (r *Recorder) knows(key ed25519.PublicKey) bool {
 // logEvent signs the log's own events, such as torn_line, and says what happened.
 // The log calls it while the caller of the log holds mu.
 func (r *Recorder) logEvent(e event.Event, at chain.At) ([]byte, error) {
-	receipt, err := r.signer.Event(e, at.Time, at.Prev)
+	receipt, err := r.event(e, at)
 	if err != nil {
 		return nil, err
 	}

@@ -143,8 +143,8 @@ func (s *session) add(i item) bool {
 	return s.begun
 }
 
-// maxListed is the maximum number of calls in one event.
-const maxListed = 1_000
+// maxListed is the maximum number of calls in one event: see maxToolEvent.
+const maxListed = 200
 
 func (s *session) unanswered(calls []event.Call) item {
 	return item{event: event.Unanswered{Session: s.id, Calls: calls}}

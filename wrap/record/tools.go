@@ -200,8 +200,12 @@ func (t *tools) laterEvents(changes []toolChange, rest left) []item {
 // hashLen is the length of a hash as text, in bytes.
 const hashLen = len("sha256:") + 2*sha256.Size
 
-// maxToolEvent is the maximum length of names and hashes in one event, in bytes.
-const maxToolEvent = 64 << 10
+// maxToolEvent is the maximum length of names and hashes in one event, in bytes as
+// written: SSH agents sign no more than some 60 KB.
+const maxToolEvent = 32 << 10
+
+// written is the length of a name as it is written, in bytes.
+func written(name string) int { return len(mcpwire.Quoted(name)) }
 
 // toolEvents are the tools events for these definitions. adds says whether the
 // first of them adds to earlier events or replaces them. ended is the limit that
@@ -211,15 +215,15 @@ func (t *tools) toolEvents(named map[string]definition, adds bool, rest left, en
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := named[name]
-		if size += len(name) + hashLen; size > maxToolEvent {
+		if size += written(name) + hashLen; size > maxToolEvent {
 			items = append(items, item{event: e})
 			e = event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: true}
-			size = len(name) + hashLen
+			size = written(name) + hashLen
 		}
 		e.Tools[name] = d.hash
 		if d.byBytes {
 			e.ByBytes = append(e.ByBytes, name)
-			size += len(name)
+			size += written(name)
 		}
 	}
 	e.Left, e.LeftHash = int64(rest.count), rest.sum

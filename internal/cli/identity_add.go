@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/sshagent"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+)
+
+const addHelp = `signet-wrap identity add: sign with a key that an SSH agent holds
+
+USAGE
+  signet-wrap identity add --name N --ssh-agent [FINGERPRINT|COMMENT] [flags]
+
+EXAMPLE
+  ssh-keygen -t ed25519 -f ci-bot.ssh && ssh-add ci-bot.ssh
+  signet-wrap identity add --name ci-bot --ssh-agent
+  signet-wrap --key ci-bot -- COMMAND
+
+FLAGS
+  --name N         1 to 64 letters, digits, - and _
+  --ssh-agent      of the agent (OpenSSH's or gpg-agent): the key with this
+                   fingerprint or comment (ssh-add -l), or the only one
+  --socket PATH    the agent's socket, for good (default: $SSH_AUTH_SOCK, each time)
+  --owner O        who is responsible for it; stands in every receipt
+  --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
+
+The private half stays with the agent, out of the reach of programs that read
+files; receipts are those that a key file makes. Who reaches the unlocked agent
+can have it sign: this stops the theft of the key, and not its use. A key that
+asks each time (ssh-add -c, a touch) asks for every record, responses and events
+included. Plain ssh-ed25519 keys only: no sk- keys, no certificates, none limited
+to hosts (ssh-add -h). A call that is not signed within 20 seconds is refused.
+
+EXIT STATUS
+  0 added, 1 failed, 2 bad usage
+`
+
+func (c *command) addVerb() *ucli.Command {
+	return &ucli.Command{
+		Name: "add", CustomHelpTemplate: addHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Flags: []ucli.Flag{
+			&ucli.StringFlag{Name: "name"}, &ucli.BoolFlag{Name: "ssh-agent"}, &ucli.StringFlag{Name: "socket"},
+			&ucli.StringFlag{Name: "owner"}, homeFlag(),
+		},
+		Action: c.addKey,
+	}
+}
+
+func (c *command) addKey(u *ucli.Context) error {
+	name, err := c.validName(u, "name")
+	if err != nil {
+		return err
+	}
+	args := c.args(u)
+	switch {
+	case !u.Bool("ssh-agent"):
+		return misuse(fmt.Sprintf("see %q; \"identity generate\" makes a key file", helpCommand(u)), "--ssh-agent is missing")
+	case len(args) > 1:
+		return misuse("one fingerprint or comment", "there is no place for %q", args[1])
+	}
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	socket := ""
+	if given := u.String("socket"); given != "" {
+		if socket, err = home.Expand(given); err == nil {
+			socket, err = filepath.Abs(socket)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	const noAgent = "start an agent (eval $(ssh-agent)) and ssh-add the key, or name the agent's socket with --socket PATH"
+	asked := socket
+	if asked == "" {
+		if asked, err = sshagent.Default(c.Getenv); err != nil {
+			return fail(noAgent, fmt.Errorf("asking an SSH agent: %w", err))
+		}
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+	list, err := sshagent.List(ctx, asked)
+	if errors.Is(err, sshagent.ErrUnreachable) {
+		return fail(noAgent, err)
+	}
+	if err != nil {
+		return err
+	}
+	which := ""
+	if len(args) > 0 {
+		which = args[0]
+	}
+	chosen, err := sshagent.Choose(list, which)
+	if err != nil {
+		return fail("ssh-add -l lists the keys, ssh-add -X unlocks the agent", err)
+	}
+	key, _ := chosen.Ed25519()
+	if err := tryAgent(ctx, asked, key); err != nil {
+		return fail("a key limited to hosts (ssh-add -h) signs nothing else; one that asks (ssh-add -c) wants a yes",
+			fmt.Errorf("trying the key %s: %w", chosen.Fingerprint(), err))
+	}
+	store := h.Keys()
+	_, err = store.AddHeld(name, u.String("owner"), key, socket)
+	if errors.Is(err, fs.ErrExist) {
+		return fail("a key is never overwritten: choose another --name", fmt.Errorf("there is a key %q in %s", name, store.Dir))
+	}
+	if err != nil {
+		return fmt.Errorf("adding the key %q: %w", name, err)
+	}
+	private, public := store.Paths(name)
+	inHome := ""
+	if flagUp(u, "home") != "" {
+		inHome = " --home " + text.Quote(string(h))
+	}
+	where := "where $SSH_AUTH_SOCK says, each time"
+	if socket != "" {
+		where = clean(socket)
+	}
+	fmt.Fprintf(c.Stdout, "added the key %q, held by an SSH agent\n", name)
+	fmt.Fprintf(c.Stdout, "  in the agent  %s (%s)\n", chosen.Fingerprint(), brief(chosen.Comment))
+	fmt.Fprintf(c.Stdout, "  its socket    %s\n", where)
+	fmt.Fprintf(c.Stdout, "  named by      %s (nothing in it is secret)\n", private)
+	fmt.Fprintf(c.Stdout, "  public        %s\n", public)
+	fmt.Fprintf(c.Stdout, "                %s\n", formatKey(key))
+	fmt.Fprintf(c.Stdout, "next\n")
+	fmt.Fprintf(c.Stdout, "  sign with it  signet-wrap --key %s%s -- COMMAND\n", name, inHome)
+	fmt.Fprintf(c.Stdout, "a key that asks each time (ssh-add -c, a touch) asks for every record\n")
+	return nil
+}
+
+// tryAgent has an agent sign something that is no receipt.
+func tryAgent(ctx context.Context, socket string, key []byte) error {
+	_, err := sshagent.Sign(ctx, socket, key, fmt.Appendf(nil, `{"signet-wrap":"is this key usable?","nonce":%q}`, rand.Text()))
+	return err
+}
