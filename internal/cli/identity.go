@@ -70,8 +70,8 @@ EXAMPLE
   signet-wrap identity list --json | jq -r .pubkey
 
 --json prints one object a line: name, pubkey, owner, created_at, private (can
-sign), encrypted, agent ("ssh": an SSH agent holds the private half). Invalid key
-files are named on stderr.
+sign), encrypted, agent ("ssh": an SSH agent holds it). Invalid key files are
+named on stderr.
 
 EXIT STATUS
   0 listed, 1 a key file is invalid (the others are listed), 2 bad usage

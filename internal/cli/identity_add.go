@@ -29,15 +29,15 @@ FLAGS
   --name N         1 to 64 letters, digits, - and _
   --ssh-agent      of the agent (OpenSSH's or gpg-agent): the key with this
                    fingerprint or comment (ssh-add -l), or the only one
-  --socket PATH    the agent's socket, for good (default: $SSH_AUTH_SOCK, each time)
+  --socket PATH    the agent's socket (default: $SSH_AUTH_SOCK, each time)
   --owner O        who is responsible for it; stands in every receipt
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
-The private half stays with the agent, out of the reach of programs that read
-files; receipts are those that a key file makes. Who reaches the unlocked agent
-can have it sign: this stops the theft of the key, and not its use. A key that
-asks each time (ssh-add -c, a touch) asks for every record, responses and events
-included. Plain ssh-ed25519 keys only: no sk- keys, no certificates, none limited
+The private half stays with the agent: programs that read files cannot take it.
+Receipts are the same as with a key file. Whoever reaches the unlocked agent can
+have it sign: this prevents theft of the key, not its use. A key that asks each
+time (ssh-add -c, a touch) asks for every record, also responses and events.
+Only plain ssh-ed25519 keys: no sk- keys, no certificates, none that is limited
 to hosts (ssh-add -h). A call that is not signed within 20 seconds is refused.
 
 EXIT STATUS
