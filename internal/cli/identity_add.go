@@ -34,7 +34,7 @@ FLAGS
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 The private half stays with the agent: programs that read files cannot take it.
-Receipts are the same as with a key file. Whoever reaches the unlocked agent can
+Receipts are those of a key file. Whoever reaches the unlocked agent can
 have it sign: this prevents theft of the key, not its use. A key that asks each
 time (ssh-add -c, a touch) asks for every record, also responses and events.
 Only plain ssh-ed25519 keys: no sk- keys, no certificates, none that is limited
