@@ -4,6 +4,8 @@
 export CGO_ENABLED = 0
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# A second time-stamp authority beside openssl ts: some 150 modules, so nightly only.
+TSA = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
 # Without its docs generator, urfave/cli brings no Markdown renderer.
 GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -56,6 +58,9 @@ nightly: ## what takes too long for every commit: long fuzzing, torture, crowds,
 	SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
 	  go test -count=1 -timeout 60m -run 'Torture|Crowd|Parsers' ./integration
 	cd integration/proofs && SIGNET_WRAP_RECORDS=1000000 go test -count=1 ./...
+	go install $(TSA)
+	SIGNET_WRAP_TIMESTAMP_SERVER="$$(go env GOPATH)/bin/timestamp-server" \
+	  go test -count=1 -run Sigstore ./integration
 	$(MAKE) bench SCALE=1000000
 	$(MAKE) soak
 

@@ -65,7 +65,7 @@ func (s *Store) askStamp(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resp.status != 200 {
+	if resp.status != 200 && resp.status != 201 { // which some servers say of a new stamp
 		return nil, &statusError{resp.status, resp.said()}
 	}
 	t, err := parseToken(func() (*timestamp.Timestamp, error) { return timestamp.ParseResponse(resp.body) })

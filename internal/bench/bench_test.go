@@ -68,7 +68,21 @@ func TestBriefTable(t *testing.T) {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
 	seen := map[int]map[string]row{}
+	for _, f := range jsonLines[struct {
+		Figure string
+		Value  float64
+	}](t, out) {
+		if f.Figure != "" && f.Value <= 0 {
+			t.Errorf("%s is %v", f.Figure, f.Value)
+		}
+	}
+	if n := strings.Count(out, `"anchors_records":1000,`); n < 6 {
+		t.Errorf("%d figures of anchors", n)
+	}
 	for _, r := range jsonLines[row](t, out) {
+		if r.Way == "" {
+			continue
+		}
 		if seen[r.Size] == nil {
 			seen[r.Size] = map[string]row{}
 		}

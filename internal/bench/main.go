@@ -53,6 +53,7 @@ func main() {
 	if status, ok := mode(os.Args); ok {
 		os.Exit(status)
 	}
+	ownSystemLog()
 	os.Exit(Main(os.Args[1:], os.Getenv("BENCH_PEER"), os.Stdout, os.Stderr))
 }
 
@@ -77,6 +78,7 @@ type bench struct {
 	json   bool
 	out    io.Writer
 	err    io.Writer
+	ending []func() // ends what was started beside
 }
 
 // errGrew: the soak found growth.
@@ -138,7 +140,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		case *scale > 0:
 			return b.scale(ctx, *scale, *brief)
 		}
-		return b.table(ctx, chosen)
+		return b.table(ctx, chosen, *brief)
 	})
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
@@ -196,7 +198,7 @@ func (b *bench) in(scratch string, do func() error) (err error) {
 	if b.dir, err = os.MkdirTemp(scratch, "signet-wrap-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir)
+	defer b.end()
 	if b.binary == "" {
 		if err := b.build(); err != nil {
 			return err
@@ -207,6 +209,17 @@ func (b *bench) in(scratch string, do func() error) (err error) {
 		return err
 	}
 	return do()
+}
+
+// end ends what was started, and removes the scratch directory. What anchors may
+// still be at it for a moment.
+func (b *bench) end() {
+	for _, end := range b.ending {
+		end()
+	}
+	for try := 0; os.RemoveAll(b.dir) != nil && try < 100; try++ {
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // releaseFlags are those of the Makefile.
@@ -228,14 +241,21 @@ func (b *bench) build() error {
 }
 
 // table measures and prints the table.
-func (b *bench) table(ctx context.Context, loads []*load) error {
+func (b *bench) table(ctx context.Context, loads []*load, brief bool) error {
 	began, before := time.Now(), loadAverage()
 	largest := slices.MaxFunc(loads, func(x, y *load) int { return cmp.Compare(x.size, y.size) })
 	if err := b.need(4e9 * float64(largest.rounds) / 10 * float64(largest.size) / 1e7); err != nil {
 		return err
 	}
+	heads, err := b.systemLog()
+	if err != nil {
+		return err
+	}
 	if !b.json {
 		b.writeMachine(b.out, before)
+		if heads != "" {
+			fmt.Fprintf(b.out, "the system's log: %s\n", heads)
+		}
 	}
 	for _, l := range loads {
 		runs, err := b.measure(ctx, l)
@@ -255,6 +275,17 @@ func (b *bench) table(ctx context.Context, loads []*load) error {
 	}
 	if !b.json {
 		fmt.Fprint(b.out, legend)
+	}
+	if slices.ContainsFunc(loads, func(l *load) bool { return l.size == smallest }) {
+		records := map[bool]int{false: 1_000_000, true: 1_000}[brief]
+		if err := b.need(2e3 * float64(records)); err != nil {
+			return err
+		}
+		if err := b.anchoring(ctx, records); err != nil {
+			return err
+		}
+	}
+	if !b.json {
 		if after := loadAverage(); after != "" {
 			fmt.Fprintf(b.out, "\n%v, load %s after\n", time.Since(began).Round(time.Second), after)
 		}

@@ -43,7 +43,7 @@ func usageOf(pid int) usage {
 }
 
 // family are the process and what it has started, and they in turn, but for
-// servers of this program and all below them; guards are kept apart: the
+// servers of this program, all below them, and what anchors; guards are kept apart: the
 // wrapper's shell that waits for its end.
 func family(pid int, self string) (pids, guards []int) {
 	children := map[int][]int{}
@@ -67,6 +67,7 @@ func family(pid int, self string) (pids, guards []int) {
 			argv := strings.Split(string(line), "\x00")
 			switch {
 			case argv[0] == self && len(argv) > 1 && modes[argv[1]] != nil:
+			case len(argv) > 1 && argv[1] == "anchor": // starts beside the wrapper, and ends
 			case len(argv) > 3 && argv[3] == "signet-wrap-guard":
 				guards = append(guards, child)
 			default:

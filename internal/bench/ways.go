@@ -67,6 +67,8 @@ func (b *bench) ways() []*way {
 		return w
 	}
 	sdkServer := []string{b.self, modeMCPGo}
+	headless := synced(wrapped("call, no heads", "--system-log", "off"))
+	headless.most = smallest
 	other := wrapped("no call")
 	other.other = true
 	all := []*way{
@@ -77,6 +79,7 @@ func (b *bench) ways() []*way {
 		wrapped("call, no fsync, no outcome", "--sync", "off", "--outcomes", "off"),
 		wrapped("call, no fsync", "--sync", "off"),
 		synced(wrapped("call, no outcome", "--outcomes", "off")),
+		headless,
 		synced(wrapped("call (all defaults)")),
 		{name: nameDisk, open: openDisk, alone: true},
 		{name: nameSign, open: openSign, alone: true},
@@ -84,6 +87,7 @@ func (b *bench) ways() []*way {
 		sdk("mcp-go: wrapped, no fsync", nameSDKDirect, b.wrap(sdkServer, "--sync", "off")),
 		sdk("mcp-go: wrapped (all defaults)", nameSDKDirect, b.wrap(sdkServer)),
 	}
+	all = append(all, b.anchorWays(server)...)
 	for _, p := range b.peers {
 		all = append(all, &way{name: "peer: " + p.name, base: nameDirect, open: openPipes, memory: true, argv: p.argv(server)})
 	}
