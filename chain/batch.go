@@ -4,33 +4,33 @@ import (
 	"io"
 )
 
-// batch is the lines of one append. Short receipts are copied into their lines,
-// so that one write takes them all; long ones stay where they are, for another
-// copy costs more than writes do, and it is the largest thing in memory.
+// batch is the lines of one append. Short receipts are copied into their lines, so
+// that one write has them all. Long ones are not copied: that costs more than
+// further writes, and memory.
 type batch struct {
 	buf  []byte
 	long []long // in order
-	size int64  // of all, in bytes
+	size int64  // of all lines, in bytes
 }
 
-// long is a receipt that goes into buf at an offset.
+// long is a receipt that is inserted into buf at an offset.
 type long struct {
 	at      int
 	receipt []byte
 }
 
 const (
-	// maxCopied is the longest receipt, in bytes, that is copied.
+	// maxCopied is the maximum length of a receipt that is copied, in bytes.
 	maxCopied = 128 << 10
-	// maxWrite is the most that is written at once, in bytes. Linux 6.18, in a
+	// maxWrite is the maximum length of one write, in bytes. Linux 6.18, in a
 	// virtual machine, took 28 ms on ext4 for 13 MB in one write, and 3 to 10 ms
 	// in pieces.
 	maxWrite = 1 << 20
-	// keepBuffer is the largest buffer kept between appends, in bytes.
+	// keepBuffer is the maximum size of the buffer between appends, in bytes.
 	keepBuffer = 256 << 10
 )
 
-// reset makes the batch empty. It lets the receipts go, and a large buffer.
+// reset makes the batch empty and releases the receipts and a large buffer.
 func (b *batch) reset() {
 	clear(b.long)
 	b.buf, b.long, b.size = b.buf[:0], b.long[:0], 0
@@ -39,8 +39,8 @@ func (b *batch) reset() {
 	}
 }
 
-// add adds the record of a receipt, which must be canonical and must stay as it
-// is until the batch is written, and returns its record_hash.
+// add adds the record of a receipt, which must be canonical and must not change
+// until the batch is written, and returns its record_hash.
 func (b *batch) add(receipt []byte, prev Hash) (sum Hash) {
 	before := len(b.buf)
 	if len(receipt) <= maxCopied {

@@ -2,11 +2,11 @@ package chain
 
 import "sync"
 
-// budget bounds the bytes of blocks on their way, so that many long lines are
-// not all in memory at once. A block larger than all of it goes alone.
+// budget limits the memory of blocks in work, so that many long lines are not in
+// memory at once. A block larger than the limit is alone.
 type budget struct {
 	mu    sync.Mutex
-	freed *sync.Cond // used became less; of mu
+	freed *sync.Cond // signals that used became less; its lock is mu
 	used  int64
 }
 

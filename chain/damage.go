@@ -7,27 +7,27 @@ import (
 	"slices"
 )
 
-// What was done to a log is read off its hashes. A link that does not hold means
-// that a record follows another one than the line above it; where that other one
-// stands, if anywhere, tells the rest:
+// The hashes show what was done to a log. A link that does not hold means that a
+// record follows another one than the line above it. The kind depends on where that
+// other one is, if anywhere:
 //
-//	A C D        D follows a record that is nowhere             removed
-//	A X B        X does, but B follows what stands before X     inserted
-//	A C B D      C follows B, which stands after it            swapped
-//	A B C B D    the second B stands elsewhere too              duplicated
-//	A x B        B follows A; x hangs on A or on nothing        inserted
+//	A C D        D follows a record that is nowhere            removed
+//	A X B        X does, but B follows what is before X        inserted
+//	A C B D      C follows B, which comes after it             swapped
+//	A B C B D    the second B is a copy                        duplicated
+//	A x B        B follows A; x follows A or nothing           inserted
 //
-// One act breaks up to three links; the later ones are put down to the first.
+// One change breaks up to three links. The later ones are attributed to the first.
 
 // loose is a link that does not hold.
 type loose struct {
 	spot
 	last    Hash // what the record should follow
 	prev    Hash // what it follows
-	hash    Hash // its own
-	after   bool // the line before is damaged so that it may have had any hash
-	noticed bool // no link, but a loss that a writer noticed: last was gone
-	at      int  // index of its break
+	hash    Hash // the record's own hash
+	after   bool // the line before is damaged, so it may have had any hash
+	noticed bool // not a link: a writer noticed that the record last was gone
+	at      int  // index of its break in Report.Breaks
 }
 
 // spot is a record's place.
@@ -39,8 +39,8 @@ type spot struct {
 
 func (s spot) String() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
 
-// explain finds out the kinds of the loose links, which takes a second look at
-// the log, and drops those that only follow from another one.
+// explain finds the kinds of the loose links, for which it reads the log again, and
+// drops those that are consequences of another one.
 func (v *verifier) explain(ctx context.Context) error {
 	if len(v.loose) == 0 {
 		return nil
@@ -60,7 +60,7 @@ func (v *verifier) explain(ctx context.Context) error {
 	return nil
 }
 
-// locate finds the records that the loose links are about.
+// locate finds the records that the loose links name.
 func (v *verifier) locate(ctx context.Context) (map[Hash][]spot, error) {
 	where := map[Hash][]spot{}
 	for _, l := range v.loose {
@@ -84,38 +84,39 @@ func (v *verifier) locate(ctx context.Context) (map[Hash][]spot, error) {
 	return where, nil
 }
 
-// explainer goes through the loose links in order.
+// explainer handles the loose links in order.
 type explainer struct {
 	where map[Hash][]spot
-	gaps  map[Hash]*Break // by what ought to follow: breaks that a later record may close
-	moved map[int64]bool  // records that stand in another place than they did
+	gaps  map[Hash]*Break // breaks that a later record may close, by the hash that it must follow
+	moved map[int64]bool  // records that are in another place than before
 }
 
-// explain returns the kind of a break, or "" if it follows from an earlier one.
+// explain returns the kind of a break, or "" if it is a consequence of an earlier
+// one.
 func (e *explainer) explain(l loose, b *Break) (Kind, string) {
 	if l.noticed {
 		if len(e.where[l.last]) > 0 {
-			return "", "" // it has been put back
+			return "", "" // it was put back
 		}
 		return Removed, "a writer noticed here that the newest record was gone"
 	}
 	if gap := e.gaps[l.prev]; gap != nil {
-		// This record goes on where the lines from that break on stand.
+		// This record follows the line before that break.
 		delete(e.gaps, l.prev)
 		switch gap.Kind {
 		case Removed:
 			gap.Kind = Inserted
-			gap.Detail = fmt.Sprintf("what stands from here to before %v does not belong to the chain", l.spot)
+			gap.Detail = fmt.Sprintf("the lines from here to before %v do not belong to the chain", l.spot)
 		case Swapped:
 			e.moved[l.n] = true
-			gap.Detail += fmt.Sprintf(", and the one that stood here is at %v", l.spot)
+			gap.Detail += fmt.Sprintf(", and the one that was here is at %v", l.spot)
 		}
 		return "", ""
 	}
 	for _, twin := range e.where[l.hash] {
 		if twin.n != l.n {
 			e.gaps[l.last] = b
-			return Duplicated, fmt.Sprintf("the same record stands at %v", twin)
+			return Duplicated, fmt.Sprintf("the same record is also at %v", twin)
 		}
 	}
 	found := e.where[l.prev]
@@ -137,7 +138,7 @@ func (e *explainer) explain(l loose, b *Break) (Kind, string) {
 		e.gaps[l.last] = b
 		return Inserted, "another log begins here"
 	default:
-		return Inserted, fmt.Sprintf("the record follows the one at %v: what stands between was inserted, "+
+		return Inserted, fmt.Sprintf("the record follows the one at %v: the lines between were inserted, "+
 			"or two programs appended at once without a common lock", prev)
 	}
 }

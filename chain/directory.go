@@ -23,8 +23,8 @@ func notRegular(path string, mode fs.FileMode) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("is %s, not a regular file", kind)}
 }
 
-// openRegular opens path as os.OpenFile does, but only if it is a regular file,
-// and never waits. The information is that of the open file.
+// openRegular opens path as os.OpenFile does, but only a regular file, and without
+// waiting. The FileInfo is that of the open file.
 func openRegular(path string, flag int, perm fs.FileMode) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, flag|openNoFollow, perm)
 	if err != nil {
@@ -53,9 +53,11 @@ func openRegular(path string, flag int, perm fs.FileMode) (*os.File, fs.FileInfo
 // snapshotWait is how long a reader waits for a writer to finish its line.
 const snapshotWait = time.Second
 
-// TakeSnapshot looks at the log in the directory dir; no directory is an empty
-// log. It holds the writers' locks for a moment, so that no half-written line is
-// seen. Where it may not, or a writer is stuck, it looks without.
+// TakeSnapshot returns the log in the directory dir as it is now; a missing
+// directory is an empty log. It holds the writers' locks for a short time, so that
+// it sees no partial line. If it may not lock, or a writer hangs for a second, it
+// does without. The error says that the directory cannot be read, or has something
+// other than a regular file with the name of a day file.
 func TakeSnapshot(dir string) (*Snapshot, error) {
 	unlock := peekLock(filepath.Join(dir, lockName))
 	defer unlock()
@@ -74,8 +76,8 @@ func TakeSnapshot(dir string) (*Snapshot, error) {
 	return s, nil
 }
 
-// dirFS is a log's directory on the disk. Only files in it are opened, by
-// openRegular: no link is followed, and no pipe waited for.
+// dirFS is a log's directory on the disk. openRegular opens its files: it follows
+// no links and does not wait for pipes.
 type dirFS string
 
 func (d dirFS) path(op, name string) (string, error) {
@@ -113,7 +115,8 @@ func (d dirFS) Stat(name string) (fs.FileInfo, error) {
 	return os.Lstat(path)
 }
 
-// peekLock takes an existing lock file's lock without writing to the directory.
+// peekLock takes the lock of an existing lock file without writing to the
+// directory.
 func peekLock(path string) (unlock func()) {
 	f, _, err := openRegular(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -124,5 +127,5 @@ func peekLock(path string) (unlock func()) {
 			break
 		}
 	}
-	return func() { f.Close() } // and the lock goes with it
+	return func() { f.Close() } // this also releases the lock
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// stamp tells whether a directory has the same names as before. While a log's
-// files are open it cannot be another one: Windows does not let it go.
+// stamp shows whether a directory has the same names as before. It cannot be
+// another directory while the log's files are open: Windows does not allow that.
 type stamp struct{ at int64 }
 
 func stampOf(dir string) (stamp, error) {

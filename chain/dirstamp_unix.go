@@ -9,9 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stamp tells whether a directory is the same as before, and has the same names.
-// The time of the change of its data cannot be set, as that of its modification
-// can.
+// stamp shows whether a directory is the same as before, and has the same names.
+// The change time cannot be set by programs; the modification time can.
 type stamp struct {
 	dev, ino           uint64
 	modifiedAt, change unix.Timespec

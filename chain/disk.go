@@ -11,11 +11,11 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// syncFile puts on the disk what was written, the file's name too if that may
-// not be there, and then does what waits for the events in it.
+// syncFile syncs the file, and the directory if the file's name may not be on the
+// disk. Then it does what waited for the events in the file.
 func (l *Log) syncFile() error {
 	f := l.file
-	if f == nil { // forgotten since
+	if f == nil { // forget has closed it
 		var err error
 		if f, _, err = openRegular(filepath.Join(l.dir, l.name), os.O_RDWR, 0); err != nil {
 			return err
@@ -36,9 +36,9 @@ func (l *Log) syncFile() error {
 	return nil
 }
 
-// tell takes .pending off the names of torn lines, step 4 of torn.go, whose
-// events are on the disk. A failure leaves the file to be told of again, which
-// does no harm.
+// tell is step 4 of torn.go: it removes .pending from the names of torn lines whose
+// events are on the disk. If that fails, there will be a second event about the
+// file, which does no harm.
 func (l *Log) tell() {
 	for _, e := range l.told {
 		if e.pending != "" {
@@ -52,9 +52,8 @@ func (l *Log) tell() {
 	l.told = nil
 }
 
-// takeBack cuts the records off again that could not be synced, if nobody has
-// appended after them or anchored them. Whether the disk has them is not known in
-// any case.
+// takeBack removes records that could not be synced, unless another process has
+// appended after them or they are anchored. Nobody knows whether the disk has them.
 func (l *Log) takeBack(before undo) {
 	defer l.forget()
 	l.owed = append(slices.Clone(l.told[before.told:]), l.owed...)
@@ -78,7 +77,7 @@ func (l *Log) takeBack(before undo) {
 	}
 }
 
-// forget closes the day file, so that it will be loaded again.
+// forget closes the day file, so that the next append loads it again.
 func (l *Log) forget() {
 	if l.file != nil {
 		l.file.Close()

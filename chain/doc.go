@@ -1,17 +1,19 @@
-// Package chain is the log: receipts in files by day, each record hashed
-// together with the hash of the one before it, so that an edit, a removal or an
-// insertion anywhere shows at that place. FORMAT.md beside this file has the
-// bytes.
+// Package chain is the log: receipts in a directory with one file for each day.
+// Each record is hashed together with the hash of the record before it, so that a
+// change, a removal or an insertion anywhere is found, and its place. FORMAT.md in
+// this directory describes the bytes.
 //
-// The log is a directory. [New] names it and does nothing; the first [Log.Append]
-// makes it. Any number of processes may append to one directory, through this
-// package or the reference implementation, and make one unbroken chain. When
-// Append returns nil the records are on the disk; when it returns an error they
-// are not in the log, and the next Append works as soon as the cause is gone.
+// # Writing
+//
+// [New] returns a [Log] and does not touch the disk; the first [Log.Append] creates
+// the directory. Any number of processes may append to one directory, with this
+// package or the reference implementation, and make one unbroken chain. When Append
+// returns nil, the records are on the disk. When it returns an error, they are not
+// in the log, and a later Append works when the cause is gone.
 //
 //	l := chain.New("/home/me/.signet/audit", chain.Options{
 //		Check: sign.LogCheck(sign.Keys(signer.PublicKey())),
-//		Event: func(e event.Event, at chain.At) ([]byte, error) { // the log's own, such as of a torn line
+//		Event: func(e event.Event, at chain.At) ([]byte, error) { // signs the log's own events, such as torn_line
 //			receipt, err := signer.Event(e, at.Time, at.Prev)
 //			if err != nil {
 //				return nil, err
@@ -28,35 +30,70 @@
 //		return receipt.Record, nil
 //	})
 //
-// A log is read as a [Snapshot], from a directory or from any other file system.
-// [Verify] reads a whole log on all cores and says what is wrong with it and
-// where; [Snapshot.Records] yields records in either order, and [Read] does so on
-// all cores, from any position, without parsing what nobody asks for. None of them
-// holds more than a few blocks of the log in memory, and none writes. All of this
-// works in WebAssembly too, where [Log] does not.
+// # Reading
 //
-// What a chain cannot show: records cut cleanly from its end, for nothing that
-// is left knows of them, and a log rebuilt from some place on by someone who
-// holds the signing keys. Both take a copy of [Report].Head kept elsewhere.
+// A log is read as a [Snapshot], of a directory ([TakeSnapshot]) or another file
+// system ([TakeSnapshotFS]). [Verify] checks a whole log on all cores and reports
+// what is damaged, and where. [Snapshot.Records] yields the records in either
+// order. [Read] does so on all cores, from any position, and can skip records
+// before they are parsed. All of them hold only a few blocks of the log in memory
+// and write nothing. All of this also works in WebAssembly, where [Log] does not.
 //
-// The package knows receipts only as JSON: who signed them is the business of
-// [VerifyOptions].Check. Whatever it reads of a receipt, or hands on, it reads in
-// the canonical form that was hashed and signed, and not as it was spelled.
+// # What a chain cannot show
+//
+// Two things do not show in a log alone: that whole records were removed from its
+// end, and that a holder of the signing keys rewrote it from some place on. Both
+// show if a copy of [Report].Head is kept elsewhere (packages chain/tlog and
+// chain/anchor).
+//
+// The package reads receipts only as JSON, in the canonical form that was hashed
+// and signed, whatever the spelling in the file. [VerifyOptions].Check decides who
+// signed them.
+//
+// # Files
+//
+//	log.go             Log: its options, Append, Sync, Close
+//	write.go           one append, under the locks
+//	batch.go           the lines of one append
+//	lock.go            locks between processes
+//	dayfiles.go        which day file is written, and its locks
+//	futuredays.go      day files of days to come, and their quarantine
+//	logend.go          the newest record, and repair of the log's end
+//	torn.go            quarantine of partial records
+//	clockstep.go       clocks that were set back
+//	disk.go            sync, and undoing an append
+//	syncedend.go       the newest record of this Log that is on the disk
+//	ownevent.go        events that the log itself writes
+//	directory.go       regular files only; TakeSnapshot
+//	snapshot.go        Snapshot, and the names in the directory
+//	sequential.go      file systems without ReadAt
+//	blocks.go          files in blocks of whole lines, forward and backward
+//	stream.go          blocks to workers, and back in order
+//	budget.go          memory limit of the workers
+//	read.go            Read: records to a function
+//	entry.go           Entry: a record as readers get it
+//	first.go           the hash of a log's first record
+//	recordformat.go    the line of a record, written and parsed
+//	receipt.go         what is read of a receipt: its times, whether it is an event
+//	verify.go          Verify, and what its workers check
+//	verifier.go        the chain of hashes, in order
+//	damage.go          the kind of a break
+//	report.go          Report
 package chain
 
 import "fmt"
 
-// maxLine is the longest line that is read, in bytes. What signet-wrap writes
-// stays below half of it (a call may have 64 MiB, base64 makes 86 MiB of that);
-// the bound keeps a hostile or damaged file from taking all memory.
+// maxLine is the maximum length of a line that is read, in bytes. Lines of
+// signet-wrap have less than half of it: a call has at most 64 MiB, which is 86 MiB
+// in base64. The limit keeps a hostile or damaged file from taking all memory.
 const maxLine = 256 << 20
 
-// A LineError reports a line that is not a readable record. Reading can go on
-// after it.
+// A LineError says that a line is not a readable record. Reading can continue after
+// it.
 type LineError struct {
 	File   string // name of the day file
-	Line   int    // 1-based, 0 if it is not known (reading backward)
-	Offset int64  // of the line's first byte
+	Line   int    // from 1; 0: not known (reading backward)
+	Offset int64  // of the line's first byte in the file
 	Reason string // lower case, a phrase
 }
 

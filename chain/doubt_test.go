@@ -361,7 +361,7 @@ func TestPlantedPending(t *testing.T) {
 	l := checkedLog(t, dir, &clock{day0}, &warned)
 	addSigned(t, l, "c")
 	addSigned(t, l, "d")
-	if len(warned) != 1 || !strings.Contains(warned[0], "left alone") {
+	if len(warned) != 1 || !strings.Contains(warned[0], "is ignored") {
 		t.Errorf("it warned %q", warned)
 	}
 	if got := ids(t, dir); !strings.HasPrefix(got, "0 ") || !strings.HasSuffix(got, " c d") || strings.Count(got, "torn_line") > 1 || strings.Count(got, "log_damaged") > 1 {

@@ -97,7 +97,7 @@ func TestEntryCheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Raw = bytes.Replace(e.Raw, []byte("tool"), []byte("took"), 1)
-		mustSay(t, "edited", e.Check(), "should be")
+		mustSay(t, "edited", e.Check(), "but its contents have")
 	}
 }
 

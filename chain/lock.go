@@ -12,26 +12,25 @@ import (
 )
 
 // lockPatience is how long an append waits for another writer. Writers hold the
-// lock for some microseconds; one whose key an SSH agent holds, which may ask a
-// person, for up to 20 seconds. One that keeps it longer is stuck, and its user is
-// better served by an error than by a tool call that never ends.
+// lock for microseconds, or for up to 20 seconds if an SSH agent holds the key and
+// asks a person. A writer that holds it longer hangs, and an error is better than a
+// tool call that never ends.
 const lockPatience = 25 * time.Second
 
-// fileLock is an exclusive lock between processes on a file that is made when
-// missing and stays. It is not for several goroutines.
+// fileLock is an exclusive lock between processes, on a file that is created if
+// missing and stays. Only one goroutine may use it.
 type fileLock struct {
 	path string
-	day  string // the day file that it is for, if it is for one
+	day  string // the day file that it belongs to; "": none
 	f    *os.File
 	info fs.FileInfo
 	held bool
-	wait chan error // of the goroutine that waits for f's lock; nil if there is none
+	wait chan error // result of the goroutine that waits for f's lock; nil: none waits
 }
 
-// acquire takes the lock, unless it is held. It counts only while the file bears
-// its name, for others may have removed the directory and made it anew: see
-// named. opened says that the file is another one than at the last call, or the
-// first.
+// acquire takes the lock, unless it is held. The lock is valid only while the file
+// has its name, because others may have removed the directory and created it again:
+// see named. opened says that the file was opened by this call.
 func (l *fileLock) acquire(patience time.Duration) (opened bool, err error) {
 	if l.held {
 		return false, nil
@@ -51,20 +50,20 @@ func (l *fileLock) acquire(patience time.Duration) (opened bool, err error) {
 	return opened, nil
 }
 
-// named says whether the lock's file still bears its name.
+// named says whether the lock's file still has its name.
 func (l *fileLock) named() bool {
 	st, err := os.Lstat(l.path)
 	return err == nil && l.f != nil && os.SameFile(st, l.info)
 }
 
-// release lets others have the lock and keeps the file open.
+// release releases the lock and keeps the file open.
 func (l *fileLock) release() {
 	if !l.held {
 		return
 	}
 	l.held = false
 	if err := durable.Unlock(l.f); err != nil {
-		l.close() // which gives it up in any case
+		l.close() // this always releases it
 	}
 }
 
@@ -79,9 +78,9 @@ func (l *fileLock) open() (err error) {
 	return err
 }
 
-// take waits for the lock of the open file. Waiting cannot be broken off, so it
-// is left to a goroutine; when patience ends, that one goes on waiting, and the
-// next take asks it again.
+// take waits for the lock of the open file. Waiting cannot be cancelled, so a
+// goroutine does it. After patience the goroutine goes on waiting, and the next
+// take asks it again.
 func (l *fileLock) take(patience time.Duration) error {
 	if l.wait == nil {
 		if got, err := durable.TryLock(l.f); got || err != nil {
@@ -108,8 +107,8 @@ func (l *fileLock) busy(patience time.Duration) error {
 	return fmt.Errorf("lock %s: another process has held it for %v: find the process that has it open (lsof, fuser, or Resource Monitor) and end it", l.path, patience)
 }
 
-// close gives up the lock and the file. A goroutine that still waits for the
-// lock gets it one day, or ends with the process, and closes the file then.
+// close releases the lock and closes the file. A goroutine that still waits for the
+// lock closes the file when it gets the lock.
 func (l *fileLock) close() {
 	if l.f == nil {
 		return

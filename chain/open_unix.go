@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// openNoFollow has open(2) refuse a symbolic link, and not wait for a pipe's
-// other end.
+// openNoFollow makes open(2) refuse a symbolic link, and not wait for the other end
+// of a pipe.
 const openNoFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 func truncate(f *os.File, size int64) error { return f.Truncate(size) }

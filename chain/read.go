@@ -9,40 +9,41 @@ import (
 	"time"
 )
 
-// ReadOptions say which records [Read] reads, and how. The zero value is all of
+// ReadOptions say which records [Read] reads, and how. The zero value reads all of
 // them, oldest first, on all cores.
 type ReadOptions struct {
-	Since    time.Time // day files from before its day are not opened; zero: all are
-	From     Position  // the first line to read, where one begins; not with Backward
+	Since    time.Time // day files of earlier days are not read; zero: all are
+	From     Position  // the first line to read; must be where a line begins, and zero with Backward
 	Backward bool      // newest first
 
-	// Sift tells from the bytes of a receipt whether it is worth a look: if
-	// not, no more is done for it. It is called from several goroutines at
-	// once, with receipts in canonical form (RFC 8785); those that have none
-	// are looked at. nil: all are.
-	Sift func(receipt []byte) bool
+	// Filter says from the bytes of a receipt whether look should get it. It is
+	// called from several goroutines at once, with receipts in canonical form (RFC
+	// 8785). Receipts without a canonical form always go to look. nil: all go to
+	// look.
+	Filter func(receipt []byte) bool
 
-	// Progress is told now and then how many records and bytes are done, of
-	// how many bytes in all; from the goroutine that ranges.
+	// Progress is called from time to time, by the goroutine that runs the loop,
+	// with the number of records and bytes done, and of bytes in all.
 	Progress func(records, bytes, total int64)
 
-	Workers int // goroutines that look; one per core if 0
+	Workers int // number of goroutines that call look; 0: one per core
 }
 
-// Read reads a log and yields what look makes of its lines, where ok is true, in
-// their order. look is called from several goroutines at once, in no order, with
-// a record, or for a line that is none with an Entry that has its place and,
-// unless it is too long, Raw, and bad. Its slices are good until the loop asks
-// for the next one. Lines are numbered where reading begins with a file's first.
+// Read reads a log and yields the results of look for which ok is true, in the
+// order of the lines. look is called from several goroutines at once, in no order.
+// For a record, bad is nil. For a line that is not a record, e has only its
+// position and, unless the line is too long, Raw. The slices of e are valid until
+// the loop asks for the next result. Line numbers are known only in files that are
+// read from their beginning.
 //
-// An error ends the loop: the log could not be read, or ctx was done. Memory
-// stays within some blocks of the log, as that of [Verify].
+// An error ends the loop: the log could not be read, or ctx was done. Memory is
+// limited to some blocks of the log, as in [Verify].
 func Read[T any](ctx context.Context, s *Snapshot, o ReadOptions, look func(e Entry, bad *LineError) (t T, ok bool)) iter.Seq2[T, error] {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	return func(yield func(T, error) bool) {
-		l := &looker[T]{days: s.days, sift: o.Sift, look: look}
+		l := &looker[T]{days: s.days, filter: o.Filter, look: look}
 		r := &stream[T]{s: s, since: o.Since, from: o.From, backward: o.Backward, workers: o.Workers, work: l.work, progress: o.Progress}
 		if o.Backward {
 			r.work = func(p *part[T]) {
@@ -65,11 +66,11 @@ func Read[T any](ctx context.Context, s *Snapshot, o ReadOptions, look func(e En
 	}
 }
 
-// looker is the workers' share of [Read].
+// looker is the work of a worker of [Read].
 type looker[T any] struct {
-	days []string
-	sift func([]byte) bool
-	look func(Entry, *LineError) (T, bool)
+	days   []string
+	filter func([]byte) bool
+	look   func(Entry, *LineError) (T, bool)
 }
 
 func (l *looker[T]) work(p *part[T]) {
@@ -98,7 +99,7 @@ func (l *looker[T]) workLine(p *part[T], e Entry) {
 	}
 	p.records++
 	e.Receipt, e.Canonical, e.PrevHash, e.RecordHash = rec.receipt, rec.refused == nil, rec.prev, rec.hash
-	if l.sift != nil && e.Canonical && !l.sift(e.Receipt) {
+	if l.filter != nil && e.Canonical && !l.filter(e.Receipt) {
 		return
 	}
 	l.found(p, e, nil)

@@ -103,7 +103,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// Sift gets receipts in canonical form however they are spelled, and what it passes
+// Filter gets receipts in canonical form however they are spelled, and what it passes
 // over is neither looked at nor lost to Progress.
 func TestReadSift(t *testing.T) {
 	dir := makeLog(t, 40)
@@ -116,7 +116,7 @@ func TestReadSift(t *testing.T) {
 	}
 	var records, done, total int64
 	got := readAll(t, s, ReadOptions{
-		Sift:     func(receipt []byte) bool { return bytes.Contains(receipt, []byte(`"rec_7"`)) },
+		Filter:   func(receipt []byte) bool { return bytes.Contains(receipt, []byte(`"rec_7"`)) },
 		Progress: func(r, d, all int64) { records, done, total = r, d, all },
 	})
 	if len(got) != 2 || !strings.Contains(got[1], "bad junk") {

@@ -8,17 +8,18 @@ import (
 	"io/fs"
 )
 
-// readerAt is a file that is read at offsets.
+// readerAt is a file that can be read at any offset.
 type readerAt interface {
 	io.ReaderAt
 	io.Closer
 }
 
-// maxWhole is the longest file, in bytes, that is held in memory to be read from
-// its end.
+// maxWhole is the maximum size of a file that is read into memory to be read
+// backward, in bytes.
 const maxWhole = 1 << 30
 
-// atOffsets makes f, the file name with size bytes to read, readable at offsets.
+// atOffsets makes the file f readable at any offset. It has the given name, and
+// size bytes are to be read.
 func (s *Snapshot) atOffsets(f fs.File, name string, size int64, backward bool) (readerAt, error) {
 	if r, ok := f.(readerAt); ok {
 		return r, nil
@@ -32,7 +33,7 @@ func (s *Snapshot) atOffsets(f fs.File, name string, size int64, backward bool) 
 	}
 	defer f.Close()
 	if size > maxWhole {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%d MiB cannot be read backward here", size>>20)}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%d MiB cannot be read backward in this file system", size>>20)}
 	}
 	all, err := io.ReadAll(io.LimitReader(f, size))
 	return whole{bytes.NewReader(all)}, err
@@ -43,13 +44,13 @@ type whole struct{ *bytes.Reader }
 
 func (whole) Close() error { return nil }
 
-// A sequential is a file that can only be read from its beginning. It keeps what
-// it has read last, and begins again for what stands before that: who reads
-// forward reads the file once.
+// A sequential is a file that can only be read from its beginning. It keeps what it
+// has read last, and begins again for offsets before that. Reading forward reads
+// the file once.
 type sequential struct {
 	open func() (fs.File, error)
 	f    fs.File
-	kept []byte // read last
+	kept []byte // the bytes read last
 	end  int64  // offset after kept
 }
 

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Snapshot is a log as it was at one moment: the files and how much of the
-// newest one there was. What is appended later is no part of it, so that two
-// readings of one Snapshot see the same records. Nothing is kept open.
+// A Snapshot is a log as it was at one time: its files, and the size of the newest.
+// What is appended later is not part of it, so two readings of one Snapshot have
+// the same records. It keeps no file open.
 type Snapshot struct {
 	fsys fs.FS
 	dir  string
@@ -19,13 +19,14 @@ type Snapshot struct {
 	newest int64 // size of the last day file, in bytes
 }
 
-// TakeSnapshotFS looks at the log in the root directory of fsys, such as an
-// archive or what a program embeds; no such directory is an empty log. Nobody
-// may append to it meanwhile. For a directory on the disk take [TakeSnapshot],
-// which knows of writers and of what may be put in their way.
+// TakeSnapshotFS returns the log in the root directory of fsys, such as an archive
+// or an embedded directory, as it is now; a missing directory is an empty log.
+// Nothing may be appended to it meanwhile. For a directory on the disk use
+// [TakeSnapshot], which locks out writers and opens only regular files.
 //
-// A file that has no ReadAt, such as one in a zip archive, is read from its
-// beginning; with [ReadOptions].Backward all of it is then held in memory.
+// A file without ReadAt, such as one in a zip archive, is read from its beginning.
+// With [ReadOptions].Backward the whole file, 1 GiB at most, is then read into
+// memory.
 func TakeSnapshotFS(fsys fs.FS) (*Snapshot, error) {
 	s := &Snapshot{fsys: fsys}
 	var err error
@@ -35,7 +36,7 @@ func TakeSnapshotFS(fsys fs.FS) (*Snapshot, error) {
 	return s, s.measure()
 }
 
-// measure takes the size of the newest day file.
+// measure gets the size of the newest day file.
 func (s *Snapshot) measure() error {
 	if len(s.days) == 0 {
 		return nil
@@ -48,26 +49,26 @@ func (s *Snapshot) measure() error {
 	return nil
 }
 
-// Dir is the log's directory as [TakeSnapshot] was given it, "" for another
-// file system.
+// Dir returns the log's directory, as given to [TakeSnapshot]; "" for another file
+// system.
 func (s *Snapshot) Dir() string { return s.dir }
 
-// Days are the names of the day files, oldest first.
+// Days returns the names of the day files, oldest first.
 func (s *Snapshot) Days() []string { return slices.Clone(s.days) }
 
-// A Position is where a line begins. The zero Position is before all others.
+// A Position is the beginning of a line. The zero Position is before all others.
 type Position struct {
 	File   string // name of the day file
 	Offset int64  // of the line's first byte
 }
 
-// Compare orders positions as the lines of a log.
+// Compare returns -1, 0 or 1 if p is before q, equal, or after it in the log.
 func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Offset, q.Offset))
 }
 
-// open opens the i-th day file for reading and says how many of its bytes
-// belong to the snapshot.
+// open opens the i-th day file and returns how many of its bytes belong to the
+// snapshot.
 func (s *Snapshot) open(i int, backward bool) (readerAt, int64, error) {
 	f, size, err := s.openFile(s.days[i])
 	if err != nil {
@@ -80,7 +81,7 @@ func (s *Snapshot) open(i int, backward bool) (readerAt, int64, error) {
 	return r, size, err
 }
 
-// openFile opens a regular file and says how long it is.
+// openFile opens a regular file and returns its size.
 func (s *Snapshot) openFile(name string) (fs.File, int64, error) {
 	f, err := s.fsys.Open(name)
 	if err != nil {
@@ -97,8 +98,8 @@ func (s *Snapshot) openFile(name string) (fs.File, int64, error) {
 	return f, st.Size(), nil
 }
 
-// sizeOf is how many bytes of the i-th day file belong to the snapshot, as far as
-// it can be known.
+// sizeOf is how many bytes of the i-th day file belong to the snapshot; 0 if that
+// is not known.
 func (s *Snapshot) sizeOf(i int) int64 {
 	if i == len(s.days)-1 {
 		return s.newest
@@ -112,24 +113,24 @@ func (s *Snapshot) sizeOf(i int) int64 {
 
 const (
 	daySuffix     = ".jsonl"
-	lockName      = ".lock"  // of all writers of this package
+	lockName      = ".lock"  // lock between all writers of this package
 	lockSuffix    = ".lock"  // after a day file's name: the reference's lock
 	tornInfix     = ".torn-" // after a day file's name, and the offset after it
 	pendingSuffix = ".pending"
 )
 
-// listing is what a log's directory holds. Names are in order.
+// listing is the names in a log's directory, each list in order.
 type listing struct {
 	days    []string // day files, oldest first
 	torn    []string // quarantined lines
-	pending []string // quarantined lines that no event in the log tells of yet
-	odd     []string // named as quarantined lines, and no files
-	ignored []string // ends in .jsonl and is no day file; the reference would read it
+	pending []string // quarantined lines without an event in the log yet
+	odd     []string // names of quarantined lines that are not regular files
+	ignored []string // other names that end in .jsonl; the reference would read them
 }
 
-// list reads the directory. No directory is an empty one. Anything named like a
-// day file that is not a regular file is an error: following it could read from
-// elsewhere, or wait for ever.
+// list reads the directory. A missing directory is empty. Anything with the name of
+// a day file that is not a regular file is an error: a link could lead elsewhere,
+// and a pipe could wait forever.
 func list(fsys fs.FS) (l listing, err error) {
 	all, err := fs.ReadDir(fsys, ".")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,8 +165,8 @@ func list(fsys fs.FS) (l listing, err error) {
 	return l, nil
 }
 
-// irregular is the error of a file that is not a regular one, if possible in the
-// words of its file system, which knows its path.
+// irregular is the error for a file that is not regular, if possible that of its
+// file system, which knows the path.
 func irregular(fsys fs.FS, name string, mode fs.FileMode) error {
 	f, err := fsys.Open(name)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A stream is one reading of a snapshot on all cores: a reader cuts the files
-// into parts, workers make something of the lines of each, and who runs it takes
-// the parts in the order of the log. It is what [Read] and [Verify] stand on.
+// A stream is one reading of a snapshot on all cores. A reader cuts the files into
+// parts, workers process the lines of each part, and the caller takes the parts in
+// the order of the log. [Read] and [Verify] use it.
 type stream[T any] struct {
 	s        *Snapshot
 	since    time.Time // as in ReadOptions
@@ -20,33 +20,33 @@ type stream[T any] struct {
 	backward bool
 
 	workers  int
-	work     func(*part[T]) // fills found and records; by several goroutines at once
+	work     func(*part[T]) // fills found and records; called by several goroutines at once
 	progress func(records, bytes, total int64)
 
 	budget *budget
 	spare  sync.Pool // of *part[T]
 }
 
-// part is a block of lines on its way.
+// part is a block of lines in work.
 type part[T any] struct {
 	file  int           // index of the day file
 	buf   []byte        // of blockSize
-	block []byte        // in buf, but for a line that does not fit
+	block []byte        // in buf, except for a line that does not fit
 	off   int64         // of block
-	line  int           // number of the first line; 0: not known
+	line  int           // number of the first line, from 1; 0: not known
 	long  *tooLong      // instead of a block
-	cost  int64         // to the budget
+	cost  int64         // in the budget
 	done  chan struct{} // one send when the worker has done its share
 
-	found   []T   // by the worker
-	records int64 // likewise
+	found   []T   // set by the worker
+	records int64 // set by the worker
 }
 
-// lineCost is about what a line takes in bytes besides its own: a block of short
-// lines takes much more than a block.
+// lineCost is about how much memory a line takes besides its bytes: a block of
+// short lines takes much more than a block.
 const lineCost = 512
 
-// size is how many bytes of the log the part is.
+// size is how many bytes of the log the part has.
 func (p *part[T]) size() int64 {
 	if p.long != nil {
 		return p.long.end - p.long.off
@@ -54,8 +54,8 @@ func (p *part[T]) size() int64 {
 	return int64(len(p.block))
 }
 
-// run calls take for each part, until that says that no more is wanted; then the
-// error is nil. Parts are used again: nothing of one lasts longer than the call.
+// run calls take for each part until it returns false; then the error is nil. Parts
+// are reused, so nothing of a part may be kept after take returns.
 func (r *stream[T]) run(ctx context.Context, take func(*part[T]) (more bool)) error {
 	r.budget = newBudget()
 	ctx, cancel := context.WithCancel(ctx)
@@ -85,7 +85,7 @@ func (r *stream[T]) run(ctx context.Context, take func(*part[T]) (more bool)) er
 		<-p.done
 		if more {
 			if more = take(p); !more {
-				cancel() // and wait for what is on its way
+				cancel() // and wait for the parts in work
 			}
 		}
 		records, done = records+p.records, done+p.size()
@@ -111,12 +111,12 @@ func (r *stream[T]) part() *part[T] {
 
 func (r *stream[T]) recycle(p *part[T]) {
 	r.budget.give(p.cost)
-	clear(p.found) // of what it points to
+	clear(p.found) // so that the buffer keeps no pointers
 	*p = part[T]{buf: p.buf, done: p.done, found: p.found[:0]}
 	r.spare.Put(p)
 }
 
-// files are the indexes of the day files to read, in their order.
+// files are the indexes of the day files to read, in order.
 func (r *stream[T]) files() []int {
 	var list []int
 	for i, day := range r.s.days {
@@ -130,7 +130,7 @@ func (r *stream[T]) files() []int {
 	return list
 }
 
-// size is how many bytes are to be read, as far as it can be known.
+// size is how many bytes are to be read, as far as is known.
 func (r *stream[T]) size() (total int64) {
 	for _, i := range r.files() {
 		total += r.s.sizeOf(i)
@@ -141,7 +141,7 @@ func (r *stream[T]) size() (total int64) {
 	return total
 }
 
-// read cuts the files into parts. It stops with ctx's error when ctx is done.
+// read cuts the files into parts. It returns ctx's error when ctx is done.
 func (r *stream[T]) read(ctx context.Context, todo, inOrder chan<- *part[T]) error {
 	for _, i := range r.files() {
 		if err := r.readFile(ctx, i, todo, inOrder); err != nil {
@@ -170,8 +170,8 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		p := r.part()
 		p.file, p.line = i, line
 		p.block, p.off, err = next(p.buf)
-		// A writer has taken a partial line or a record off the end: the log is
-		// read as it is without them.
+		// A writer has removed a partial line or a record from the end: read the
+		// log without them.
 		for s := (*shrunk)(nil); errors.As(err, &s) && s.size < max(ahead.size, back.end); {
 			ahead.size, back.end = min(ahead.size, s.size), min(back.end, s.size)
 			p.block, p.off, err = next(p.buf)
@@ -195,7 +195,7 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		// Who runs the stream waits for p now: it must be done in any case.
+		// The caller of run waits for p now, so a worker must get it.
 		todo <- p
 	}
 }

@@ -17,22 +17,22 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A crash in the middle of a write leaves the beginning of a line at the end of
-// the newest file. It must not stay there, for the next record would be glued to
-// it, and it must not be lost. So it moves, and each step is such that a crash
-// after it is repaired by taking the remaining steps:
+// A crash in the middle of a write leaves the beginning of a line at the end of the
+// newest file. It must not stay there, because the next record would be joined to
+// it, and it must not be lost. So it is moved. After a crash in any step, the
+// remaining steps repair the log:
 //
-//  1. copied to <day>.jsonl.torn-<offset>.pending, synced
-//  2. cut off the day file, synced
-//  3. an event about it written to the log, before the next record, synced
-//  4. .pending taken off the copy's name
+//   1. copy it to <day>.jsonl.torn-<offset>.pending, and sync
+//   2. truncate the day file, and sync
+//   3. write an event about it, before the next record, and sync
+//   4. remove .pending from the name of the copy
 //
-// A crash in or after 1 leaves the line where it was, and it is copied again,
-// under another name. A crash after 3 leads to a second event about the same
-// file. Nothing is ever overwritten.
+// After a crash in or after step 1 the line is still in its place, and is copied
+// again, under another name. After a crash in or after step 3 there is a second
+// event about the same file. Nothing is ever overwritten.
 
-// quarantine does steps 1 and 2 for what stands after the offset from in l.file,
-// which is size bytes long.
+// quarantine does steps 1 and 2 for the bytes after the offset from in l.file,
+// which has size bytes.
 func (l *Log) quarantine(from, size int64) error {
 	pending, err := l.keepTorn(from, size)
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *Log) keepTorn(from, size int64) (pending string, err error) {
 	return filepath.Base(to.Name()), durable.SyncDir(l.dir)
 }
 
-// createUnused makes a file base.pending, or base-N.pending if that name is taken,
+// createUnused creates a file base.pending, or base-N.pending if that name is used,
 // with the suffix or without.
 func createUnused(base string) (*os.File, error) {
 	for {
@@ -85,8 +85,8 @@ func createUnused(base string) (*os.File, error) {
 }
 
 // unused returns the name base.pending, or base-N.pending if there is such a file,
-// with the suffix or without. N counts from 2, but not for long: names may have
-// been planted.
+// with the suffix or without. N counts from 2, and becomes random if many names are
+// used: an attacker may have created them.
 func unused(base string) (string, error) {
 	path := base
 	for i := 2; ; i++ {
@@ -108,35 +108,35 @@ func unused(base string) (string, error) {
 	}
 }
 
-// Bounds of what is done for pending files in one append, so that no number and
-// no size of them holds up a call: how many are told of, and how long, in bytes,
-// one may be to be hashed. No line that a crash breaks off is longer.
+// Limits for pending files in one append, so that neither their number nor their
+// size delays a call: how many get an event, and how long one may be to be hashed,
+// in bytes. A crash leaves no longer line.
 const (
 	maxPending = 16
 	maxTorn    = maxLine
 )
 
-// owePending notes that step 3 is to be done for the pending files, as far as
-// that is to be done now. What is not named as we name them, or cannot be read,
-// is left alone.
+// owePending adds the events of step 3 for pending files, within the limits. Files
+// with names of another form, and unreadable ones, are ignored.
 func (l *Log) owePending() {
 	left := int64(maxTorn)
 	for n := 0; n < maxPending && left > 0 && len(l.seen.pending) > 0; {
 		pending := l.seen.pending[0]
 		l.seen.pending = l.seen.pending[1:]
 		if _, _, ok := parseTorn(pending); !ok {
-			l.warn("%s is left alone: it is not named as a quarantined line is", pending)
+			l.warn("%s is ignored: its name is not that of a quarantined record", pending)
 			continue
 		}
 		n++
-		// What is gone, another writer has told of meanwhile.
+		// If it is gone, another writer has written the event.
 		if err := l.oweTorn(pending, &left); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.warn("%s is left alone: %v", pending, err)
+			l.warn("%s is ignored: %v", pending, err)
 		}
 	}
 }
 
-// parseTorn reads <day>.jsonl.torn-<offset>, with -<number> and .pending or without.
+// parseTorn reads <day>.jsonl.torn-<offset>, with or without -<number> and
+// .pending.
 func parseTorn(name string) (file string, offset int64, ok bool) {
 	file, rest, ok := strings.Cut(strings.TrimSuffix(name, pendingSuffix), tornInfix)
 	at, number, numbered := strings.Cut(rest, "-")
@@ -147,7 +147,7 @@ func parseTorn(name string) (file string, offset int64, ok bool) {
 	return file, offset, ok && err == nil && offset >= 0
 }
 
-// oweTorn does so for one file. left is how many bytes may be read.
+// oweTorn adds the event for one file. left is how many bytes may be read.
 func (l *Log) oweTorn(pending string, left *int64) error {
 	same := func(o owed) bool { return o.pending == pending }
 	if slices.ContainsFunc(l.owed, same) || slices.ContainsFunc(l.told, same) {
@@ -160,7 +160,7 @@ func (l *Log) oweTorn(pending string, left *int64) error {
 		return err
 	}
 	if _, err := os.Lstat(filepath.Join(l.dir, strings.TrimSuffix(pending, pendingSuffix))); err == nil {
-		// Planted beside a line that is kept under this name: it is not to take its place.
+		// A quarantined line has this name without .pending. It must not be replaced.
 		to, err := unused(filepath.Join(l.dir, file+tornInfix+strconv.FormatInt(at, 10)))
 		if err != nil {
 			return err
@@ -173,7 +173,7 @@ func (l *Log) oweTorn(pending string, left *int64) error {
 	kept := strings.TrimSuffix(pending, pendingSuffix)
 	if tooFar {
 		l.owed = append(l.owed, owed{event.LogDamaged{File: kept, Expected: l.place.hash,
-			Reason: fmt.Sprintf("beside the log is a file of %d bytes, too long for a quarantined line", length)}, pending})
+			Reason: fmt.Sprintf("a file of %d bytes beside the log is too long for a quarantined record", length)}, pending})
 		return nil
 	}
 	*left -= length
@@ -181,7 +181,7 @@ func (l *Log) oweTorn(pending string, left *int64) error {
 	return nil
 }
 
-// warn tells of what is left alone, once.
+// warn gives the message to Options.Warn, once.
 func (l *Log) warn(format string, a ...any) {
 	if !l.warned && l.o.Warn != nil {
 		l.o.Warn(fmt.Sprintf(format, a...))
@@ -189,8 +189,8 @@ func (l *Log) warn(format string, a ...any) {
 	l.warned = true
 }
 
-// sumFile returns a file's length in bytes and hash, or errTooFar if it is longer
-// than most.
+// sumFile returns a file's length in bytes and hash. The error is errTooFar if it
+// is longer than most.
 func sumFile(path string, most int64) (length int64, sum Hash, err error) {
 	f, st, err := openRegular(path, os.O_RDONLY, 0)
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// verifier is the collector of [Verify]: it gets the lines in order and follows
-// the chain.
+// verifier follows the chain for [Verify]. It gets the lines in order.
 type verifier struct {
 	s      *Snapshot
 	report Report
@@ -20,20 +19,20 @@ type verifier struct {
 	file  int   // index of the current day file
 	line  int   // number of the current line in it
 	n     int64 // number of readable records so far
-	last  Hash  // the last record's hash as stored, what the next one must follow
-	alt   Hash  // what that hash should be, where it is another
-	after bool  // the last line was damaged so that it may have had any hash
+	last  Hash  // the last record's hash as stored, which the next one must follow
+	alt   Hash  // what that hash should be, if it differs
+	after bool  // the last line was damaged, so it may have had any hash
 
-	loose []loose // links that do not hold, in order; why is found out at the end
+	loose []loose // links that do not hold, in order; finish finds their kinds
 
-	told map[string]event.TornLine // what events tell of torn lines, by the names of their files
+	told map[string]event.TornLine // events about torn lines, by the names of their files
 }
 
 func newVerifier(s *Snapshot) *verifier {
 	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis}}
 }
 
-// begin goes to a part of a file, of so many bytes, and its first line.
+// begin begins a part of a file, which has size bytes and begins with this line.
 func (v *verifier) begin(file, line int, size int64) {
 	v.file, v.line = file, line
 	v.report.Bytes += size
@@ -58,9 +57,9 @@ func (v *verifier) follow(l *checkedLine) {
 	case r.refused != nil:
 		v.damage(Malformed, nil, nil, r.refused.Error())
 	case edited:
-		v.damage(Edited, new(l.sum), new(r.hash), "the record is not the one that its hash was made for")
+		v.damage(Edited, new(l.sum), new(r.hash), "the record does not match its hash")
 	case errors.Is(l.bad, ErrDisplaced):
-		// All that follow the place are displaced as well: one act, one break.
+		// All records after the place are displaced as well: one change, one break.
 		if v.report.Displaced++; v.report.Displaced == 1 {
 			v.damage(Displaced, nil, nil, l.bad.Error())
 		}
@@ -68,8 +67,8 @@ func (v *verifier) follow(l *checkedLine) {
 		v.damage(Forged, nil, nil, l.bad.Error())
 	}
 	linked := r.prev == v.last || r.prev == v.alt
-	if !linked && !edited { // of an edited record the link may be what was edited
-		v.loosen(loose{spot: here, last: v.last, prev: r.prev, hash: r.hash, after: v.after})
+	if !linked && !edited { // in an edited record the link may be what was edited
+		v.addLoose(loose{spot: here, last: v.last, prev: r.prev, hash: r.hash, after: v.after})
 	}
 	v.last, v.alt, v.after = r.hash, r.hash, l.bad != nil && !errors.Is(l.bad, ErrDisplaced)
 	if edited {
@@ -79,7 +78,7 @@ func (v *verifier) follow(l *checkedLine) {
 		v.report.Events++
 	}
 	if !l.belief || edited {
-		return // it is listed, and says nothing
+		return // it is listed, and has no further effect
 	}
 	if !l.time.IsZero() {
 		if v.report.First.IsZero() {
@@ -87,10 +86,10 @@ func (v *verifier) follow(l *checkedLine) {
 		}
 		v.report.Last = l.time
 	}
-	v.hear(here, l.says)
+	v.takeEvent(here, l.says)
 }
 
-// entry is what Visit gets of a line that was followed.
+// entry is the Entry for Visit of a line that was followed.
 func (v *verifier) entry(l *checkedLine) Entry {
 	return Entry{
 		File: v.s.days[v.file], Line: l.number, Offset: l.off, Raw: l.raw, Canonical: true,
@@ -98,7 +97,7 @@ func (v *verifier) entry(l *checkedLine) Entry {
 	}
 }
 
-// unreadable is follow for a line that is no record, and why.
+// unreadable is follow for a line that is not a record; err says why.
 func (v *verifier) unreadable(err error, ended bool, off, length int64) {
 	if !ended && v.file == len(v.s.days)-1 {
 		v.report.Torn = &Torn{v.s.days[v.file], v.line, off, length}
@@ -119,13 +118,13 @@ func (v *verifier) damage(kind Kind, expected, found *Hash, detail string) {
 	v.report.note(Break{v.s.days[v.file], v.line, kind, expected, found, detail})
 }
 
-// maxDetail bounds what is said of a break, in bytes: part of it may be the
-// log's own words.
+// maxDetail is the maximum length of a break's detail, in bytes. A part of it may
+// be text from the log.
 const maxDetail = 300
 
-// loosen notes a link that does not hold. Its place among the breaks is kept for
-// it; past the bound it is only counted.
-func (v *verifier) loosen(l loose) {
+// addLoose adds a link that does not hold. It keeps a place among the breaks; after
+// maxBreaks it is only counted.
+func (v *verifier) addLoose(l loose) {
 	if len(v.report.Breaks) == maxBreaks {
 		v.report.Damaged++
 		return
@@ -135,28 +134,28 @@ func (v *verifier) loosen(l loose) {
 	v.loose = append(v.loose, l)
 }
 
-// hear takes what one of the log's own events tells.
-func (v *verifier) hear(here spot, e event.Event) {
+// takeEvent uses what one of the log's own events says.
+func (v *verifier) takeEvent(here spot, e event.Event) {
 	switch e := e.(type) {
 	case event.TornLine:
-		// After a crash two events may tell of the same bytes. The first counts: a
-		// file planted in place of one that is gone has an event, too.
+		// After a crash there may be two events about the same bytes. The first
+		// counts: a planted file in place of a lost one gets an event, too.
 		if _, again := v.told[e.Kept]; !again && len(v.told) < maxTold && len(e.Kept) <= maxFileName {
 			v.told[e.Kept] = e
 		}
 	case event.LogDamaged:
 		if e.Gone {
-			v.loosen(loose{spot: here, last: e.Expected, prev: e.Found, noticed: true})
+			v.addLoose(loose{spot: here, last: e.Expected, prev: e.Found, noticed: true})
 		}
 	}
 }
 
 const (
-	maxTold     = 10_000 // events about torn lines that are remembered
-	maxFileName = 255    // bytes of a file's name, of which no file system has more
+	maxTold     = 10_000 // maximum number of events about torn lines that are kept
+	maxFileName = 255    // maximum length of a file's name in all file systems, in bytes
 )
 
-// finish does what takes the whole log.
+// finish does what needs the whole log.
 func (v *verifier) finish(ctx context.Context) error {
 	v.report.Head = v.last
 	if err := v.quarantined(ctx); err != nil {
@@ -173,7 +172,7 @@ func (v *verifier) quarantined(ctx context.Context) error {
 		there[strings.TrimSuffix(name, pendingSuffix)] = true
 		names = append(names, name)
 	}
-	for _, name := range v.s.odd { // that of a line which an event tells of is missing
+	for _, name := range v.s.odd { // if an event names it, it is missing
 		if _, told := v.told[name]; !told {
 			v.report.Quarantined = append(v.report.Quarantined, Quarantined{File: name})
 		}
@@ -196,9 +195,9 @@ func (v *verifier) quarantined(ctx context.Context) error {
 	return nil
 }
 
-// isKept says whether a file beside the log is there and, if an event tells of it,
-// as the event tells. Nothing else is read: anybody may put files there, of any
-// size. The error is that of ctx.
+// isKept says whether a file beside the log is there and, if an event names it, has
+// the length and hash in the event. Other files are not read: anybody may put files
+// there, of any size. The error is that of ctx.
 func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine, recorded bool) (bool, error) {
 	f, size, err := v.s.openFile(name)
 	if err != nil {

@@ -9,55 +9,56 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// VerifyOptions are those of [Verify]. The zero value, VerifyOptions[struct{}]{},
-// checks the chain alone.
+// VerifyOptions are the options of [Verify]. The zero value,
+// VerifyOptions[struct{}]{}, checks only the hashes. R is the result of Check for
+// Visit.
 type VerifyOptions[R any] struct {
-	// Check looks at a receipt by itself, which it gets in canonical form. It is
-	// called for each record whose receipt has one, in no order, from several
-	// goroutines at once. prev is the hash of the record that it follows. The
-	// receipt's bytes are good until Visit returns. If Check is nil, all
-	// receipts are taken at their word. The example of Verify has one that does
-	// what it must, with package sign.
+	// Check checks one receipt, which it gets in canonical form. prev is the hash
+	// of the record before it. Check is called from several goroutines at once, in
+	// no order, for each record whose receipt has a canonical form. The receipt's
+	// bytes are valid until Visit returns. The example of Verify has a Check that
+	// uses package sign. nil: all receipts are believed without a check.
 	Check func(receipt []byte, prev Hash) Checked[R]
 
-	// Visit gets each record that Check got, in order, from the goroutine that
-	// called Verify.
+	// Visit gets each record that Check got, with its result, in order, from the
+	// goroutine that called Verify. nil: not called.
 	Visit func(e Entry, result R)
 
-	// Record gets the record_hash of each line that is read as a record, as it
-	// stands there, in order and before Visit. The bytes of the hashes are the
-	// leaves of the log as a transparency log (package tlog).
+	// Record gets the record_hash of each line that is read as a record, as stored,
+	// in order and before Visit. The bytes of these hashes are the leaves of the
+	// log as a transparency log (package tlog). nil: not called.
 	Record func(hash Hash)
 
-	// Progress is told now and then how many records and bytes are done, of
-	// how many bytes in all; from the goroutine that called Verify.
+	// Progress is called from time to time, by the goroutine that called Verify,
+	// with the number of records and bytes done, and of bytes in all. nil: not
+	// called.
 	Progress func(records, bytes, total int64)
 
-	// Workers is the number of goroutines that check; one per core if 0.
+	// Workers is the number of goroutines that check. 0: one per core.
 	Workers int
 }
 
-// Checked is what [VerifyOptions].Check makes of a receipt.
+// Checked is the result of [VerifyOptions].Check.
 type Checked[R any] struct {
 	Result R // for Visit
 
-	// Bad, if not nil, says why the receipt is not what somebody signed, which
-	// makes a break of kind [Forged]; or it is [ErrDisplaced].
+	// Bad, if not nil, says why the receipt is not what somebody signed, which is a
+	// break of kind [Forged]. Or it is [ErrDisplaced].
 	Bad error
 
-	// Believed says that a key that is known signed the receipt. Others are
-	// records like any, but what they say changes nothing in the report.
+	// Believed says that a known key signed the receipt. Other records are part of
+	// the chain, but what they say does not change the report.
 	Believed bool
-	Time     time.Time   // of the receipt; zero if it does not say
-	Event    event.Event // what an event says, nil for a receipt
+	Time     time.Time   // of the receipt; zero: none
+	Event    event.Event // what an event says; nil for a receipt
 }
 
-// Verify reads a log from its first record to its last and reports what is wrong
-// with it. A break does not end it. The error is not nil if the log could not be
-// read to its end, or ctx was done first; the report is then of what was read.
+// Verify reads a log from its first record to its last and reports what is damaged.
+// Damage does not end it. The error says that the log could not be read to its end,
+// or that ctx was done; then the report covers what was read.
 //
-// The work is spread over all cores; memory stays within some blocks of the log
-// (and, if it has lines of many megabytes, a few of those).
+// The work is done on all cores. Memory is limited to some blocks of the log and,
+// if it has lines of many megabytes, a few of those.
 func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Report, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -87,14 +88,14 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 	return &v.report, v.finish(ctx)
 }
 
-// line is what a worker found out about one line, with the result of Check.
+// line is what a worker found about one line, with the result of Check.
 type line[R any] struct {
 	checkedLine
 	result R
 }
 
 type checkedLine struct {
-	number int    // in its file, from 1 on
+	number int    // in its file, from 1
 	off    int64  // in its file
 	raw    []byte // without the newline
 	ended  bool   // by a newline
@@ -102,7 +103,7 @@ type checkedLine struct {
 	err    error // it is not readable as a record
 	sum    Hash  // what record.hash should be
 	event  bool  // it has a type
-	bad    error // as in Checked, and the rest too
+	bad    error // as in Checked, like the fields below
 	time   time.Time
 	says   event.Event // nil unless it is believed
 	belief bool
@@ -111,14 +112,14 @@ type checkedLine struct {
 // visited says whether Check got the line's receipt.
 func (l *checkedLine) visited() bool { return l.err == nil && l.record.refused == nil }
 
-// checkLines is the workers' share of [Verify].
+// checkLines is the work of a worker of [Verify].
 func checkLines[R any](p *part[line[R]], check func([]byte, Hash) Checked[R]) {
 	number, off := p.line, p.off
 	for raw := range bytes.Lines(p.block) {
 		l := line[R]{checkedLine: checkedLine{number: number, off: off}}
 		number, off = number+1, off+int64(len(raw))
 		if l.raw, l.ended = bytes.CutSuffix(raw, []byte{'\n'}); blank(l.raw) {
-			continue // of which a log can be full
+			continue // a log can have many
 		}
 		l.raw = trimMark(l.raw, l.off)
 		l.check(check)

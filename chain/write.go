@@ -10,8 +10,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// write appends n records and what is owed to the log, without syncing them. It
-// returns where the records are, and what takeBack needs.
+// write appends n records, and the events that are due, without a sync. It returns
+// where the records are, and what takeBack needs.
 func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Written, before undo, err error) {
 	if n <= 0 {
 		return nil, before, nil
@@ -19,7 +19,7 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Writt
 	written, before, err = l.writeLocked(n, build)
 	l.batch.reset()
 	if err != nil {
-		l.forget() // so that the next append looks for itself
+		l.forget() // so that the next append reads the log's end again
 		return nil, before, fmt.Errorf("append to the log: %w", err)
 	}
 	if l.o.NoSync {
@@ -30,7 +30,7 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Writt
 	return written, before, nil
 }
 
-// writeLocked is write with the locks held.
+// writeLocked is write with the locks held; it releases them.
 func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written []Written, before undo, err error) {
 	defer l.release()
 	found, err := l.settle()
@@ -59,7 +59,7 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 	before = undo{l.size, l.place, len(l.told)}
 	if err := l.batch.write(l.file); err != nil {
 		if terr := truncate(l.file, before.size); terr != nil {
-			err = fmt.Errorf("%w; and what was written could not be taken back: %v", err, terr)
+			err = fmt.Errorf("%w; and what was written could not be removed: %v", err, terr)
 		}
 		return nil, before, err
 	}
@@ -81,8 +81,8 @@ type undo struct {
 	told  int // number of events
 }
 
-// compose fills l.batch with the owed events and the n records. It returns where
-// the records are, in the batch, and the hash of the last.
+// compose fills l.batch with the events that are due and the n records. It returns
+// where the records are in the batch, and the hash of the last one.
 func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (written []Written, hash Hash, err error) {
 	hash = l.place.hash
 	for _, e := range l.owed {
@@ -112,7 +112,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 	return written, hash, nil
 }
 
-// errNotReceipt is for a build that returns what would damage the log.
+// errNotReceipt is the error if build returns something that would damage the log.
 var errNotReceipt = errors.New("a receipt must be a JSON object in canonical form (RFC 8785)")
 
 func (l *Log) add(receipt []byte, prev Hash) (Hash, error) {
@@ -125,8 +125,9 @@ func (l *Log) add(receipt []byte, prev Hash) (Hash, error) {
 	return l.batch.add(receipt, prev), nil
 }
 
-// begin makes the file of a new day and goes on there. The records before it
-// must be on the disk first: after a crash, the new ones would not follow them.
+// begin creates the file of a new day and continues there. The records before it
+// must be on the disk first: otherwise the new ones might follow none after a
+// crash.
 func (l *Log) begin(name string) error {
 	if l.file != nil && !l.o.NoSync {
 		if err := l.syncFile(); err != nil {

@@ -17,47 +17,48 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
-// Options are those of [Store.Anchor].
+// Options are the options of [Store.Anchor]. Log must be set.
 type Options struct {
-	Log string // directory of the day files
-	// Own says that the log is ours: its writers are waited for, through its lock
-	// file. Another user's lock is not for us to take: without Own only what was
-	// there at two looks is read.
+	Log string // directory of the log
+	// Own says that the log is the user's own. Then Anchor waits for its writers,
+	// by the log's lock. Without Own it takes no lock, and reads only what was
+	// there both times that it looked.
 	Own bool
-	Due bool // only what is due: nothing before its next try
-	// Offline leaves it at the checkpoint: nobody is asked.
+	Due bool // only ask whom it is time to ask again
+	// Offline only makes the checkpoint: nobody is asked.
 	Offline bool
 }
 
-// Result is what an [Store.Anchor] came to.
+// Result is the result of [Store.Anchor].
 type Result struct {
-	Skipped    bool         // nothing was due
+	Skipped    bool         // nothing was due; all else is zero
 	Size       int64        // of the tree
-	Added      int64        // leaves that are new
-	Checkpoint *tlog.Signed // nil: nothing has been logged yet
+	Added      int64        // new leaves
+	Checkpoint *tlog.Signed // nil: the log has no records yet
 	Witnesses  []Said       // in the policy's order
-	TSA        *Said        // nil: none was asked
-	Finding    *Finding     // nil: the log goes on from what was anchored; see [Finding]
+	TSA        *Said        // nil: not asked
+	Finding    *Finding     // nil: the log continues what was anchored
 }
 
-// Said is what came of asking a peer.
+// Said is the result of asking a witness or time-stamp authority.
 type Said struct {
 	Name   string
 	Status Status
-	Err    error // why not Signed
+	Err    error // why Status is not Signed
 }
 
-// Established says that the log goes on from what was anchored, and that as many
-// have signed its newest checkpoint as should.
+// Established says that the log continues what was anchored, and that its newest
+// checkpoint has all signatures that it should have.
 func (r *Result) Established(p *tlog.Policy) bool {
 	return r.Finding == nil && r.Checkpoint != nil && (!p.HasQuorum() || r.Checkpoint.Quorum) && (r.TSA == nil || r.TSA.Status == Signed)
 }
 
-// Anchor brings the store up to the end of the log and shows the checkpoint to
-// the witnesses, also if there is nothing new: a log that was replaced together
-// with the store shows there and nowhere else. An error says that it could not be
-// done, [ErrBusy] that another process is at it. What the log is found to be is
-// in the Result.
+// Anchor brings the store up to the end of the log and sends the checkpoint to the
+// witnesses. It does so even if there are no new records, because only this shows
+// that a log was replaced together with the store. The error says that anchoring
+// failed: [ErrBusy] if another process is anchoring, else a file that cannot be
+// read or written. A witness that cannot be reached is not an error. What was found
+// about the log is in the Result.
 func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
 	unlock, err := s.lock()
 	if err != nil {
@@ -107,7 +108,7 @@ func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
 	return r.result(), err
 }
 
-// run is one Anchor.
+// run is one call of Anchor.
 type run struct {
 	ctx context.Context
 	s   *Store
@@ -118,14 +119,14 @@ type run struct {
 	log    *logDir
 	hashes *os.File
 	tree   *tlog.Tree
-	old    int64 // size of the tree at the beginning
+	old    int64 // size of the tree before
 
 	checkpoint *tlog.Signed
 	said       []Said
 	tsa        *Said
 	longer     int64 // the largest size that a witness has seen
 	forked     []string
-	behind     []string // witnesses that have seen more than there is
+	behind     []string // witnesses that have seen more records than there are
 	finding    *Finding
 }
 
@@ -138,13 +139,12 @@ func (r *run) close() {
 	}
 }
 
-// looks is how often the log is looked at before it is called another one, or
-// before what was read of it is signed: a writer whose records could not be
-// synced takes them back.
+// looks is how often the log is read before it is called another one, or before its
+// new records are signed: a writer removes records that it could not sync.
 const looks = 3
 
-// extend appends the leaves of the records that are new, unless the log does not
-// go on from the last one.
+// extend appends the leaves of new records, if the log continues after the last
+// one.
 func (r *run) extend() error {
 	last, size := r.st.Last, r.st.Size
 	for look := 1; ; look++ {
@@ -172,7 +172,7 @@ func (r *run) extend() error {
 	}
 }
 
-// still says whether the record that was read last is there at another look.
+// still says whether the last record that was read is still there.
 func (r *run) still() (bool, error) {
 	log, err := r.look()
 	if err != nil {
@@ -187,7 +187,7 @@ func (r *run) look() (*logDir, error) {
 	return openLog(r.ctx, r.o.Log, r.o.Own)
 }
 
-// testOnlyLook is called before each look at the log.
+// testOnlyLook is called before each reading of the log.
 var testOnlyLook = func() {}
 
 func (r *run) extendOnce() (err error) {
@@ -214,18 +214,18 @@ func (r *run) extendOnce() (err error) {
 			return err
 		}
 	} else {
-		r.st.Last, r.st.Size = Position{}, 0
+		r.st.Last, r.st.Size = RecordEnd{}, 0
 	}
 	return r.append()
 }
 
-// catchUp checks that the last record that was anchored is where it was, and
-// finds it where the state does not say: a crash after a checkpoint leaves an
-// older one, and none may be left.
+// catchUp checks that the last anchored record is in its place. If the state does
+// not say where, it searches: after a crash the state may be older than the
+// checkpoint, or missing.
 func (r *run) catchUp(hashes tlog.Hashes) error {
 	size := r.checkpoint.Size
 	if r.st.Size < 0 || r.st.Size > size {
-		r.st.Last, r.st.Size = Position{}, 0
+		r.st.Last, r.st.Size = RecordEnd{}, 0
 	}
 	if r.st.Size > 0 {
 		leaf, err := hashes.Leaf(r.st.Size - 1)
@@ -233,7 +233,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 			return err
 		}
 		if tlog.Leaf(r.st.Last.Hash) != leaf { // a state of another tree
-			r.st.Last, r.st.Size = Position{}, 0
+			r.st.Last, r.st.Size = RecordEnd{}, 0
 		}
 	}
 	if r.st.Size > 0 {
@@ -258,7 +258,7 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 			return err
 		}
 		if tlog.Leaf(p.Hash) != leaf {
-			r.find(Fork, r.st.Size, fmt.Sprintf("record %d is another one than was anchored", r.st.Size))
+			r.find(Fork, r.st.Size, fmt.Sprintf("record %d is not the one that was anchored", r.st.Size))
 			return nil
 		}
 		r.st.Last, r.st.Size = p, r.st.Size+1
@@ -271,18 +271,18 @@ func (r *run) catchUp(hashes tlog.Hashes) error {
 
 func noDone(*os.File) error { return nil }
 
-// missing tells what a log is where the last record that was anchored is gone.
-func (r *run) missing(last Position) {
-	for p, err := range r.log.records(Position{File: last.File}, noDone) {
+// missing finds out what the log is if its last anchored record is gone.
+func (r *run) missing(last RecordEnd) {
+	for p, err := range r.log.records(RecordEnd{File: last.File}, noDone) {
 		if err == nil && (p.File > last.File || p.End >= last.End) {
-			r.find(Fork, -1, fmt.Sprintf("the record at %s, byte %d, is another one than was anchored", last.File, last.End))
+			r.find(Fork, -1, fmt.Sprintf("the record at %s, byte %d, is not the one that was anchored", last.File, last.End))
 			return
 		}
 	}
 	r.find(Rollback, -1, fmt.Sprintf("the log ends before %s, byte %d", last.File, last.End))
 }
 
-// find notes that the log is not what our own checkpoint says.
+// find sets the finding that the log contradicts our own checkpoint.
 func (r *run) find(kind Kind, now int64, detail string) {
 	r.finding = &Finding{
 		Kind: kind, Origin: r.checkpoint.Origin, Size: r.checkpoint.Size, Root: r.checkpoint.Root.String(),
@@ -293,10 +293,10 @@ func (r *run) find(kind Kind, now int64, detail string) {
 // flushAt is how many bytes of hashes are written at once.
 const flushAt = 1 << 20
 
-// append adds the leaves of new records to the hashes, and has both on the disk.
+// append adds the leaves of new records to the hashes, and syncs both.
 func (r *run) append() error {
 	at := tlog.StoredBytes(r.tree.Size())
-	if err := r.hashes.Truncate(at); err != nil { // of what was never signed
+	if err := r.hashes.Truncate(at); err != nil { // remove what was never signed
 		return err
 	}
 	var buf []byte
@@ -328,9 +328,9 @@ func (r *run) append() error {
 	return durable.Sync(r.hashes)
 }
 
-// syncRead puts a day file on the disk: what is signed must not be lost in a
-// power cut. Where a file that is open for reading cannot be synced, as on
-// Windows, its writers' own syncs have to do.
+// syncRead syncs a day file, because a power failure must not remove what is
+// signed. Where a file that is open for reading cannot be synced, as on Windows,
+// the syncs of its writers must be enough.
 func syncRead(f *os.File) error {
 	if err := durable.Sync(f); err != nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
@@ -338,7 +338,7 @@ func syncRead(f *os.File) error {
 	return nil
 }
 
-// sign makes the checkpoint of the tree and writes it, before anybody sees it.
+// sign makes the checkpoint of the tree and writes it, before anybody gets it.
 func (r *run) sign(key noteSigner) error {
 	if c := r.checkpoint; c == nil || c.Size != r.tree.Size() {
 		msg, err := tlog.Checkpoint{Origin: r.s.Policy.Log.Name(), Size: r.tree.Size(), Root: r.tree.Root()}.Sign(key)
@@ -355,33 +355,33 @@ func (r *run) sign(key noteSigner) error {
 	return r.s.saveState(r.st)
 }
 
-// ask shows the checkpoint to the witnesses, all at once.
+// ask sends the checkpoint to all witnesses at once.
 func (r *run) ask(ctx context.Context) {
 	c, err := r.s.client()
 	if err != nil {
-		return // which Open has tried
+		return // Open has checked that it works
 	}
-	type answer struct {
+	type reply struct {
 		cosignature string
 		status      Status
-		seen        int64 // by a witness that has seen more than there is
+		seen        int64 // records that the witness has seen, if more than there are
 		fork        bool
 		err         error
 	}
-	answers := make([]answer, len(r.s.Policy.Witnesses))
+	replies := make([]reply, len(r.s.Policy.Witnesses))
 	var asked sync.WaitGroup
 	for i, w := range r.s.Policy.Witnesses {
 		peer := r.st.peer(w.Name)
 		if r.o.Due && r.now.Before(peer.Next) && peer.Next.Sub(r.now) <= lastDelay*time.Second {
-			answers[i] = answer{status: peer.Status, err: errors.New(peer.Error)}
+			replies[i] = reply{status: peer.Status, err: errors.New(peer.Error)}
 			if peer.Status == Conflicts {
-				answers[i].status = Later // it is to say so itself, each time
+				replies[i].status = Later // only the witness itself can say Conflicts
 			}
 			continue
 		}
 		known := peer.Size
 		asked.Go(func() {
-			a := &answers[i]
+			a := &replies[i]
 			a.cosignature, a.err = c.addCheckpoint(ctx, w, r.checkpoint, tlog.Hashes{R: r.hashes}, known)
 			a.status = statusOf(a.err, known > 0)
 			var longer *longerError
@@ -398,7 +398,7 @@ func (r *run) ask(ctx context.Context) {
 	r.said, r.longer, r.forked, r.behind = nil, 0, nil, nil
 	note := r.checkpoint.Note
 	for i, w := range r.s.Policy.Witnesses {
-		a, peer := answers[i], r.st.peer(w.Name)
+		a, peer := replies[i], r.st.peer(w.Name)
 		if a.err == nil {
 			peer.Size = r.checkpoint.Size
 			if !slices.ContainsFunc(r.checkpoint.Cosignatures, func(c tlog.Cosignature) bool { return c.Witness == w.Name }) {
@@ -423,14 +423,14 @@ func (r *run) ask(ctx context.Context) {
 	r.judge()
 }
 
-// judge makes a finding of what witnesses say.
+// judge sets the finding according to the witnesses.
 func (r *run) judge() {
 	r.finding = nil
 	f := Finding{Origin: r.checkpoint.Origin, Now: r.checkpoint.Size, Time: r.now}
 	switch {
 	case len(r.forked) > 0:
 		f.Kind, f.Size, f.By = Fork, r.checkpoint.Size, append(r.forked, r.behind...)
-		f.Now, f.Detail = -1, "what was cosigned before is not the beginning of this log"
+		f.Now, f.Detail = -1, "the log that was cosigned before is not the beginning of this one"
 	case len(r.behind) > 0:
 		f.Kind, f.Size, f.By = Rollback, r.longer, r.behind
 		f.Detail = fmt.Sprintf("cosigned: %s; in the log: %d", text.Count(r.longer, "record"), r.checkpoint.Size)
@@ -463,7 +463,7 @@ func (r *run) keep(ctx context.Context) error {
 // finish writes the state.
 func (r *run) finish() error {
 	if f, was := r.finding, r.st.Finding; f != nil && was != nil && f.Origin == was.Origin && f.Size == was.Size && f.Proven == was.Proven {
-		r.finding = was // a log that was cut off soon has other records in their place
+		r.finding = was // a truncated log soon has other records in place of the removed ones
 	}
 	r.st.Finding = r.finding
 	r.st.Next = time.Time{}

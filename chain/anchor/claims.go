@@ -12,15 +12,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
-// A Claim is a checkpoint that the store remembers.
+// A Claim is a checkpoint in the store's history.
 type Claim struct {
 	*tlog.Signed
-	Stamped time.Time // by the time-stamp authority; zero: not, or not by one of its roots
+	Stamped time.Time // time of its stamp by an authority under the roots; zero: none
 }
 
-// Claims are the newest checkpoint of the store, the newest with a quorum and the
-// newest that is stamped, and the same of each epoch that has ended. policy, if
-// not nil, is used in place of the store's own.
+// Claims returns the newest checkpoint of the store, the newest one with a quorum
+// and the newest one with a stamp, and the same for each ended epoch. policy and
+// roots, if not nil, are used in place of the store's own.
 func (s *Store) Claims(policy *tlog.Policy, roots []byte) ([]Claim, error) {
 	if policy == nil {
 		policy = s.Policy
@@ -46,7 +46,7 @@ func (s *Store) Claims(policy *tlog.Policy, roots []byte) ([]Claim, error) {
 	return all, nil
 }
 
-// openEpoch opens what an epoch has left.
+// openEpoch opens the files of an ended epoch.
 func openEpoch(dir string) (*Store, error) {
 	b, err := readFile(filepath.Join(dir, policyName), tlog.MaxPolicy)
 	if err != nil {
@@ -68,7 +68,7 @@ func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
 		return nil, err
 	}
 	all := []Claim{{Signed: newest}}
-	// The newest of each kind that is true; some are enough to find one.
+	// The newest valid one of each kind. The last lines are enough to find one.
 	var cosigned, stamped []anchored
 	for a, err := range s.history() {
 		if err != nil {
@@ -103,7 +103,7 @@ func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
 	return all, nil
 }
 
-// lastOf keeps memory and time bounded.
+// lastOf limits memory and time.
 func lastOf(all []anchored) []anchored {
 	const most = 100
 	if len(all) < 2*most {
@@ -112,17 +112,18 @@ func lastOf(all []anchored) []anchored {
 	return append([]anchored{}, all[len(all)-most:]...)
 }
 
-// Asked is what came of asking a witness how far the log went.
+// Asked is a witness's response to the question how far the log went.
 type Asked struct {
 	Name string
-	Size int64 // records that it has cosigned
+	Size int64 // number of records that it has cosigned
 	Fork bool  // it has cosigned another log than that of the checkpoint
-	Err  error // it did not say
+	Err  error // why it did not say
 }
 
-// Ask asks the witnesses how far the log went, by showing them a checkpoint that
-// the log has signed: they say which size they want to hear of. Nothing but that
-// checkpoint is needed, and it may be an old one.
+// Ask asks the witnesses how far the log went, by sending them a checkpoint that
+// the log has signed: their responses have the size that they have cosigned. cp may
+// be an old checkpoint. The error says that the store's config cannot be used;
+// errors of witnesses are in Asked.
 func (s *Store) Ask(ctx context.Context, cp *tlog.Signed) ([]Asked, error) {
 	c, err := s.client()
 	if err != nil {
@@ -152,7 +153,7 @@ func (c *client) askSize(ctx context.Context, w tlog.Witness, cp *tlog.Signed) A
 	switch {
 	case isSize:
 		a.Size = size
-	case r.status == 200: // it has seen the very same, or nothing before
+	case r.status == 200: // it has seen the same checkpoint, or none before
 		_, a.Err = cosignature(w, cp, r.body)
 		a.Size = cp.Size
 	case r.status == 422:

@@ -10,10 +10,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// epochDir is where the files of an epoch go when it has ended; the first is 1.
+// epochDir is the directory of the n-th ended epoch, from 1.
 func (s *Store) epochDir(n int) string { return filepath.Join(s.Dir, fmt.Sprintf("epoch-%d", n)) }
 
-// epochs are the directories of those that have ended, oldest first.
+// epochs are the directories of the ended epochs, oldest first.
 func (s *Store) epochs() (dirs []string) {
 	for n := 1; ; n++ {
 		dir := s.epochDir(n)
@@ -24,10 +24,11 @@ func (s *Store) epochs() (dirs []string) {
 	}
 }
 
-// NewEpoch puts away all that the store has of the log so far, and begins anew
-// with the same witnesses under another origin and key: for a log that does not
-// go on from what was anchored. What was there stays in a directory of its own,
-// and verification goes on telling of it.
+// NewEpoch ends the store's epoch and begins a new one, with the same witnesses and
+// another origin and key. It is for a log that does not continue what was anchored.
+// The old files go to a directory epoch-N in the store, and verification still
+// reports them. It returns the new store. The error is [ErrBusy], or says that
+// origin is the same as before, or that files cannot be moved.
 func (s *Store) NewEpoch(origin string) (*Store, error) {
 	unlock, err := s.lock()
 	if err != nil {
@@ -36,7 +37,7 @@ func (s *Store) NewEpoch(origin string) (*Store, error) {
 	defer unlock()
 	o := Settings{Origin: origin, Witnesses: s.Policy.Witnesses, Quorum: s.Policy.Need(), TSARoots: s.roots, Config: s.Config}
 	if origin == s.Policy.Log.Name() {
-		return nil, errors.New("a new epoch has another origin: its witnesses know this one")
+		return nil, errors.New("a new epoch must have a new origin: its witnesses know this one")
 	}
 	old := s.epochDir(len(s.epochs()) + 1)
 	if err := durable.MkdirAll(old, 0o755); err != nil {

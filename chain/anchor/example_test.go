@@ -13,7 +13,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// Anchor a log, here without witnesses, cut off its newest record, and anchor it
+// Anchor a log, here without witnesses. Then remove its newest record, and anchor it
 // again: the store remembers.
 func ExampleStore_Anchor() {
 	home, err := os.MkdirTemp("", "")

@@ -20,29 +20,30 @@ type anchored struct {
 	Size       int64     `json:"size"`
 	Checkpoint string    `json:"checkpoint"`      // with signatures
 	Stamp      []byte    `json:"stamp,omitempty"` // RFC 3161 token of the log-signed checkpoint
-	// Quorum says that its cosignatures were enough then: a hint, where to look.
+	// Quorum says that the cosignatures were enough at that time. It is only a hint
+	// where to search.
 	Quorum bool `json:"quorum,omitempty"`
 }
 
-// remember adds a to the history.
+// remember appends a to the history.
 func (s *Store) remember(a anchored) error {
 	f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	// After a line that a crash has torn a new one begins.
+	// Begin a new line, in case a crash has left a partial one.
 	if _, err := f.Write(append(append([]byte{'\n'}, jsonLine(a)...), '\n')); err != nil {
 		return err
 	}
 	return durable.Sync(f)
 }
 
-// maxHistory bounds what is read, in bytes: some years of it.
+// maxHistory is how much of the history is read, in bytes: some years of it.
 const maxHistory = 1 << 30
 
-// history yields what is remembered, oldest first. Lines that cannot be read are
-// passed over: what the others say is checked in any case.
+// history yields the history, oldest first. Unreadable lines are skipped. Callers
+// check what the others say.
 func (s *Store) history() iter.Seq2[anchored, error] {
 	return func(yield func(anchored, error) bool) {
 		f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_RDONLY|openNonBlock, 0)

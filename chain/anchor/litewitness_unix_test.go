@@ -251,7 +251,7 @@ func TestWrongKeys(t *testing.T) {
 	s.add(1)
 	enroll(w2, s)
 	r := s.anchor()
-	if w := r.Witnesses[0]; w.Status != Later || !strings.Contains(w.Err.Error(), "no cosignature") || r.Checkpoint.Quorum || len(r.Checkpoint.Cosignatures) > 0 {
+	if w := r.Witnesses[0]; w.Status != Later || !strings.Contains(w.Err.Error(), "not a cosignature") || r.Checkpoint.Quorum || len(r.Checkpoint.Cosignatures) > 0 {
 		t.Fatalf("%+v", r.Witnesses)
 	}
 }

@@ -18,21 +18,21 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// A Position is the end of a record in the log. The zero Position is before the
-// first.
-type Position struct {
+// A RecordEnd is the end of a record in the log. The zero RecordEnd is before the
+// first record.
+type RecordEnd struct {
 	File string     `json:"file,omitempty"` // name of the day file
 	End  int64      `json:"end"`            // offset after the newline
-	Hash chain.Hash `json:"hash,omitzero"`  // the record's
+	Hash chain.Hash `json:"hash,omitzero"`  // record_hash of the record
 }
 
-// logDir is a log's directory, opened once: nothing that happens to its name
-// afterwards leads elsewhere. No symbolic link in it is followed.
+// logDir is a log's directory, opened once: later changes of its name have no
+// effect. It follows no symbolic link.
 type logDir struct {
 	ctx  context.Context // when it is done, reading ends
 	root *os.Root        // nil: there is no such directory
 	days []string        // oldest first
-	end  int64           // how much of the newest day is read, in bytes
+	end  int64           // how much of the newest day file is read, in bytes
 }
 
 // Bounds of a line, in bytes, as package chain has them: a longer one is no
@@ -42,10 +42,10 @@ const (
 	endless = 1 << 30
 )
 
-// openLog looks at the log in dir, which need not exist. own says that it is
-// ours: then its writers are waited for, so that nothing is read that a failing
-// one takes back. Another user's lock is not for us to take; there only what was
-// there at two looks is read.
+// openLog opens the log in dir, which need not exist. If own is set, it waits for
+// the log's writers, so that it reads nothing that a failing writer removes.
+// Otherwise it takes no lock, and reads only what was there both times that it
+// looked.
 func openLog(ctx context.Context, dir string, own bool) (*logDir, error) {
 	st, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +64,7 @@ func openLog(ctx context.Context, dir string, own bool) (*logDir, error) {
 	l := &logDir{ctx: ctx, root: root}
 	if now, err := root.Stat("."); err != nil || !os.SameFile(now, st) {
 		root.Close()
-		return nil, fmt.Errorf("%s has become another directory", dir)
+		return nil, fmt.Errorf("%s was replaced by another directory", dir)
 	}
 	if err := l.look(own); err != nil {
 		root.Close()
@@ -79,17 +79,17 @@ func (l *logDir) close() {
 	}
 }
 
-// Writers are waited for no longer than this; between two looks is a moment.
+// How long to wait for writers, and the time between two looks at the log.
 const (
 	lockPatience = time.Second
 	secondLook   = 50 * time.Millisecond
 )
 
-// look lists the day files and says how much of the newest is read.
+// look lists the day files and finds how much of the newest is read.
 func (l *logDir) look(own bool) error {
 	if own {
 		if f, err := l.open(".lock"); err == nil {
-			defer f.Close() // and the lock goes with it
+			defer f.Close() // this also releases the lock
 			for end := time.Now().Add(lockPatience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 				if got, err := durable.TryLock(f); got || err != nil {
 					break
@@ -130,7 +130,7 @@ func (l *logDir) size(name string) (int64, error) {
 	return st.Size(), nil
 }
 
-// open opens a regular file of the directory, and waits for no pipe.
+// open opens a regular file of the directory, without waiting for a pipe.
 func (l *logDir) open(name string) (*os.File, error) {
 	f, err := l.root.OpenFile(name, os.O_RDONLY|openNonBlock, 0)
 	if err != nil {
@@ -163,8 +163,8 @@ func (l *logDir) section(name string) (*os.File, *io.SectionReader, error) {
 	return f, io.NewSectionReader(f, 0, size), nil
 }
 
-// holds says whether the record of p is where it was.
-func (l *logDir) holds(p Position) (bool, error) {
+// holds says whether the record of p is still in its place.
+func (l *logDir) holds(p RecordEnd) (bool, error) {
 	if !slices.Contains(l.days, p.File) {
 		return false, nil
 	}
@@ -181,7 +181,7 @@ func (l *logDir) holds(p Position) (bool, error) {
 	return err == nil && e.RecordHash == p.Hash, nil
 }
 
-// lineBefore is the line that ends there, by a newline or with the file; nil if
+// lineBefore returns the line that ends at end, with a newline or the file; nil if
 // none does.
 func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
 	if end < 1 || end > s.Size() {
@@ -206,12 +206,11 @@ func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
 	}
 }
 
-// records yields the hash of each record after p and where it ends, oldest
-// first. What is no record, or not yet a whole line, is passed over, as
-// verification does (package chain). When a file has been read to its end, done
-// is called with it.
-func (l *logDir) records(p Position, done func(*os.File) error) iter.Seq2[Position, error] {
-	return func(yield func(Position, error) bool) {
+// records yields the hash of each record after p and where it ends, oldest first.
+// Lines that are not records, or not complete yet, are skipped, as in verification
+// (package chain). done is called with each file that was read to its end.
+func (l *logDir) records(p RecordEnd, done func(*os.File) error) iter.Seq2[RecordEnd, error] {
+	return func(yield func(RecordEnd, error) bool) {
 		for _, day := range l.days {
 			if day < p.File {
 				continue
@@ -227,19 +226,19 @@ func (l *logDir) records(p Position, done func(*os.File) error) iter.Seq2[Positi
 	}
 }
 
-func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(Position, error) bool) bool {
+func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(RecordEnd, error) bool) bool {
 	f, s, err := l.section(day)
 	if err != nil {
-		return yield(Position{}, err)
+		return yield(RecordEnd{}, err)
 	}
 	defer f.Close()
 	if _, err := s.Seek(off, io.SeekStart); err != nil {
-		return yield(Position{}, err)
+		return yield(RecordEnd{}, err)
 	}
 	r := bufio.NewReaderSize(s, 256<<10)
 	for {
 		if err := l.ctx.Err(); err != nil {
-			return yield(Position{}, err)
+			return yield(RecordEnd{}, err)
 		}
 		line, n, rerr := readLine(r)
 		if off == 0 {
@@ -247,36 +246,36 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 		}
 		off += n
 		if rerr != nil && rerr != io.EOF {
-			return yield(Position{}, rerr)
+			return yield(RecordEnd{}, rerr)
 		}
-		// Only the newest file is still written to.
+		// Only the newest file can have an incomplete line.
 		if rerr == nil || day != l.days[len(l.days)-1] {
-			if e, err := chain.ParseEntry(line); err == nil && !yield(Position{day, off, e.RecordHash}, nil) {
+			if e, err := chain.ParseEntry(line); err == nil && !yield(RecordEnd{day, off, e.RecordHash}, nil) {
 				return false
 			}
 		}
 		if rerr == io.EOF {
 			if err := done(f); err != nil {
-				return yield(Position{}, err)
+				return yield(RecordEnd{}, err)
 			}
 			return true
 		}
 	}
 }
 
-// mark is a byte order mark, which may stand at the beginning of a file.
+// mark is a byte order mark, which may be at the beginning of a file.
 var mark = []byte("\xef\xbb\xbf")
 
-// readLine is the next line, without its newline, and how many bytes of the file
-// it is. The last one has no newline and comes with io.EOF; it may be empty. So
-// is a line that is too long.
+// readLine returns the next line, without its newline, and how many bytes of the
+// file it takes. The last line has no newline and comes with io.EOF; it may be
+// empty. A line that is too long is returned empty.
 func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 	var long []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		n += int64(len(part))
 		if n > endless {
-			return nil, n, fmt.Errorf("a line of more than %d MiB: see verify --chain", endless>>20)
+			return nil, n, fmt.Errorf("a line of more than %d MiB: run verify --chain", endless>>20)
 		}
 		switch {
 		case err == nil && long == nil:
@@ -284,7 +283,7 @@ func readLine(r *bufio.Reader) (line []byte, n int64, err error) {
 		case n <= maxLine:
 			long = append(long, part...)
 		default:
-			long = []byte{} // and read on to its end
+			long = []byte{} // and read to its end
 		}
 		if err == nil {
 			return bytes.TrimSuffix(long, []byte{'\n'}), n, nil

@@ -4,5 +4,5 @@ package anchor
 
 import "syscall"
 
-// openNonBlock has open(2) not wait for a pipe's other end.
+// openNonBlock makes open(2) not wait for the other end of a pipe.
 const openNonBlock = syscall.O_NONBLOCK

@@ -12,13 +12,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
 )
 
-// ErrNotAnchored is for a record that is in no checkpoint yet.
+// ErrNotAnchored says that no checkpoint has the record yet.
 var ErrNotAnchored = errors.New("the record is not anchored yet")
 
-// Prove makes the proof of the record with this record_hash, with nothing in its
-// Extra, and the time-stamp token of its checkpoint if there is one. The
-// checkpoint is the first that has the record and a quorum, for that says most
-// about when the record was there; else the newest.
+// Prove returns the proof of the record with this record_hash, with an empty Extra;
+// its checkpoint; and the time-stamp token of the checkpoint, nil if there is none.
+// It uses the first checkpoint that has the record and a quorum, because that one
+// says the most about when the record existed. Without such a checkpoint it uses
+// the newest. The error is [ErrNotAnchored], or says that the store's files cannot
+// be used.
 func (s *Store) Prove(recordHash chain.Hash) (p *tlog.Proof, c *tlog.Signed, stamp []byte, err error) {
 	f, err := os.Open(filepath.Join(s.Dir, hashesName))
 	if err != nil {
@@ -78,7 +80,7 @@ func (s *Store) covering(index int64, newest *tlog.Signed) (*tlog.Signed, []byte
 	return best, bestStamp, nil
 }
 
-// indexOf is the place of a leaf among the first size ones.
+// indexOf finds a leaf among the first size ones.
 func indexOf(f *os.File, size int64, leaf tlog.Hash) (int64, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, tlog.StoredBytes(size)), 1<<20)
 	var h tlog.Hash

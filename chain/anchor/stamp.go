@@ -20,11 +20,11 @@ import (
 	"github.com/digitorus/timestamp"
 )
 
-// stampEvery is how often a stamp is asked for while the log grows: authorities
-// count requests, and a token is some kilobytes.
+// stampEvery is the minimum time between two stamps while the log grows:
+// authorities count requests, and a token has some kilobytes.
 const stampEvery = 15 * time.Minute
 
-// stamp asks the authority for the time of the checkpoint, if that is due.
+// stamp asks the authority to stamp the checkpoint, if that is due.
 func (r *run) stamp(ctx context.Context) ([]byte, error) {
 	peer := &r.st.TSA
 	if r.s.Config.TSA == "" || peer.Size == r.checkpoint.Size {
@@ -45,7 +45,7 @@ func (r *run) stamp(ctx context.Context) ([]byte, error) {
 	return token, nil
 }
 
-// askStamp has the authority sign the time of message: RFC 3161.
+// askStamp asks the authority for a time stamp of message: RFC 3161.
 func (s *Store) askStamp(ctx context.Context, message []byte) ([]byte, error) {
 	c, err := s.client()
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) askStamp(ctx context.Context, message []byte) ([]byte, error) {
 		return nil, err
 	}
 	if t.Nonce == nil || t.Nonce.Cmp(nonce) != 0 {
-		return nil, errors.New("its time stamp answers another request")
+		return nil, errors.New("its time stamp is for another request")
 	}
 	if _, err := CheckStamp(t.RawToken, message, s.roots); err != nil {
 		return nil, err
@@ -81,11 +81,12 @@ func (s *Store) askStamp(ctx context.Context, message []byte) ([]byte, error) {
 	return t.RawToken, nil
 }
 
-// CheckStamp says when an authority, whose chain leads to one of the roots in
-// PEM form, has stamped message.
+// CheckStamp returns the time at which an authority stamped message. The
+// authority's certificate must lead to one of roots, in PEM form. The error says
+// what is wrong with token, an RFC 3161 time-stamp token.
 func CheckStamp(token, message, roots []byte) (time.Time, error) {
 	if len(token) > maxResponse {
-		return time.Time{}, fmt.Errorf("a time stamp is not longer than %d bytes", maxResponse)
+		return time.Time{}, fmt.Errorf("longer than a time stamp can be, %d bytes", maxResponse)
 	}
 	pool, err := parseRoots(roots)
 	if err != nil {
@@ -97,7 +98,7 @@ func CheckStamp(token, message, roots []byte) (time.Time, error) {
 	}
 	sum := sha256.Sum256(message)
 	if t.HashAlgorithm != crypto.SHA256 || !bytes.Equal(t.HashedMessage, sum[:]) {
-		return time.Time{}, errors.New("the time stamp is of something else")
+		return time.Time{}, errors.New("the time stamp is for another message")
 	}
 	if err := checkSigner(token, t.Time, pool); err != nil {
 		return time.Time{}, err
@@ -105,9 +106,9 @@ func CheckStamp(token, message, roots []byte) (time.Time, error) {
 	return t.Time.UTC(), nil
 }
 
-// checkSigner checks who signed the token, and that it was as a time stamp: RFC
-// 3161, section 2.3 and 2.4.2. The library has checked the signature by any
-// certificate that the token brings along.
+// checkSigner checks who signed the token, and that it was signed as a time stamp:
+// RFC 3161, sections 2.3 and 2.4.2. The library has only checked the signature by
+// some certificate in the token.
 func checkSigner(token []byte, at time.Time, roots *x509.CertPool) error {
 	p, err := pkcs7.Parse(token)
 	if err != nil {
@@ -123,7 +124,7 @@ func checkSigner(token []byte, at time.Time, roots *x509.CertPool) error {
 	}
 	if len(signer.ExtKeyUsage) != 1 || signer.ExtKeyUsage[0] != x509.ExtKeyUsageTimeStamping || len(signer.UnknownExtKeyUsage) > 0 ||
 		!slices.ContainsFunc(signer.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidExtKeyUsage) && e.Critical }) {
-		return errors.New("the time stamp is signed by a key that is not for time stamps alone")
+		return errors.New("the time stamp is signed by a key that is not only for time stamps")
 	}
 	between := x509.NewCertPool()
 	for _, c := range p.Certificates {
@@ -133,20 +134,19 @@ func checkSigner(token []byte, at time.Time, roots *x509.CertPool) error {
 		Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
 	})
 	if err != nil {
-		return fmt.Errorf("the time stamp is not by an authority of the roots: %.200q", err.Error())
+		return fmt.Errorf("the time stamp is not by an authority under the roots: %.200q", err.Error())
 	}
 	return nil
 }
 
-var errNotStamp = errors.New("the time stamp is not one that RFC 3161 allows")
+var errNotStamp = errors.New("the time stamp is not valid by RFC 3161")
 
 var (
 	oidTSTInfo     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4} // id-ct-TSTInfo
 	oidExtKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}                      // id-ce-extKeyUsage
 )
 
-// parseToken parses what is hostile: the library knows ASN.1, and may still
-// panic in a corner of it.
+// parseToken parses hostile input. The library may panic.
 func parseToken(parse func() (*timestamp.Timestamp, error)) (t *timestamp.Timestamp, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -157,12 +157,12 @@ func parseToken(parse func() (*timestamp.Timestamp, error)) (t *timestamp.Timest
 		return nil, fmt.Errorf("the time stamp: %.200q", err.Error())
 	}
 	if len(t.Certificates) == 0 {
-		return nil, errors.New("the time stamp has no certificate of who signed it")
+		return nil, errors.New("the time stamp has no certificate of its signer")
 	}
 	return t, nil
 }
 
-// CheckRoots says whether roots are certificates in PEM form.
+// CheckRoots returns an error unless roots are certificates in PEM form.
 func CheckRoots(roots []byte) error {
 	_, err := parseRoots(roots)
 	return err

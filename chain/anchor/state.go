@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// State is what a store remembers from one [Store.Anchor] to the next. Nothing
-// that is proven hangs on it: if it is lost, the log is read from its beginning.
+// State is what a store remembers from one [Store.Anchor] to the next. No proof
+// depends on it: if it is lost, the log is read from its beginning.
 type State struct {
-	Last Position `json:"last"` // the record of the newest leaf
-	Size int64    `json:"size"` // the number of leaves up to it
+	Last RecordEnd `json:"last"` // the record of the newest leaf
+	Size int64     `json:"size"` // number of leaves up to it
 
 	Tried time.Time `json:"tried,omitzero"` // when Anchor ran last
-	Done  time.Time `json:"done,omitzero"`  // when it last left nothing to do
-	Next  time.Time `json:"next,omitzero"`  // not to be started before, if by itself
+	Done  time.Time `json:"done,omitzero"`  // when it last succeeded completely
+	Next  time.Time `json:"next,omitzero"`  // when a program should call Anchor again
 
 	Witnesses map[string]*Peer `json:"witnesses,omitempty"` // by name
 	TSA       Peer             `json:"tsa"`
@@ -23,51 +23,50 @@ type State struct {
 	Finding *Finding `json:"finding,omitempty"`
 }
 
-// Peer is what is remembered of a witness or a time-stamp authority.
+// Peer is what is remembered about a witness or time-stamp authority.
 type Peer struct {
-	Size   int64     `json:"size"`             // of the checkpoint that it signed last
-	Seen   time.Time `json:"seen,omitzero"`    // when
+	Size   int64     `json:"size"`             // of the last checkpoint that it signed
+	Seen   time.Time `json:"seen,omitzero"`    // when it signed last
 	Status Status    `json:"status,omitempty"` // of the last try
 	Error  string    `json:"error,omitempty"`  // of the last try
-	Delay  Seconds   `json:"delay,omitempty"`  // before the next one
+	Delay  Seconds   `json:"delay,omitempty"`  // from the last try to the next
 	Next   time.Time `json:"next,omitzero"`
 }
 
-// Seconds is a duration, in JSON in whole seconds.
+// Seconds is a duration; in JSON it is in whole seconds.
 type Seconds int64
 
-// Status says how a try with a peer ended.
+// Status is the result of a try with a witness or time-stamp authority.
 type Status string
 
 const (
 	Signed      Status = "signed"       // it has signed the newest checkpoint
 	NotEnrolled Status = "not enrolled" // the witness does not know the log
-	Later       Status = "later"        // it could not be reached, or has no time
-	Refused     Status = "refused"      // it does not take what we sent, for a reason of its own
-	Conflicts   Status = "conflicts"    // it has seen another log than this one, or a longer one
+	Later       Status = "later"        // it could not be reached, or is busy
+	Refused     Status = "refused"      // it refuses what we sent, for its own reasons
+	Conflicts   Status = "conflicts"    // it has seen another log, or a longer one
 )
 
-// Kind is what a finding is of.
+// Kind is the kind of a finding.
 type Kind string
 
 const (
-	Rollback Kind = "rollback" // the log is shorter than it was
-	Fork     Kind = "fork"     // the log is another one than it was
+	Rollback Kind = "rollback" // the log is shorter than before
+	Fork     Kind = "fork"     // the log has other records than before
 )
 
-// A Finding says that the log is not the one that was anchored. Each
-// [Store.Anchor] finds it again, until the log is as it was or [Store.NewEpoch]
-// begins anew.
+// A Finding says that the log is not the one that was anchored. Each [Store.Anchor]
+// finds it again, until the log is restored or [Store.NewEpoch] is called.
 type Finding struct {
 	Kind   Kind      `json:"kind"`
 	Origin string    `json:"origin"`
-	Size   int64     `json:"size"`           // of the tree that was anchored
-	Now    int64     `json:"now"`            // number of records there are now, or that agree; -1: not known
-	Root   string    `json:"root,omitempty"` // of that tree, if it is known
-	By     []string  `json:"by"`             // who says so: "store", or witnesses
-	Proven bool      `json:"proven"`         // by our own signature, or a quorum
+	Size   int64     `json:"size"`           // records in the anchored tree
+	Now    int64     `json:"now"`            // records now, or records that agree; -1: not known
+	Root   string    `json:"root,omitempty"` // of the anchored tree, base64; "": not known
+	By     []string  `json:"by"`             // who says so: "store", or names of witnesses
+	Proven bool      `json:"proven"`         // by our own signature or a quorum
 	Time   time.Time `json:"time"`           // when it was first found
-	Detail string    `json:"detail"`         // a phrase
+	Detail string    `json:"detail"`         // one line for people
 }
 
 const (
@@ -75,7 +74,7 @@ const (
 	lastDelay  = 15 * 60
 )
 
-// tried notes how a try ended, and when the next one is due.
+// tried sets the result of a try, and when the next one is due.
 func (p *Peer) tried(now time.Time, status Status, err error) {
 	p.Status, p.Error = status, ""
 	if err != nil {
@@ -86,13 +85,13 @@ func (p *Peer) tried(now time.Time, status Status, err error) {
 		return
 	}
 	p.Delay = min(max(2*p.Delay, firstDelay), lastDelay)
-	// With jitter, so that many do not come at once: half to all of the delay.
+	// Random: half to all of the delay, so that many do not come at once.
 	wait := time.Duration(p.Delay) * time.Second
 	p.Next = now.Add(wait/2 + rand.N(wait/2)).UTC()
 }
 
-// State reads what the store remembers; a file that is missing, or is not what it
-// should be, is a store that remembers nothing.
+// State returns what the store remembers. If the file is missing or invalid, it
+// remembers nothing.
 func (s *Store) State() *State {
 	var st State
 	if b, err := readFile(filepath.Join(s.Dir, stateName), 1<<20); err != nil || json.Unmarshal(b, &st) != nil {
@@ -108,7 +107,7 @@ func (s *Store) saveState(st *State) error {
 	return s.write(stateName, append(jsonLine(st), '\n'))
 }
 
-// peer is what is remembered of a witness.
+// peer is what is remembered about a witness.
 func (st *State) peer(name string) *Peer {
 	p := st.Witnesses[name]
 	if p == nil {

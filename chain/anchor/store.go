@@ -33,41 +33,42 @@ const (
 	lockName       = "lock"
 )
 
-// A Store is a directory with what anchoring a log takes.
+// A Store is a directory with all that anchoring a log needs.
 type Store struct {
 	Dir    string
 	Policy *tlog.Policy
 	Config Config
 
-	policy []byte // as it stands in the file
-	roots  []byte // PEM of the time-stamp authority's; nil: there is none
+	policy []byte // as in the file
+	roots  []byte // roots of the time-stamp authority, PEM; nil: none
 }
 
-// Config is what a store knows beside its policy.
+// Config is what a store has beside its policy.
 type Config struct {
-	Proxy string `json:"proxy,omitempty"` // for http and https; "": as the environment has it
+	Proxy string `json:"proxy,omitempty"` // for http and https; "": from the environment
 	CA    string `json:"ca,omitempty"`    // a file with more roots for https
 	TSA   string `json:"tsa,omitempty"`   // URL of a time-stamp authority
-	Plain bool   `json:"plain,omitempty"` // http, not only https, to other hosts than this one
+	Plain bool   `json:"plain,omitempty"` // allows http, not only https, to other hosts than this one
 }
 
-// Settings are those of [Create].
+// Settings are the settings of [Create] and [Store.Reconfigure].
 type Settings struct {
-	Origin    string // names the log
+	Origin    string // the name of the log, such as "example.com/log"
 	Witnesses []tlog.Witness
-	Quorum    int // how many of them must cosign
-	TSARoots  []byte
+	Quorum    int    // how many of them must cosign
+	TSARoots  []byte // roots of Config.TSA, certificates in PEM form
 	Config    Config
 }
 
-// PolicyFile is the file without which a directory is no store.
+// PolicyFile returns the path of the policy in dir, the file that makes a directory
+// a store.
 func PolicyFile(dir string) string { return filepath.Join(dir, policyName) }
 
-// ErrNoStore is for a directory that is none.
+// ErrNoStore says that a directory has no store.
 var ErrNoStore = errors.New("there is no anchor store")
 
-// Create makes a store in the directory dir, which must hold none. It makes the
-// log's key.
+// Create creates a store in the directory dir, and the log's key. The error wraps
+// [fs.ErrExist] if dir has a store, or says what is wrong with the settings.
 func Create(dir string, o Settings) (*Store, error) {
 	if err := checkOrigin(o.Origin); err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func Create(dir string, o Settings) (*Store, error) {
 	if err := durable.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	// The policy comes last: with it the store is there.
+	// The policy is last: it makes the store complete.
 	for _, f := range []struct {
 		name string
 		data []byte
@@ -106,7 +107,7 @@ func Create(dir string, o Settings) (*Store, error) {
 		if f.data == nil {
 			continue
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a Create that was killed
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a Create that was killed
 			return nil, err
 		}
 		if err := durable.WriteNew(path, f.data, f.perm); err != nil {
@@ -116,8 +117,9 @@ func Create(dir string, o Settings) (*Store, error) {
 	return s, nil
 }
 
-// Reconfigure changes witnesses, quorum, authority and the rest of a store; its
-// key, origin and tree stay.
+// Reconfigure changes the witnesses, the quorum, the authority and the Config of a
+// store, and returns the changed store. The key, origin and tree stay; o.Origin is
+// ignored.
 func (s *Store) Reconfigure(o Settings) (*Store, error) {
 	policy, err := tlog.NewPolicy(s.Policy.LogKey, o.Witnesses, o.Quorum)
 	if err != nil {
@@ -143,17 +145,18 @@ func (s *Store) Reconfigure(o Settings) (*Store, error) {
 	return n, s.write(policyName, policy)
 }
 
-// checkOrigin says whether a log can be called that: c2sp.org/tlog-checkpoint
-// wants a URL without a scheme, and the key's name must be it.
+// checkOrigin says whether origin can be the name of a log:
+// c2sp.org/tlog-checkpoint demands a URL without a scheme, and the name of the key
+// must be the same.
 func checkOrigin(origin string) error {
 	if origin == "" || len(origin) > 200 || strings.ContainsAny(origin, "+#") || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("%q cannot name a log: letters, digits and the like, as in example.com/my-log, 200 at most", origin)
+		return fmt.Errorf("%q cannot be the name of a log: at most 200 letters, digits and the like, as in example.com/my-log", origin)
 	}
 	return nil
 }
 
-// Open reads the store in the directory dir. It wraps [ErrNoStore] if there is
-// none.
+// Open opens the store in the directory dir. The error wraps [ErrNoStore] if there
+// is none.
 func Open(dir string) (*Store, error) {
 	policy, err := readFile(filepath.Join(dir, policyName), tlog.MaxPolicy)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -177,7 +180,7 @@ func Open(dir string) (*Store, error) {
 	return check(dir, policy, c, roots)
 }
 
-// check puts a store together from what stands in its files.
+// check makes a store from the contents of its files.
 func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 	p, err := tlog.ParsePolicy(policy)
 	if err != nil {
@@ -206,10 +209,11 @@ func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 	return s, nil
 }
 
-// PolicyHash names the policy in the log's events.
+// PolicyHash returns the hash of the policy file, which identifies the policy in
+// the log's events.
 func (s *Store) PolicyHash() chain.Hash { return sha256.Sum256(s.policy) }
 
-// lock makes this process the one that anchors.
+// lock makes this process the only one that anchors.
 func (s *Store) lock() (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(s.Dir, lockName), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -224,15 +228,15 @@ func (s *Store) lock() (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		durable.Unlock(f) // a process that is just being started may have f, too
+		durable.Unlock(f) // closing may not be enough: a child process may have inherited f
 		f.Close()
 	}, nil
 }
 
-// ErrBusy is for a store that another process is at.
+// ErrBusy says that another process is anchoring with this store.
 var ErrBusy = errors.New("another process is anchoring")
 
-// write puts a file on the disk in the place of the one that is there.
+// write replaces a file, or creates it, and syncs.
 func (s *Store) write(name string, data []byte) error {
 	path := filepath.Join(s.Dir, name)
 	old, err := os.ReadFile(path)
@@ -246,7 +250,7 @@ func (s *Store) write(name string, data []byte) error {
 	return err
 }
 
-// signer is the log's key.
+// signer returns the log's key.
 func (s *Store) signer() (note.Signer, error) {
 	path := filepath.Join(s.Dir, keyName)
 	b, err := readFile(path, 4<<10)
@@ -255,12 +259,13 @@ func (s *Store) signer() (note.Signer, error) {
 	}
 	key, err := note.NewSigner(strings.TrimSpace(string(b)))
 	if err != nil || key.Name() != s.Policy.Log.Name() || key.KeyHash() != s.Policy.Log.KeyHash() {
-		return nil, fmt.Errorf("%s is not the key of the log %s", path, s.Policy.Log.Name()) // and no word of what it is
+		return nil, fmt.Errorf("%s is not the key of the log %s", path, s.Policy.Log.Name()) // the message does not repeat the file, which may be a private key
 	}
 	return key, nil
 }
 
-// Checkpoint is the newest checkpoint; nil if there is none yet.
+// Checkpoint returns the newest checkpoint; nil if there is none yet. The error
+// says that the file cannot be read, or has no valid checkpoint of the log.
 func (s *Store) Checkpoint() (*tlog.Signed, error) {
 	b, err := readFile(filepath.Join(s.Dir, checkpointName), tlog.MaxCheckpoint)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -293,7 +298,7 @@ func readFile(path string, max int64) ([]byte, error) {
 	return b, err
 }
 
-// jsonLine is v as JSON. What is given to it always has a form.
+// jsonLine is v as JSON. All its callers give it types that have a form in JSON.
 func jsonLine(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

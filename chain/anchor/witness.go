@@ -17,27 +17,27 @@ import (
 
 type noteSigner = note.Signer
 
-// longerError is a witness that has cosigned more than the checkpoint has.
+// longerError says that a witness has cosigned more records than the checkpoint
+// has.
 type longerError struct{ size int64 }
 
 func (e *longerError) Error() string { return "it has seen " + text.Count(e.size, "record") }
 
-// forkError is a witness for which the checkpoint does not go on from what it
-// has cosigned.
+// forkError says that the checkpoint does not continue what a witness has cosigned.
 type forkError struct{ said string }
 
 func (e *forkError) Error() string { return "it has seen another log: " + e.said }
 
-// statusError is any other answer that is no cosignature.
+// statusError is any other response without a cosignature.
 type statusError struct {
 	code int
 	said string
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("it answers %d %s", e.code, e.said) }
+func (e *statusError) Error() string { return fmt.Sprintf("its response is %d %s", e.code, e.said) }
 
-// statusOf says what an answer means, known is whether the witness has cosigned
-// a checkpoint of the log before.
+// statusOf says what a response means. known says that the witness has cosigned a
+// checkpoint of the log before.
 func statusOf(err error, known bool) Status {
 	var longer *longerError
 	var fork *forkError
@@ -48,7 +48,7 @@ func statusOf(err error, known bool) Status {
 	case errors.As(err, &longer) || errors.As(err, &fork):
 		return Conflicts
 	case !errors.As(err, &other):
-		return Later // not reached, or garbage
+		return Later // not reached, or not a valid response
 	case !known && slices.Contains([]int{403, 404, 500}, other.code):
 		// Servers that do not know a log say so in different ways.
 		return NotEnrolled
@@ -58,15 +58,15 @@ func statusOf(err error, known bool) Status {
 	return Refused
 }
 
-// addCheckpoint has a witness cosign the checkpoint: c2sp.org/tlog-witness,
-// add-checkpoint. known is the size that it has cosigned last, as far as we know.
-// It returns the witness's signature line, which is good.
+// addCheckpoint asks a witness to cosign the checkpoint: c2sp.org/tlog-witness,
+// add-checkpoint. known is the size that it cosigned last, as far as we know. It
+// returns the witness's signature line, which is valid.
 func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Signed, hashes tlog.Hashes, known int64) (string, error) {
 	if known < 0 || known > cp.Size {
 		known = 0
 	}
-	// Once for what we think, once for what it says, and once more for another
-	// process that was quicker.
+	// Once with the size that we know, once with the size that it sends back, and
+	// once more in case another process was faster.
 	for range 3 {
 		proof, err := hashes.Consistency(cp.Size, known)
 		if err != nil {
@@ -83,7 +83,7 @@ func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Sig
 		case isSize && size > cp.Size:
 			return "", &longerError{size}
 		case isSize && size == known:
-			return "", &forkError{"it has " + text.Count(size, "record") + " and does not go on from there"}
+			return "", &forkError{"it has " + text.Count(size, "record") + ", and the log does not continue them"}
 		case isSize:
 			known = size
 		case r.status == 422 || r.status == 409:
@@ -92,7 +92,7 @@ func (c *client) addCheckpoint(ctx context.Context, w tlog.Witness, cp *tlog.Sig
 			return "", &statusError{r.status, r.said()}
 		}
 	}
-	return "", &statusError{409, "again and again"}
+	return "", &statusError{409, "repeatedly"}
 }
 
 const addCheckpointType = "text/plain; charset=utf-8"
@@ -112,21 +112,21 @@ func addCheckpointBody(old int64, proof []tlog.Hash, checkpoint []byte) []byte {
 	return b.Bytes()
 }
 
-// size is the size of a tree, if the answer is one. It comes with 409, and from
-// some servers with another status.
+// size returns the tree size in the response, if it has one. It comes with status
+// 409, and from some servers with another one.
 func (r *response) size() (int64, bool) {
 	text := strings.TrimSuffix(string(r.body), "\n")
 	n, err := strconv.ParseInt(text, 10, 64)
 	return n, r.status >= 400 && r.status < 500 && err == nil && n >= 0 && strconv.FormatInt(n, 10) == text
 }
 
-// said is the answer's text for a person.
+// said is the response's text for people.
 func (r *response) said() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(r.body)), "\n")
 	return fmt.Sprintf("%.100q", line)
 }
 
-// cosignature finds the witness's signature in its answer, and checks it.
+// cosignature finds the witness's signature in its response, and checks it.
 func cosignature(w tlog.Witness, cp *tlog.Signed, body []byte) (string, error) {
 	for line := range strings.Lines(string(body)) {
 		if !strings.HasPrefix(line, "— "+w.Verifier.Name()+" ") {
@@ -140,5 +140,5 @@ func cosignature(w tlog.Witness, cp *tlog.Signed, body []byte) (string, error) {
 			return line, nil
 		}
 	}
-	return "", errors.New("its answer is no cosignature by the key that the policy has for it")
+	return "", errors.New("its response is not a cosignature with the key that the policy has for it")
 }

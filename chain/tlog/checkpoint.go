@@ -13,27 +13,27 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// MaxCheckpoint bounds a checkpoint with its signatures, in bytes: three lines,
-// and some 200 bytes for each witness.
+// MaxCheckpoint is the maximum length of a checkpoint with its signatures, in
+// bytes: three lines, and about 200 bytes for each witness.
 const MaxCheckpoint = 64 << 10
 
-// A Checkpoint says which tree a log has: c2sp.org/tlog-checkpoint, without
-// extension lines.
+// A Checkpoint is the size and root of a log's tree: c2sp.org/tlog-checkpoint,
+// without extension lines.
 type Checkpoint struct {
-	Origin string // names the log
-	Size   int64
+	Origin string // the name of the log, such as "example.com/log"
+	Size   int64  // number of records
 	Root   Hash
 }
 
-// String is the three lines.
+// String returns the three lines.
 func (c Checkpoint) String() string {
 	return string(log.Checkpoint{Origin: c.Origin, Size: uint64(c.Size), Hash: c.Root[:]}.Marshal())
 }
 
 var errNotCheckpoint = errors.New("not a checkpoint: three lines, an origin, a size and a root")
 
-// ParseCheckpoint reads the three lines. It takes only what String writes: the
-// library would take a size with zeros before it, and loose base64.
+// ParseCheckpoint reads the three lines. It accepts only what String writes; the
+// library would accept leading zeros in the size and non-canonical base64.
 func ParseCheckpoint(text string) (Checkpoint, error) {
 	var l log.Checkpoint
 	rest, err := l.Unmarshal([]byte(text))
@@ -47,46 +47,50 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Sign makes the checkpoint a note (c2sp.org/signed-note) by the log's key.
+// Sign returns the checkpoint as a note (c2sp.org/signed-note), signed with the
+// log's key. The name of the key must be the Origin.
 func (c Checkpoint) Sign(key note.Signer) ([]byte, error) {
 	return note.Sign(&note.Note{Text: c.String()}, key)
 }
 
-// Signed is a checkpoint whose log's signature is good, and who cosigned it.
+// Signed is a checkpoint with a valid signature by its log, and the witnesses that
+// cosigned it.
 type Signed struct {
 	Checkpoint
-	// Note is the checkpoint with all signatures as they were read; Log has
-	// the log's own signature alone, which is what time-stamp authorities sign.
+	// Note is the checkpoint with all signatures, as read. Log is the checkpoint
+	// with only the log's own signature, which is what time-stamp authorities sign.
 	Note, Log []byte
-	// Cosignatures are those of witnesses of the policy, all good, by name.
+	// Cosignatures are those of the policy's witnesses, all valid, in the policy's
+	// order.
 	Cosignatures []Cosignature
-	// Quorum says that they are as many as the policy asks for, and Since when,
-	// by the witnesses' clocks. It is false if the policy asks for none: the
-	// log's own signature is then all there is, and Open has checked it.
+	// Quorum says whether there are as many as the policy demands, and Since when
+	// there were, by the witnesses' clocks. Quorum is false if the policy demands
+	// none: then the log's own signature, which Open has checked, is all there is.
 	Quorum bool
 	Since  time.Time
 }
 
-// A Cosignature says that a witness had seen the checkpoint at that time, and
-// that it goes on from all that the witness had seen of the log before.
+// A Cosignature says that a witness had seen the checkpoint at that time, and that
+// it continues all that the witness had seen of the log before.
 type Cosignature struct {
 	Witness string // its name in the policy
 	Time    time.Time
 }
 
-// Open reads a signed checkpoint: the log's signature and those of the policy's
-// witnesses are checked, and a false one is an error. Others' are passed over. A
-// checkpoint that lacks witnesses is no error: see Quorum.
+// Open reads a signed checkpoint. It checks the signatures of the log and of the
+// policy's witnesses; an invalid one is an error, and so is a checkpoint of another
+// log. Other signatures are ignored. Missing witnesses are not an error: see
+// Quorum.
 func (p *Policy) Open(msg []byte) (*Signed, error) {
 	if len(msg) > MaxCheckpoint {
-		return nil, fmt.Errorf("a checkpoint is not longer than %d bytes", MaxCheckpoint)
+		return nil, fmt.Errorf("longer than a checkpoint can be, %d bytes", MaxCheckpoint)
 	}
 	n, err := note.Open(msg, p.verifiers())
 	if unknown := (*note.UnverifiedNoteError)(nil); errors.As(err, &unknown) {
 		return nil, fmt.Errorf("the checkpoint is not signed by the log %s", p.Log.Name())
 	}
-	if false := (*note.InvalidSignatureError)(nil); errors.As(err, &false) {
-		return nil, fmt.Errorf("the checkpoint's signature by %q is false", false.Name)
+	if invalid := (*note.InvalidSignatureError)(nil); errors.As(err, &invalid) {
+		return nil, fmt.Errorf("the checkpoint's signature by %q is invalid", invalid.Name)
 	}
 	if err != nil {
 		return nil, errNotCheckpoint
@@ -127,10 +131,11 @@ func (p *Policy) Open(msg []byte) (*Signed, error) {
 	return s, nil
 }
 
-// maxTime is the end of the year 9999, beyond which times have another form.
+// maxTime is the end of the year 9999. Later times have another format.
 const maxTime = 253402300799
 
-// WithSignature adds signature lines, as a witness returns them, to a note.
+// WithSignature adds signature lines, as a witness returns them, to a note. It does
+// not check them.
 func WithSignature(msg []byte, lines string) ([]byte, error) {
 	if !strings.HasPrefix(lines, "— ") || !strings.HasSuffix(lines, "\n") {
 		return nil, errors.New("not a signature line")

@@ -12,8 +12,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Sign a checkpoint of a log, and prove to somebody who has nothing but the log's
-// policy that a record is in it.
+// Sign a checkpoint of a log. Then prove that a record is in it, to somebody who has
+// only the log's policy.
 func Example() {
 	secret, public, err := note.GenerateKey(rand.Reader, "example.com/log")
 	if err != nil {
@@ -40,7 +40,7 @@ func Example() {
 	}
 	proof := (&tlog.Proof{Index: 1, Hashes: hashes, Checkpoint: checkpoint}).Format()
 
-	// Who verifies it has the policy, the proof and the record.
+	// The verifier has the policy, the proof and the record.
 	text, err := tlog.NewPolicy(public, nil, 0) // no witnesses
 	if err != nil {
 		log.Fatal(err)

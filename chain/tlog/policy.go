@@ -16,12 +16,12 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// MaxPolicy bounds a policy, in bytes.
+// MaxPolicy is the maximum length of a policy, in bytes.
 const MaxPolicy = 64 << 10
 
-// A Policy says which log's checkpoints count and whose cosignatures it takes:
-// c2sp.org/tlog-policy with exactly one log, which all readers of that format
-// understand alike.
+// A Policy says which log's checkpoints are accepted, and whose cosignatures:
+// c2sp.org/tlog-policy with exactly one log, which all readers of that format read
+// alike.
 type Policy struct {
 	Log       note.Verifier // its name is the log's origin
 	LogKey    string        // as a vkey
@@ -30,8 +30,8 @@ type Policy struct {
 	quorum *component // nil: none
 }
 
-// A Witness cosigns checkpoints. URL is where, or "" for a policy that only
-// verifies.
+// A Witness cosigns checkpoints. URL is its address; "" in a policy that is used
+// only to verify.
 type Witness struct {
 	Name     string // in the policy
 	Key      string // as a vkey
@@ -60,7 +60,7 @@ func (c *component) met(signed func(witness int) bool) bool {
 	return have >= c.need
 }
 
-// since says whether the cosignatures are a quorum, and when they became one.
+// since says whether the cosignatures are a quorum, and since when.
 func (p *Policy) since(all []Cosignature) (bool, time.Time) {
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Cosignature) int { return a.Time.Compare(b.Time) })
 	for i := range sorted {
@@ -73,16 +73,16 @@ func (p *Policy) since(all []Cosignature) (bool, time.Time) {
 	return false, time.Time{}
 }
 
-// Enough says whether the witnesses for which has is true are a quorum. It is
-// never true of a policy without one.
+// Enough says whether the witnesses for whose names has is true are a quorum. It is
+// always false for a policy without a quorum.
 func (p *Policy) Enough(has func(name string) bool) bool {
 	return p.quorum != nil && p.quorum.met(func(i int) bool { return has(p.Witnesses[i].Name) })
 }
 
-// HasQuorum says whether the policy asks for witnesses at all.
+// HasQuorum says whether the policy demands witnesses.
 func (p *Policy) HasQuorum() bool { return p.quorum != nil }
 
-// verifiers are the keys that count.
+// verifiers are the keys that are checked.
 func (p *Policy) verifiers() note.Verifiers {
 	all := []note.Verifier{p.Log}
 	for _, w := range p.Witnesses {
@@ -91,10 +91,10 @@ func (p *Policy) verifiers() note.Verifiers {
 	return note.VerifierList(all...)
 }
 
-// NewPolicy makes the policy that need of the witnesses, which have keys and
-// URLs, must cosign the checkpoints of the log with the vkey logKey. With no
-// witnesses it asks for none, and Signed.Quorum is never true. The witnesses are
-// named after their keys.
+// NewPolicy returns the text of a policy for the log with the vkey logKey: need of
+// the witnesses, which must have keys and URLs, must cosign its checkpoints.
+// Without witnesses there is no quorum, and Signed.Quorum is always false. The
+// names of the witnesses are those of their keys.
 func NewPolicy(logKey string, witnesses []Witness, need int) ([]byte, error) {
 	var b, group strings.Builder
 	fmt.Fprintf(&b, "log %s\n", logKey)
@@ -115,11 +115,11 @@ func NewPolicy(logKey string, witnesses []Witness, need int) ([]byte, error) {
 
 const quorumName = "enough"
 
-// ParsePolicy reads a policy. It refuses what readers of the format understand
-// in different ways: several logs, a comment behind something, one key twice.
+// ParsePolicy reads a policy. It refuses what readers of the format understand in
+// different ways: several logs, a comment after other text, one key twice.
 func ParsePolicy(text []byte) (*Policy, error) {
 	if len(text) > MaxPolicy {
-		return nil, fmt.Errorf("a policy is not longer than %d bytes", MaxPolicy)
+		return nil, fmt.Errorf("longer than a policy can be, %d bytes", MaxPolicy)
 	}
 	r := policyReader{named: map[string]*component{}}
 	for i, line := range strings.Split(string(text), "\n") {
@@ -138,23 +138,23 @@ func ParsePolicy(text []byte) (*Policy, error) {
 
 type policyReader struct {
 	p     Policy
-	named map[string]*component // that are in no group yet; nil for those that are
+	named map[string]*component // those in no group yet; nil for those in a group
 	ended bool                  // by a quorum line
 }
 
 func (r *policyReader) line(line string) error {
 	if i := strings.IndexFunc(line, func(c rune) bool { return c < ' ' && c != '\t' || c > '~' }); i >= 0 {
-		return fmt.Errorf("a character that has no place in a policy: %q", line[i])
+		return fmt.Errorf("a policy cannot have the character %q", line[i])
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 0 || fields[0][0] == '#' {
 		return nil
 	}
 	if strings.Contains(line, "#") {
-		return errors.New("a comment has a line of its own")
+		return errors.New("a comment must be on a line of its own")
 	}
 	if r.ended {
-		return errors.New("the quorum line is the last one")
+		return errors.New("the quorum line must be the last one")
 	}
 	switch kind, rest := fields[0], fields[1:]; {
 	case kind == "log" && (len(rest) == 1 || len(rest) == 2):
@@ -172,13 +172,13 @@ func (r *policyReader) line(line string) error {
 		r.p.quorum, err = r.take(rest[0])
 		return err
 	}
-	// And no word of what it is, which may be a private key.
+	// The message does not repeat the line, which may be a private key.
 	return errors.New("not log VKEY, witness NAME VKEY URL, group NAME K NAME..., or quorum NAME")
 }
 
 func (r *policyReader) log(vkey string) (err error) {
 	if r.p.Log != nil {
-		return errors.New("a second log: only one is taken")
+		return errors.New("a second log line: only one is allowed")
 	}
 	if r.p.Log, err = note.NewVerifier(vkey); err == nil {
 		err = strictKey(vkey, algEd25519)
@@ -229,7 +229,7 @@ func (r *policyReader) group(name, need string, members []string) error {
 	case need == "all":
 		n = uint64(len(members))
 	case err != nil || n < 1 || n > uint64(len(members)) || need != strconv.FormatUint(n, 10):
-		return fmt.Errorf("a group of %d cannot need %.20q of them", len(members), need)
+		return fmt.Errorf("a group of %d members cannot need %.20q of them", len(members), need)
 	}
 	g.need = int(n)
 	return r.name(name, g)
@@ -238,10 +238,10 @@ func (r *policyReader) group(name, need string, members []string) error {
 // name makes a component known by a name.
 func (r *policyReader) name(name string, c *component) error {
 	if slices.Contains([]string{"log", "witness", "group", "quorum", "any", "all", "none"}, name) {
-		return fmt.Errorf("%q is no name", name)
+		return fmt.Errorf("%q is not a valid name", name)
 	}
 	if _, taken := r.named[name]; taken {
-		return fmt.Errorf("a second %.100q", name)
+		return fmt.Errorf("a second witness or group with the name %.100q", name)
 	}
 	r.named[name] = c
 	return nil
@@ -252,9 +252,9 @@ func (r *policyReader) take(name string) (*component, error) {
 	c, ok := r.named[name]
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("no witness and no group before it is called %.100q", name)
+		return nil, fmt.Errorf("no witness or group before this line has the name %.100q", name)
 	case c == nil:
-		return nil, fmt.Errorf("%.100q is in a group already", name)
+		return nil, fmt.Errorf("%.100q is already in a group", name)
 	}
 	r.named[name] = nil
 	return c, nil
@@ -266,7 +266,7 @@ const (
 	algCosignature = 4
 )
 
-// strictKey says whether a vkey is of this type, and spelled in the one way.
+// strictKey says whether a vkey has this type, and the canonical spelling.
 func strictKey(vkey string, alg byte) error {
 	fields := strings.Split(vkey, "+") // and base64 may have more of them
 	if len(fields) < 3 {
@@ -284,7 +284,7 @@ func strictKey(vkey string, alg byte) error {
 	case len(name) > 200:
 		return errors.New("its name is longer than 200 bytes")
 	case hash != keyHash(name, key):
-		return errors.New("its hash is not that of its name and key")
+		return errors.New("its hash does not match its name and key")
 	}
 	return nil
 }
@@ -295,7 +295,7 @@ func keyHash(name string, key []byte) string {
 	return fmt.Sprintf("%x", sum[:4])
 }
 
-// Need is how many witnesses a policy asks for that [NewPolicy] made; 0 for one
+// Need returns how many witnesses must cosign by a policy that [NewPolicy] made; 0
 // without a quorum.
 func (p *Policy) Need() int {
 	if p.quorum == nil {

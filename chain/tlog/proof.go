@@ -14,8 +14,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Bounds of a proof, in bytes. Readers of the format have buffers of 64 KiB for
-// a line, and base64 makes four bytes of three.
+// Maximum lengths of a proof and its Extra, in bytes. Readers of the format have
+// buffers of 64 KiB for a line, and base64 makes four bytes of three.
 const (
 	MaxExtra = 48_000
 	MaxProof = 2 * MaxCheckpoint
@@ -24,13 +24,13 @@ const (
 // A Proof shows that a record is in the tree of a checkpoint:
 // c2sp.org/tlog-proof@v1.
 type Proof struct {
-	Index      int64 // of the record, from 0 on
+	Index      int64 // of the record, from 0
 	Hashes     []Hash
-	Checkpoint []byte // with its signatures
+	Checkpoint []byte // with its signatures, as [Checkpoint.Sign] returns it
 	Extra      []byte // an [Extra] as JSON; nil: none
 }
 
-// Format is the proof as a file.
+// Format returns the proof as a file.
 func (p *Proof) Format() []byte {
 	q := proof.TLogProof{Index: uint64(p.Index), Checkpoint: p.Checkpoint, ExtraData: p.Extra}
 	for _, h := range p.Hashes {
@@ -41,13 +41,13 @@ func (p *Proof) Format() []byte {
 
 var errNotProof = errors.New("not a proof of the form c2sp.org/tlog-proof@v1")
 
-// IsProof says whether b begins as a proof does.
+// IsProof says whether b begins like a proof.
 func IsProof(b []byte) bool { return bytes.HasPrefix(b, []byte("c2sp.org/tlog-proof@")) }
 
-// ParseProof reads a proof. It takes only what Format writes.
+// ParseProof reads a proof. It accepts only what Format writes.
 func ParseProof(b []byte) (*Proof, error) {
 	if len(b) > MaxProof {
-		return nil, fmt.Errorf("a proof is not longer than %d bytes", MaxProof)
+		return nil, fmt.Errorf("longer than a proof can be, %d bytes", MaxProof)
 	}
 	var q proof.TLogProof
 	if err := q.Unmarshal(b); err != nil || q.Index > 1<<62 || len(q.Hashes) > 63 {
@@ -63,8 +63,8 @@ func ParseProof(b []byte) (*Proof, error) {
 	return p, nil
 }
 
-// Check says whether the record with this record_hash is where the proof says,
-// in the tree of c, which the caller has from [Policy.Open].
+// Check returns nil if the record with this record_hash is at Index in the tree of
+// c. The caller has c from [Policy.Open].
 func (p *Proof) Check(c Checkpoint, recordHash event.Hash) error {
 	if err := tlog.CheckRecord(p.Hashes, c.Size, c.Root, p.Index, Leaf(recordHash)); err != nil {
 		return errors.New("the record is not in the log that the checkpoint is of, or not at that place")
@@ -72,8 +72,8 @@ func (p *Proof) Check(c Checkpoint, recordHash event.Hash) error {
 	return nil
 }
 
-// Extra is what a proof carries beside itself, so that it can be checked without
-// the log. Nothing but the proof vouches for it.
+// Extra is what a proof has in addition, so that it can be checked without the log.
+// Only the proof itself vouches for it.
 type Extra struct {
 	PrevHash event.Hash      `json:"prev_hash"`
 	Receipt  json.RawMessage `json:"receipt"`
@@ -81,7 +81,7 @@ type Extra struct {
 	Stamps [][]byte `json:"stamps,omitempty"`
 }
 
-// Format is the canonical JSON.
+// Format returns the canonical JSON. The error says that Receipt is not JSON.
 func (e *Extra) Format() ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -90,7 +90,7 @@ func (e *Extra) Format() ([]byte, error) {
 	return canon.Canonicalize(b)
 }
 
-// ParseExtra reads an Extra in canonical form.
+// ParseExtra reads an Extra in canonical form. Any other text is an error.
 func ParseExtra(b []byte) (*Extra, error) {
 	var e Extra
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -103,12 +103,12 @@ func ParseExtra(b []byte) (*Extra, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("what the proof carries is not a receipt and its place: %w", err)
+		return nil, fmt.Errorf("the proof's extra data is not a receipt and its prev_hash: %w", err)
 	}
 	return &e, nil
 }
 
-// RecordHash is the record_hash of the record: chain/FORMAT.md, "Records".
+// RecordHash returns the record_hash of the record: chain/FORMAT.md, "Records".
 func (e *Extra) RecordHash() (hash event.Hash) {
 	prev, _ := json.Marshal(e.PrevHash)
 	return sha256.Sum256(fmt.Appendf(nil, `{"prev_hash":%s,"receipt":%s}`, prev, e.Receipt))

@@ -10,26 +10,25 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A Hash is a SHA-256 of the tree: a leaf, an inner node or a root.
+// A Hash is a SHA-256 hash in the tree: a leaf, an inner node or a root.
 type Hash = tlog.Hash
 
-// Leaf is the leaf hash of a record: SHA-256(0x00 || record_hash), RFC 6962,
+// Leaf returns the leaf hash of a record: SHA-256(0x00 || record_hash), RFC 6962,
 // section 2.1.
 func Leaf(recordHash event.Hash) Hash { return tlog.RecordHash(recordHash[:]) }
 
-// A Tree grows by one leaf at a time and knows its root. It holds the roots of
-// its complete subtrees, one for each bit of its size, and no more. The zero
-// Tree is empty.
+// A Tree grows by one leaf at a time and has its root. It keeps only the roots of
+// its complete subtrees, one for each bit of its size. The zero Tree is empty.
 type Tree struct {
 	size int64
-	edge [63]Hash // by level; in use where size has the bit
+	edge [63]Hash // by level; used if size has the bit
 }
 
-// Size is the number of leaves.
+// Size returns the number of leaves.
 func (t *Tree) Size() int64 { return t.size }
 
-// Append adds a leaf, and appends to stored the hashes that [Hashes] wants to
-// read, 32 bytes each: the leaf, and the root of each subtree that it completes.
+// Append adds a leaf. It appends to stored the hashes that [Hashes] reads, 32 bytes
+// each: the leaf, and the root of each subtree that it completes.
 func (t *Tree) Append(stored []byte, leaf Hash) []byte {
 	stored = append(stored, leaf[:]...)
 	level, h := 0, leaf
@@ -42,7 +41,7 @@ func (t *Tree) Append(stored []byte, leaf Hash) []byte {
 	return stored
 }
 
-// Root is the root of the tree; of an empty one, the hash of nothing.
+// Root returns the root of the tree; for an empty tree it is the hash of no bytes.
 func (t *Tree) Root() Hash {
 	if t.size == 0 {
 		root, _ := tlog.TreeHash(0, nil)
@@ -58,13 +57,15 @@ func (t *Tree) Root() Hash {
 	return root
 }
 
-// Hashes are what [Tree.Append] has stored, one after the other, in a file.
+// Hashes are all that [Tree.Append] has stored, in order, such as in a file.
 type Hashes struct{ R io.ReaderAt }
 
-// StoredBytes is how long the hashes of a tree with size leaves are.
+// StoredBytes returns the length of the stored hashes of a tree with size leaves,
+// in bytes.
 func StoredBytes(size int64) int64 { return tlog.StoredHashCount(size) * tlog.HashSize }
 
-// ReadHashes makes Hashes a [tlog.HashReader].
+// ReadHashes implements HashReader of golang.org/x/mod/sumdb/tlog. The error is
+// that of R.
 func (h Hashes) ReadHashes(indexes []int64) ([]Hash, error) {
 	all := make([]Hash, len(indexes))
 	for i, index := range indexes {
@@ -75,7 +76,7 @@ func (h Hashes) ReadHashes(indexes []int64) ([]Hash, error) {
 	return all, nil
 }
 
-// Tree is the tree of the first size leaves.
+// Tree returns the tree of the first size leaves. The error is that of R.
 func (h Hashes) Tree(size int64) (*Tree, error) {
 	t := &Tree{size: size}
 	var levels []int
@@ -83,7 +84,7 @@ func (h Hashes) Tree(size int64) (*Tree, error) {
 	for level := range t.edge {
 		if size>>level&1 == 1 {
 			levels = append(levels, level)
-			// The subtree ends where size, less its lower bits, does.
+			// The subtree ends at size without its lower bits.
 			indexes = append(indexes, tlog.StoredHashIndex(level, size>>level-1))
 		}
 	}
@@ -94,7 +95,7 @@ func (h Hashes) Tree(size int64) (*Tree, error) {
 	return t, err
 }
 
-// Leaf is the n-th leaf, from 0 on.
+// Leaf returns the n-th leaf, from 0. The error is that of R.
 func (h Hashes) Leaf(n int64) (Hash, error) {
 	all, err := h.ReadHashes([]int64{tlog.StoredHashIndex(0, n)})
 	if err != nil {
@@ -103,9 +104,9 @@ func (h Hashes) Leaf(n int64) (Hash, error) {
 	return all[0], nil
 }
 
-// Consistency proves that the tree of the first old leaves is the beginning of
-// that of the first size ones: RFC 6962, section 2.1.2. It is empty for an old
-// of 0 or of size.
+// Consistency returns the proof that the tree of the first old leaves is the
+// beginning of the tree of the first size leaves: RFC 6962, section 2.1.2. It is
+// empty if old is 0 or size.
 func (h Hashes) Consistency(size, old int64) ([]Hash, error) {
 	if old == 0 {
 		return nil, nil
@@ -113,8 +114,8 @@ func (h Hashes) Consistency(size, old int64) ([]Hash, error) {
 	return tlog.ProveTree(size, old, h)
 }
 
-// Inclusion proves that leaf n is in the tree of the first size ones: RFC 6962,
-// section 2.1.1.
+// Inclusion returns the proof that leaf n, from 0, is in the tree of the first size
+// leaves: RFC 6962, section 2.1.1.
 func (h Hashes) Inclusion(size, n int64) ([]Hash, error) {
 	return tlog.ProveRecord(size, n, h)
 }

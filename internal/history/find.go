@@ -117,7 +117,7 @@ type finder struct {
 // find yields the records from the day of since on whose receipts pass and can be
 // read, checked.
 func (f *finder) find(since time.Time, pass func(receipt []byte) bool) iter.Seq2[*Record, error] {
-	o := chain.ReadOptions{Since: since, Sift: pass, Progress: f.progress}
+	o := chain.ReadOptions{Since: since, Filter: pass, Progress: f.progress}
 	return chain.Read(f.ctx, f.log, o, func(e chain.Entry, bad *chain.LineError) (*Record, bool) {
 		if bad != nil {
 			return nil, false

@@ -192,7 +192,7 @@ func (l *lister) newest() error {
 func (l *lister) readOptions(o chain.ReadOptions) chain.ReadOptions {
 	o.Since, o.Progress = l.o.Since, l.o.Progress
 	if l.before != nil {
-		o.Sift = l.before.pass
+		o.Filter = l.before.pass
 	}
 	return o
 }

@@ -124,7 +124,7 @@ func TestPlantedTornLines(t *testing.T) {
 	if st := s.end(); len(st.calls) != 2 {
 		t.Errorf("%d calls", len(st.calls))
 	}
-	if said := s.told(); strings.Count(said, "is left alone") != 1 || strings.Count(said, "quarantined an invalid record") != 1 || strings.Count(said, "more records were quarantined") != 1 {
+	if said := s.told(); strings.Count(said, "is ignored") != 1 || strings.Count(said, "quarantined an invalid record") != 1 || strings.Count(said, "more records were quarantined") != 1 {
 		t.Errorf("it said %q", said)
 	}
 }

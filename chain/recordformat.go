@@ -19,22 +19,22 @@ type Hash = event.Hash
 // genesis is the prev_hash of a log's first record.
 var genesis Hash
 
-// hashLen is the length of a hash as it is written, in bytes.
+// hashLen is the length of a hash as text, in bytes.
 const hashLen = len("sha256:") + 2*sha256.Size
 
-// appendHash appends the hash as it is written.
+// appendHash appends the text of h.
 func appendHash(b []byte, h Hash) []byte {
 	b, _ = h.AppendText(b) // never fails
 	return b
 }
 
-// parseHash reads a hash as it is written.
+// parseHash reads the text of a hash.
 func parseHash(b []byte) (h Hash, ok bool) {
 	err := h.UnmarshalText(b)
 	return h, err == nil
 }
 
-// hashIn is the hash in a JSON string, however that is spelled.
+// hashIn reads the hash in a JSON string of any spelling.
 func hashIn(v jsontext.Value) (h Hash, ok bool) {
 	s, err := jsontext.AppendUnquote(nil, v)
 	if err != nil {
@@ -43,8 +43,8 @@ func hashIn(v jsontext.Value) (h Hash, ok bool) {
 	return parseHash(s)
 }
 
-// The form in which this package and the reference write a record. Of a line of
-// this form the receipt is what is left between the two ends.
+// This package and the reference write a record in this form. In a line of this
+// form the receipt is what is between the two ends.
 const (
 	recordHead = `{"receipt":`
 	recordPrev = `,"prev_hash":"`
@@ -53,7 +53,7 @@ const (
 	recordTail = len(recordPrev) + hashLen + len(recordHash) + hashLen + len(recordEnd)
 )
 
-// appendRecord appends the line of a record, newline included, and returns its
+// appendRecord appends the line of a record, with its newline, and returns its
 // record_hash. receipt must be canonical. FORMAT.md, "Records".
 func appendRecord(dst, receipt []byte, prev Hash) ([]byte, Hash) {
 	sum := recordSum(receipt, prev)
@@ -61,18 +61,18 @@ func appendRecord(dst, receipt []byte, prev Hash) ([]byte, Hash) {
 	return appendTail(dst, prev, sum), sum
 }
 
-// appendTail appends what stands after the receipt.
+// appendTail appends what comes after the receipt.
 func appendTail(dst []byte, prev, sum Hash) []byte {
 	dst = appendHash(append(dst, recordPrev...), prev)
 	dst = appendHash(append(dst, recordHash...), sum)
 	return append(append(dst, recordEnd...), '\n')
 }
 
-// recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). With the two names
-// in order and the receipt canonical, JCS is the members side by side.
+// recordSum is H(JCS({"prev_hash":prev,"receipt":receipt})). receipt is canonical
+// and the two names are in order, so JCS is the members one after the other.
 func recordSum(receipt []byte, prev Hash) (sum Hash) {
 	var head [len(`{"prev_hash":"`) + hashLen + len(`","receipt":`)]byte
-	h := sha256.New() // in this place it takes no memory
+	h := sha256.New() // does not escape, so no allocation
 	h.Write(append(appendHash(append(head[:0], `{"prev_hash":"`...), prev), `","receipt":`...))
 	h.Write(receipt)
 	h.Write([]byte{'}'})
@@ -80,17 +80,17 @@ func recordSum(receipt []byte, prev Hash) (sum Hash) {
 	return sum
 }
 
-// record is a line taken apart. receipt may share the line's memory.
+// record is a parsed line. receipt may share the line's memory.
 type record struct {
-	// receipt is in canonical form, however it was spelled: what is hashed and
-	// signed is what is read. If there is no such form it is as stored, and
-	// refused says why: FORMAT.md, "Refused as damage".
+	// receipt is in canonical form, whatever its spelling: what is read is what was
+	// hashed and signed. If it has no canonical form, receipt is as stored and
+	// refused says why (FORMAT.md, "Refused as damage").
 	receipt []byte
 	refused error
 
 	prev  Hash
 	hash  Hash // as stored
-	extra bool // there are other members, which no hash covers
+	extra bool // there are more members, which no hash covers
 }
 
 // sum is the record_hash that the record should have. A record that is refused
@@ -140,7 +140,7 @@ func parseRecord(line []byte) (record, error) {
 	return parseAny(line)
 }
 
-// frame reads a line of the form written here, but for what the receipt is.
+// frame reads a line of the form written here. It does not look at the receipt.
 func frame(line []byte) (r record, ok bool) {
 	if len(line) < len(recordHead)+recordTail || !bytes.HasPrefix(line, []byte(recordHead)) {
 		return r, false
@@ -167,7 +167,7 @@ func frame(line []byte) (r record, ok bool) {
 	return r, ok
 }
 
-// parseAny reads a record of any form that JSON allows: other spacing, another
+// parseAny reads a record in any spelling that JSON allows: other spacing, another
 // order, more members.
 func parseAny(line []byte) (r record, err error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(line))
@@ -216,12 +216,12 @@ func parseAny(line []byte) (r record, err error) {
 	return r, nil
 }
 
-// errCut is in the error of parseRecord for the beginning of a record whose
-// rest is missing.
-var errCut = errors.New("the line breaks off")
+// errCut is in the error of parseRecord for a line with only the beginning of a
+// record.
+var errCut = errors.New("the line is truncated")
 
-// unreadable says why jsontext could not read line, and tells a line cut short,
-// with nothing or with another record after the cut, from any other damage.
+// unreadable says why jsontext could not read line. It distinguishes a truncated
+// line, with nothing or another record after it, from other damage.
 func unreadable(line []byte, err error) error {
 	if isUTF16(line) {
 		return errors.New("the file is UTF-16: save it as UTF-8")
@@ -231,13 +231,13 @@ func unreadable(line []byte, err error) error {
 	}
 	if i := bytes.LastIndex(line, []byte(recordHead)); i > 0 {
 		if r, ok := frame(line[i:]); ok && jsontext.Value(r.receipt).IsValid() {
-			return fmt.Errorf("%w after %d bytes and another record is glued to it", errCut, i)
+			return fmt.Errorf("%w after %d bytes, and another record is joined to it", errCut, i)
 		}
 	}
 	var syn *jsontext.SyntacticError
 	if errors.As(err, &syn) {
 		if syn.Err == jsontext.ErrDuplicateName {
-			return errors.New("a member name stands twice")
+			return errors.New("a member name occurs twice")
 		}
 		return fmt.Errorf("not JSON from byte %d on: %w", syn.ByteOffset, syn.Err)
 	}

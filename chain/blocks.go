@@ -11,22 +11,22 @@ import (
 // blockSize is how much of a file is read at once, in bytes.
 const blockSize = 256 << 10
 
-// maxSearch is how far the end of a line that is too long is looked for, in bytes.
-// The rest of its file is not read: a sparse file can have terabytes.
+// maxSearch is how far the end of a line that is too long is searched for, in
+// bytes. The rest of its file is not read: a sparse file can have terabytes.
 const maxSearch = 1 << 30
 
-// blocks reads a file from its beginning in blocks of whole lines. Only a line
-// longer than the buffer given to next takes more memory than that buffer, and
-// one longer than maxLine takes none.
+// blocks reads a file forward in blocks of whole lines. It uses the buffer given to
+// next. A line longer than the buffer gets memory of its own, and one longer than
+// maxLine is skipped.
 type blocks struct {
 	f    io.ReaderAt
 	off  int64 // of the next block
 	size int64 // where reading ends
 }
 
-// next returns the next block and its offset; io.EOF after the last. Each line
-// in it ends in a newline but, maybe, the file's last. The block is in buf, or
-// in memory of its own. A *tooLong says that a line was passed over.
+// next returns the next block and its offset; io.EOF after the last. Each line in
+// it ends in a newline, except perhaps the file's last. The block is in buf, or in
+// memory of its own. A *tooLong says that a line was skipped.
 func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 	off = b.off
 	if off >= b.size {
@@ -63,12 +63,12 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 	return block, off, nil
 }
 
-// tooLong reports a line of more than maxLine bytes, at off, that ends before
-// end, its newline, if it has one, included.
+// tooLong is the error for a line of more than maxLine bytes. It begins at off and
+// ends before end, its newline included if there is one.
 type tooLong struct {
 	off, end int64
 	ended    bool // by a newline
-	beyond   bool // maxSearch: there may be more lines before end, which are not read
+	beyond   bool // by maxSearch: more lines may be before end, which are not read
 }
 
 func (t *tooLong) Error() string {
@@ -78,7 +78,7 @@ func (t *tooLong) Error() string {
 	return fmt.Sprintf("a line of %d MiB; more than %d MiB are not read", (t.end-t.off)>>20, maxLine>>20)
 }
 
-// lineEnd finds the end of the line that goes on at off: the offset after its
+// lineEnd finds the end of the line that continues at off: the offset after its
 // newline, or size if there is none. scratch is overwritten.
 func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended bool, err error) {
 	scratch = scratch[:cap(scratch)]
@@ -95,21 +95,21 @@ func lineEnd(f io.ReaderAt, off, size int64, scratch []byte) (end int64, ended b
 	return size, false, nil
 }
 
-// backBlocks reads a file from its end in blocks of whole lines, within the same
-// bounds as blocks.
+// backBlocks reads a file backward in blocks of whole lines, with the limits of
+// blocks.
 type backBlocks struct {
 	f   io.ReaderAt
 	end int64 // offset after the next block
 
-	// search is how far the beginning of a line that is too long is looked
-	// for, as maxSearch; 0: to the file's beginning.
+	// search is how far the beginning of a line that is too long is searched for,
+	// like maxSearch. 0: to the file's beginning.
 	search int64
 }
 
-// prev returns the block before the one returned last and its offset; io.EOF
-// before the first. Each line in it ends in a newline but, maybe, the file's
-// last. The block is in buf, or in memory of its own. A *tooLong says that a
-// line was passed over.
+// prev returns the block before the last returned one, and its offset; io.EOF
+// before the first. Each line in it ends in a newline, except perhaps the file's
+// last. The block is in buf, or in memory of its own. A *tooLong says that a line
+// was skipped.
 func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 	end := b.end
 	if end == 0 {
@@ -124,8 +124,8 @@ func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 		b.end = 0
 		return buf, 0, nil
 	}
-	// What stands before the first newline is the end of a line, or all of it:
-	// it is read again with the block before.
+	// The bytes before the first newline are a whole line or the end of one.
+	// They are read again with the block before.
 	if i := bytes.IndexByte(buf, '\n') + 1; 0 < i && i < len(buf) {
 		b.end = off + int64(i)
 		return buf[i:], b.end, nil
@@ -154,9 +154,9 @@ func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 	return block, off, nil
 }
 
-// lineStart finds the beginning of the line to which the byte before off
-// belongs, unless that is a newline; least if it begins there or before. scratch
-// is overwritten.
+// lineStart finds the beginning of the line that has the byte before off, unless
+// that byte is a newline. It returns least if the line begins there or before.
+// scratch is overwritten.
 func lineStart(f io.ReaderAt, off, least int64, scratch []byte) (int64, error) {
 	for off > least {
 		part := scratch[:min(int64(len(scratch)), off-least)]
@@ -171,11 +171,12 @@ func lineStart(f io.ReaderAt, off, least int64, scratch []byte) (int64, error) {
 	return least, nil
 }
 
-// backLines reads a file's lines from its end. buf bounds what is read at once.
+// backLines reads the lines of a file backward. The length of buf is how much is
+// read at once.
 type backLines struct {
 	blocks backBlocks
 	buf    []byte
-	held   []byte // lines of a block that are still to be returned
+	held   []byte // lines of a block that are not returned yet
 	off    int64  // of held
 }
 
@@ -183,10 +184,10 @@ func newBackLines(f io.ReaderAt, size int64, chunk int) *backLines {
 	return &backLines{blocks: backBlocks{f: f, end: size}, buf: make([]byte, chunk)}
 }
 
-// prev returns the line before the one returned last, without its newline, and
-// its offset; io.EOF before the first. ended is false for a last line with no
-// newline after it. The line is good until the next call. A *tooLong says that
-// a line was passed over.
+// prev returns the line before the last returned one, without its newline, and its
+// offset; io.EOF before the first. ended is false for a last line without a
+// newline. The line is valid until the next call. A *tooLong says that a line was
+// skipped.
 func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	if len(b.held) == 0 {
 		if b.held, b.off, err = b.blocks.prev(b.buf); err != nil {
@@ -201,7 +202,7 @@ func (b *backLines) prev() (line []byte, off int64, ended bool, err error) {
 	return body[i:], b.off + int64(i), ended, nil
 }
 
-// unread has prev return the line again that it returned last.
+// unread makes prev return the last returned line again.
 func (b *backLines) unread(line []byte, ended bool) {
 	n := len(b.held) + len(line)
 	if ended {
@@ -210,8 +211,8 @@ func (b *backLines) unread(line []byte, ended bool) {
 	b.held = b.held[:n]
 }
 
-// endable is a file that cannot be read any more when ctx is done: it ends a long
-// search for the end of a line.
+// endable is a file that cannot be read after ctx is done. That ends a long search
+// for the end of a line.
 type endable struct {
 	io.ReaderAt
 	ctx context.Context
@@ -224,14 +225,14 @@ func (e endable) ReadAt(p []byte, off int64) (int, error) {
 	return e.ReaderAt.ReadAt(p, off)
 }
 
-// shrunk reports a file that became shorter while it was read.
+// shrunk is the error for a file that became shorter while it was read.
 type shrunk struct{ size int64 } // at most; in bytes
 
 func (s *shrunk) Error() string {
 	return fmt.Sprintf("read at byte %d: the file became shorter while it was read", s.size)
 }
 
-// readFull fills p from offset off. It is a *shrunk if the file ends before.
+// readFull fills p from offset off. The error is a *shrunk if the file ends before.
 func readFull(f io.ReaderAt, p []byte, off int64) error {
 	n, err := f.ReadAt(p, off)
 	if n == len(p) {

@@ -8,7 +8,7 @@ import (
 )
 
 // dayTime is the time that decides the record's day: ts, ts_request of version 2,
-// ts_response of version 3. It is zero if the receipt does not say.
+// ts_response of version 3. It is zero if the receipt has none.
 func (r *record) dayTime() time.Time {
 	m := r.members("v", "ts", "ts_request", "ts_response")
 	switch string(m[0]) {
@@ -20,8 +20,8 @@ func (r *record) dayTime() time.Time {
 	return parseTime(m[1])
 }
 
-// latest is the latest time that a receipt states: where one observer signs
-// both, a response comes after its request.
+// latest is the latest time in a receipt: a response comes after its request if one
+// observer signs both.
 func (r *record) latest() time.Time {
 	at, responded := r.dayTime(), parseTime(r.members("ts_response")[0])
 	if responded.After(at) {
@@ -30,7 +30,7 @@ func (r *record) latest() time.Time {
 	return at
 }
 
-// parseTime reads a JSON string; it is zero for what is no time.
+// parseTime reads a JSON string. It is zero if value is not a time.
 func parseTime(value []byte) time.Time {
 	text, _ := canon.PlainText(value)
 	t, err := time.Parse(time.RFC3339, string(text))
@@ -42,12 +42,12 @@ func parseTime(value []byte) time.Time {
 
 // isEvent says whether the receipt has a type member: FORMAT.md, "Events".
 func (r *record) isEvent() bool {
-	// Nearly no receipt has one, so look before parsing.
+	// Few receipts have one, so a search is cheaper than parsing.
 	return bytes.Contains(r.receipt, []byte(`"type":`)) && r.members("type")[0] != nil
 }
 
-// members returns the values of the receipt's members with these names, nil where
-// there is none. A receipt that is refused has none.
+// members returns the values of the receipt's members with these names; nil where
+// there is none. A refused receipt has none.
 func (r *record) members(names ...string) [][]byte {
 	values := make([][]byte, len(names))
 	if r.refused != nil {

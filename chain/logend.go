@@ -13,14 +13,14 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// tailChunk is how much of a file's end is read at once, in bytes: some records.
+// tailChunk is how much of a file's end is read at once, in bytes: a few records.
 const tailChunk = 8 << 10
 
-// refresh makes l.file the newest day file (none if newest is "") and learns the
-// log's end, unless it is as this Log left it. It goes by identity and size: if
-// somebody edits the last record in place, the next one still follows the
-// original, and the edit shows.
-func (l *Log) refresh(found scene) error {
+// refresh makes l.file the newest day file (none if newest is "") and finds the
+// log's end, unless both are as this Log left them. It compares identity and size.
+// If somebody changed the last record in place, the next one still follows the
+// original, and the change shows.
+func (l *Log) refresh(found dayFileState) error {
 	newest := found.newest
 	if newest == "" {
 		l.forget()
@@ -29,8 +29,8 @@ func (l *Log) refresh(found scene) error {
 		return nil
 	}
 	if l.file != nil && l.name == newest && (!found.fresh || l.named()) {
-		// The offset is of no use but to tell the size: what is written
-		// goes to the end, and what is read has offsets of its own.
+		// Seek only tells the size: writes go to the end, and reads have
+		// offsets of their own.
 		size, err := l.file.Seek(0, io.SeekEnd)
 		if err != nil {
 			return err
@@ -38,7 +38,7 @@ func (l *Log) refresh(found scene) error {
 		if size == l.size {
 			return nil
 		}
-		return l.load(size, found.clock) // somebody else has appended
+		return l.load(size, found.clock) // another process has appended
 	}
 	l.forget()
 	f, info, err := openRegular(filepath.Join(l.dir, newest), os.O_RDWR|os.O_APPEND, 0)
@@ -50,18 +50,18 @@ func (l *Log) refresh(found scene) error {
 	return l.load(info.Size(), found.clock)
 }
 
-// named says whether l.file still bears its name.
+// named says whether l.file still has its name.
 func (l *Log) named() bool {
 	st, err := os.Lstat(filepath.Join(l.dir, l.name))
 	return err == nil && os.SameFile(st, l.info)
 }
 
-// maxBack bounds how far the log's end is looked for, in bytes: one line of the
-// greatest length, and room. A file's end can be planted, of terabytes that take
-// no place on the disk.
+// maxBack is how far from its end the log is searched for the newest record, in
+// bytes: one line of maximum length, and some more. An attacker could add terabytes
+// to a sparse file.
 const maxBack = maxLine + 64<<20
 
-// backLines reads lines into the Log's buffer, which others must be done with.
+// backLines reads lines into the Log's buffer, so only one may be in use.
 func (l *Log) backLines(f io.ReaderAt, size int64) *backLines {
 	if l.tail == nil {
 		l.tail = make([]byte, tailChunk)
@@ -69,27 +69,27 @@ func (l *Log) backLines(f io.ReaderAt, size int64) *backLines {
 	return &backLines{blocks: backBlocks{f: f, end: size}, buf: l.tail}
 }
 
-// errTooFar: something would take more reading than is done for one append.
+// errTooFar is the error if more would have to be read than one append may read.
 var errTooFar = errors.New("too much to be read")
 
-// A tether lets so much be read from a file and no more.
-type tether struct {
+// A limitedReaderAt reads at most so many bytes of a file.
+type limitedReaderAt struct {
 	io.ReaderAt
 	left *int64 // bytes
 }
 
-func (t tether) ReadAt(p []byte, off int64) (int, error) {
+func (t limitedReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	if *t.left -= int64(len(p)); *t.left < 0 {
 		return 0, errTooFar
 	}
 	return t.ReaderAt.ReadAt(p, off)
 }
 
-// load reads the end of l.file, which is size bytes long: it repairs a torn last
-// line and finds the record that the next one follows. clock is what it says now.
+// load reads the end of l.file, which has size bytes. It quarantines a partial last
+// line and finds the record that the next one follows. clock is the time now.
 func (l *Log) load(size int64, clock time.Time) error {
 	left := int64(maxBack)
-	file := tether{l.file, &left}
+	file := limitedReaderAt{l.file, &left}
 	lines := l.backLines(file, size)
 	last, off, ended, err := lines.prev()
 	var long *tooLong
@@ -111,8 +111,8 @@ func (l *Log) load(size int64, clock time.Time) error {
 	}
 	switch {
 	case torn && (long != nil || tooFar):
-		// No crash leaves so much, and to copy it would take too long: it
-		// stays, as a line that cannot be read.
+		// A crash does not leave so much, and a copy would take too long. It
+		// stays, as an unreadable line.
 		if err := l.endLine(); err != nil {
 			return err
 		}
@@ -135,13 +135,13 @@ func (l *Log) load(size int64, clock time.Time) error {
 		return err
 	}
 	if next, follows := end.followedBy(last); torn && follows {
-		// Only the newline is missing. (The reference writes it apart.)
+		// Only the newline is missing. (The reference writes it separately.)
 		if err := l.endLine(); err != nil {
 			return err
 		}
 		size++
 		end.take(l.name, size, next)
-		l.believe(&end, next, clock) // what is doubtful about it, the next one to look says
+		l.believe(&end, next, clock) // the next reader of the log's end reports a doubt about it
 	} else if torn {
 		if err := l.quarantine(off, size); err != nil {
 			return err
@@ -152,8 +152,8 @@ func (l *Log) load(size int64, clock time.Time) error {
 		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash, Reason: bad.Reason})
 	}
 	l.size, l.floor, l.loaded = size, end.time, true
-	// A time beyond its own file's day is not to be believed: it would make
-	// every later record bear it.
+	// A time after its own file's day is not used: every later record would have
+	// it.
 	if eve := dayOf(l.name).AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
 		l.floor = eve
 	}
@@ -161,7 +161,7 @@ func (l *Log) load(size int64, clock time.Time) error {
 	return nil
 }
 
-// endLine writes the newline that is missing at the file's end.
+// endLine writes the missing newline at the file's end.
 func (l *Log) endLine() error {
 	if _, err := l.file.Write([]byte{'\n'}); err != nil {
 		return err
@@ -169,10 +169,10 @@ func (l *Log) endLine() error {
 	return l.sync(l.file)
 }
 
-// lost is the end of a log whose newest record would take too long to find: the
-// one that this Log has seen last, if that is still there, else none. Then the
-// chain begins anew, with an event that names a record that is nowhere, so that
-// what is missing before it does not come to look complete.
+// lost is the end of a log whose newest record is too far from the end to be found:
+// the last record that this Log has seen, if that is still there. Otherwise the
+// chain begins again, after an event about a record that is not in the log. So the
+// log never looks complete.
 func (l *Log) lost(size int64) (e ending, bad *LineError, err error) {
 	const reason = "the newest record is too far from the end to be found"
 	if l.place.File != "" && l.holds(l.place) {
@@ -188,24 +188,24 @@ func (l *Log) lost(size int64) (e ending, bad *LineError, err error) {
 	return e, nil, nil
 }
 
-// ending is the newest record of a log and the time before which no later one may
-// be.
+// ending is the newest record of a log, and the earliest time that a later one may
+// have.
 type ending struct {
 	place
 	time time.Time
 }
 
-// take makes r, which ends at the offset end, the newest record.
+// take makes r, whose line ends at the offset end, the newest record.
 func (e *ending) take(file string, end int64, r record) { e.place = place{Position{file, end}, r.hash} }
 
-// believe takes the time of r, if it counts: a time that the clock has not reached
-// must be that of a record that a known key has signed. doubt says what is wrong
-// with r, "" if nothing is. To check a signature takes longer than to make one, so
-// where the clock has reached the time it is checked only when this Log reads the
-// end first: that a later one is false is left to verification.
+// believe uses the time of r, if that is allowed: a time that the clock has not
+// reached must be of a record that a known key has signed. doubt says what is wrong
+// with r, "" if nothing is. To check a signature takes longer than to make one. So
+// if the clock has reached the time, the signature is checked only when this Log
+// reads the log's end for the first time; verification finds false ones later.
 func (l *Log) believe(e *ending, r record, clock time.Time) (doubt string, counts bool) {
 	if !r.intact() {
-		return "the record is not the one that its hash was made for", false
+		return "the record does not match its hash", false
 	}
 	at := r.latest()
 	signed, known := true, true
@@ -228,12 +228,12 @@ func (l *Log) believe(e *ending, r record, clock time.Time) (doubt string, count
 	return "", true
 }
 
-// maxLookBack bounds the records that are looked at for a time.
+// maxLookBack is the maximum number of records that are read for a time.
 const maxLookBack = 1000
 
-// lookBack corrects the time of an ending in responses (version 2), which bear
-// the times of their calls: these may lie before those of the records before
-// them. It does so in what is not signed, too.
+// lookBack corrects the time of an ending in responses (version 2). They have the
+// times of their calls, which may be earlier than those of the records before them.
+// It also does so after unsigned records.
 func (l *Log) lookBack(e *ending, r record, counts bool, lines *backLines, clock time.Time) {
 	for range maxLookBack {
 		if counts && !bytes.HasSuffix(r.receipt, []byte(`"v":2}`)) { // as we write them
@@ -250,16 +250,17 @@ func (l *Log) lookBack(e *ending, r record, counts bool, lines *backLines, clock
 	}
 }
 
-// followedBy reads line, if it is a whole record, unedited, after this one.
+// followedBy parses line. It is true if line is a whole, unchanged record that
+// follows this one.
 func (e *ending) followedBy(line []byte) (record, bool) {
 	r, err := parseRecord(line)
 	return r, err == nil && r.prev == e.hash && r.intact()
 }
 
-// newestRecord looks for the last readable record from lines on, which are of
-// l.file, and back through older files. bad is the last line after it that
-// cannot be read, or the record itself, if there is a doubt about it; it may be
-// known already. It reads until nothing is left of what may be read.
+// newestRecord finds the last readable record, in lines, which are of l.file, and
+// then in older files. bad is the last line after it that cannot be read, or the
+// record itself if there is a doubt about it; known is one that was found before.
+// left is how many bytes may be read.
 func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, clock time.Time) (e ending, bad *LineError, err error) {
 	name, bad := l.name, known
 	var older *os.File
@@ -276,7 +277,7 @@ func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, cloc
 			if i--; i < 0 {
 				return e, bad, nil
 			}
-			if *left -= tailChunk; *left < 0 { // empty files, too, take their time
+			if *left -= tailChunk; *left < 0 { // opening an empty file takes time, too
 				return e, nil, errTooFar
 			}
 			name = l.seen.days[i]
@@ -287,7 +288,7 @@ func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, cloc
 			if older, st, err = openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0); err != nil {
 				return e, nil, err
 			}
-			lines = newBackLines(tether{older, left}, st.Size(), tailChunk)
+			lines = newBackLines(limitedReaderAt{older, left}, st.Size(), tailChunk)
 		case errors.As(err, &long):
 			if bad == nil {
 				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
@@ -318,7 +319,7 @@ func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, cloc
 	}
 }
 
-// blank lines are no records; the reference passes over them too.
+// blank lines are not records; the reference skips them too.
 func blank(line []byte) bool {
 	for _, c := range line {
 		if c != ' ' && c != '\t' && c != '\r' {
@@ -328,9 +329,9 @@ func blank(line []byte) bool {
 	return true
 }
 
-// moveTo makes p the log's end as this Log knows it, and owes an event if the
-// newest record that it has seen before is gone. Cutting off the end is the one
-// thing that a chain by itself does not show.
+// moveTo sets the log's end as this Log knows it, and adds an event if the newest
+// record that it has seen before is gone. Truncation is the one change that the
+// chain itself does not show.
 func (l *Log) moveTo(p place) {
 	was := l.place
 	l.place = p
@@ -338,22 +339,22 @@ func (l *Log) moveTo(p place) {
 		return
 	}
 	l.owe(event.LogDamaged{File: was.File, Offset: was.Offset, Expected: was.hash, Gone: true, Found: p.hash,
-		Reason: "the newest record is not there any more"})
+		Reason: "the newest record is gone"})
 }
 
-// oweStray owes an event if a record that was signed to stand in the log was in a
-// day file that is quarantined now. If it was a copy, the log still has the record,
+// oweStray adds an event if a record that was signed for its place was in a day
+// file that is now quarantined. If that was a copy, the log still has the record,
 // and the event does no harm.
 func (l *Log) oweStray() {
 	if l.stray.File == "" {
 		return
 	}
 	l.owe(event.LogDamaged{File: l.stray.File, Offset: l.stray.Offset, Expected: l.stray.hash, Gone: true, Found: l.place.hash,
-		Reason: "the record was in the file of a day to come, which was quarantined"})
+		Reason: "the record was in the file of a future day, which was quarantined"})
 	l.stray = place{}
 }
 
-// holds says whether the record is still at its place.
+// holds says whether the record is still in its place.
 func (l *Log) holds(p place) bool {
 	f := l.file
 	if f == nil || l.name != p.File {
@@ -364,8 +365,8 @@ func (l *Log) holds(p place) bool {
 		defer f.Close()
 	}
 	left := int64(maxBack)
-	// Past the file's end this fails as well.
-	line, _, ended, err := l.backLines(tether{f, &left}, p.Offset).prev()
+	// This also fails if the offset is after the file's end.
+	line, _, ended, err := l.backLines(limitedReaderAt{f, &left}, p.Offset).prev()
 	if err != nil || !ended {
 		return false
 	}
@@ -376,7 +377,7 @@ func (l *Log) holds(p place) bool {
 func (l *Log) owe(e event.Event) {
 	for _, o := range l.owed {
 		if o.event == e {
-			return // an append failed before it could tell
+			return // an append failed before it was written
 		}
 	}
 	l.owed = append(l.owed, owed{event: e})

@@ -1,0 +1,55 @@
+package chain
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxFirst is how many lines are read to find the first record of a log.
+const maxFirst = 1000
+
+// First returns the hash of the first record of the log in the directory dir. It
+// identifies the log: a new log has another one. The error says that the log has no
+// record among its first 1,000 lines, or cannot be read.
+func First(dir string) (Hash, error) {
+	found, err := list(dirFS(dir))
+	if err != nil {
+		return Hash{}, err
+	}
+	lines := 0
+	for _, name := range found.days {
+		hash, err := firstOf(filepath.Join(dir, name), &lines)
+		if !hash.IsZero() || err != nil {
+			return hash, err
+		}
+	}
+	return Hash{}, errors.New("the log has no readable record")
+}
+
+// firstOf returns the hash of the first record in a day file; zero if there is
+// none.
+func firstOf(path string, lines *int) (Hash, error) {
+	f, _, err := openRegular(path, os.O_RDONLY, 0)
+	if err != nil {
+		return Hash{}, err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(io.LimitReader(f, maxLine), 64<<10)
+	for off := int64(0); *lines < maxFirst; *lines++ {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return Hash{}, nil
+		}
+		if err != nil {
+			return Hash{}, err
+		}
+		if r, err := parseRecord(trimMark(line[:len(line)-1], off)); err == nil && r.refused == nil {
+			return r.hash, nil
+		}
+		off += int64(len(line))
+	}
+	return Hash{}, nil
+}
