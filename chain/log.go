@@ -142,7 +142,7 @@ func (l *Log) Dir() string { return l.dir }
 // before the records in these cases: a partial record that a crash has left was
 // quarantined in a file of its own; records that this Log has seen are gone; the
 // record that it continues after is not signed; the clock was set back. Append
-// fails if another process holds the lock for ten seconds.
+// fails if another process holds the lock for 25 seconds.
 func (l *Log) Append(n int, build func(i int, at At) ([]byte, error)) (written []Written, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
