@@ -26,18 +26,7 @@ func TestAuditLongTexts(t *testing.T) {
 	action := sign.Action{Tool: long, Target: long, Session: "ses_" + long, CallID: long, TraceID: long, ParentID: long,
 		Arguments: []byte(`{"a":` + strings.Repeat("[", 6000) + strings.Repeat("]", 6000) + `}`)}
 	dir := logOf(t,
-		func(at chain.At) []byte {
-			d, err := bot.Prepare(action)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			id = r.ID
-			return r.Record
-		},
+		receiptOf(t, bot, action, func(r *sign.Receipt) { id = r.ID }),
 		func(at chain.At) []byte {
 			return eventBy(t, bot, event.Unanswered{Session: action.Session, Calls: []event.Call{{ID: id, Reason: long}}})(at)
 		},

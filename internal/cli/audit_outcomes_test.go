@@ -24,18 +24,8 @@ func outcomesHome(t *testing.T) (home, key string) {
 	const session = "ses_0123456789abcdef0123456789abcdef"
 	ids := map[string]string{}
 	asked := func(tool string) func(chain.At) []byte {
-		return func(at chain.At) []byte {
-			d, err := bot.Prepare(sign.Action{Tool: tool, Target: "mcp://x", Session: session, Arguments: []byte(`{"n":1}`)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids[tool] = r.ID
-			return r.Record
-		}
+		action := sign.Action{Tool: tool, Target: "mcp://x", Session: session, Arguments: []byte(`{"n":1}`)}
+		return receiptOf(t, bot, action, func(r *sign.Receipt) { ids[tool] = r.ID })
 	}
 	answered := func(tool string, o sign.Outcome, after time.Duration) func(chain.At) []byte {
 		return func(at chain.At) []byte {

@@ -162,15 +162,7 @@ func TestAuditShowAnswered(t *testing.T) {
 		asked = v.ID
 		return r
 	}, func(at chain.At) []byte {
-		d, err := bot.Prepare(sign.Action{Tool: "read", ParentID: asked})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := d.SignAt(at.Time, at.Prev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Record
+		return receiptOf(t, bot, sign.Action{Tool: "read", ParentID: asked})(at)
 	}, func(at chain.At) []byte {
 		hash := event.HashOf([]byte("{}"))
 		r, err := bot.Respond(sign.Response{Action: sign.Action{Tool: "read"}, ParamsHash: hash, RequestID: asked,

@@ -25,7 +25,7 @@ func (c *command) anchorFinding(h home.Dir) finding {
 	if err == nil {
 		cp, cerr := s.Checkpoint()
 		if err = cerr; err == nil {
-			f = c.anchorState(s, cp, s.State().Finding)
+			f = anchorState(s, cp, s.State().Finding)
 		}
 	}
 	if err != nil {

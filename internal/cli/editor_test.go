@@ -116,17 +116,7 @@ func responded(t *testing.T, s *sign.Signer, r *request) func(chain.At) []byte {
 }
 
 func exact(t *testing.T, s *sign.Signer) func(chain.At) []byte {
-	return func(at chain.At) []byte {
-		d, err := s.Prepare(sign.Action{Tool: "pay", Arguments: []byte(`{"n":9007199254740993}`), Session: "ses_0123456789abcdef0123456789abcdef"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := d.SignAt(at.Time, at.Prev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Record
-	}
+	return receiptOf(t, s, sign.Action{Tool: "pay", Arguments: []byte(`{"n":9007199254740993}`), Session: "ses_0123456789abcdef0123456789abcdef"})
 }
 
 // lines are all lines, and at says which file and line the i-th is in.

@@ -54,11 +54,7 @@ func (c *command) prove(u *ucli.Context) error {
 	if len(args) != 1 {
 		return misuse("signet-wrap prove ID", "one ID is wanted, and there are %d", len(args))
 	}
-	h, err := c.existingHome(u)
-	if err != nil {
-		return err
-	}
-	s, err := c.openStore(u, h)
+	h, s, err := c.existingStore(u)
 	if err != nil {
 		return err
 	}

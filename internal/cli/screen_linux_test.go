@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -26,19 +25,9 @@ const steering = "x\x1b[2J\x1b]0;t\a\u009b2J\u0085\u202egnp\u2066\u061c\u200b\u2
 func TestScreen(t *testing.T) {
 	bot, _ := testSigner(t, steering)
 	var id string
+	action := sign.Action{Tool: steering, Target: "mcp://" + steering, Session: steering, CallID: steering, Arguments: []byte(`{"` + steering[:1] + `\u202e":"\u202egnp"}`)}
 	dir := logOf(t,
-		func(at chain.At) []byte {
-			d, err := bot.Prepare(sign.Action{Tool: steering, Target: "mcp://" + steering, Session: steering, CallID: steering, Arguments: []byte(`{"` + steering[:1] + `\u202e":"\u202egnp"}`)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			id = r.ID
-			return r.Record
-		},
+		receiptOf(t, bot, action, func(r *sign.Receipt) { id = r.ID }),
 		eventBy(t, bot, event.ToolDrift{Session: steering, Target: steering, Tool: steering}),
 		eventBy(t, bot, event.Gap{Session: steering, Calls: 1, Reason: steering}),
 		raw(`{"name":"\u001b`+"\u009b\u202egnp"+`","type":"note`+"\u009b"+`"}`),

@@ -68,33 +68,33 @@ func logOf(t *testing.T, makers ...func(chain.At) []byte) (home string) {
 	return home
 }
 
-func call(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
+// receiptOf makes the receipt of an action for its place in the log, and gives it to
+// each of see.
+func receiptOf(t *testing.T, s *sign.Signer, a sign.Action, see ...func(*sign.Receipt)) func(chain.At) []byte {
 	return func(at chain.At) []byte {
-		d, err := s.Prepare(sign.Action{Tool: tool, Arguments: []byte(`{"a":1}`)})
+		t.Helper()
+		d, err := s.Prepare(a)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r, err := d.SignAt(at.Time, at.Prev)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, f := range see {
+			f(r)
 		}
 		return r.Record
 	}
 }
 
+func call(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
+	return receiptOf(t, s, sign.Action{Tool: tool, Arguments: []byte(`{"a":1}`)})
+}
+
 // wrapped is call as a wrapper signs it: in a session, and so for one place.
 func wrapped(t *testing.T, s *sign.Signer, tool string) func(chain.At) []byte {
-	return func(at chain.At) []byte {
-		d, err := s.Prepare(sign.Action{Tool: tool, Session: "ses_0123456789abcdef0123456789abcdef"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := d.SignAt(at.Time, at.Prev)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Record
-	}
+	return receiptOf(t, s, sign.Action{Tool: tool, Session: "ses_0123456789abcdef0123456789abcdef"})
 }
 
 // withoutSecond takes the second record out of the log and makes all hashes

@@ -160,17 +160,7 @@ func TestVerifyBelievesTheKnown(t *testing.T) {
 func TestVerifyCopies(t *testing.T) {
 	bot, key := testSigner(t, "bot")
 	for _, session := range []string{"", "deploy-1", "ses_deploy1", "ses_", "ses_" + strings.Repeat("AB", 16), "ses_" + strings.Repeat("0", 32)} {
-		once := func(at chain.At) []byte {
-			d, err := bot.Prepare(sign.Action{Tool: "pay", Session: session})
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return r.Record
-		}
+		once := receiptOf(t, bot, sign.Action{Tool: "pay", Session: session})
 		var kept []byte
 		home := logOf(t, func(at chain.At) []byte { kept = once(at); return kept })
 		if f, status := verified(t, home, "--pubkey", key); status != exitOK {
@@ -181,18 +171,18 @@ func TestVerifyCopies(t *testing.T) {
 			t.Errorf("%q copied: exit status %d, %+v", session, status, f)
 		}
 	}
-	// A response, and one that stands for both.
-	var asked, answer []byte
+	// A response, too.
+	var asked, response []byte
 	home := logOf(t, func(at chain.At) []byte { asked = wrapped(t, bot, "read")(at); return asked })
 	var r request
 	if err := json.Unmarshal(asked, &r); err != nil {
 		t.Fatal(err)
 	}
-	appended(t, home, func(at chain.At) []byte { answer = responded(t, bot, &r)(at); return answer })
+	appended(t, home, func(at chain.At) []byte { response = responded(t, bot, &r)(at); return response })
 	if f, status := verified(t, home, "--pubkey", key); status != exitOK {
 		t.Errorf("exit status %d, %+v", status, f)
 	}
-	appended(t, home, func(chain.At) []byte { return answer })
+	appended(t, home, func(chain.At) []byte { return response })
 	f, status := verified(t, home, "--pubkey", key)
 	if status != exitUnconfirmed || !strings.Contains(strings.Join(f.Completeness.Gaps, ""), "1 outcome copied") {
 		t.Errorf("a response copied: exit status %d, %+v", status, f)

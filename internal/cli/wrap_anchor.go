@@ -59,7 +59,7 @@ func (c *command) lookAtAnchor(h home.Dir, dir string) record.Anchoring {
 	case f != nil && f.Proven:
 		r.Result = record.AnchorFound
 		e := findingEvent(f)
-		if told, err := c.toldOf(h, e); err == nil && !told {
+		if has, err := c.hasEvent(h, isAbout(e)); err == nil && !has {
 			r.Finding = &e
 		}
 	case time.Since(st.Done) < time.Hour:

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// eventLog opens the log for an event. It comes before what the event reports is
+// done, since the key that signs may be missing. It is nil for another user's log.
+func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error, error) {
+	if !owns(h.Audit()) {
+		return nil, nil
+	}
+	signer, err := c.signer(u, h, u.String("key"))
+	if err != nil {
+		return nil, err
+	}
+	return func(e event.Event) error {
+		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer), Keep: keepIn(h)})
+		defer log.Close()
+		_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
+		return err
+	}, nil
+}
+
+// keepIn keeps records in the log that the store in the home may have anchored.
+func keepIn(h home.Dir) func(file string, size int64) (keep bool, done func()) {
+	return func(file string, size int64) (bool, func()) { return anchor.Keep(h.Anchor(), file, size) }
+}
+
+// logEvent writes an event with what eventLog returned.
+func (c *command) logEvent(write func(event.Event) error, e event.Event) error {
+	if write == nil {
+		c.complain("the log belongs to another user and was only read: it has no event about this yet", `its owner's "signet-wrap anchor status --store DIR" writes the event`)
+		return nil
+	}
+	return write(e)
+}
+
+// logOnce writes an event, unless the log has one that is the same.
+func (c *command) logOnce(u *ucli.Context, h home.Dir, e event.Event, same func(event.Event) bool) error {
+	if has, err := c.hasEvent(h, same); has || err != nil {
+		return err
+	}
+	write, err := c.eventLog(u, h)
+	if err != nil {
+		return err
+	}
+	return c.logEvent(write, e)
+}
+
+// findingEvent is the event about f.
+func findingEvent(f *anchor.Finding) event.AnchorFinding {
+	return event.AnchorFinding{Kind: string(f.Kind), Origin: f.Origin, Size: f.Size, By: f.By, Detail: f.Detail}
+}
+
+// isAbout returns a function that reports whether an event is about the same
+// finding as e.
+func isAbout(e event.AnchorFinding) func(event.Event) bool {
+	return func(old event.Event) bool {
+		o, ok := old.(event.AnchorFinding)
+		return ok && o.Kind == e.Kind && o.Origin == e.Origin && o.Size == e.Size
+	}
+}
+
+// logFinding writes an event about f, unless the log has one.
+func (c *command) logFinding(u *ucli.Context, h home.Dir, f *anchor.Finding) error {
+	e := findingEvent(f)
+	return c.logOnce(u, h, e, isAbout(e))
+}
+
+// policyEvent is the event about the policy of s.
+func policyEvent(s *anchor.Store, inHome bool) event.AnchorPolicy {
+	e := event.AnchorPolicy{Origin: s.Policy.Log.Name(), VKey: s.Policy.LogKey, Policy: s.PolicyHash(), Store: "elsewhere"}
+	if inHome {
+		e.Store = "home"
+	}
+	return e
+}
+
+// logOwed writes the events that could not be written when the log was anchored:
+// by another user, or by a process without the key's passphrase. From then on the
+// home names the store.
+func (c *command) logOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *anchor.Finding) error {
+	if _, inHome := c.store(u, h); !inHome {
+		e := policyEvent(s, false)
+		err := c.logOnce(u, h, e, func(old event.Event) bool { return old == e })
+		if err == nil {
+			err = h.SetStore(s.Dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f != nil && f.Proven {
+		return c.logFinding(u, h, f)
+	}
+	return nil
+}
+
+// hasEvent reports whether the log has an event for which same is true. It decides
+// only whether to write the event again, so it checks no signature.
+func (c *command) hasEvent(h home.Dir, same func(event.Event) bool) (bool, error) {
+	log, err := chain.TakeSnapshot(h.Audit())
+	if err != nil {
+		return false, err
+	}
+	for e, err := range log.Records(c.ctx, chain.ReadOptions{Backward: true, Workers: 1}) {
+		var bad *chain.LineError
+		if errors.As(err, &bad) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if old, err := event.Decode(e.Receipt); err == nil && same(old) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// owns reports whether the user who runs this owns a directory or, if it does not
+// exist, the nearest one above it that does.
+func owns(dir string) bool {
+	for {
+		st, err := os.Stat(dir)
+		if err == nil {
+			return durable.IsOurs(st)
+		}
+		if parent := filepath.Dir(dir); parent != dir && errors.Is(err, fs.ErrNotExist) {
+			dir = parent
+			continue
+		}
+		return true
+	}
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/chain/tlog"
+)
+
+const anchorInitHelp = `signet-wrap anchor init: make a store, or change it
+
+USAGE
+  signet-wrap anchor init [--origin O] [--witness VKEY@URL]... [flags]
+
+EXAMPLE
+  signet-wrap anchor init --witness example.com/w1+7e…+BD…@https://w1.example \
+      --tsa https://tsa.example.com --tsa-root tsa.pem
+
+FLAGS
+  --origin O          the log's name, for witnesses (default: a random one)
+  --witness VKEY@URL  a witness (c2sp.org/tlog-witness); may be repeated
+  --quorum K          how many of them must cosign (default: more than half)
+  --tsa URL           a time-stamp authority (RFC 3161), and
+  --tsa-root PEM      a file with the roots of its certificates
+  --proxy URL         for both (default: $HTTPS_PROXY and the like)
+  --ca FILE           further roots for https, in PEM form
+  --plain-http        allow http:// addresses of other hosts: others on the
+                      network cannot forge a signature, but can hold it back
+  --store DIR         where all of this is kept (default: <home>/anchor)
+  --key NAME          the identity that signs the event (default: default)
+  --passphrase-file F file with the passphrase of the key
+  --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
+
+For a store that exists, the witnesses, the quorum, the authority and the rest
+are replaced by those given. The log's key and origin stay. A signed event in
+the log records the policy. If the log belongs to another user, that user's
+"anchor status --store DIR" writes the event.
+
+EXIT STATUS
+  0 done, 2 could not run or bad usage
+`
+
+func (c *command) anchorInit(u *ucli.Context) error {
+	h, err := c.home(u)
+	if err != nil {
+		return err
+	}
+	o, err := c.anchorSettings(u)
+	if err != nil {
+		return err
+	}
+	write, err := c.eventLog(u, h)
+	if err != nil {
+		return err
+	}
+	dir, inHome := c.store(u, h)
+	s, err := anchor.Open(dir)
+	switch {
+	case errors.Is(err, anchor.ErrNoStore):
+		if s, err = anchor.Create(dir, o); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Stdout, "made %s, for the log %s\n", dir, s.Policy.Log.Name())
+	case err != nil:
+		return err
+	case u.IsSet("origin") && u.String("origin") != s.Policy.Log.Name():
+		return misuse(`a log keeps its origin until "signet-wrap anchor new-epoch"`, "%s is for the log %s", dir, s.Policy.Log.Name())
+	case !u.IsSet("witness") && !u.IsSet("tsa"):
+		return misuse("give --witness or --tsa to change it", "%s exists already, for the log %s", dir, s.Policy.Log.Name())
+	default:
+		if s, err = s.Reconfigure(o); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Stdout, "changed %s, for the log %s\n", dir, s.Policy.Log.Name())
+	}
+	err = c.logEvent(write, policyEvent(s, inHome))
+	if err == nil && write != nil {
+		err = h.SetStore(dir)
+	}
+	if err == nil && len(s.Policy.Witnesses) > 0 {
+		fmt.Fprintf(c.Stdout, "next: signet-wrap anchor enroll%s, for the operator of each witness\n", storeArg(u))
+	}
+	return err
+}
+
+// logName is the name of the log that --origin gives, or a random one.
+func logName(u *ucli.Context) string {
+	if u.IsSet("origin") {
+		return u.String("origin")
+	}
+	return anchor.RandomOrigin()
+}
+
+// anchorSettings are the settings of a store from the command line.
+func (c *command) anchorSettings(u *ucli.Context) (o anchor.Settings, err error) {
+	o.Origin = logName(u)
+	o.Config = anchor.Config{Proxy: u.String("proxy"), TSA: u.String("tsa"), Plain: u.Bool("plain-http")}
+	for _, w := range u.StringSlice("witness") {
+		i := strings.LastIndex(w, "@http")
+		if i < 0 {
+			return o, misuse("for example example.com/w1+7e0f…+BD…@https://w1.example.com", "--witness %q is not a key, @ and a URL", w)
+		}
+		o.Witnesses = append(o.Witnesses, tlog.Witness{Key: w[:i], URL: w[i+1:]})
+	}
+	o.Quorum = len(o.Witnesses)/2 + 1
+	if u.IsSet("quorum") {
+		o.Quorum = u.Int("quorum")
+	}
+	if n := len(o.Witnesses); u.IsSet("quorum") && (o.Quorum < 1 || o.Quorum > n) {
+		return o, misuse("", "--quorum %d of %s", o.Quorum, count(int64(n), "witness"))
+	}
+	if ca := u.String("ca"); ca != "" {
+		if o.Config.CA, err = filepath.Abs(ca); err != nil {
+			return o, err
+		}
+	}
+	if u.IsSet("tsa") != u.IsSet("tsa-root") {
+		return o, misuse("without the roots any time stamp would count", "--tsa URL and --tsa-root PEM belong together")
+	}
+	if u.IsSet("tsa-root") {
+		if o.TSARoots, err = c.readFile(u.String("tsa-root"), 1<<20); err != nil {
+			return o, fmt.Errorf("--tsa-root: %w", err)
+		}
+	}
+	return o, nil
+}
