@@ -14,16 +14,17 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/sshagent"
 )
 
-// SSHAgent is what FORMAT.md, "A key that an agent holds", calls an SSH agent.
+// SSHAgent is the value of [Public].Agent for a key that an SSH agent holds:
+// FORMAT.md, "A key that an agent holds".
 const SSHAgent = "ssh"
 
 // held is a private half that an SSH agent holds.
 type held struct {
 	key    ed25519.PublicKey
-	socket string // an absolute path; "": that of the environment
+	socket string // an absolute path; "": from the environment
 }
 
-// find is the agent's socket.
+// find returns the agent's socket.
 func (h *held) find() (string, error) {
 	if h.socket != "" {
 		return h.socket, nil
@@ -35,11 +36,11 @@ func (h *held) find() (string, error) {
 	return socket, nil
 }
 
-// sign has the agent sign. Each signature has a connection of its own: agents come
-// and go while a wrapper lives.
+// sign makes the agent sign. Each signature has its own connection: agents come and
+// go while a wrapper runs.
 func (h *held) sign(message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if opts.HashFunc() != 0 {
-		return nil, errors.New("an SSH agent signs messages as they are: opts must be crypto.Hash(0)")
+		return nil, errors.New("an SSH agent signs messages that are not hashed: opts must be crypto.Hash(0)")
 	}
 	socket, err := h.find()
 	var sig []byte
@@ -52,8 +53,8 @@ func (h *held) sign(message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	return sig, err
 }
 
-// adviceOfAgent says what a person can do about an error of an agent. It goes with
-// the error: a client shows it to who waits for the call.
+// adviceOfAgent says what the user can do about an error of an agent. It is part of
+// the error, because the client shows it to the person who waits for the call.
 func adviceOfAgent(err error) string {
 	switch {
 	case errors.Is(err, sshagent.ErrUnreachable):
@@ -61,12 +62,12 @@ func adviceOfAgent(err error) string {
 	case errors.Is(err, sshagent.ErrNoKey):
 		return "unlock the agent (ssh-add -X), or add the key again (ssh-add FILE)"
 	case errors.Is(err, sshagent.ErrRefused):
-		return "say yes where it asks (ssh-add -c); a key limited to hosts (ssh-add -h) signs nothing else"
+		return "confirm if it asks (ssh-add -c); a key limited to hosts (ssh-add -h) cannot be used"
 	}
 	return ""
 }
 
-// parseHeld reads what is not in every .key file of a key that an agent holds.
+// parseHeld reads the members that only the .key file of a key in an agent has.
 func parseHeld(o *object) *held {
 	o.is("agent", SSHAgent)
 	for _, member := range []string{"seed", "kdf", "cipher", "ciphertext"} {
@@ -96,8 +97,8 @@ func formatHeld(name string, h *held) []byte {
 }
 
 // AddHeld makes the identity name of owner, who may be "", of a key that an SSH
-// agent holds. Its socket is an absolute path; "": where $SSH_AUTH_SOCK says, each
-// time. The agent is not asked. Errors are those of Generate.
+// agent holds. socket is the agent's socket, an absolute path; "": $SSH_AUTH_SOCK
+// at each signature. It does not ask the agent. The errors are those of Generate.
 func (s Store) AddHeld(name, owner string, key ed25519.PublicKey, socket string) (*Public, error) {
 	if socket != "" && !validSocket(socket) {
 		return nil, fmt.Errorf("the agent's socket %q is not an absolute path", socket)

@@ -38,7 +38,7 @@ func ExampleStore() {
 		log.Fatal(err)
 	}
 
-	public, err := store.Public("agent") // this takes none
+	public, err := store.Public("agent") // this needs no passphrase
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
-// maxFile bounds a key file, in bytes. Real ones have some 400; an owner's name
-// may be long.
+// maxFile is the maximum length of a key file, in bytes. Real ones have about 400;
+// an owner's name may be long.
 const maxFile = 64 << 10
 
-// readFile reads a small regular file, by way of a symbolic link if need be. It
-// neither hangs on a FIFO or a device nor reads one.
+// readFile reads a small regular file, also through a symbolic link. It does not
+// hang on a FIFO or a device, and does not read one.
 func readFile(path string) ([]byte, fs.FileMode, error) {
 	f, err := openFile(path)
 	if err != nil {
@@ -42,9 +42,9 @@ func readFile(path string) ([]byte, fs.FileMode, error) {
 	return b, st.Mode().Perm(), nil
 }
 
-// object is a JSON object's members, and the first thing found wrong with them.
-// Its getters give zero values once something is wrong, so that a reader asks
-// for all it needs and looks at reason once.
+// object is the members of a JSON object, and the first error found. After an error
+// its getters return zero values, so the caller gets all that it needs and checks
+// reason once.
 type object struct {
 	member map[string]jsontext.Value
 	reason string
@@ -57,10 +57,9 @@ func (o *object) fail(reason string) {
 }
 
 // parseObject reads b, which must be one JSON object without duplicate names, in
-// any encoding that text.Decode knows.
-// Members that are not in known are left alone, since a later version may have
-// them, unless they differ from a known one in case only: parsers that fold
-// case would take the one for the other.
+// any encoding that text.Decode reads. Unknown members are ignored, because a later
+// version may have them. But a member whose name differs from a known one only in
+// case is an error: parsers that ignore case would confuse the two.
 func parseObject(b []byte, known ...string) *object {
 	o := &object{member: make(map[string]jsontext.Value)}
 	b, err := text.Decode(b)
@@ -74,7 +73,7 @@ func parseObject(b []byte, known ...string) *object {
 		o.fail("not a JSON object")
 		return o
 	case v.IsValid(jsontext.AllowDuplicateNames(true)):
-		o.fail("a member stands there twice")
+		o.fail("a member occurs twice")
 		return o
 	default:
 		// The decoder's own message might quote the file.
@@ -84,7 +83,7 @@ func parseObject(b []byte, known ...string) *object {
 	d := jsontext.NewDecoder(bytes.NewReader(b))
 	d.ReadToken()
 	for d.PeekKind() == '"' {
-		// No errors: IsValid has read it all.
+		// No errors: IsValid has checked it.
 		tok, _ := d.ReadToken()
 		name := tok.String()
 		value, _ := d.ReadValue()
@@ -100,7 +99,7 @@ func parseObject(b []byte, known ...string) *object {
 
 func (o *object) has(name string) bool { return o.member[name] != nil }
 
-// str is the member name, a string.
+// str returns the member name, a string.
 func (o *object) str(name string) string {
 	v := o.member[name]
 	if v == nil {
@@ -122,7 +121,7 @@ func (o *object) is(name, want string) {
 	}
 }
 
-// uint is the member name, a plain integer below 2^32.
+// uint returns the member name, a plain integer below 2^32.
 func (o *object) uint(name string) uint32 {
 	v := o.member[name]
 	if v == nil {
@@ -136,11 +135,11 @@ func (o *object) uint(name string) uint32 {
 	return uint32(n)
 }
 
-// bytes is the member name, size bytes in standard base64.
+// bytes returns the member name, size bytes in standard base64.
 func (o *object) bytes(name string, size int) []byte {
 	s := o.str(name)
 	b, err := base64.StdEncoding.DecodeString(s)
-	// The decoder lets line breaks and stray bits pass: one value, one spelling.
+	// The decoder accepts line breaks and stray bits; only one spelling is valid.
 	if err != nil || len(b) != size || base64.StdEncoding.EncodeToString(b) != s {
 		o.fail(strconv.Quote(name) + " is not " + strconv.Itoa(size) + " bytes in base64")
 		return nil
@@ -148,7 +147,7 @@ func (o *object) bytes(name string, size int) []byte {
 	return b
 }
 
-// object is the member name, an object with no other members than these.
+// object returns the member name, an object that has only these members.
 func (o *object) object(name string, members ...string) *object {
 	v := o.member[name]
 	if v == nil {

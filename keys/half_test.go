@@ -32,13 +32,13 @@ func TestHalfKeys(t *testing.T) {
 			"k.pub", "not a regular file", "generate --name k"},
 		{"the .key of another name", func(t *testing.T, s Store) {
 			write(t, s.keyPath("k"), []byte(strings.Replace(plainKey, `"k"`, `"j"`, 1)))
-		}, "k.key", `"name" is not the file's`, "generate --name k-2"},
+		}, "k.key", `"name" does not match the file's name`, "generate --name k-2"},
 		{"the .key of another key", func(t *testing.T, s Store) { write(t, s.keyPath("k"), []byte(plainKey)) },
 			"k.pub", "not the public key of k.key", "generate --name k "},
 		{"an empty .key", func(t *testing.T, s Store) { write(t, s.keyPath("k"), nil) },
 			"k.key", "not valid JSON", "restore it from a backup"},
 		{"an empty .pub", func(t *testing.T, s Store) { write(t, s.pubPath("k"), nil) },
-			"k.pub", "not valid JSON", "make it anew"},
+			"k.pub", "not valid JSON", "create it again"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := plainStore(t)

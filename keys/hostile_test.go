@@ -60,7 +60,7 @@ func TestHostileKeyFiles(t *testing.T) {
 		{"version 1.0", swap(plainKey, `"v":1`, `"v":1.0`), `"v" is not a whole number`},
 		{"version as text", swap(plainKey, `"v":1`, `"v":"1"`), `"v" is not a whole number`},
 		{"other algorithm", swap(plainKey, "ed25519", "ed448"), `"algorithm" is not "ed25519"`},
-		{"other name", swap(plainKey, `"k"`, `"K"`), `"name" is not the file's`},
+		{"other name", swap(plainKey, `"k"`, `"K"`), `"name" does not match the file's name`},
 		{"no name", swap(plainKey, `"name":"k",`, ""), `"name" is missing`},
 		{"no seed", swap(plainKey, `"seed"`, `"weed"`), `"seed" is missing`},
 		{"seed is a number", swap(plainKey, `"`+testSeed+`"`, "7"), `"seed" is not a string`},

@@ -1,23 +1,24 @@
-// Package keys keeps Ed25519 identities on the disk, in the key files of Signet:
-// <name>.key holds the seed, plain or encrypted with a passphrase, or says that an
-// SSH agent holds it; <name>.pub is the public half. FORMAT.md beside this file has
-// the formats.
+// Package keys stores Ed25519 identities in the key files of Signet. <name>.key has
+// the private half: the seed, plain or encrypted with a passphrase, or a note that
+// an SSH agent holds it. <name>.pub has the public half. FORMAT.md in this
+// directory describes the files.
 //
 // A [Store] is a directory of key files. [Store.Generate] makes an identity,
-// [Store.Load] opens one for signing, and [Store.Public] and [Store.List] read the
-// public halves, which takes no passphrase:
+// [Store.Load] opens one for signing, and [Store.Public] and [Store.List] read
+// public halves, which needs no passphrase:
 //
 //	store := keys.Store{Dir: "/home/me/.signet/keys"} // <home>/keys
 //	key, err := store.Load("default", askForPassphrase)
 //	signer, err := sign.NewSigner(key, key.Name, key.Owner)
 //
-// [Store.Protect] has a key opened by a passphrase that a keychain, a file or a
-// command gives: a [Source]. The package stores which one; to ask it is left to the
-// caller. What a person can do about an error, [Store.Advice] says.
+// [Store.AddHeld] makes an identity of a key that an SSH agent holds.
+// [Store.Protect] encrypts a key with a passphrase that a keychain, a file or a
+// command gives: a [Source]. The package only stores the source; the caller asks
+// it. [Store.Advice] says what the user can do about an error.
 //
-// A key file is made whole or not at all and never overwritten. Everything read
-// is bounded and refused unless it is exactly what FORMAT.md says, so that a
-// hostile file costs no more than a second and some memory.
+// A key file is created as a whole or not at all, and never overwritten. Reading is
+// bounded, and a file that does not match FORMAT.md is refused, so a hostile file
+// costs at most a second and some memory.
 package keys
 
 import (
@@ -30,47 +31,49 @@ import (
 	"time"
 )
 
-// Errors that a caller acts on. The errors of this package wrap them.
+// The errors that callers can act on. The errors of this package wrap them.
 var (
-	// ErrNoKey: the store has no such key. It wraps fs.ErrNotExist.
+	// ErrNoKey: the store does not have the key. It wraps [fs.ErrNotExist].
 	ErrNoKey error = noKey{}
-	// ErrPassphraseNeeded: the key is encrypted and there was no way to ask.
+	// ErrPassphraseNeeded: the key is encrypted, and there is no passphrase.
 	ErrPassphraseNeeded = errors.New("the key is encrypted and needs a passphrase")
 	// ErrHeld: an SSH agent holds the key, and nothing secret is in its file.
 	ErrHeld = errors.New("an SSH agent holds the key, so that there is no file to encrypt or decrypt")
-	// ErrWrongPassphrase: decryption failed. The cipher cannot tell a wrong
-	// passphrase from a file that was altered.
+	// ErrWrongPassphrase: decryption failed. The cipher does not show whether the
+	// passphrase is wrong or the file was altered.
 	ErrWrongPassphrase = errors.New("wrong passphrase, or the key file was altered")
 )
 
-// ErrPublicOnly: of the key there is the public half alone, which is as it
-// should be if it is somebody else's. A *FileError wraps it.
-var ErrPublicOnly = errors.New("of this key there is only the public half")
+// ErrPublicOnly: the store has only the public half of the key, which is right for
+// another person's key. A [*FileError] wraps it.
+var ErrPublicOnly = errors.New("only the public half of this key exists")
 
 type noKey struct{}
 
 func (noKey) Error() string { return "no such key" }
 func (noKey) Unwrap() error { return fs.ErrNotExist }
 
-// FileError is a file that is not a good key file, or that is missing where the
-// other half of its key is there.
+// A FileError says that a file is not a valid key file, or is missing although the
+// other half of its key exists.
 type FileError struct {
 	Path   string
-	Reason string // never quotes the file: it may hold a seed
-	Do     string // what puts it right; may be empty
+	Reason string // one phrase; it never quotes the file, which may have a seed
+	Do     string // what the user can do; may be ""
 }
 
 func (e *FileError) Error() string { return e.Path + ": " + e.Reason }
 
-// Is says whether target is ErrPublicOnly and e is of that kind.
+// Is says whether target is ErrPublicOnly and e is such an error.
 func (e *FileError) Is(target error) bool { return target == ErrPublicOnly && e.Reason == publicOnly }
 
-const publicOnly = "it is missing: of this key there is only the public half"
+const publicOnly = "it is missing: only the public half of this key exists"
 
-// maxName bounds a name, in bytes, so that a file name can be made of it anywhere.
+// maxName is the maximum length of a name, in bytes, so that it can be part of a
+// file name everywhere.
 const maxName = 64
 
-// ValidName says whether name may name a key: 1 to 64 of A-Z a-z 0-9 _ and -.
+// ValidName says whether name can be the name of a key: 1 to 64 of A-Z a-z 0-9 _
+// and -.
 func ValidName(name string) bool {
 	for _, c := range []byte(name) {
 		switch {
@@ -87,32 +90,32 @@ type Public struct {
 	Name    string
 	Owner   string // may be empty
 	Key     ed25519.PublicKey
-	Created time.Time // zero if there was no .pub to say it
+	Created time.Time // zero if there is no .pub
 
-	// What a Store found beside the .pub file; false out of ParsePublic.
-	Private   bool   // there is a .key
-	Encrypted bool   // which needs a passphrase
-	Agent     string // SSHAgent: an SSH agent holds the private half; "": the .key has it
+	// What a Store found beside the .pub file. Not set by ParsePublic.
+	Private   bool   // there is a .key file
+	Encrypted bool   // the .key file needs a passphrase
+	Agent     string // SSHAgent: an SSH agent holds the private half; "": it is in the .key file
 }
 
-// Key is an identity that can sign. It is a crypto.Signer for Ed25519.
+// A Key is an identity that can sign. It is a [crypto.Signer] for Ed25519.
 //
-// The seed does not show in any formatting of a Key, nor of a struct that holds
-// one, nor in its JSON.
+// No formatting of a Key, or of a struct with one, shows the seed, and neither does
+// its JSON.
 type Key struct {
 	Name  string
-	Owner string // from the .pub, may be empty
-	// What a person should know and signing does not depend on: one lower-case
-	// line each, for example that others can read the key file.
+	Owner string // from the .pub file; may be ""
+	// Messages for the user that do not prevent signing: one lower-case line each,
+	// for example that others can read the key file.
 	Warnings []string
 
-	// A function, since fmt looks into none, whatever the verb: that hides the
-	// seed even where it cannot call Format (an unexported field of type Key).
+	// A function, because fmt does not look into functions with any verb. That
+	// hides the seed even where fmt cannot call Format, in an unexported field.
 	private func() ed25519.PrivateKey
-	held    *held // instead, if an agent holds it
+	held    *held // set instead of private if an agent holds the key
 }
 
-// Public returns the ed25519.PublicKey.
+// Public returns the public half, an [ed25519.PublicKey].
 func (k *Key) Public() crypto.PublicKey {
 	if k.held != nil {
 		return k.held.key
@@ -120,13 +123,14 @@ func (k *Key) Public() crypto.PublicKey {
 	return k.private().Public()
 }
 
-// Held says that an SSH agent holds the private half. Messages have 60 KiB at most
-// then (package sshagent).
+// Held says whether an SSH agent holds the private half. Then messages have 60 KiB
+// at most.
 func (k *Key) Held() bool { return k.held != nil }
 
 // Sign signs message as crypto/ed25519 does: message is not hashed, and opts is
-// crypto.Hash(0), or nil for that. If an agent holds the key it is asked, and may
-// take sshagent.Patience; errors are then those of package sshagent, too.
+// crypto.Hash(0) or nil. If an SSH agent holds the key, the agent signs. It may
+// take 20 seconds; the error then says why it did not sign, and what the user can
+// do.
 func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if opts == nil {
 		opts = crypto.Hash(0)
@@ -137,5 +141,6 @@ func (k *Key) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]by
 	return k.private().Sign(rand, message, opts)
 }
 
-// Format implements fmt.Formatter: whatever the verb, the name and no seed.
+// Format implements [fmt.Formatter]: for all verbs it writes the name and not the
+// seed.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "keys.Key(%s)", k.Name) }

@@ -9,8 +9,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// ParsePublic reads the content of a .pub file, FORMAT.md "The public half".
-// The error says what is wrong and is no FileError, since there is no path.
+// ParsePublic reads the contents of a .pub file: FORMAT.md, "The public half". The
+// error says what is wrong. It is not a FileError, because there is no path.
 func ParsePublic(b []byte) (*Public, error) {
 	if len(b) > maxFile {
 		return nil, fmt.Errorf("not a public key: longer than %d bytes", maxFile)
@@ -40,8 +40,8 @@ func parsePublic(b []byte) (p *Public, reason string) {
 	return p, o.reason
 }
 
-// FormatPublic is the content of p's .pub file. ParsePublic gives p back, with
-// Created to the millisecond.
+// FormatPublic returns the contents of p's .pub file. ParsePublic returns p from
+// it, with Created in milliseconds.
 func FormatPublic(p *Public) []byte {
 	s := fmt.Appendf(nil, `{"v":1,"algorithm":"ed25519","name":%q,"pubkey":%q`, p.Name, b64(p.Key))
 	if p.Owner != "" {

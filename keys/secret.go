@@ -21,21 +21,22 @@ const (
 	saltSize   = 16
 )
 
-// kdfParams are Argon2id's: passes, memory in KiB, lanes.
+// kdfParams are the parameters of Argon2id: passes, memory in KiB, lanes.
 type kdfParams struct{ t, m, p uint32 }
 
-// defaultKDF is what the reference writes: some 0.15 s and 64 MiB.
+// defaultKDF is what the reference writes: about 0.15 s and 64 MiB.
 var defaultKDF = kdfParams{t: 3, m: 64 << 10, p: 1}
 
-// FORMAT.md, "Bounds": a file may ask for four times our memory and five times
-// our work, so that opening a hostile one costs a second and not the machine.
+// FORMAT.md, "Bounds": a file may need four times the memory and five times the
+// work of ours, so that opening a hostile file takes a second and does not stop the
+// machine.
 const (
 	maxMemory = 256 << 10 // KiB
 	maxWork   = 1 << 20   // KiB times passes
 	maxLanes  = 16
 )
 
-// bad says what is wrong with k, or "".
+// bad says what is wrong with k; "" if nothing is.
 func (k kdfParams) bad() string {
 	switch {
 	case k.p < 1 || k.p > maxLanes:
@@ -48,21 +49,21 @@ func (k kdfParams) bad() string {
 	return ""
 }
 
-// secret is a .key file, read and found well-formed.
+// secret is a parsed and valid .key file.
 type secret struct {
 	name string
-	seed []byte // of a plain one, else nil
+	seed []byte // of a plain key; else nil
 
 	kdf                     kdfParams
-	salt, nonce, ciphertext []byte // of an encrypted one
+	salt, nonce, ciphertext []byte // of an encrypted key
 
-	held *held // of one that an agent holds: there is nothing secret in it
+	held *held // of a key that an agent holds, which has nothing secret
 }
 
 func (s *secret) encrypted() bool { return s.ciphertext != nil }
 
-// public is the public half, as far as it is known without a passphrase: nil of an
-// encrypted one. There is no owner and no time.
+// public is the public half, without owner and time. It is nil for an encrypted
+// key.
 func (s *secret) public() *Public {
 	switch {
 	case s.held != nil:
@@ -73,13 +74,14 @@ func (s *secret) public() *Public {
 	return &Public{Name: s.name, Key: publicOf(s.seed), Private: true}
 }
 
-// parseSecret reads the .key file of name; its reason is "" if it is one.
+// parseSecret reads the .key file of name. reason says what is wrong; "" if nothing
+// is.
 func parseSecret(b []byte, name string) (s *secret, reason string) {
 	o := parseObject(b, "v", "algorithm", "name", "seed", "kdf", "kdf_params", "salt", "cipher", "nonce", "ciphertext", "agent", "pubkey", "socket")
 	s = &secret{name: name}
 	o.header()
 	if o.str("name") != name {
-		o.fail(`"name" is not the file's`)
+		o.fail(`"name" does not match the file's name`)
 	}
 	if o.has("agent") {
 		s.held = parseHeld(o)
@@ -108,12 +110,12 @@ func parseSecret(b []byte, name string) (s *secret, reason string) {
 	return s, o.reason
 }
 
-// formatSecret is the plain .key file of seed.
+// formatSecret returns the plain .key file of seed.
 func formatSecret(name string, seed []byte) []byte {
 	return indent(fmt.Sprintf(`{"v":1,"algorithm":"ed25519","name":%q,"seed":%q}`, name, b64(seed)))
 }
 
-// seal is the encrypted .key file of seed.
+// seal returns the encrypted .key file of seed.
 func seal(name string, seed, passphrase []byte, kdf kdfParams) []byte {
 	s := &secret{name: name, kdf: kdf, salt: make([]byte, saltSize), nonce: make([]byte, chacha20poly1305.NonceSizeX)}
 	rand.Read(s.salt) // never fails: it ends the program instead
@@ -132,10 +134,10 @@ func (s *secret) open(passphrase []byte) ([]byte, error) {
 	return seed, nil
 }
 
-// aead derives the key, which takes the memory and time that s.kdf asks for.
+// aead derives the key, with the memory and time in s.kdf.
 func (s *secret) aead(passphrase []byte) cipher.AEAD {
 	key := argon2.IDKey(passphrase, s.salt, s.kdf.t, s.kdf.m, uint8(s.kdf.p), chacha20poly1305.KeySize)
-	// Give the 64 MiB back: a wrapper lives on for days in a few MB.
+	// Return the 64 MiB: a wrapper runs for days with a few MB.
 	debug.FreeOSMemory()
 	a, err := chacha20poly1305.NewX(key)
 	if err != nil {
@@ -144,14 +146,14 @@ func (s *secret) aead(passphrase []byte) cipher.AEAD {
 	return a
 }
 
-// aad is what the cipher vouches for beside the seed: JCS of v, algorithm,
-// name, kdf, kdf_params and cipher. None of its strings needs an escape.
+// aad is the associated data of the cipher: JCS of v, algorithm, name, kdf,
+// kdf_params and cipher. None of its strings needs an escape.
 func (s *secret) aad() []byte {
 	return fmt.Appendf(nil, `{"algorithm":"ed25519","cipher":%q,"kdf":%q,"kdf_params":{"m":%d,"p":%d,"t":%d},"name":%q,"v":1}`,
 		cipherName, kdfName, s.kdf.m, s.kdf.p, s.kdf.t, s.name)
 }
 
-// header checks the members that open both kinds of file.
+// header checks the first members of all kinds of file.
 func (o *object) header() {
 	if o.uint("v") != 1 {
 		o.fail(`"v" is not 1, the only version known`)
@@ -161,7 +163,7 @@ func (o *object) header() {
 
 func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
-// indent is the JSON text s in the lines that people expect of a small file.
+// indent formats the JSON text s in lines, for people.
 func indent[T string | []byte](s T) []byte {
 	v := jsontext.Value(s)
 	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {

@@ -17,37 +17,37 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// The kinds of Source, as FORMAT.md, "The source", spells them.
+// The kinds of Source, as in FORMAT.md, "The source".
 const (
 	Keychain          = "keychain"
 	PassphraseFile    = "passphrase-file"
 	PassphraseCommand = "passphrase-command"
 )
 
-// Source says where the passphrase of an encrypted key comes from when nobody
-// can be asked. It never holds the passphrase.
+// Source says where the passphrase of an encrypted key comes from when nobody can
+// be asked. It never has the passphrase itself.
 type Source struct {
 	Kind    string   // Keychain, PassphraseFile or PassphraseCommand
-	Entry   string   // Keychain: the account under which it is kept there
-	File    string   // PassphraseFile: an absolute path; its first line counts
-	Command []string // PassphraseCommand: an absolute path and its arguments; its first line counts
+	Entry   string   // Keychain: the account in the keychain
+	File    string   // PassphraseFile: an absolute path; the first line is the passphrase
+	Command []string // PassphraseCommand: an absolute path and arguments; the first line of the output is the passphrase
 }
 
-// String names the source for a person.
+// String describes the source for people.
 func (s *Source) String() string {
 	switch s.Kind {
 	case PassphraseFile:
 		return fmt.Sprintf("the file %q", s.File)
 	case PassphraseCommand:
-		return fmt.Sprintf("the command %q", s.Command[0]) // its arguments may be nobody's business
+		return fmt.Sprintf("the command %q", s.Command[0]) // its arguments may be private
 	}
 	return "the keychain"
 }
 
-// maxArguments bounds a passphrase command's words.
+// maxArguments is the maximum number of words of a passphrase command.
 const maxArguments = 64
 
-// bad says what is wrong with s, or "".
+// bad says what is wrong with s; "" if nothing is.
 func (s *Source) bad() string {
 	var want Source
 	switch s.Kind {
@@ -67,10 +67,10 @@ func (s *Source) bad() string {
 			return `"command" is not an absolute path and up to 63 arguments`
 		}
 		if strings.ContainsRune(strings.Join(s.Command, ""), 0) {
-			return `"command" holds a NUL`
+			return `"command" has a NUL`
 		}
 	default:
-		return `"source" is not one known: keychain, passphrase-file, passphrase-command`
+		return `"source" is not known; known are keychain, passphrase-file, passphrase-command`
 	}
 	if s.Entry != want.Entry || s.File != want.File || !slices.Equal(s.Command, want.Command) {
 		return "it has a member of another source"
@@ -80,9 +80,9 @@ func (s *Source) bad() string {
 
 func (s Store) sourcePath(name string) string { return filepath.Join(s.Dir, name+".unlock.json") }
 
-// Source reads where the passphrase of the key name comes from. The error wraps
-// fs.ErrNotExist if nobody has said; it is a *FileError for a file that is not
-// as FORMAT.md has it, or that others can change: it may name a command.
+// Source returns where the passphrase of the key name comes from. The error wraps
+// [fs.ErrNotExist] if the key has no source. It is a [*FileError] for an invalid
+// file, or one that others can change, because it may name a command.
 func (s Store) Source(name string) (*Source, error) {
 	src, _, err := s.readSource(name)
 	return src, err
@@ -97,7 +97,7 @@ func (s Store) readSource(name string) (*Source, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if runtime.GOOS != "windows" { // which has no such bits
+	if runtime.GOOS != "windows" { // Windows has no such bits
 		if mode&0o022 != 0 {
 			return nil, nil, &FileError{path, fmt.Sprintf("others can change it (mode %04o)", mode), "chmod 600 it"}
 		}
@@ -107,12 +107,12 @@ func (s Store) readSource(name string) (*Source, []byte, error) {
 	}
 	src, reason := parseSource(b, name)
 	if reason != "" {
-		return nil, nil, &FileError{path, reason, "delete it, and protect the key anew: signet-wrap identity protect --help"}
+		return nil, nil, &FileError{path, reason, "delete it, and protect the key again: signet-wrap identity protect --help"}
 	}
 	return src, b, nil
 }
 
-// parseSource reads the .unlock.json of name.
+// parseSource reads the .unlock.json file of name.
 func parseSource(b []byte, name string) (*Source, string) {
 	known := []string{"v", "name", "source", "entry", "file", "command"}
 	o := parseObject(b, known...)
@@ -125,7 +125,7 @@ func parseSource(b []byte, name string) (*Source, string) {
 		o.fail(`"v" is not 1, the only version known`)
 	}
 	if o.str("name") != name {
-		o.fail(`"name" is not the file's`)
+		o.fail(`"name" does not match the file's name`)
 	}
 	s := &Source{Kind: o.str("source")}
 	if o.has("entry") {
@@ -143,7 +143,7 @@ func parseSource(b []byte, name string) (*Source, string) {
 	return s, o.reason
 }
 
-// strs is the member name, an array of strings.
+// strs returns the member name, an array of strings.
 func (o *object) strs(name string) (list []string) {
 	d := jsontext.NewDecoder(bytes.NewReader(o.member[name]))
 	if d.PeekKind() != '[' {
@@ -156,7 +156,7 @@ func (o *object) strs(name string) (list []string) {
 		list = append(list, tok.String())
 	}
 	if d.PeekKind() != ']' {
-		o.fail(fmt.Sprintf("%q holds what is not a string", name))
+		o.fail(fmt.Sprintf("%q has an element that is not a string", name))
 	}
 	return list
 }
@@ -178,17 +178,19 @@ func formatSource(name string, s *Source) []byte {
 	return indent(append(b, '}'))
 }
 
-// Protect has the key name opened by the passphrase that src gives. A plain key
-// is encrypted with it; an encrypted one that it does not open is encrypted
-// anew, for which old gives the passphrase until now.
+// Protect encrypts the key name with passphrase, and sets src as the source that
+// gives it. A key that is encrypted with another passphrase is encrypted again; old
+// returns that passphrase. If passphrase already opens the key, only the source is
+// set.
 //
-// At every moment one of the files that are there opens the key: the source is
-// on the disk before the key is encrypted with what it gives, and what replaces
-// the key file has been opened. A key file is never changed in place.
+// The key can be opened at all times: the source is on the disk before the key is
+// encrypted with its passphrase, and the new key file was opened before it replaces
+// the old one.
 //
-// Errors: those of Load; a *FileError for a key file that others have access to.
-// After an error the key is as it was, and so is its source, unless the disk
-// cannot say whether it is: then both are the new ones.
+// The error is one of those of Load, [ErrHeld], or a [*FileError] for a key file
+// that others have access to. After an error the key and its source are unchanged,
+// unless the disk cannot say whether the key file was replaced: then both are the
+// new ones.
 func (s Store) Protect(name string, src *Source, passphrase []byte, old func() ([]byte, error)) error {
 	if len(passphrase) == 0 {
 		return errors.New("an empty passphrase protects nothing")
@@ -220,7 +222,7 @@ func (s Store) Protect(name string, src *Source, passphrase []byte, old func() (
 		if err == nil {
 			return nil
 		}
-		// Only if the old key is certainly there may the old source be.
+		// Restore the old source only if the old key is certainly there.
 		if now, _, rerr := readFile(s.keyPath(name)); rerr == nil && bytes.Equal(now, before) {
 			err = errors.Join(err, undo())
 		}
@@ -228,9 +230,10 @@ func (s Store) Protect(name string, src *Source, passphrase []byte, old func() (
 	})
 }
 
-// Unprotect makes the key name a plain file again and forgets its source. old
-// gives the passphrase of an encrypted one. What a keychain holds is left to
-// the caller. A crash leaves the key plain or as it was.
+// Unprotect makes the key name a plain file again and removes its source. old
+// returns the passphrase of an encrypted key. The caller removes what a keychain
+// has. After a crash the key is plain or unchanged. The errors are those of
+// Protect.
 func (s Store) Unprotect(name string, old func() ([]byte, error)) error {
 	return s.rewrite(name, func(sec *secret, before []byte) error {
 		if sec.encrypted() {
@@ -250,8 +253,7 @@ func (s Store) Unprotect(name string, old func() ([]byte, error)) error {
 	})
 }
 
-// rewrite calls change, in turn with all that make and change keys, with the
-// .key of name.
+// rewrite calls change with the .key file of name, under the lock of the store.
 func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -283,7 +285,7 @@ func (s Store) rewrite(name string, change func(*secret, []byte) error) error {
 	return change(sec, b)
 }
 
-// seed is sec's, checked against the public half.
+// seed returns the seed of sec, checked against the public half.
 func (s Store) seed(sec *secret, passphrase func() ([]byte, error)) (seed []byte, err error) {
 	seed = sec.seed
 	if sec.encrypted() {
@@ -304,7 +306,7 @@ func (s Store) seed(sec *secret, passphrase func() ([]byte, error)) (seed []byte
 	return seed, nil
 }
 
-// sealed is seal, and has opened what it gives.
+// sealed is seal with a check that the result can be opened.
 func sealed(name string, seed, passphrase []byte) ([]byte, error) {
 	b := seal(name, seed, passphrase, defaultKDF)
 	sec, reason := parseSecret(b, name)
@@ -313,12 +315,12 @@ func sealed(name string, seed, passphrase []byte) ([]byte, error) {
 	}
 	again, err := sec.open(passphrase)
 	if err != nil || !bytes.Equal(seed, again) {
-		return nil, errors.New("the key would not open again; it is as it was")
+		return nil, errors.New("the encrypted key could not be opened; the key is unchanged")
 	}
 	return b, nil
 }
 
-// setSource writes name's source; undo puts back what was there.
+// setSource writes the source of name; undo restores the one before.
 func (s Store) setSource(name string, src *Source) (undo func() error, err error) {
 	path, b := s.sourcePath(name), formatSource(name, src)
 	_, former, err := s.readSource(name)

@@ -15,23 +15,23 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// Store is a directory of key files. Nothing is touched before a method is called.
-// Its methods may be called at the same time, by other processes too.
+// A Store is a directory of key files. Its methods may be called at the same time,
+// by several processes too. It touches no file before a method is called.
 type Store struct{ Dir string }
 
-// Paths are where the two halves of the key name are kept.
+// Paths returns the paths of the two halves of the key name.
 func (s Store) Paths(name string) (private, public string) { return s.keyPath(name), s.pubPath(name) }
 
 func (s Store) keyPath(name string) string { return filepath.Join(s.Dir, name+".key") }
 func (s Store) pubPath(name string) string { return filepath.Join(s.Dir, name+".pub") }
 
-// Generate makes the identity name of owner, who may be "". Its seed is kept
-// encrypted with passphrase or, if that is nil, plain. The store's directory is
-// made if it is missing, mode 0700.
+// Generate makes the identity name of owner, who may be "". The seed is encrypted
+// with passphrase; nil: it is stored plain. The store's directory is created if it
+// is missing, with mode 0700.
 //
-// The error wraps fs.ErrExist if either file is there already. One case is made
-// good instead: a .key without its .pub, as a crash between the two leaves it.
-// If the passphrase opens it, it gets a .pub and counts as made.
+// The error wraps [fs.ErrExist] if either file exists. There is one exception: a
+// .key without its .pub, as a crash between the two leaves it. If passphrase opens
+// it, Generate writes its .pub and succeeds.
 func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) {
 	if passphrase != nil && len(passphrase) == 0 {
 		return nil, errors.New("an empty passphrase protects nothing")
@@ -49,7 +49,7 @@ func (s Store) Generate(name, owner string, passphrase []byte) (*Public, error) 
 	}, func() (*Public, error) { return s.finish(name, owner, passphrase) })
 }
 
-// create writes the two halves of a key. half is for one of which the .pub alone is
+// create writes the two halves of a key. half completes a key whose .pub is
 // missing.
 func (s Store) create(p *Public, private func() []byte, half func() (*Public, error)) (*Public, error) {
 	if err := checkName(p.Name); err != nil {
@@ -77,7 +77,7 @@ func (s Store) create(p *Public, private func() []byte, half func() (*Public, er
 		return nil, err
 	}
 	if err := durable.WriteNew(s.pubPath(p.Name), FormatPublic(p), 0o644); err != nil {
-		os.Remove(s.keyPath(p.Name)) // ours, just made, and used by nobody
+		os.Remove(s.keyPath(p.Name)) // made just now, and not used yet
 		return nil, err
 	}
 	return p, nil
@@ -85,7 +85,7 @@ func (s Store) create(p *Public, private func() []byte, half func() (*Public, er
 
 func taken(name string) error { return fmt.Errorf("key %q: %w", name, fs.ErrExist) }
 
-// finish is restore for a key that is as it was to be made.
+// finish is restore for a key that matches the arguments of Generate.
 func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
 	sec, _, err := s.secret(name)
 	if err != nil || sec.held != nil || sec.encrypted() != (passphrase != nil) {
@@ -98,11 +98,11 @@ func (s Store) finish(name, owner string, passphrase []byte) (*Public, error) {
 	return p, err
 }
 
-// Restore writes the .pub of the key name anew, of which only the .key is left.
-// passphrase is called for an encrypted one.
+// Restore writes the missing .pub of the key name, from its .key. passphrase is
+// called for an encrypted one.
 //
-// The error wraps ErrNoKey if there is no .key, fs.ErrExist if there is a .pub.
-// Otherwise it is as with Load.
+// The error wraps [ErrNoKey] if there is no .key, and [fs.ErrExist] if there is a
+// .pub. Other errors are those of Load.
 func (s Store) Restore(name, owner string, passphrase func() ([]byte, error)) (*Public, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -136,24 +136,24 @@ func (s Store) restore(sec *secret, owner string, passphrase func() ([]byte, err
 	return p, nil
 }
 
-// now is the time as a .pub states it: in UTC, to the millisecond.
+// now is the time as a .pub has it: UTC, in milliseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// Load opens the key name. passphrase is called for an encrypted one only; it
-// may be nil.
+// Load opens the key name. passphrase is called only for an encrypted key; it may
+// be nil. For a key that an SSH agent holds, Load does not ask the agent; Sign
+// does.
 //
-// Errors: ErrNoKey, ErrPassphraseNeeded, ErrWrongPassphrase, what passphrase
-// returned, a *FileError for a file that is not as it must be, a .pub that is
-// another key's, or a .key that is missing beside its .pub. A missing .pub and
-// lax permissions are warnings: see Key. Advice says what to do. Of a key that an
-// agent holds, the agent is asked by Sign.
+// The error is [ErrNoKey], [ErrPassphraseNeeded], [ErrWrongPassphrase], an error of
+// passphrase, or a [*FileError]: for an invalid file, a .pub of another key, or a
+// .key that is missing beside its .pub. A missing .pub and lax permissions are
+// warnings: see [Key]. [Store.Advice] says what the user can do.
 func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	sec, warnings, err := s.secret(name)
 	if errors.Is(err, ErrNoKey) && exists(s.pubPath(name)) {
-		// Somebody may have made it since: the .key is there first.
+		// It may have been made just now: the .key is written first.
 		if sec, warnings, err = s.secret(name); errors.Is(err, ErrNoKey) {
 			return nil, &FileError{s.keyPath(name), publicOnly, s.recover(name)}
 		}
@@ -163,7 +163,7 @@ func (s Store) Load(name string, passphrase func() ([]byte, error)) (*Key, error
 	}
 	pub, err := s.readPublic(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody may be just making it: the .key is there first.
+		// It may be in the making: the .key is written first.
 		if unlock, lerr := s.lock(pubPatience); lerr == nil {
 			unlock()
 			pub, err = s.readPublic(name)
@@ -207,10 +207,10 @@ func unlockSeed(sec *secret, passphrase func() ([]byte, error)) ([]byte, error) 
 	return sec.open(p)
 }
 
-// Public reads the public half of the key name, with no passphrase. A .pub that
-// stands alone or beside a .key in disorder is good: it verifies. Errors:
-// ErrNoKey, a *FileError for a .pub that is not as it must be, that belongs to
-// another (plain) key, or that is missing beside an encrypted .key.
+// Public reads the public half of the key name, without a passphrase. A .pub is
+// valid without a .key, or with an invalid one: it can still verify. The error is
+// [ErrNoKey], or a [*FileError] for a .pub that is invalid, belongs to another
+// (plain) key, or is missing beside an encrypted .key.
 func (s Store) Public(name string) (*Public, error) {
 	p, err := s.look(name)
 	if p == nil {
@@ -219,7 +219,7 @@ func (s Store) Public(name string) (*Public, error) {
 	return p, nil
 }
 
-// look is Public, and gives with a good .pub what is wrong with the .key.
+// look is Public, but also returns what is wrong with the .key beside a valid .pub.
 func (s Store) look(name string) (*Public, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -251,9 +251,9 @@ func (s Store) look(name string) (*Public, error) {
 	return pub, nil
 }
 
-// List gives what Public gives for every key in the store, by name. The error
-// joins (errors.Join) all that is in disorder; the list is good all the same.
-// A store that is not there yet is empty.
+// List returns what Public returns for every key in the store, by name. The error
+// joins ([errors.Join]) all errors; the list is valid anyway. A missing store is
+// empty.
 func (s Store) List() ([]Public, error) {
 	names, err := s.Names()
 	if err != nil {
@@ -271,8 +271,8 @@ func (s Store) List() ([]Public, error) {
 	return list, errors.Join(errs...)
 }
 
-// Names are those of all keys in the store of which there is any half, good or
-// not, in order.
+// Names returns the names of all keys of which the store has a file, valid or not,
+// in order.
 func (s Store) Names() (names []string, err error) {
 	es, err := os.ReadDir(s.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -291,11 +291,11 @@ func (s Store) Names() (names []string, err error) {
 	return slices.Compact(names), nil
 }
 
-// secret reads the .key of name, and what a person should know about the file.
+// secret reads the .key of name. It also returns warnings about the file.
 func (s Store) secret(name string) (*secret, []string, error) {
 	path := s.keyPath(name)
 	b, mode, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) && link(path) { // no new file could be made there
+	if errors.Is(err, fs.ErrNotExist) && link(path) { // a new file could not be created there
 		return nil, nil, &FileError{path, deadLink, "restore the file, or move the link away"}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -312,8 +312,8 @@ func (s Store) secret(name string) (*secret, []string, error) {
 	return sec, s.lax(path, mode), nil
 }
 
-// lax warns of permissions that let others read the key or put another in its
-// place. Windows has no such bits: a home folder is its user's there.
+// lax returns warnings about permissions that let others read or replace the key.
+// Windows has no such bits: a home directory there belongs to its user.
 func (s Store) lax(path string, mode fs.FileMode) (warnings []string) {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -327,7 +327,7 @@ func (s Store) lax(path string, mode fs.FileMode) (warnings []string) {
 	return warnings
 }
 
-// readPublic reads the .pub of name, alone.
+// readPublic reads the .pub of name, without its .key.
 func (s Store) readPublic(name string) (*Public, error) {
 	path := s.pubPath(name)
 	b, _, err := readFile(path)
@@ -342,7 +342,7 @@ func (s Store) readPublic(name string) (*Public, error) {
 	}
 	p, reason := parsePublic(b)
 	if reason == "" && p.Name != name {
-		reason = `"name" is not the file's`
+		reason = `"name" does not match the file's name`
 	}
 	if reason != "" {
 		return nil, &FileError{path, reason, s.replacePublic(name)}
@@ -350,8 +350,8 @@ func (s Store) readPublic(name string) (*Public, error) {
 	return p, nil
 }
 
-// deadLink is what is wrong with a symbolic link that leads nowhere.
-const deadLink = "a link to a file that is not there"
+// deadLink says what is wrong with a symbolic link to a missing file.
+const deadLink = "a link to a missing file"
 
 func link(path string) bool {
 	_, err := os.Readlink(path)
@@ -362,16 +362,16 @@ func (s Store) foreign(name string) error {
 	return &FileError{s.pubPath(name), fmt.Sprintf("not the public key of %s.key", name), s.replacePublic(name)}
 }
 
-// How long the lock is waited for. Who makes a key holds it for some syncs of
-// the disk, so one that keeps it for lockPatience is stuck; and for want of a
-// .pub, of which nobody may be the maker, a call is not to wait.
+// How long to wait for the lock. A program that makes a key holds it for some syncs
+// of the disk, so one that holds it for lockPatience hangs. A call with a missing
+// .pub waits only for pubPatience, because perhaps nobody makes it.
 var (
 	lockPatience = 5 * time.Second
 	pubPatience  = time.Second
 )
 
-// lock keeps others who make or change keys out until unlock is called. It is a
-// *FileError if that is not to be had for so long.
+// lock keeps others from making or changing keys until unlock is called. The error
+// is a *FileError if it could not be taken within patience.
 func (s Store) lock(patience time.Duration) (unlock func(), err error) {
 	path := filepath.Join(s.Dir, ".lock")
 	f, err := openLock(path)
@@ -380,7 +380,7 @@ func (s Store) lock(patience time.Duration) (unlock func(), err error) {
 	}
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
 		f.Close()
-		return nil, &FileError{path, "not a regular file", "move it away: it is made anew"}
+		return nil, &FileError{path, "not a regular file", "move it away: it is created again"}
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		got, err := durable.TryLock(f)
@@ -400,7 +400,7 @@ func (s Store) lock(patience time.Duration) (unlock func(), err error) {
 
 func checkName(name string) error {
 	if !ValidName(name) {
-		return fmt.Errorf("%q cannot name a key: 1 to %d of A-Z a-z 0-9 _ -", name, maxName)
+		return fmt.Errorf("%q cannot be the name of a key: 1 to %d of A-Z a-z 0-9 _ -", name, maxName)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestLoadErrors(t *testing.T) {
 		_, perr := s.Public(name)
 		_, gerr := s.Generate(name, "", nil)
 		for _, err := range []error{lerr, perr, gerr} {
-			if err == nil || !strings.Contains(err.Error(), "cannot name a key") {
+			if err == nil || !strings.Contains(err.Error(), "cannot be the name of a key") {
 				t.Errorf("name %q: %v", name, err)
 			}
 		}
@@ -194,7 +194,7 @@ func TestPublicHalf(t *testing.T) {
 		s := plainStore(t)
 		os.Rename(s.pubPath("k"), s.pubPath("j"))
 		var fe *FileError
-		if _, err := s.Public("j"); !errors.As(err, &fe) || !strings.Contains(fe.Reason, "not the file's") {
+		if _, err := s.Public("j"); !errors.As(err, &fe) || !strings.Contains(fe.Reason, "does not match") {
 			t.Errorf("public: %v", err)
 		}
 	})
