@@ -56,7 +56,7 @@ nightly: ## what takes too long for every commit: long fuzzing, torture, crowds,
 	$(MAKE) lint race
 	$(MAKE) fuzz FUZZTIME=5m
 	SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
-	  go test -count=1 -timeout 60m -run 'Torture|Crowd|Parsers' ./integration
+	  go test -count=1 -timeout 60m -run 'Torture|Crowd|Parsers|AnchorKilled' ./integration
 	cd integration/proofs && SIGNET_WRAP_RECORDS=1000000 go test -count=1 ./...
 	go install $(TSA)
 	SIGNET_WRAP_TIMESTAMP_SERVER="$$(go env GOPATH)/bin/timestamp-server" \

@@ -1,10 +1,14 @@
 package integration
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -249,8 +253,8 @@ func TestAnchorNewEpoch(t *testing.T) {
 	h.signet(t, 3, nil, "verify", "--chain")
 }
 
-// Witnesses that are away, slow, or answer with garbage cost no call anything,
-// and one "anchor now" makes up for all of it.
+// Witnesses and an authority that are away, slow, or answer with garbage cost no call
+// anything, and one "anchor now" makes up for all of it.
 func TestCallsWithoutAnchor(t *testing.T) {
 	t.Parallel()
 	w := testwitness.New(t, "w")
@@ -280,6 +284,11 @@ func TestCallsWithoutAnchor(t *testing.T) {
 	t.Cleanup(server.Close)
 	h, origin, vkey := anchored(t, w.Key+"@"+server.URL)
 	w.Enroll(origin, vkey)
+	roots := filepath.Join(t.TempDir(), "roots.pem") // of whichever authority: it never stamps
+	if err := os.WriteFile(roots, certificate(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.signet(t, 0, nil, "anchor", "init", "--witness", w.Key+"@"+server.URL, "--tsa", server.URL+"/tsa", "--tsa-root", roots)
 	const calls = 10_000
 	n := 0
 	for _, way := range []string{"away", "slow", "garbage"} {
@@ -287,29 +296,47 @@ func TestCallsWithoutAnchor(t *testing.T) {
 		l := newServerLog(t)
 		p := start(t, h.dir, wrapped.argv(t, nil, l.server()...))
 		go func() {
-			for i := range calls / 3 {
+			for i := range calls {
 				p.in.WriteString(numbered(i))
 			}
 			p.in.Close()
 		}()
 		p.rest()
 		p.end()
-		if got := len(l.calls(t)); got != calls/3 {
+		if got := len(l.calls(t)); got != calls {
 			t.Errorf("%s: %d calls reached the server", way, got)
 		}
-		n += calls / 3
-		if size := dirSize(t, h.store()); size > 3*64*2*calls {
+		n += calls
+		// Of the tree, 64 bytes a record; nothing of what failed.
+		if size := dirSize(t, h.store()); size > int64(64*2*(n+100)+64<<10) {
 			t.Errorf("%s: the store has %d bytes", way, size)
 		}
 	}
 	how.Store("there")
-	h.anchoredUp(t)
+	h.alone(t)
+	h.signet(t, 0, nil, "anchor", "init", "--witness", w.Key+"@"+server.URL) // without the authority
+	h.signet(t, 0, nil, "anchor", "now")
 	if status, out := h.verdict(t); status != 0 && status != 3 || !strings.Contains(out, "anchored up to record") || strings.Contains(out, "not anchored since") {
 		t.Errorf("%d: %s", status, out)
 	}
 	if got := len(h.logged(t)); got < n {
 		t.Errorf("%d calls in the log", got)
 	}
+}
+
+// certificate is one, signed by itself.
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(nil, c, c, public, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func dirSize(t *testing.T, dir string) (size int64) {
@@ -404,8 +431,12 @@ func TestAnchorKilled(t *testing.T) {
 	h, origin, vkey := anchored(t, w.Key+"@http://"+w.Address)
 	w.Enroll(origin, vkey)
 	kills := 0
-	for _, call := range []string{"write", "pwrite64", "ftruncate", "fsync", "fdatasync", "?renameat", "renameat2", "linkat", "unlinkat", "flock", "connect"} {
-		for n := 1; n < 40; n++ {
+	steps := []string{"write", "pwrite64", "ftruncate", "fsync", "fdatasync", "fchmodat", "?renameat", "renameat2", "linkat", "unlinkat", "flock", "connect"}
+	if os.Getenv("SIGNET_WRAP_TORTURE") != "" { // what changes no file, too
+		steps = append(steps, "openat", "close", "pread64", "newfstatat", "getdents64")
+	}
+	for _, call := range steps {
+		for n := 1; n < 200; n++ {
 			h.sign(t, 1)
 			cmd := exec.Command(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), binary(t), "anchor", "now")
 			asTracer(cmd)
@@ -430,6 +461,9 @@ func TestAnchorKilled(t *testing.T) {
 	}
 	if kills < 15 {
 		t.Errorf("killed %d times only", kills)
+	}
+	if left, err := filepath.Glob(filepath.Join(h.store(), ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left in the store: %q, %v", left, err)
 	}
 	if out := h.signet(t, 0, nil, "verify", "--chain", "--online", "--store", h.store(), "--require", "witness"); !strings.Contains(out, "as witnesses remember it up to record") {
 		t.Errorf("%s", out)
@@ -621,8 +655,14 @@ func TestAnchorByAnotherUser(t *testing.T) {
 		t.Helper()
 		return h.signet(t, status, nil, append(args, elsewhere...)...)
 	}
-	root(0, "anchor", "init")
-	root(0, "anchor", "now")
+	// Whatever root's umask, the owner can read the store, but not its key.
+	for _, verb := range []string{"init", "now"} {
+		cmd := exec.Command("sh", append([]string{"-c", `umask 077; exec "$@"`, "sh", program, "anchor", verb}, elsewhere...)...)
+		cmd.Env = scrubbed(dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
 	if now := listing(t, dir); now != before {
 		t.Errorf("the home has changed:\n%s\nbefore:\n%s", now, before)
 	}

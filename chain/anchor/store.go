@@ -114,6 +114,7 @@ func Create(dir string, o Settings) (*Store, error) {
 			return nil, err
 		}
 	}
+	s.share()
 	return s, nil
 }
 
@@ -227,10 +228,39 @@ func (s *Store) lock() (unlock func(), err error) {
 		f.Close()
 		return nil, err
 	}
+	s.sweep()
 	return func() {
+		s.share()
 		durable.Unlock(f) // closing may not be enough: a child process may have inherited f
 		f.Close()
 	}, nil
+}
+
+// files are those of a store that whoever verifies the log may read: all but its key.
+var files = []string{vkeyName, policyName, hashesName, checkpointName, historyName, stateName, configName, rootsName, lockName}
+
+// share lets the log's owner read the store, whatever the umask of whose store it is.
+func (s *Store) share() {
+	modes := map[string]fs.FileMode{".": 0o755}
+	for _, name := range files {
+		modes[name] = 0o644
+	}
+	for name, mode := range modes {
+		path := filepath.Join(s.Dir, name)
+		if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSymlink == 0 && st.Mode().Perm() != mode {
+			os.Chmod(path, mode) // what is not ours stays as it is
+		}
+	}
+}
+
+// sweep removes what processes that were killed have left half written.
+func (s *Store) sweep() {
+	for _, name := range files {
+		left, _ := filepath.Glob(filepath.Join(s.Dir, "."+name+".tmp-*")) // a good pattern
+		for _, path := range left {
+			os.Remove(path)
+		}
+	}
 }
 
 // ErrBusy says that another process is anchoring with this store.
