@@ -47,6 +47,7 @@ var layers = map[string]int{
 	"/chain/anchor":         3,
 	"/chain/tlog":           2,
 	"/keys":                 2,
+	"/internal/toolstore":   2,
 	"/sign/event":           1,
 	"/internal/canon":       0,
 	"/internal/durable":     1,

@@ -63,7 +63,7 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 		o.Signer = func() (*sign.Signer, error) { return nil, err }
 		return wrap.Run(o)
 	}
-	o.Audit = h.Audit()
+	o.Audit, o.Tools = h.Audit(), h.Tools()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	o.Knows = h.Knows
 	o.Keep = keepIn(h)

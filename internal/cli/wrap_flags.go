@@ -38,6 +38,7 @@ var wrapFlags = []wrapFlag{
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "wait for the disk before each call (default: always)", takeSync},
 	{"outcomes", "on|off", "record the response to each call, too (default: on)", takeOutcomes},
+	{"environment", "on|off", "record user, host and working directory (default: on)", takeEnvironment},
 	{"system-log", "WHAT", "what to write to the system's log: heads (default),\nrecords (and heads), or off", takeSystemLog},
 	{"meta-key", "KEY|none", "the member of params._meta for the receipt (default:\n_signet); none: the receipt is only logged", takeMetaKey},
 	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
@@ -78,6 +79,14 @@ func takeOutcomes(s *wrapSettings, v string) error {
 	s.NoOutcomes = v == "off"
 	if v != "on" && v != "off" {
 		return misuseOfWrap("on records the response to each call, off only the calls", "--outcomes takes on or off, not %q", v)
+	}
+	return nil
+}
+
+func takeEnvironment(s *wrapSettings, v string) error {
+	s.NoEnvironment = v == "off"
+	if v != "on" && v != "off" {
+		return misuseOfWrap("on records once a session who runs the wrapper, and where, off does not", "--environment takes on or off, not %q", v)
 	}
 	return nil
 }

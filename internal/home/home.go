@@ -34,6 +34,9 @@ func (d Dir) Knows(key ed25519.PublicKey) bool {
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 
+// Tools is where the definitions of tools are, as servers listed them.
+func (d Dir) Tools() string { return filepath.Join(string(d), "tools") }
+
 // Anchor is where what anchors the log is, unless it is kept elsewhere.
 func (d Dir) Anchor() string { return filepath.Join(string(d), "anchor") }
 

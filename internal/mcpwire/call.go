@@ -41,6 +41,9 @@ type Fields struct {
 	Client   json.RawMessage // clientInfo of _meta as sent
 	Protocol string          // protocolVersion of _meta
 
+	Span      string           // parent-id of a valid _meta.traceparent
+	ClientIDs []event.ClientID // ids of the client in _meta
+
 	Room int // the most bytes that the receipt may have at InsertAt with the arguments in it; 0: no bound
 }
 
@@ -93,8 +96,9 @@ func (g *Gate) place(line []byte, params Value, c *Call) {
 	}
 	if trace, ok := meta.Member("traceparent"); ok {
 		s, _ := trace.strict(line)
-		c.TraceID = traceID(s)
+		c.TraceID, c.Span = traceParent(s)
 	}
+	c.ClientIDs = clientIDs(line, meta)
 	if client, ok := meta.Member(MetaClient); ok {
 		c.Client = client.Raw(line)
 	}
@@ -190,22 +194,23 @@ func receiptID(raw []byte) string {
 	return s
 }
 
-// traceID is the trace-id of a traceparent, W3C Trace Context 3.2.2, or "".
-func traceID(s string) string {
+// traceParent is the trace-id and the parent-id of a traceparent, W3C Trace Context
+// 3.2.2, or "".
+func traceParent(s string) (trace, span string) {
 	p := strings.Split(s, "-")
 	if len(p) < 4 || len(p[0]) != 2 || len(p[1]) != 32 || len(p[2]) != 16 || len(p[3]) != 2 {
-		return ""
+		return "", ""
 	}
 	if p[0] == "ff" || p[0] == "00" && len(p) != 4 {
-		return ""
+		return "", ""
 	}
 	for _, x := range p[:4] {
 		if strings.Trim(x, "0123456789abcdef") != "" {
-			return ""
+			return "", ""
 		}
 	}
 	if strings.Trim(p[1], "0") == "" || strings.Trim(p[2], "0") == "" {
-		return ""
+		return "", ""
 	}
-	return p[1]
+	return p[1], p[2]
 }

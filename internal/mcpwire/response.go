@@ -114,6 +114,7 @@ type Listing struct {
 	LeftSum event.Hash
 
 	size int // of the names, in bytes
+	kept int // of the definitions
 	left hash.Hash
 }
 
@@ -122,6 +123,10 @@ type Tool struct {
 	Name    string     // as ToolName
 	Hash    event.Hash // H(JCS(definition))
 	ByBytes bool       // Hash is of the bytes as sent
+
+	// Definition is what Hash is of; nil if it is longer than 256 KiB, or the
+	// definitions before it in the listing took maxDefinitions.
+	Definition []byte
 }
 
 // Bounds of a listing, in definitions and bytes.
@@ -129,15 +134,18 @@ const (
 	maxListedTools = 50_000
 	maxListedNames = 4 << 20
 	maxDefinition  = 256 << 10 // a longer one is hashed by its bytes
+	maxDefinitions = 8 << 20   // of all that are kept
 	maxToolName    = 256       // a longer one stands as its beginning and its hash
 )
 
 func (l *Listing) add(name []byte, definition *buffer) {
 	t := Tool{Name: ToolName(name)}
-	if b, err := canon.Canonicalize(definition.kept); definition.sum == nil && err == nil {
+	b, err := canon.Canonicalize(definition.kept)
+	if definition.sum == nil && err == nil {
 		t.Hash = event.HashOf(b)
 	} else {
 		t.Hash, t.ByBytes = definition.hash(), true
+		b = definition.kept
 	}
 	if t.Name == "" || len(l.Tools) == maxListedTools || l.size+len(t.Name) > maxListedNames {
 		if l.left == nil {
@@ -149,6 +157,10 @@ func (l *Listing) add(name []byte, definition *buffer) {
 		return
 	}
 	l.size += len(t.Name)
+	if definition.sum == nil && l.kept+len(b) <= maxDefinitions {
+		t.Definition = bytes.Clone(b) // the buffer takes the next one
+		l.kept += len(b)
+	}
 	l.Tools = append(l.Tools, t)
 }
 

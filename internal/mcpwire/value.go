@@ -25,6 +25,8 @@ type member struct {
 	name  string
 	plain bool // it is spelled letter by letter
 	value Value
+
+	clientID bool // of _meta, for a gate: see clientIDNames
 }
 
 // Raw is the bytes of v in line.
@@ -189,6 +191,7 @@ func (p *parser) object(at depth) (Value, error) {
 	}
 	at = max(at, atMessage) // a line that is no batch is a message
 	v := Value{Kind: '{', start: p.offset() - 1}
+	ids := 0
 	for ; p.dec.PeekKind() != '}'; v.size++ {
 		raw, err := p.dec.ReadValue()
 		if err != nil {
@@ -198,10 +201,13 @@ func (p *parser) object(at depth) (Value, error) {
 		if m.value, err = p.value(within(at, m)); err != nil {
 			return Value{}, err
 		}
-		if !kept {
+		if m.clientID {
+			ids++
+		}
+		if !kept || m.clientID && ids > maxClientIDs {
 			continue
 		}
-		if p.keep != nil && len(v.members) == maxParts {
+		if p.keep != nil && len(v.members) == maxParts+maxClientIDs {
 			return Value{}, errTooMany
 		}
 		if v.members == nil {
@@ -221,7 +227,11 @@ func (p *parser) member(at depth, raw []byte) (m member, kept bool) {
 		name, _ := jsontext.AppendUnquote(nil, raw)
 		return member{name: string(name), plain: true}, true
 	}
-	m.name, m.plain = p.keep(at, raw[1:len(raw)-1])
+	spelled := raw[1 : len(raw)-1]
+	m.name, m.plain = p.keep(at, spelled)
+	if m.name == "" && at == atMeta && isClientID(spelled) {
+		m.name, m.plain, m.clientID = string(spelled), true, true
+	}
 	return m, m.name != ""
 }
 

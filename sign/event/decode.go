@@ -59,6 +59,9 @@ func (f *fields) read(kind string) Event {
 				}
 			}
 		}
+		if f.has("environment") {
+			e.Environment = f.environment("environment")
+		}
 		return e
 	case Tools{}.Type():
 		e := Tools{Session: f.text("session"), Target: f.text("target"), Tools: f.hashes("tools")}
@@ -72,11 +75,18 @@ func (f *fields) read(kind string) Event {
 		if f.has("search_ended") {
 			e.SearchEnded = f.text("search_ended")
 		}
+		if f.has("call") {
+			e.Call = f.text("call")
+		}
 		return e
 	case ToolDrift{}.Type():
 		return ToolDrift{f.text("session"), f.text("target"), f.text("tool"), f.hash("was"), f.hash("now")}
 	case Task{}.Type():
 		return Task{f.text("session"), f.text("call"), f.text("task")}
+	case CallContext{}.Type():
+		return CallContext{f.text("session"), f.contexts("calls")}
+	case Owner{}.Type():
+		return Owner{f.text("owner"), f.text("was")}
 	case Unanswered{}.Type():
 		return Unanswered{f.text("session"), f.calls("calls")}
 	case ExtraResponse{}.Type():
@@ -229,6 +239,61 @@ func (f *fields) implementation(name string) *Implementation {
 	var i Implementation
 	i.Name, i.Version = f.pair(name, value, "name", "version")
 	return &i
+}
+
+// inside reads the members of an object, which is part of the member name.
+func (f *fields) inside(name string, value []byte) *fields {
+	in := &fields{}
+	if !canon.IsObject(value) {
+		f.fail(name, "is not what it should be")
+	}
+	for cur := canon.Members(value); cur.Next(); {
+		in.members = append(in.members, Member{string(cur.Name), cur.Value})
+	}
+	return in
+}
+
+// from takes over the error of what was inside.
+func (f *fields) from(name string, in *fields) {
+	if in.err != nil {
+		f.fail(name, "is not what it should be")
+	}
+}
+
+func (f *fields) environment(name string) *Environment {
+	in := f.inside(name, f.value(name))
+	e := &Environment{
+		User: in.text("user"), UserID: in.text("user_id"), Host: in.text("host"), Directory: in.text("directory"), Version: in.text("version"),
+	}
+	if in.has("program") {
+		e.Program = in.hash("program")
+	}
+	f.from(name, in)
+	return e
+}
+
+func (f *fields) contexts(name string) (all []Context) {
+	for _, value := range f.list(name) {
+		in := f.inside(name, value)
+		c := Context{Call: in.text("call")}
+		if in.has("client") {
+			c.Client = in.implementation("client")
+		}
+		if in.has("span") {
+			c.Span = in.text("span")
+		}
+		if in.has("ids") {
+			ids := in.inside("ids", in.value("ids"))
+			for _, m := range ids.members {
+				quoted := append(append([]byte{'"'}, m.Name...), '"')
+				c.IDs = append(c.IDs, ClientID{ids.textOf("ids", quoted), ids.textOf("ids", m.Value)})
+			}
+			in.from("ids", ids)
+		}
+		f.from(name, in)
+		all = append(all, c)
+	}
+	return all
 }
 
 func (f *fields) files(name string) (all []File) {

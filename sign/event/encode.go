@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -22,6 +23,9 @@ func (e Session) Members() []Member {
 	if e.Heads != nil {
 		members = append(members, Member{"heads", e.Heads.value()})
 	}
+	if e.Environment != nil {
+		members = append(members, Member{"environment", e.Environment.value()})
+	}
 	return members
 }
 
@@ -31,6 +35,26 @@ func (h *Heads) value() []byte {
 		return b
 	}
 	return append(append(canon.AppendString([]byte(`{"key":`), h.Key), ','), b[1:]...)
+}
+
+func (e *Environment) value() []byte {
+	members := []Member{text("directory", e.Directory), text("host", e.Host), text("user", e.User), text("user_id", e.UserID), text("version", e.Version)}
+	if !e.Program.IsZero() {
+		members = slices.Insert(members, 2, hash("program", e.Program))
+	}
+	return object(nil, members)
+}
+
+// object appends the object with these members, which are in order.
+func object(b []byte, members []Member) []byte {
+	b = append(b, '{')
+	for i, m := range members {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(canon.AppendString(b, m.Name), ':'), m.Value...)
+	}
+	return append(b, '}')
 }
 
 func appendText(b []byte, s string) []byte { return canon.AppendString(b, s) }
@@ -63,6 +87,9 @@ func (e Tools) Members() []Member {
 	if e.SearchEnded != "" {
 		members = append(members, text("search_ended", e.SearchEnded))
 	}
+	if e.Call != "" {
+		members = append(members, text("call", e.Call))
+	}
 	return members
 }
 
@@ -73,6 +100,31 @@ func (e ToolDrift) Members() []Member {
 func (e Task) Members() []Member {
 	return []Member{text("call", e.Call), text("session", e.Session), text("task", e.Task)}
 }
+
+func (e CallContext) Members() []Member {
+	return []Member{{"calls", list(e.Calls, appendContext)}, text("session", e.Session)}
+}
+
+func appendContext(b []byte, c Context) []byte {
+	members := []Member{text("call", c.Call)}
+	if c.Client != nil {
+		members = append(members, Member{"client", c.Client.value()})
+	}
+	if len(c.IDs) > 0 {
+		ids := make([]Member, len(c.IDs))
+		for i, id := range c.IDs {
+			ids[i] = text(id.Name, id.ID)
+		}
+		slices.SortFunc(ids, func(x, y Member) int { return strings.Compare(x.Name, y.Name) })
+		members = append(members, Member{"ids", object(nil, ids)})
+	}
+	if c.Span != "" {
+		members = append(members, text("span", c.Span))
+	}
+	return object(b, members)
+}
+
+func (e Owner) Members() []Member { return []Member{text("owner", e.Owner), text("was", e.Was)} }
 
 func (e Unanswered) Members() []Member {
 	return []Member{

@@ -28,7 +28,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
-// An Event is one of the types of this package: Session, Tools, ToolDrift, Task,
+// An Event is one of the types of this package: Session, Tools, ToolDrift, Task, CallContext, Owner,
 // Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
 // NewEpoch, AnchorFinding, Unanchored, Head, or Other for any other type. In all of
 // them Session is the id of a session, "ses_" and 32 hex digits, and Target the
@@ -59,6 +59,17 @@ type Session struct {
 	Command         []string        // the server's command, secrets masked
 	Files           []File          // the files that the command runs
 	Heads           *Heads          // where the heads of the session go; nil: a program without heads
+	Environment     *Environment    // of the wrapper; nil: it is not to be recorded, or a version without it
+}
+
+// An Environment is who runs the wrapper, and where. Any member but Version may be
+// empty.
+type Environment struct {
+	User, UserID string // the system's name of the user, and its number or, on Windows, SID
+	Host         string
+	Directory    string // the working directory
+	Version      string // of the wrapper
+	Program      Hash   // of the wrapper's own file; zero: it was not hashed
 }
 
 // Heads says where the heads of a session go, and from which machine.
@@ -98,6 +109,9 @@ type Tools struct {
 	// earlier session, such as "after 50000 records"; "": the search was complete.
 	// If it is set, nothing is known about changes since that listing.
 	SearchEnded string
+	// Call is the id of the receipt of the first call after the listing; "" if
+	// there was none, or in a version that did not say.
+	Call string
 }
 
 // ToolDrift says that a definition differs from the one in an earlier Tools.
@@ -113,6 +127,29 @@ type Task struct {
 	Call    string // id of the call's receipt
 	Task    string // the server's id of the task
 }
+
+// CallContext is what calls say of themselves besides: who asked, in the client's
+// own words. It comes up to a second after them. A call that says nothing is in no
+// such event.
+type CallContext struct {
+	Session string
+	Calls   []Context
+}
+
+// A Context is what one of the calls of CallContext says.
+type Context struct {
+	Call   string          // id of its receipt
+	Client *Implementation // if it is not that of the session's event; else nil
+	Span   string          // parent-id of W3C Trace Context: the span in which the call was made
+	IDs    []ClientID      // in the order of their names
+}
+
+// A ClientID is the client's own id for the use of the tool, or for the
+// conversation: a member of _meta.
+type ClientID struct{ Name, ID string }
+
+// Owner says who is responsible for the key that signs it, from here on.
+type Owner struct{ Owner, Was string }
 
 // Unanswered are calls whose outcome is not known.
 type Unanswered struct {
@@ -229,6 +266,8 @@ func (Session) Type() string       { return "session" }
 func (Tools) Type() string         { return "tools" }
 func (ToolDrift) Type() string     { return "tool_drift" }
 func (Task) Type() string          { return "task" }
+func (CallContext) Type() string   { return "call_context" }
+func (Owner) Type() string         { return "owner" }
 func (Unanswered) Type() string    { return "unanswered" }
 func (ExtraResponse) Type() string { return "extra_response" }
 func (Gap) Type() string           { return "gap" }

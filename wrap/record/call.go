@@ -1,6 +1,10 @@
 package record
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
 
 // A Call is one tools/call of the client. sign/FORMAT.md has what the receipt says
 // of it. All fields but Tool may be zero.
@@ -15,10 +19,13 @@ type Call struct {
 	// (2026-07-28, basic/patterns/mrtr); nil: none.
 	InputResponses, RequestState json.RawMessage
 
-	// What the call says about its session. Only the first call of a session
-	// counts.
-	Client   json.RawMessage // clientInfo, an object; nil: not said
-	Protocol string          // protocolVersion; "": not said
+	// What the call says about its session.
+	Client   json.RawMessage // clientInfo, an object; nil: not said, so it is the session's
+	Protocol string          // protocolVersion, of which the session's first counts; "": not said
+
+	// What the client says about the call. It is in the call_context event.
+	Span      string           // parent-id of W3C Trace Context, 16 hex digits; "": none
+	ClientIDs []event.ClientID // the client's own ids, of the tool use or the conversation
 
 	// Room is the maximum length of the receipt in the request, in bytes. A receipt
 	// that would be longer has the hash of the arguments and not the arguments. 0:

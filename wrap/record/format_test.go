@@ -115,7 +115,8 @@ func everyEvent(t *testing.T) (receipts [][]byte) {
 		listing("1", `{"name":"read_file"}`))...)
 	s.client(toolCall("1", "read_file"))
 	locked = false
-	s.client(toolCall("2", "read_file"))
+	s.client(toolCall("2", "read_file", `"_meta":{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",`+
+		`"claudecode/toolUseId":"toolu_1","io.modelcontextprotocol/clientInfo":{"name":"other","version":"1"}}`))
 	s.server(`{"id":2,"result":{"task":{"taskId":"t"}}}`, `{"id":2,"result":{}}`)
 	s.play(listing("2", `{"name":"read_file","description":"and more"}`)...)
 	s.client(toolCall("3", "read_file"))

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,27 @@ import (
 type peers struct {
 	client, server *event.Implementation // nil: not said
 	protocol       string                // the version that the server chose; before that, the one that the client named
+
+	logged *event.Implementation // the client in the last event about the session
+	raw    []byte                // clientInfo of the last call that had one
+	parsed *event.Implementation // of raw
+}
+
+// clientOf is the client of a call, nil if the event about the session names it.
+func (p *peers) clientOf(c *Call) *event.Implementation {
+	client := p.client
+	if c.Client != nil {
+		if p.parsed == nil || !bytes.Equal(c.Client, p.raw) {
+			p.raw, p.parsed = bytes.Clone(c.Client), readImplementation(c.Client)
+		}
+		if p.parsed != nil {
+			client = p.parsed
+		}
+	}
+	if client == nil || p.logged != nil && *client == *p.logged {
+		return nil
+	}
+	return client
 }
 
 // clientSays takes the client's description from the params of initialize or
@@ -83,9 +105,11 @@ func readImplementation(raw []byte) *event.Implementation {
 	return &event.Implementation{Name: text("name"), Version: text("version")}
 }
 
-func shorten(s string) string {
-	if len(s) > maxName {
-		s = s[:maxName]
+func shorten(s string) string { return shortenTo(s, maxName) }
+
+func shortenTo(s string, most int) string {
+	if len(s) > most {
+		s = s[:most]
 	}
 	return strings.ToValidUTF8(s, "\ufffd")
 }
@@ -93,6 +117,7 @@ func shorten(s string) string {
 // event is the event about the session, without the files of the command.
 func (p *peers) event(session string, o *Options) event.Session {
 	_, to := o.system()
+	p.logged = p.client
 	return event.Session{
 		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol),
 		Command: clip(redact.Command(o.Command)),

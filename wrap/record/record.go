@@ -50,7 +50,10 @@
 //	outcome.go        what a response says about its call
 //	queue.go          outcomes and events that wait to be written
 //	peers.go          the client and the server of the session
+//	environment.go    who runs this program, and where
+//	context.go        what calls say of themselves besides
 //	tools.go          the listed tools, and changes of them
+//	definitions.go    the tools' definitions, into their store
 //	earlier.go        the tools in the log of an earlier session
 //	anchor.go         when the log is to be anchored
 //	target.go         a server's name, from its command
@@ -113,6 +116,10 @@ type Options struct {
 	// once with what it has. nil: no files.
 	Files func(context.Context) []event.File
 
+	// Tools is the directory for the definitions of tools that the server lists. It
+	// is created when there is one to keep. "": they are not kept.
+	Tools string
+
 	// HashOnly puts the hash of the arguments into the receipts, and not the
 	// arguments.
 	HashOnly bool
@@ -121,6 +128,10 @@ type Options struct {
 	FailOpen bool
 	// NoOutcomes records only calls: no outcomes, and no events about the session.
 	NoOutcomes bool
+	// NoEnvironment leaves out of the session's event who runs this program, and
+	// where: the user, the host, the working directory, and the program's version
+	// and hash.
+	NoEnvironment bool
 	// NoSync does not sync the log: the system decides when records reach the disk.
 	NoSync bool
 	// NoHeads does not send the end of the log to the system's log. Then truncation

@@ -94,6 +94,7 @@ func (s *session) found(a mcpwire.Response) {
 		if a.Listing != nil && !a.Failed {
 			s.mu.Lock()
 			s.tools.listed(a.Listing, r.about == aboutTools)
+			s.definitions.listed(a.Listing)
 			if doubt != "" {
 				s.tools.notRead(doubt) // clients may have read another listing
 			}

@@ -29,14 +29,21 @@ type session struct {
 	ended bool       // finish was called
 	peers peers
 	tools tools
-	files chan []event.File // set at the first call; has one value once the files are hashed
+	place chan place // set at the first call; has one value once it is known
 
-	logging sync.WaitGroup     // session events that wait for the hashes of files
-	stop    context.CancelFunc // stops the hashing; set together with files
+	queued  chan struct{}      // closed when the last session event is in the queue; nil: there was none
+	logging sync.WaitGroup     // session events that wait for the place
+	stop    context.CancelFunc // stops the hashing; set together with place
+
+	definitions *definitions // of the tools
+	contexts    *contexts    // of the calls
 }
 
 func newSession(id string, o *Options, q *queue, out *Output) *session {
-	return &session{id: id, opts: o, queue: q, output: out, pending: newPending(), tools: tools{session: id, opts: o}}
+	return &session{
+		id: id, opts: o, queue: q, output: out, pending: newPending(), tools: tools{session: id, opts: o},
+		definitions: newDefinitions(o), contexts: newContexts(id, q),
+	}
 }
 
 // hashTime is the time limit for the hashes of files.
@@ -50,43 +57,61 @@ func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer
 		s.begun = true
 		s.queue.start(signer)
 		s.peers.callSays(&calls[0])
-		s.hashFiles()
+		s.findPlace()
 		s.logSession()
+		s.definitions.begin()
 	}
-	if i, ok := s.tools.changed(); ok {
+	if i, ok := s.tools.changed(logged[0].receipt); ok {
 		s.queue.add(i)
 	}
-	for _, c := range logged {
+	for i, c := range logged {
+		s.contexts.add(&calls[i], c.receipt, s.peers.clientOf(&calls[i]))
 		if givenUp := s.pending.callSent(c); givenUp != nil {
 			s.queue.add(s.unanswered(givenUp))
 		}
 	}
 }
 
-// hashFiles starts to hash the files of the server's program. The caller holds mu.
-func (s *session) hashFiles() {
+// place is what the session's event says of this machine.
+type place struct {
+	files       []event.File       // of the server's program
+	environment *event.Environment // nil: it is not to be recorded
+}
+
+// findPlace starts to find out the place. The caller holds mu.
+func (s *session) findPlace() {
 	ctx, stop := context.WithTimeout(context.Background(), hashTime)
-	s.files, s.stop = make(chan []event.File, 1), stop
+	s.place, s.stop = make(chan place, 1), stop
 	go func() {
 		defer stop()
-		var files []event.File
+		var p place
 		if s.opts.Files != nil {
-			files = s.opts.Files(ctx)
+			p.files = s.opts.Files(ctx)
 		}
-		s.files <- files
+		if !s.opts.NoEnvironment {
+			p.environment = environment(ctx)
+		}
+		s.place <- p
 	}()
 }
 
-// logSession queues the session's event as soon as its files are hashed. The caller
+// logSession queues the session's event as soon as its place is known. The caller
 // holds mu.
 func (s *session) logSession() {
 	if s.ended {
 		return
 	}
 	e := s.peers.event(s.id, s.opts)
+	before, queued := s.queued, make(chan struct{})
+	s.queued = queued
 	s.logging.Go(func() {
-		e.Files = <-s.files
-		s.files <- e.Files // for a second event
+		defer close(queued)
+		p := <-s.place
+		s.place <- p // for a second event
+		e.Files, e.Environment = p.files, p.environment
+		if before != nil {
+			<-before
+		}
 		s.queue.add(item{event: e})
 	})
 }
@@ -115,10 +140,11 @@ func (s *session) finish(patience time.Duration) {
 		<-queued
 	}
 	s.mu.Lock()
-	if i, ok := s.tools.changed(); ok {
+	if i, ok := s.tools.changed(""); ok {
 		s.queue.add(i)
 	}
 	s.mu.Unlock()
+	s.contexts.flush()
 	ended := "the client ended the session"
 	if s.serverEnded.Load() {
 		ended = "the server ended"
@@ -130,6 +156,7 @@ func (s *session) finish(patience time.Duration) {
 	for calls := range slices.Chunk(never, maxListed) {
 		s.queue.add(s.unanswered(calls))
 	}
+	s.definitions.finish(patience / 2)
 	s.queue.finish(patience)
 }
 

@@ -137,8 +137,9 @@ func (t *tools) notRead(why string) {
 }
 
 // changed returns the item that records the listings since the last time, if there
-// were any and they differ from what the log has.
-func (t *tools) changed() (item, bool) {
+// were any and they differ from what the log has. call is the receipt of the first
+// call after them, "" if there is none.
+func (t *tools) changed(call string) (item, bool) {
 	if !t.fresh {
 		return item{}, false
 	}
@@ -149,15 +150,15 @@ func (t *tools) changed() (item, bool) {
 		if len(changes) == 0 && same {
 			return item{}, false
 		}
-		return item{prepare: func(ed25519.PublicKey) []item { return t.laterEvents(changes, rest) }}, true
+		return item{prepare: func(ed25519.PublicKey) []item { return t.laterEvents(call, changes, rest) }}, true
 	}
 	t.begun = true
 	known := maps.Clone(t.known)
-	return item{prepare: func(key ed25519.PublicKey) []item { return t.firstEvents(key, known, changes, rest) }}, true
+	return item{prepare: func(key ed25519.PublicKey) []item { return t.firstEvents(call, key, known, changes, rest) }}, true
 }
 
 // firstEvents are the events of the first listing of a session.
-func (t *tools) firstEvents(key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
+func (t *tools) firstEvents(call string, key ed25519.PublicKey, known map[toolKey]definition, changes []toolChange, rest left) []item {
 	earlier := lastTools(t.opts.Audit, t.opts.Target, key)
 	named := make(map[string]definition, min(len(known), maxNamed))
 	same := earlier.left == rest && earlier.ended == ""
@@ -169,7 +170,7 @@ func (t *tools) firstEvents(key ed25519.PublicKey, known map[toolKey]definition,
 	}
 	var items []item
 	if !same || earlier.tools == nil || len(earlier.tools) != len(named) {
-		items = t.toolEvents(named, false, rest, earlier.ended)
+		items = t.toolEvents(call, named, false, rest, earlier.ended)
 	}
 	first := map[string]event.Hash{} // hashes of tools that have changed since
 	for _, c := range slices.Backward(changes) {
@@ -189,12 +190,12 @@ func (t *tools) firstEvents(key ed25519.PublicKey, known map[toolKey]definition,
 }
 
 // laterEvents are the events of a later listing.
-func (t *tools) laterEvents(changes []toolChange, rest left) []item {
+func (t *tools) laterEvents(call string, changes []toolChange, rest left) []item {
 	named := map[string]definition{}
 	for _, c := range changes {
 		named[c.name] = c.definition
 	}
-	return append(t.toolEvents(named, true, rest, ""), t.driftEvents(changes)...)
+	return append(t.toolEvents(call, named, true, rest, ""), t.driftEvents(changes)...)
 }
 
 // hashLen is the length of a hash as text, in bytes.
@@ -210,14 +211,14 @@ func written(name string) int { return len(mcpwire.Quoted(name)) }
 // toolEvents are the tools events for these definitions. adds says whether the
 // first of them adds to earlier events or replaces them. ended is the limit that
 // ended the search for an earlier listing, "" if none did.
-func (t *tools) toolEvents(named map[string]definition, adds bool, rest left, ended string) (items []item) {
-	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds, SearchEnded: ended}
+func (t *tools) toolEvents(call string, named map[string]definition, adds bool, rest left, ended string) (items []item) {
+	e := event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: adds, SearchEnded: ended, Call: call}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := named[name]
 		if size += written(name) + hashLen; size > maxToolEvent {
 			items = append(items, item{event: e})
-			e = event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: true}
+			e = event.Tools{Session: t.session, Target: t.opts.Target, Tools: map[string]event.Hash{}, Adds: true, Call: call}
 			size = written(name) + hashLen
 		}
 		e.Tools[name] = d.hash
