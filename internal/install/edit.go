@@ -56,16 +56,16 @@ func (d *Document) Wrap(with func(*Entry) (Wrapper, bool)) ([]byte, []*Entry, er
 			return nil, chosen, err
 		}
 	}
-	var never []*Entry // what was wrapped by hand, and would not be by us
+	never := make(map[*Entry]bool) // what was wrapped by hand, and would not be by us
 	for i := range wrappers {
 		if plain.Entries[i].Reason != "" {
-			never = append(never, d.Entries[i])
+			never[d.Entries[i]] = true
 		}
 	}
 	if len(never) > 0 {
 		return d.Wrap(func(e *Entry) (Wrapper, bool) {
 			w, ok := with(e)
-			return w, ok && !slices.Contains(never, e)
+			return w, ok && !never[e]
 		})
 	}
 	out, err := plain.wrapAll(wrappers)
@@ -187,7 +187,11 @@ func (d *Document) wrap(e *Entry, w Wrapper) []edit {
 	command := edit{e.command.start, e.command.end, literals(w.Path)[0]}
 	tokens := append(literals(w.ahead()...), old)
 	if e.args == nil {
-		made := d.madeArgs(e, tokens, d.newline(e.command.end))
+		newline := ""
+		if e.onLines(d.format) {
+			newline = d.newline(e.command.end)
+		}
+		made := d.madeArgs(e, tokens, newline)
 		return []edit{command, {e.command.end, e.command.end, made}}
 	}
 	return []edit{command, d.prepend(e.args, tokens)}
@@ -207,12 +211,18 @@ func (d *Document) prepend(l *node, tokens [][]byte) edit {
 	return edit{at, at, append(text, between...)}
 }
 
-// madeArgs is the member that is made where there is none, after the command.
-// It has no space in its list: see the package's comment.
+// onLines says whether the entry's members stand on lines of their own. Of the
+// others the end of the line is not asked for: a file of very many servers may be
+// one line.
+func (e *Entry) onLines(f Format) bool { return f != JSON && !e.holder.flow }
+
+// madeArgs is the member that is made where there is none, after the command; on
+// lines of their own, after newline. It has no space in its list: see the
+// package's comment.
 func (d *Document) madeArgs(e *Entry, tokens [][]byte, newline string) []byte {
 	m := e.holder.member(e.cmdName)
 	before, name := ",", e.argsName
-	if d.format != JSON && !e.holder.flow {
+	if e.onLines(d.format) {
 		before = newline
 	}
 	switch d.format {

@@ -75,6 +75,8 @@ func TestManyServers(t *testing.T) {
 		servers                   int
 	}{
 		{"JSON", `{"mcpServers": {`, `"s%d": {"command": "x"},` + "\n", `}}`, JSON, many},
+		{"JSON on one line", `{"mcpServers":{`, `"s%d":{"command":"x"},`, `}}`, JSON, many},
+		{"JSON, wrapped by hand, never by us", `{"mcpServers":{`, `"s%d":{"command":"/bin/signet-wrap","args":["--","~/x"]},`, `}}`, JSON, many},
 		{"YAML", "mcpServers:\n", "  s%d:\n    command: x\n", "", YAML, many},
 		{"YAML on one line", "mcpServers: {", "s%d: {command: x},", "}", YAML, many},
 		{"TOML", "", "[mcp_servers.s%d]\ncommand = 'x'\n", "", TOML, maxTOMLKeys / 2},
@@ -93,8 +95,12 @@ func TestManyServers(t *testing.T) {
 			continue
 		}
 		out, chosen, err := d.Wrap(with(wrapper, all))
-		if err != nil || len(chosen) != c.servers {
-			t.Fatalf("%s: %v", c.name, err)
+		want := c.servers
+		if strings.Contains(c.name, "never") {
+			want = 0
+		}
+		if err != nil || len(chosen) != want {
+			t.Fatalf("%s: %d chosen, %v", c.name, len(chosen), err)
 		}
 		if _, err := d.Diff(out); err != nil {
 			t.Error(err)
