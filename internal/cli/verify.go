@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -94,19 +92,17 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	in := c.Stdin
-	if path != "-" {
-		if in, err = os.Open(path); err != nil {
-			return &failure{exitUsage, fmt.Errorf("reading the receipt: %w", err), ""}
-		}
-		defer in.Close()
-	}
-	content := bufio.NewReader(in)
-	if start, _ := content.Peek(64); tlog.IsProof(start) {
-		return c.verifyProof(u, path, content, ring)
-	}
 	ctx, stop := c.interruptible()
 	defer stop()
+	in, err := c.open(ctx, path)
+	if err != nil {
+		return &failure{exitUsage, fmt.Errorf("reading the receipt: %w", unread(err)), ""}
+	}
+	defer in.Close()
+	content, start := peek(in, 64)
+	if tlog.IsProof(start) {
+		return c.verifyProof(u, path, content, ring)
+	}
 	bar := c.progress("verifying")
 	receipt, selection, err := verify.CheckFile(ctx, content, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
 	bar.clear()
@@ -118,7 +114,7 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 	case notReceipt:
 		return &failure{exitUsage, fmt.Errorf("%s: %w", path, err), receiptHint(other.Content)}
 	case err != nil:
-		return &failure{exitUsage, fmt.Errorf("reading the receipt: %s: %w", path, err), ""}
+		return &failure{exitUsage, fmt.Errorf("reading the receipt: %s: %w", path, unread(err)), ""}
 	}
 	if u.Bool("json") {
 		if err := c.printJSON(receipt); err != nil {

@@ -19,7 +19,7 @@ import (
 func (c *command) verifyProof(u *ucli.Context, path string, r io.Reader, ring keyring) error {
 	b, err := io.ReadAll(io.LimitReader(r, tlog.MaxProof+1))
 	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("reading the proof: %w", err), ""}
+		return &failure{exitUsage, fmt.Errorf("reading the proof: %w", unread(err)), ""}
 	}
 	o := verify.ProofOptions{Keys: ring.Keys, Now: time.Now()}
 	if s := u.String("hash"); s != "" {

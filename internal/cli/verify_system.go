@@ -39,16 +39,14 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, h home.Dir, r
 			o.Kept = append(o.Kept, k)
 			continue
 		}
-		in := c.Stdin
-		if against != "-" {
-			if in, err = os.Open(against); err != nil {
-				return &failure{exitUsage, fmt.Errorf("--against: %w", err), `a head ("sha256:..."), what journalctl printed, a syslog file, or receipts that others kept`}
-			}
+		in, err := c.open(ctx, against)
+		if err != nil {
+			return &failure{exitUsage, fmt.Errorf("--against: %w", unread(err)), `a head ("sha256:..."), what journalctl printed, a syslog file, or receipts that others kept`}
 		}
 		m, k, err := verify.ReadAgainst(in, against, ring.Keys)
 		in.Close()
 		if err != nil {
-			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, err), ""}
+			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, unread(err)), ""}
 		}
 		if m != nil {
 			o.Memories = append(o.Memories, m)

@@ -1,8 +1,11 @@
 package text
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestDecode(t *testing.T) {
@@ -25,11 +28,26 @@ func TestDecode(t *testing.T) {
 		{"\x00{\x00}", "", "UTF-16 without"},
 	} {
 		got, err := Decode([]byte(c.in))
-		switch {
-		case c.err == "" && (err != nil || string(got) != c.want):
-			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
-		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
-			t.Errorf("%q: %v, want an error with %q", c.in, err, c.err)
+		streamed, rerr := decodeStream(c.in)
+		for _, got := range []struct {
+			text []byte
+			err  error
+		}{{got, err}, {streamed, rerr}} {
+			switch {
+			case c.err == "" && (got.err != nil || string(got.text) != c.want):
+				t.Errorf("%q: %q, %v; want %q", c.in, got.text, got.err, c.want)
+			case c.err != "" && (got.err == nil || !strings.Contains(got.err.Error(), c.err)):
+				t.Errorf("%q: %v, want an error with %q", c.in, got.err, c.err)
+			}
 		}
 	}
+}
+
+// decodeStream is Decode by NewReader, a byte at a time.
+func decodeStream(in string) ([]byte, error) {
+	r, err := NewReader(bufio.NewReader(iotest.OneByteReader(strings.NewReader(in))))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(iotest.OneByteReader(r))
 }

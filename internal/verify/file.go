@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -45,11 +46,16 @@ type Selection struct {
 // findings. An error that is no interruption says that it is neither, or could
 // not be read; an interrupted selection is returned beside it.
 func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Options) (*Receipt, *Selection, error) {
-	in, err := newLines(r)
-	if err != nil {
-		return nil, nil, err
+	var in *lines
+	var head head
+	var err error
+	if !finished(ctx, func() {
+		if in, err = newLines(r); err == nil {
+			head, err = in.first()
+		}
+	}) {
+		return nil, nil, ctx.Err()
 	}
-	head, err := in.first()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +64,8 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 	}
 	if !head.lines {
 		receipt, err := CheckReceipt(head.all, keys, o.Now)
-		if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
+		if len(head.all) > maxKeyFile {
+		} else if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
 			err = errors.New("a public key, not a receipt")
 		} else if isKeyFile(head.all) {
 			err = errors.New("a key file, not a receipt")
@@ -71,19 +78,39 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 	s := newSelection(keys, name)
 	err = s.run(ctx, in, o.Progress)
 	f := s.finding(o.Now)
-	if err != nil {
-		f.Interrupted = ctx.Err() != nil && errors.Is(err, ctx.Err())
-		if f.Verdict != Tampered {
-			f.Verdict = Unchecked
-		}
-	} else if s.readable == 0 {
+	f.Interrupted = err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
+	switch {
+	case s.readable == 0 && err == nil:
 		return nil, nil, &NotReceiptError{sign.ErrNotReceipt, head.all}
+	case s.readable == 0 && !f.Interrupted:
+		return nil, nil, err
+	case err != nil && (f.Verdict != Tampered || s.readable == 0):
+		f.Verdict = Unchecked
 	}
 	return nil, f, err
 }
 
+// finished runs f, and says whether it was finished before ctx was done. If not,
+// what f changes is its own: it goes on.
+func finished(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // compressed is how files begin that gzip, zstd, bzip2, xz and zip have made.
 var compressed = []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zX", "PK\x03\x04"}
+
+// maxKeyFile is more than key files have, in bytes.
+const maxKeyFile = 64 << 10
 
 // isKeyFile says whether b is a key file of any kind, in order or not. It was
 // named by mistake, and nobody tampered with it.
@@ -107,49 +134,41 @@ func (e *NotReceiptError) Unwrap() error { return e.Err }
 // lines reads JSON lines, as UTF-8, of any length up to sign.MaxReceipt.
 type lines struct {
 	r      *bufio.Reader
+	file   *os.File // where the bytes of r are, if it is a file in UTF-8 that is read from its beginning
+	off    int64    // in file, of what r has next
 	ahead  [][]byte // read already
 	n      int64    // bytes
 	number int      // of the line that next returned, from 1 on
 }
 
 func newLines(r io.Reader) (*lines, error) {
-	l := &lines{r: bufio.NewReaderSize(r, 256<<10)}
-	start, _ := l.r.Peek(4)
+	in := bufio.NewReaderSize(r, lineBuffer)
+	start, _ := in.Peek(4)
 	if slices.ContainsFunc(compressed, func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) }) {
 		return nil, errors.New("it is compressed: unpack it first")
 	}
-	if isUTF8(start) {
-		if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
-			l.r.Discard(3)
-		}
-		return l, nil
-	}
-	b, err := readAll(l.r)
+	decoded, err := text.NewReader(in)
 	if err != nil {
 		return nil, err
 	}
-	if b, err = text.Decode(b); err != nil {
-		return nil, err
+	if decoded != io.Reader(in) { // UTF-16
+		return &lines{r: bufio.NewReaderSize(decoded, lineBuffer)}, nil
 	}
-	l.r = bufio.NewReader(bytes.NewReader(b))
+	l := &lines{r: in}
+	if f, ok := r.(*os.File); ok {
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+			if at, err := f.Seek(0, io.SeekCurrent); err == nil {
+				l.file, l.off = f, at-int64(in.Buffered())
+			}
+		}
+	}
 	return l, nil
 }
 
-// isUTF8 says whether a file that begins so is not in one of the encodings that
-// text.Decode knows besides.
-func isUTF8(start []byte) bool {
-	return bytes.IndexByte(start, 0) < 0 && !bytes.HasPrefix(start, []byte("\xff\xfe")) && !bytes.HasPrefix(start, []byte("\xfe\xff"))
-}
+// lineBuffer is how long a line may be, in bytes, that is read at once.
+const lineBuffer = 256 << 10
 
 var errTooLong = fmt.Errorf("longer than %d MiB", sign.MaxReceipt>>20)
-
-func readAll(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, sign.MaxReceipt+1))
-	if err == nil && len(b) > sign.MaxReceipt {
-		err = errTooLong
-	}
-	return b, err
-}
 
 // next returns the next line with its newline, if it has one; io.EOF after the
 // last. The line is the caller's.
@@ -165,17 +184,62 @@ func (l *lines) next() (line []byte, err error) {
 }
 
 func (l *lines) read() (line []byte, err error) {
+	part, err := l.r.ReadSlice('\n')
+	line = bytes.Clone(part)
+	if err == bufio.ErrBufferFull {
+		line, err = l.readLong(line)
+	}
+	l.off += int64(len(line))
+	if err == io.EOF && len(line) > 0 {
+		err = nil
+	}
+	return line, err
+}
+
+// readLong reads the rest of a line that begins with start. Nothing is held of a
+// line that is too long, if that can be seen before.
+func (l *lines) readLong(start []byte) (line []byte, err error) {
+	tooLong := fmt.Errorf("line %d is %w", l.number+1+len(l.ahead), errTooLong)
+	if l.file != nil {
+		rest, err := lineLength(io.NewSectionReader(l.file, l.off+int64(len(start)), sign.MaxReceipt))
+		if err != nil {
+			return nil, err
+		}
+		if len(start)+rest > sign.MaxReceipt {
+			return nil, tooLong
+		}
+		line = append(make([]byte, 0, len(start)+rest), start...)
+		line = line[:cap(line)]
+		n, err := io.ReadFull(l.r, line[len(start):])
+		return line[:len(start)+n], err
+	}
+	parts, size := [][]byte{start}, len(start)
 	for {
 		part, err := l.r.ReadSlice('\n')
-		if line = append(line, part...); len(line) > sign.MaxReceipt {
-			return nil, fmt.Errorf("line %d is %w", l.number+1, errTooLong)
+		if size += len(part); size > sign.MaxReceipt {
+			return nil, tooLong
 		}
-		switch {
-		case err == bufio.ErrBufferFull:
-		case err == io.EOF && len(line) > 0:
-			return line, nil
-		default:
-			return line, err
+		parts = append(parts, bytes.Clone(part))
+		if err != bufio.ErrBufferFull {
+			return bytes.Join(parts, nil), err
+		}
+	}
+}
+
+// lineLength is how many bytes r has up to the first newline, which counts, or in
+// all.
+func lineLength(r io.Reader) (n int, err error) {
+	buf := make([]byte, lineBuffer)
+	for {
+		m, err := r.Read(buf)
+		if i := bytes.IndexByte(buf[:m], '\n'); i >= 0 {
+			return n + i + 1, nil
+		}
+		n += m
+		if err == io.EOF {
+			return n, nil
+		} else if err != nil {
+			return 0, err
 		}
 	}
 }
@@ -189,43 +253,53 @@ type head struct {
 // first finds out what the file is. Of JSON lines nothing is taken.
 func (l *lines) first() (h head, err error) {
 	blank := func(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+	more := func() (line []byte, err error) {
+		if line, err = l.read(); err == nil {
+			l.ahead = append(l.ahead, line)
+		}
+		return line, err
+	}
 	var one []byte
 	for one == nil || blank(one) {
-		if one, err = l.read(); err == io.EOF {
+		if one, err = more(); err == io.EOF {
 			return head{}, nil
 		} else if err != nil {
 			return head{}, err
 		}
-		l.ahead = append(l.ahead, one)
 		if len(l.ahead) > 1000 {
 			return head{}, sign.ErrNotReceipt
 		}
 	}
 	if isObject(one) {
 		for {
-			more, err := l.read()
+			line, err := more()
 			switch {
 			case err == io.EOF:
 				return head{isRecord(one), one}, nil
 			case err != nil:
 				return head{}, err
-			}
-			l.ahead = append(l.ahead, more)
-			if !blank(more) {
+			case !blank(line):
 				return head{true, one}, nil
-			}
-			if len(l.ahead) > 1000 {
+			case len(l.ahead) > 1000:
 				return head{}, sign.ErrNotReceipt
 			}
 		}
 	}
-	// A receipt over several lines, or JSON lines of which the first is damaged.
-	rest, err := readAll(l.r)
+	// A receipt over several lines, which is not in canonical form and hence no
+	// longer than that, or JSON lines of which the first is damaged.
+	if len(one) > canon.MaxRewrite {
+		return head{true, one}, nil
+	}
+	most := int64(canon.MaxRewrite) + 1
+	rest, err := io.ReadAll(io.LimitReader(l.r, most))
 	if err != nil {
 		return head{}, err
 	}
+	l.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(rest), l.r), lineBuffer)
+	if int64(len(rest)) == most {
+		return head{true, one}, nil
+	}
 	all := append(bytes.Join(l.ahead, nil), rest...)
-	l.r, l.ahead = bufio.NewReader(bytes.NewReader(all)), nil
 	if !canon.Valid(all) {
 		for line := range bytes.Lines(rest) {
 			if isObject(line) {
@@ -322,15 +396,17 @@ func (s *selection) run(ctx context.Context, in *lines, progress func(records, b
 		case <-ctx.Done():
 			return ctx.Err()
 		case b := <-batches:
-			s.checkAll(b.lines)
+			if !finished(ctx, func() { s.checkAll(b.lines) }) { // of a line of many MB
+				return ctx.Err()
+			}
 			for i := range b.lines {
 				s.follow(&b.lines[i])
 			}
 			if progress != nil {
 				progress(s.f.Records, b.n, 0)
 			}
-			if b.err == io.EOF {
-				return nil
+			if b.err == io.EOF || s.readable == 0 && b.n > sign.MaxReceipt {
+				return nil // not a receipt in all that: it may have no end
 			} else if b.err != nil {
 				return b.err
 			}
