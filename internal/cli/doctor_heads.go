@@ -16,7 +16,7 @@ func (c *command) headsFinding(h home.Dir) finding {
 	note := func(do, format string, a ...any) finding {
 		return finding{"heads", "note", fmt.Sprintf(format, a...), do}
 	}
-	to := systemlog.Open()
+	to := c.OpenLog()
 	if to == nil {
 		return note(`anchor it ("signet-wrap anchor init"), or keep the head of "signet-wrap verify --chain" elsewhere`,
 			"there is no system log here: that the log was truncated does not show")
@@ -26,7 +26,7 @@ func (c *command) headsFinding(h home.Dir) finding {
 	}
 	count := 0
 	var newest time.Time
-	reach, err := systemlog.Journal(c.ctx, owners(h), func(e systemlog.Entry) bool {
+	reach, err := c.ReadLog(c.ctx, owners(h), func(e systemlog.Entry) bool {
 		if newest.IsZero() {
 			newest = e.Time
 		}

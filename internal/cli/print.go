@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
 
@@ -19,17 +21,27 @@ import (
 //     may be long; what is left steers no terminal, for MainContext puts a
 //     terminal.Writer before it.
 
-// System is what a run sees of the outside: its streams and environment.
+// System is what a run sees of the outside: its streams and environment, and the
+// machine's system log.
 type System struct {
 	Stdin  *os.File
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+
+	// OpenLog and ReadLog are systemlog.Open and systemlog.Journal, for what is said
+	// of the system log. Whether it is written to, a flag says.
+	OpenLog func() systemlog.Sender
+	ReadLog func(context.Context, []uint32, func(systemlog.Entry) bool) (systemlog.Reach, error)
 }
 
-// OSSystem returns the process's own streams and environment.
+// OSSystem returns the process's own streams and environment, and the system log of
+// this machine.
 func OSSystem() System {
-	return System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	return System{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		OpenLog: systemlog.Open, ReadLog: systemlog.Journal,
+	}
 }
 
 // complain prints an error as one line and, if hint is not empty, a way out.

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 				testOnlyInterrupted = sync.OnceFunc(func() { close(interrupted) })
 				testOnlyShown = func() { <-interrupted }
 			}
-			status := Main(os.Args, OSSystem())
+			status := Main(os.Args, logless(OSSystem()))
 			if path := os.Getenv(peakFile); path != "" {
 				leavePeak(path)
 			}

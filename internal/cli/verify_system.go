@@ -62,11 +62,11 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, h home.Dir, r
 func (c *command) systemLog(ctx context.Context, u *ucli.Context, h home.Dir, keys verify.Keys) (*verify.Memory, error) {
 	m := &verify.Memory{Dirs: heads.Dirs(h.Audit()), Began: time.Now()}
 	var err error
-	m.Reach, err = systemlog.Journal(ctx, owners(h), func(e systemlog.Entry) bool {
+	m.Reach, err = c.ReadLog(ctx, owners(h), func(e systemlog.Entry) bool {
 		m.Add(e, keys)
 		return true
 	})
-	to := systemlog.Open()
+	to := c.OpenLog()
 	if err == nil && m.Reach.From.IsZero() && to == nil {
 		err = systemlog.ErrAbsent
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -27,11 +29,21 @@ func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	}
 	defer stdin.Close()
 	home := t.TempDir()
-	status = Main(append([]string{"signet-wrap"}, args...), System{
+	status = Main(append([]string{"signet-wrap"}, args...), logless(System{
 		Stdin: stdin, Stdout: &out, Stderr: &errs,
 		Getenv: func(name string) string { return map[string]string{"SIGNET_HOME": home}[name] },
-	})
+	}))
 	return status, out.String(), errs.String()
+}
+
+// logless is s on a machine without a system log: what tests find does not depend
+// on that of the machine they run on.
+func logless(s System) System {
+	s.OpenLog = func() systemlog.Sender { return nil }
+	s.ReadLog = func(context.Context, []uint32, func(systemlog.Entry) bool) (systemlog.Reach, error) {
+		return systemlog.Reach{}, systemlog.ErrAbsent
+	}
+	return s
 }
 
 func readJSON(t *testing.T, path string, into any) {
