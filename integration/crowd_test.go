@@ -206,6 +206,7 @@ func fakeCrowd(args []string) int {
 	began := time.Unix(0, nanos)
 	var looks atomic.Int64
 	exit, err := wrap.Run(wrap.Options{Options: record.Options{
+		NoHeads: true,
 		Command: serverLog(args[3]).server(),
 		Audit:   filepath.Join(home, ".signet", "audit"),
 		Signer:  func() (*sign.Signer, error) { return signerOf(home, "default") },

@@ -4,8 +4,10 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -58,6 +60,21 @@ func tellGroup(s syscall.Signal, wait time.Duration) step {
 
 // races says whether two steps come so close that either may end the server.
 func (e ender) races() bool { return e.steps[0].wait == 0 }
+
+// slowestFirst are the indices of the enders, those that wait longest first: so the
+// others find time beside them.
+func slowestFirst(enders []ender) []int {
+	order := make([]int, len(enders))
+	waits := make([]time.Duration, len(enders))
+	for i, e := range enders {
+		order[i] = i
+		for _, s := range e.steps[:len(e.steps)-1] { // the last ends anything
+			waits[i] += s.wait
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(waits[j], waits[i]) })
+	return order
+}
 
 // A subject is a server, and what passes between it and a client before it is
 // ended.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package integration
 
 import (
@@ -80,18 +82,6 @@ func (l serverLog) calls(t testing.TB) []forwarded {
 	return all
 }
 
-// settled waits until nothing that p started runs any more: a server may
-// outlive a killed wrapper by a moment.
-func (p *proc) settled() {
-	p.t.Helper()
-	p.how()
-	for end := time.Now().Add(patience); len(p.mark.processes()) > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("still running: %q", p.mark.processes())
-		}
-	}
-}
-
 // A reply is what a client hears of a call.
 type reply int
 
@@ -134,9 +124,6 @@ func (p *proc) ask(line string) reply {
 	return sentBack
 }
 
-// audit is the directory of the log.
-func (h home) audit() string { return filepath.Join(h.dir, ".signet", "audit") }
-
 // logged counts the records in the log, by id of receipt.
 func (h home) logged(t testing.TB) map[string]int {
 	t.Helper()
@@ -153,29 +140,6 @@ func (h home) logged(t testing.TB) map[string]int {
 			t.Fatal(err)
 		}
 		found[r.ID]++
-	}
-	return found
-}
-
-// events are the log's own records of a kind.
-func (h home) events(t testing.TB, kind string) []map[string]any {
-	t.Helper()
-	var found []map[string]any
-	for e, err := range testlog.Records(h.audit()) {
-		if err != nil {
-			continue
-		}
-		var m map[string]any
-		if err := json.Unmarshal(e.Receipt, &m); err != nil {
-			t.Fatal(err)
-		}
-		if m["type"] != kind {
-			continue
-		}
-		if _, err := sign.Verify(e.Receipt, sign.AnyKey); err != nil {
-			t.Errorf("a %s event: %v", kind, err)
-		}
-		found = append(found, m)
 	}
 	return found
 }
@@ -204,9 +168,6 @@ func (h home) holds(t *testing.T, serverLogs ...serverLog) {
 	}
 	p.finish()
 	h.complete(t, append(serverLogs, next)...)
-	if status, out := h.verdict(t); status != 0 && status != 3 {
-		t.Errorf("after the next call: verify --chain: exit status %d\n%s", status, out)
-	}
 }
 
 // complete is holds without the next call.
@@ -285,18 +246,4 @@ func (h home) fill(t testing.TB, n int, at time.Time) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// fromEnv is a length or size of a test that can be run at length.
-func fromEnv[T any](t testing.TB, name string, byDefault T, parse func(string) (T, error)) T {
-	t.Helper()
-	s := os.Getenv(name)
-	if s == "" {
-		return byDefault
-	}
-	v, err := parse(s)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return v
 }

@@ -9,6 +9,7 @@ import (
 // not the wrapper from ending when the server does. It says so. (The disk's
 // answer comes after all, because strace holds on to a process for so long.)
 func TestDiskHangs(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		missing(t, "this test needs strace: %v", err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -115,6 +116,32 @@ func (h home) log(t testing.TB) []receipt {
 		}
 	}
 	return all
+}
+
+// audit is the directory of the log.
+func (h home) audit() string { return filepath.Join(h.dir, ".signet", "audit") }
+
+// events are the log's own records of a kind.
+func (h home) events(t testing.TB, kind string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for e, err := range testlog.Records(h.audit()) {
+		if err != nil {
+			continue
+		}
+		var m map[string]any
+		if err := json.Unmarshal(e.Receipt, &m); err != nil {
+			t.Fatal(err)
+		}
+		if m["type"] != kind {
+			continue
+		}
+		if _, err := sign.Verify(e.Receipt, sign.AnyKey); err != nil {
+			t.Errorf("a %s event: %v", kind, err)
+		}
+		found = append(found, m)
+	}
+	return found
 }
 
 // key is the public key of the home's default identity.

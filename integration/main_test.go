@@ -87,6 +87,9 @@ func (w way) argv(t testing.TB, flags []string, server ...string) []string {
 	if w == direct {
 		return server
 	}
+	if !slices.Contains(flags, "--system-log") {
+		flags = slices.Concat([]string{"--system-log", "off"}, flags) // this machine's own
+	}
 	return slices.Concat([]string{binary(t)}, flags, []string{"--"}, server)
 }
 
@@ -98,4 +101,18 @@ func missing(t testing.TB, format string, a ...any) {
 		t.Fatalf(format, a...)
 	}
 	t.Skipf(format, a...)
+}
+
+// fromEnv is a length or size of a test that can be run at length.
+func fromEnv[T any](t testing.TB, name string, byDefault T, parse func(string) (T, error)) T {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return byDefault
+	}
+	v, err := parse(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
 }

@@ -44,14 +44,13 @@ func newMark() mark {
 
 // left is what still runs with the mark after a while in which it may end.
 func (m mark) left() []string {
-	var found []string
-	for range 40 {
-		if found = m.processes(); len(found) == 0 {
-			break
+	for wait := 8 * time.Millisecond; wait < 2*time.Second; wait *= 2 { // 2 s in all
+		if len(m.processes()) == 0 {
+			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(wait)
 	}
-	return found
+	return m.processes()
 }
 
 // scrubbed is the environment that most clients give a server.
@@ -203,6 +202,20 @@ func (p *proc) finish() []byte {
 		p.t.Fatalf("%q ended with %s", p.cmd.Args, how)
 	}
 	return rest
+}
+
+// settled waits until nothing that p started runs any more: a server may
+// outlive a killed wrapper by a moment.
+func (p *proc) settled() {
+	p.t.Helper()
+	p.how()
+	end := time.Now().Add(patience)
+	for wait := time.Millisecond; len(p.mark.processes()) > 0; wait = min(2*wait, 50*time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("still running: %q", p.mark.processes())
+		}
+		time.Sleep(wait)
+	}
 }
 
 // stderr is what the process, and all that share its stderr, have written.

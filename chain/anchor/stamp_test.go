@@ -57,9 +57,9 @@ func newAuthority(t *testing.T) *authority {
 			t.Fatal(err)
 		}
 	}
-	a.openssl(nil, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-config", "ca.cnf", "-extensions", "ca")
-	a.openssl(nil, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "tsa.cnf")
-	a.openssl(nil, "x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "tsa.cnf", "-extensions", "tsa", "-out", "tsa.pem")
+	a.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-config", "ca.cnf", "-extensions", "ca")
+	a.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "tsa.key", "-out", "tsa.csr", "-config", "tsa.cnf")
+	a.openssl("x509", "-req", "-in", "tsa.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "tsa.cnf", "-extensions", "tsa", "-out", "tsa.pem")
 	var err error
 	if a.roots, err = os.ReadFile(filepath.Join(a.dir, "ca.pem")); err != nil {
 		t.Fatal(err)
@@ -82,9 +82,9 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-func (a *authority) openssl(in []byte, args ...string) []byte {
+func (a *authority) openssl(args ...string) []byte {
 	cmd := exec.Command("openssl", args...)
-	cmd.Dir, cmd.Stdin = a.dir, bytes.NewReader(in)
+	cmd.Dir = a.dir
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
@@ -94,7 +94,11 @@ func (a *authority) openssl(in []byte, args ...string) []byte {
 }
 
 func (a *authority) query(query []byte) []byte {
-	return a.openssl(query, "ts", "-reply", "-config", "tsa.cnf", "-section", "tsa_config", "-queryfile", "/dev/stdin")
+	file := filepath.Join(a.t.TempDir(), "query") // Windows has no /dev/stdin
+	if err := os.WriteFile(file, query, 0o600); err != nil {
+		a.t.Error(err)
+	}
+	return a.openssl("ts", "-reply", "-config", "tsa.cnf", "-section", "tsa_config", "-queryfile", file)
 }
 
 func TestStamp(t *testing.T) {

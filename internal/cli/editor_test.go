@@ -222,7 +222,7 @@ func TestEditorFlips(t *testing.T) {
 	s := goodScroll(t)
 	kinds := map[chain.Kind]int{}
 	for i, line := range s.lines() {
-		for at := range len(line) {
+		for at := len(line) - 1; at >= 0; at -= flipStep {
 			b := []byte(line)
 			b[at] ^= 1 << (at % 7)
 			f, status := s.with(slices.Concat(s.lines()[:i], slices.Collect(strings.Lines(string(b))), s.lines()[i+1:])).verify()
@@ -239,7 +239,7 @@ func TestEditorFlips(t *testing.T) {
 			kinds[f.Breaks[0].Kind]++
 		}
 	}
-	if kinds[chain.Edited] < 1000 || kinds[chain.Malformed] < 100 || kinds[chain.Removed]+kinds[chain.Inserted]+kinds[chain.Swapped]+kinds[chain.Duplicated] > 0 {
+	if kinds[chain.Edited] < 1000/flipStep || kinds[chain.Malformed] < 100/flipStep || kinds[chain.Removed]+kinds[chain.Inserted]+kinds[chain.Swapped]+kinds[chain.Duplicated] > 0 {
 		t.Errorf("kinds %v", kinds)
 	}
 }
@@ -270,7 +270,7 @@ func TestEditorLines(t *testing.T) {
 	}
 
 	whole := strings.Join(lines, "")
-	for size := 1; size < len(whole); size += 3 { // chain tests each
+	for size := 1; size < len(whole); size += 2 + flipStep { // chain tests each
 		left := slices.Collect(strings.Lines(whole[:size]))
 		f, status := s.with(left).verify()
 		switch clean := strings.HasSuffix(whole[:size], "\n") || whole[size] == '\n'; {

@@ -2,4 +2,7 @@
 
 package cli
 
-const raceTimes = 1
+const (
+	raceTimes = 1
+	flipStep  = 1
+)

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +16,6 @@ import (
 //	wrapper-…-MB     what one wrapper holds in memory: resident, and its share of that
 //	guard-…-MB       what one guard holds
 func BenchmarkMany(b *testing.B) {
-	if runtime.GOOS != "linux" {
-		b.Skip("memory is read from /proc")
-	}
 	server := fake(b, "reply")
 	cats := []string{"sh", "-c", "cat | " + quoted(server) + " | cat"}
 	for _, n := range []int{1, 10, 30} {
