@@ -90,10 +90,15 @@ func (s *Store) Anchor(ctx context.Context, o Options) (*Result, error) {
 		if r.ask(ctx); r.longer > r.tree.Size() {
 			// A witness has seen more. Records may have come meanwhile, by a
 			// process that anchors the same log from another store.
+			finding, checkpoint := r.finding, r.checkpoint
 			if err := r.extend(); err != nil {
 				return nil, err
 			}
-			if r.finding == nil {
+			switch {
+			case r.finding != nil:
+			case r.tree.Size() == checkpoint.Size: // it is as it was
+				r.finding, r.checkpoint = finding, checkpoint
+			default:
 				if err := r.sign(key); err != nil {
 					return nil, err
 				}

@@ -7,9 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -230,6 +234,50 @@ func TestTwoStores(t *testing.T) {
 	}
 	if r := s.anchor(); !r.Checkpoint.Quorum {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// Records that come while a witness is asked, and that another store has shown it
+// already, are no rollback: the log is read again.
+func TestAnotherStoreIsAhead(t *testing.T) {
+	t.Parallel()
+	w := testwitness.New(t, "w")
+	s := newScene(t, Settings{Witnesses: []tlog.Witness{asWitness(w)}, Quorum: 1})
+	enroll(w, s)
+	other := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(other, os.DirFS(s.store.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Open(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.add(3)
+	target := "http://" + w.Address
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			s.add(2)
+			if r, err := second.Anchor(context.Background(), Options{Log: s.log, Own: true}); err != nil || !r.Checkpoint.Quorum {
+				t.Errorf("the other store: %+v, %v", r, err)
+			}
+		}
+		resp, err := http.Post(target+r.URL.Path, r.Header.Get("Content-Type"), r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		rw.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+		rw.WriteHeader(resp.StatusCode)
+		io.Copy(rw, resp.Body)
+	}))
+	defer server.Close()
+	if s.store, err = s.store.Reconfigure(Settings{Witnesses: []tlog.Witness{{Key: w.Key, URL: server.URL}}, Quorum: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.anchor(); r.Finding != nil || r.Size != 5 || !r.Checkpoint.Quorum {
+		t.Fatalf("%+v, %+v, %+v", r, r.Finding, r.Witnesses)
 	}
 }
 
