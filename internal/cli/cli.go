@@ -189,7 +189,11 @@ func (f helpFlag) Apply(set *flag.FlagSet) error {
 // usageError is every command's OnUsageError: the flag parser's complaint
 // without the page of help that urfave/cli would print around it.
 func usageError(u *ucli.Context, err error, _ bool) error {
-	return &failure{status: exitUsage, err: err, hint: fmt.Sprintf("see %q", helpCommand(u))}
+	flags := u.App.Flags
+	if u.Command != nil && len(u.Command.Flags) > 0 {
+		flags = u.Command.Flags
+	}
+	return &failure{status: exitUsage, err: err, hint: suggestFlag(err, flags, fmt.Sprintf("see %q", helpCommand(u)))}
 }
 
 func helpCommand(u *ucli.Context) string {

@@ -61,14 +61,18 @@ const helpHelp = `signet-wrap help: how to use it, or one of its verbs
 USAGE
   signet-wrap help [VERB... | wrap]
   signet-wrap VERB --help
+  signet-wrap help completion bash|zsh|fish|powershell
+  signet-wrap help man
 
 EXAMPLE
   signet-wrap help
   signet-wrap help identity generate
-  signet-wrap help wrap             all flags of wrapping
+  signet-wrap help wrap                          all flags of wrapping
+  source <(signet-wrap help completion bash)     completion in this shell
+  signet-wrap help man > ~/.local/share/man/man1/signet-wrap.1
 
 EXIT STATUS
-  0 printed, 2 there is no such verb
+  0 printed, 2 there is no such verb or shell
 `
 
 func (c *command) helpVerb() *ucli.Command {
@@ -81,13 +85,18 @@ func (c *command) helpVerb() *ucli.Command {
 		Action: func(u *ucli.Context) error {
 			text, verbs := rootHelp, u.App.Commands
 			names := c.args(u)
-			if len(names) == 1 && names[0] == wrapTopic {
+			switch {
+			case len(names) == 1 && names[0] == wrapTopic:
 				text, names = wrapHelp(), nil
+			case len(names) == 1 && names[0] == "man":
+				return c.manual()
+			case len(names) > 0 && names[0] == "completion":
+				return c.completion(names[1:])
 			}
 			for _, name := range names {
 				i := slices.IndexFunc(verbs, func(v *ucli.Command) bool { return v.HasName(name) })
 				if i < 0 {
-					return misuse(`see "signet-wrap help"`, "there is no verb %q", name)
+					return misuse(suggest(name, verbNames(verbs), `see "signet-wrap help"`), "there is no verb %q", name)
 				}
 				text, verbs = verbs[i].CustomHelpTemplate, verbs[i].Subcommands
 			}

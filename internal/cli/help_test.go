@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -62,6 +63,30 @@ func checkSize(t *testing.T, name, help string, most int) {
 	for _, l := range lines {
 		if n := utf8.RuneCountInString(l); n > 79 {
 			t.Errorf("%s: %d columns: %s", name, n, l)
+		}
+	}
+}
+
+// TestSuggest mistypes verbs and flags at each level: the hint names the right one.
+func TestSuggest(t *testing.T) {
+	for line, want := range map[string]string{
+		"verfy":                  `did you mean "verify"?`,
+		"help autdi":             `did you mean "audit"?`,
+		"verify --jsn":           `did you mean "--json"?`,
+		"--fial-open -- server":  `did you mean "--fail-open"?`,
+		"identity lst":           `did you mean "list"?`,
+		"anchor nwo":             `did you mean "now"?`,
+		"frobnicate":             "",
+		"verify --frobnicate":    "",
+		"--sync always -x -- ls": "",
+	} {
+		var stderr strings.Builder
+		exit := Main(append([]string{"signet-wrap"}, strings.Fields(line)...), System{Stdout: io.Discard, Stderr: &stderr, Getenv: func(string) string { return "" }})
+		if exit == 0 {
+			t.Errorf("%s: exit 0", line)
+		}
+		if want != "" && !strings.Contains(stderr.String(), want) || want == "" && strings.Contains(stderr.String(), "did you mean") {
+			t.Errorf("%s: %q, and want %q", line, stderr.String(), want)
 		}
 	}
 }

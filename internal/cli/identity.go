@@ -101,7 +101,7 @@ func (c *command) identityVerb() *ucli.Command {
 		Flags:              []ucli.Flag{homeFlag()},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
-				return misuse("generate, list or export, protect or unprotect", "there is no %q of identities", a[0])
+				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), `see "signet-wrap help identity"`), "there is no verb %q of identity", a[0])
 			}
 			fmt.Fprint(c.Stdout, identityHelp)
 			return nil

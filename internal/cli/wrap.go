@@ -121,7 +121,8 @@ func (c *command) noVerb(u *ucli.Context) error {
 	case name != "" && c.after != nil && u.NumFlags() > 0: // "--fail-open false -- npx"
 		return misuse(usage, `%q before "--" is neither a flag nor its value`, name)
 	case name != "":
-		return misuse(fmt.Sprintf(`"signet-wrap --help" lists the verbs; to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name), "there is no verb %q", name)
+		hint := fmt.Sprintf(`"signet-wrap --help" lists the verbs; to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name)
+		return misuse(suggest(name, verbNames(u.App.Commands), hint), "there is no verb %q", name)
 	case u.NArg() > 0 || u.NumFlags() > 0:
 		return misuse(usage, `the server's command is missing, and the "--" before it`)
 	}

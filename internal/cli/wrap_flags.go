@@ -156,7 +156,7 @@ func parseWrapFlags(args []string) (*wrapSettings, error) {
 	}
 	switch {
 	case err != nil: // what stands after it was not looked at
-		return nil, misuseOfWrap(`see "signet-wrap help wrap"`, "%w", err)
+		return nil, misuseOfWrap(suggestFlag(err, generalWrapFlags(), `see "signet-wrap help wrap"`), "%w", err)
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
 	}

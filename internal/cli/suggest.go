@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
+)
+
+// suggest returns a hint: first "did you mean" with the candidate that word is
+// nearest to, if one is near, then the rest.
+func suggest(word string, candidates []string, rest string) string {
+	const most = 2 // edits; a change of one letter to another counts as one
+	best, distance := "", most+1
+	for _, c := range candidates {
+		d := smetrics.WagnerFischer(strings.ToLower(word), c, 1, 1, 1)
+		if d < distance && d < len(c)/2+1 {
+			best, distance = c, d
+		}
+	}
+	if best == "" {
+		return rest
+	}
+	hint := fmt.Sprintf("did you mean %q?", best)
+	if rest == "" {
+		return hint
+	}
+	return hint + " " + rest
+}
+
+// suggestFlag is suggest for an error of package flag about a flag that is not
+// defined. The hint is only rest if err is another error.
+func suggestFlag(err error, flags []ucli.Flag, rest string) string {
+	word, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !ok {
+		return rest
+	}
+	var names []string
+	for _, f := range flags {
+		names = append(names, "--"+f.Names()[0])
+	}
+	return suggest("--"+strings.TrimLeft(word, "-"), names, rest)
+}
+
+// verbNames returns the names of verbs.
+func verbNames(verbs []*ucli.Command) (names []string) {
+	for _, v := range verbs {
+		names = append(names, v.Name)
+	}
+	return names
+}
