@@ -78,6 +78,9 @@ func (c *command) anchorVerb() *ucli.Command {
 			verb("new-epoch", anchorNewEpochHelp, c.anchorNewEpoch, append(signs, reason, origin)...),
 		},
 		Action: func(u *ucli.Context) error {
+			if a := c.args(u); len(a) > 0 {
+				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), `see "signet-wrap anchor --help"`), "there is no verb %q of anchor", a[0])
+			}
 			return misuse(`see "signet-wrap anchor --help"`, "anchor what: init, now, status, enroll or new-epoch?")
 		},
 	}
