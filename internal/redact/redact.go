@@ -29,33 +29,75 @@ var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", 
 // masking: the log is read by more people than the configuration.
 func Command(command []string) []string {
 	out := slices.Clone(command)
-	var password string // the flag of a password of the client that the command runs
-	bareBefore := false
-	next, user := false, false // the argument before was the flag of a secret, or of "user:password"
+	var c context
 	for i, a := range command {
-		name, _, pair := strings.Cut(a, ":")
-		if password == "" {
-			password = passwordFlags[program(a)]
+		if masked, ok := c.word(a, i == 0); ok {
+			out[i] = masked
+		} else if i > 0 {
+			out[i] = line(Argument(a))
 		}
-		bare := password != "" && a == password // its value comes next
-		switch {
-		case i == 0:
-		case password != "" && strings.HasPrefix(a, password) && !bare:
-			out[i] = password + Mask
-		case bareBefore && !strings.HasPrefix(a, "-"):
-			out[i] = Mask
-		case next && !strings.HasPrefix(a, "-"):
-			out[i] = Mask
-		case user && pair:
-			out[i] = name + ":" + Mask
-		default:
-			out[i] = Argument(a)
-		}
-		next = i > 0 && announcesSecret(a)
-		bareBefore = bare && i > 0
-		user = a == "-u" || a == "--user" || a == "--proxy-user"
 	}
 	return out
+}
+
+// line masks in an argument of several words, such as a shell's after "-c", what
+// is a secret for the words before it.
+func line(a string) string {
+	const blanks, quotes = " \t\r\n", "\"'`()"
+	if !strings.ContainsAny(a, blanks) {
+		return a
+	}
+	var out strings.Builder
+	var c context
+	for first := true; a != ""; first = false {
+		n := strings.IndexAny(a, blanks)
+		if n < 0 {
+			n = len(a)
+		}
+		left := strings.TrimLeft(a[:n], quotes)
+		bare := strings.TrimRight(left, quotes)
+		end := n - (len(left) - len(bare)) // of bare, in a
+		if masked, ok := c.word(bare, first); ok && bare != "" {
+			out.WriteString(a[:n-len(left)] + masked + a[end:n])
+		} else {
+			out.WriteString(a[:n])
+		}
+		rest := strings.TrimLeft(a[n:], blanks)
+		out.WriteString(a[n : len(a)-len(rest)])
+		a = rest
+	}
+	return out.String()
+}
+
+// context is what the words before one say of it.
+type context struct {
+	password string // the flag of a password of the program that the command runs
+	bare     bool   // the word before was that flag, by itself
+	next     bool   // or announced a secret
+	user     bool   // or was the flag of "user:password"
+}
+
+// word says whether a is or holds a secret for what stood before it, and gives it
+// masked. The first word is the program.
+func (c *context) word(a string, first bool) (masked string, ok bool) {
+	if c.password == "" {
+		c.password = passwordFlags[program(a)]
+	}
+	was := *c
+	c.bare = !first && c.password != "" && a == c.password // its value comes next
+	c.next = !first && announcesSecret(a)
+	c.user = a == "-u" || a == "--user" || a == "--proxy-user"
+	name, _, pair := strings.Cut(a, ":")
+	switch {
+	case first:
+	case c.password != "" && strings.HasPrefix(a, c.password) && !c.bare:
+		return c.password + Mask, true
+	case (was.bare || was.next) && !strings.HasPrefix(a, "-"):
+		return Mask, true
+	case was.user && pair:
+		return name + ":" + Mask, true
+	}
+	return "", false
 }
 
 // passwordFlags are one-letter flags that take passwords, by the program that has

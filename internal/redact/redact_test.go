@@ -60,6 +60,12 @@ func TestCommand(t *testing.T) {
 		{[]string{"sh", "-c", "TOKEN=abc exec s"}, []string{"sh", "-c", "TOKEN=***"}},
 		{[]string{"sh", "-c", "exec s --token abc"}, []string{"sh", "-c", "exec s --token ***"}},
 		{[]string{"sh", "-c", "exec s --auth --level 3"}, []string{"sh", "-c", "exec s --auth --level 3"}},
+		{[]string{"sh", "-c", "exec s --password abc --x y"}, []string{"sh", "-c", "exec s --password ***"}},
+		{[]string{"sh", "-c", "exec mysql -u ada -pabc -h h"}, []string{"sh", "-c", "exec mysql -u ada -p*** -h h"}},
+		{[]string{"bash", "-lc", "cd /x && redis-cli  -a 'abc'\t-p 6379"}, []string{"bash", "-lc", "cd /x && redis-cli  -a '***'\t-p 6379"}},
+		{[]string{"cmd", "/c", "curl -u ada:abc h"}, []string{"cmd", "/c", "curl -u ada:*** h"}},
+		{[]string{"sh", "-c", "(sshpass -p \"abc\" ssh h)"}, []string{"sh", "-c", "(sshpass -p \"***\" ssh h)"}},
+		{[]string{"sh", "-c", "s -p 8080\n t -a b -u c"}, nil},
 
 		// In a URL.
 		{[]string{"s", "postgresql://ada:p@ss@db.example.com/x"}, []string{"s", "postgresql://***@db.example.com/x"}},
