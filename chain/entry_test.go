@@ -84,6 +84,25 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// The only day file is read whatever it is called.
+func TestSinceRenamed(t *testing.T) {
+	dir := t.TempDir()
+	b, err := os.ReadFile("testdata/log/audit/2026-05-02.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "2020-01-01.jsonl"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range records(dir, ReadOptions{Since: time.Date(2026, 5, 2, 23, 0, 0, 0, time.UTC)}) {
+		n++
+	}
+	if n != bytes.Count(b, []byte("\n")) {
+		t.Errorf("%d records", n)
+	}
+}
+
 func TestEntryCheck(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata/log/audit")); err != nil {

@@ -12,7 +12,7 @@ import (
 // ReadOptions say which records [Read] reads, and how. The zero value reads all of
 // them, oldest first, on all cores.
 type ReadOptions struct {
-	Since    time.Time // day files of earlier days are not read; zero: all are
+	Since    time.Time // day files of earlier days are not read, but for the newest; zero: all are
 	From     Position  // the first line to read; must be where a line begins, and zero with Backward
 	Backward bool      // newest first
 

@@ -116,11 +116,13 @@ func (r *stream[T]) recycle(p *part[T]) {
 	r.spare.Put(p)
 }
 
-// files are the indexes of the day files to read, in order.
+// files are the indexes of the day files to read, in order. A name is not proof of
+// what is in a file, and the newest may have been given an old one: that is always
+// read.
 func (r *stream[T]) files() []int {
 	var list []int
 	for i, day := range r.s.days {
-		if day >= r.from.File && (r.since.IsZero() || day >= dayFile(r.since)) {
+		if day >= r.from.File && (r.since.IsZero() || day >= dayFile(r.since) || i == len(r.s.days)-1) {
 			list = append(list, i)
 		}
 	}
