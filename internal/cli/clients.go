@@ -168,11 +168,15 @@ func clientNames() []string {
 	return names
 }
 
-// namesServers refuses a --server that is nowhere.
+// namesServers refuses a --server that is nowhere. If some file cannot be read,
+// nobody knows: the verb says what is wrong with it.
 func (c *command) namesServers(u *ucli.Context, configs []*install.Config) error {
+	if slices.ContainsFunc(configs, func(f *install.Config) bool { return f.Err != nil }) {
+		return nil
+	}
 	for _, name := range u.StringSlice("server") {
 		if !slices.ContainsFunc(configs, func(f *install.Config) bool {
-			return f.Err == nil && slices.ContainsFunc(f.Doc.Entries, func(e *install.Entry) bool { return e.Name == name })
+			return slices.ContainsFunc(f.Doc.Entries, func(e *install.Entry) bool { return e.Name == name })
 		}) {
 			return fail("see `signet-wrap status`", fmt.Errorf("there is no server %q in the configurations read", name))
 		}

@@ -70,8 +70,8 @@ EXAMPLE
   signet-wrap identity list --json | jq -r .pubkey
 
 --json prints one object a line: name, pubkey, owner, created_at, private (can
-sign), encrypted, agent ("ssh": an SSH agent holds it). Invalid key files are
-named on stderr.
+sign), encrypted, agent ("ssh": an SSH agent holds it), not_usable (its private
+half is there, and invalid). Invalid key files are named on stderr.
 
 EXIT STATUS
   0 listed, 1 a key file is invalid (the others are listed), 2 bad usage
@@ -227,6 +227,7 @@ type listed struct {
 	Private   bool   `json:"private"`
 	Encrypted bool   `json:"encrypted"`
 	Agent     string `json:"agent,omitempty"`
+	NotUsable bool   `json:"not_usable,omitempty"` // there is a private half, in disorder
 }
 
 func (c *command) list(u *ucli.Context) error {
@@ -239,7 +240,7 @@ func (c *command) list(u *ucli.Context) error {
 	}
 	list, disorder := h.Keys().List()
 	if u.Bool("json") {
-		err = c.listJSON(list)
+		err = c.listJSON(h.Keys(), list)
 	} else {
 		err = c.listTable(h.Keys(), list)
 	}
@@ -256,9 +257,10 @@ func (c *command) list(u *ucli.Context) error {
 	return nil
 }
 
-func (c *command) listJSON(list []keys.Public) error {
+func (c *command) listJSON(store keys.Store, list []keys.Public) error {
 	for _, p := range list {
 		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted, Agent: p.Agent}
+		l.NotUsable = !p.Private && there(store, p.Name)
 		if !p.Created.IsZero() {
 			l.CreatedAt = formatTime(p.Created)
 		}

@@ -341,6 +341,12 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 			return err
 		}
 	}
+	if len(chosen) > 0 {
+		if err := f.Writable(backups(ch.home)); err != nil {
+			ch.refuse(f, err, cmp.Or(durable.Permit(err), "let yourself write there, or give --home DIR"))
+			return nil
+		}
+	}
 	var kept, diff string
 	switch {
 	case len(chosen) == 0:
@@ -351,10 +357,6 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 	default:
 		if !slices.Contains(ch.changed, f.Client) {
 			ch.warnRunning([]*install.Client{f.Client})
-		}
-		if err := install.Writable(backups(ch.home)); err != nil {
-			ch.refuse(f, fmt.Errorf("keeping the old file: %w", err), "let yourself write there, or give --home DIR")
-			return nil
 		}
 		var regrouped bool
 		kept, regrouped, err = f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())

@@ -26,21 +26,10 @@ var ErrChanged = errors.New("the file has changed since it was read")
 // Errors: ErrChanged, fs.ErrPermission for a file without write permission,
 // though renaming would not need it, and those of the system.
 func Replace(path string, old, new []byte) (regrouped bool, err error) {
-	st, err := os.Lstat(path)
+	st, err := replaceable(path)
 	if err != nil {
 		return false, err
 	}
-	if !st.Mode().IsRegular() {
-		return false, fmt.Errorf("replacing %s: not a regular file", path)
-	}
-	if st.Mode().Perm()&0o200 == 0 {
-		return false, &fs.PathError{Op: "replace", Path: path, Err: fs.ErrPermission}
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0) // only for the permission
-	if err != nil {
-		return false, err
-	}
-	f.Close()
 	tmp, err := writeTemp(path, 0o600, writing(new))
 	if err != nil {
 		return false, err
@@ -57,6 +46,31 @@ func Replace(path string, old, new []byte) (regrouped bool, err error) {
 		return false, err
 	}
 	return regrouped, SyncDir(filepath.Dir(path))
+}
+
+// Replaceable says why [Replace] would not replace the file at path, as far as can
+// be seen without doing so.
+func Replaceable(path string) error {
+	_, err := replaceable(path)
+	return err
+}
+
+func replaceable(path string) (fs.FileInfo, error) {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("replacing %s: not a regular file", path)
+	}
+	if st.Mode().Perm()&0o200 == 0 {
+		return nil, &fs.PathError{Op: "replace", Path: path, Err: fs.ErrPermission}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0) // only for the permission
+	if err != nil {
+		return nil, err
+	}
+	return st, f.Close()
 }
 
 func unchanged(path string, old []byte) error {

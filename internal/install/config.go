@@ -62,6 +62,18 @@ func readBounded(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, MaxSize+1)) // Parse refuses what is longer
 }
 
+// Writable says why Write with these backups would fail, as far as can be seen
+// without writing anything.
+func (c *Config) Writable(backups string) error {
+	if err := Writable(backups); err != nil {
+		return fmt.Errorf("keeping the old file: %w", err)
+	}
+	if err := durable.Replaceable(c.real); err != nil {
+		return err
+	}
+	return Writable(filepath.Dir(c.real))
+}
+
 // Write puts data, which is Doc with the chosen entries wrapped or unwrapped,
 // in the place of the file. Before that it keeps the old file in a new directory
 // in backups, mode 0600 in 0700, for it may hold secrets; after it, a manifest
