@@ -73,23 +73,6 @@ func (h home) truncate(t *testing.T, n int) {
 	}
 }
 
-// anchoredUp anchors until a quorum has the log, for another process may be at
-// it.
-func (h home) anchoredUp(t *testing.T) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		cmd := exec.Command(binary(t), "anchor", "now")
-		cmd.Env = scrubbed(h.dir)
-		out, err := cmd.CombinedOutput()
-		if err == nil {
-			return
-		}
-		if !strings.Contains(string(out), "another process is anchoring") || time.Now().After(end) {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-}
-
 // alone waits until nothing that sessions have started is at the home any more.
 func (h home) alone(t *testing.T) {
 	t.Helper()
