@@ -33,6 +33,10 @@ FLAGS
                    time (2026-05-01T10:00, local; or with Z or +02:00)
   --until T        up to then; a day is included
   --tool S         tools with S in their name
+  --target S       servers with S in their name
+  --client S       clients with S in their name and version
+  --where S        users and hosts with S in user@host
+  --owner S        keys whose owner has S in it
   --signer S       signed under the name S, or with the key ed25519:B64
   --session S      of the session whose ID begins with S
   --failed         calls that failed
@@ -47,7 +51,8 @@ FLAGS
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 One line for each call with its outcome, and for each event; the newest is
-last. Times are local; a narrow terminal has fewer columns. Only what is
+last. Times are local. On a narrow terminal a column that says the same in all
+rows goes into a line below the table; others give way. Only what is
 signed counts: the first response whose signer, session, tool, server and
 request time are those of the call. Other records have lines of their own that
 say why (no call, disagrees, further, unsigned, invalid). Copies are left out
@@ -70,6 +75,7 @@ func (c *command) auditVerb() *ucli.Command {
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "since"}, &ucli.StringFlag{Name: "until"},
 			&ucli.StringFlag{Name: "tool"}, &ucli.StringFlag{Name: "signer"}, &ucli.StringFlag{Name: "session"},
+			&ucli.StringFlag{Name: "target"}, &ucli.StringFlag{Name: "client"}, &ucli.StringFlag{Name: "where"}, &ucli.StringFlag{Name: "owner"},
 			&ucli.BoolFlag{Name: "failed"}, &ucli.BoolFlag{Name: "open"},
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "json"}, &ucli.StringFlag{Name: "export"}, homeFlag(),
 		},

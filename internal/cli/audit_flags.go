@@ -16,6 +16,7 @@ const tableLimit = 100
 // auditOptions is what the flags of audit ask for.
 func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error) {
 	o.Filter = history.Filter{Tool: u.String("tool"), Signer: u.String("signer"), Session: u.String("session"),
+		Target: u.String("target"), Client: u.String("client"), Owner: u.String("owner"), Where: u.String("where"),
 		Failed: u.Bool("failed"), Open: u.Bool("open")}
 	if o.Since, err = parseWhen("since", u.String("since"), now, false); err != nil {
 		return o, err

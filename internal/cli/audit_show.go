@@ -18,6 +18,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 const auditShowHelp = `signet-wrap audit show: all about one call
@@ -152,6 +153,9 @@ func (c *command) tell(s *history.Story, ring keyring) {
 			row(m.name, "%s", brief(m.value))
 		}
 	}
+	if s.Owner != "" {
+		row("owner", "of the key, as it said later: %s", brief(s.Owner))
+	}
 	for _, r := range s.Responses {
 		if r.Verdict == history.Counts {
 			row("response", "%s %s", responseText(r.Statement.Says, v), ref(r.Statement))
@@ -166,12 +170,15 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("retried", "as %s", ref(r))
 	}
 	for _, e := range s.Events {
-		text := eventText(e.Statement.Says)
+		text := eventText(e.Statement.Says, v.ID)
 		if e.Statement.Says.Type == "unanswered" {
 			text = "no response: " + s.Unanswered
 		}
 		if e.Verdict == history.Counts {
 			row(e.Statement.Says.Type, "%s %s", brief(text), ref(e.Statement))
+			if session, ok := e.Statement.Says.Event.(event.Session); ok && session.Environment != nil {
+				row("where", "%s", environmentText(session.Environment))
+			}
 		} else {
 			row("doubt", "an event (%s) that is not counted: it is not signed as the call is %s", brief(e.Statement.Says.Type), ref(e.Statement))
 		}
@@ -185,32 +192,70 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("", "the same id stands at %s too", place(r))
 	}
 	if v.Type != "" {
-		row("says", "%s", brief(eventText(v)))
+		row("says", "%s", brief(eventText(v, "")))
 	}
 	c.printArguments(v.Arguments())
 }
 
-// eventText is what an event says, for a person: of a session who took part, of
-// others their members.
-func eventText(v *sign.Verified) string {
-	if v.Type != "session" {
-		return eventMembers(v)
-	}
+// eventText is what an event says, for a person: of a session who took part and
+// where, of the context of calls what is about call, of others their members.
+func eventText(v *sign.Verified, call string) string {
 	var parts []string
-	for _, m := range v.Event.Members() {
-		var who struct{ Name, Version string }
-		var word string
-		var words []string
-		switch {
-		case (m.Name == "client" || m.Name == "server") && json.Unmarshal(m.Value, &who) == nil && who.Name != "":
-			parts = append(parts, m.Name+" "+brief(strings.TrimSpace(who.Name+" "+who.Version)))
-		case m.Name == "command" && json.Unmarshal(m.Value, &words) == nil:
-			parts = append(parts, "command "+flagLine(words))
-		case (m.Name == "protocol" || m.Name == "target") && json.Unmarshal(m.Value, &word) == nil:
-			parts = append(parts, m.Name+" "+brief(word))
+	add := func(name, format string, a ...any) { parts = append(parts, name+" "+brief(fmt.Sprintf(format, a...))) }
+	who := func(name string, i *event.Implementation) {
+		if i != nil && i.Name != "" {
+			add(name, "%s", strings.TrimSpace(i.Name+" "+i.Version))
 		}
 	}
+	switch e := v.Event.(type) {
+	case event.Session:
+		who("client", e.Client)
+		parts = append(parts, "command "+flagLine(e.Command))
+		if e.Protocol != "" {
+			add("protocol", "%s", e.Protocol)
+		}
+		who("server", e.Server)
+		add("target", "%s", e.Target)
+		if x := e.Environment; x != nil && call == "" {
+			parts = append(parts, environmentText(x))
+		}
+	case event.CallContext:
+		for _, c := range e.Calls {
+			if c.Call != call {
+				continue
+			}
+			who("client", c.Client)
+			if c.Span != "" {
+				add("span", "%s", c.Span)
+			}
+			for _, id := range c.IDs {
+				add(brief(id.Name), "%s", id.ID)
+			}
+		}
+	default:
+		return eventMembers(v)
+	}
 	return strings.Join(parts, ", ")
+}
+
+// environmentText is who ran a wrapper, and where.
+func environmentText(x *event.Environment) string {
+	who := cmp.Or(x.User, x.UserID, "somebody")
+	if x.UserID != "" && x.UserID != who {
+		who += " (" + x.UserID + ")"
+	}
+	text := "by " + brief(who)
+	if x.Host != "" {
+		text += " on " + brief(x.Host)
+	}
+	if x.Directory != "" {
+		text += " in " + brief(x.Directory)
+	}
+	text += ", signet-wrap " + brief(x.Version)
+	if !x.Program.IsZero() {
+		text += " (" + x.Program.String() + ")"
+	}
+	return text
 }
 
 // hashText is the hash as it is written, "" for none.

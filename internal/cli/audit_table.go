@@ -20,8 +20,9 @@ import (
 )
 
 // auditTable prints records as rows. The columns are made as wide as the first
-// rows need; so a list of any length is printed as it is read. A screen of 80
-// characters is wide enough: columns are left out there.
+// rows need; so a list of any length is printed as it is read. On a screen, a
+// column that says the same in all rows, or finds no room, is left out, and what it
+// would say stands below the table.
 type auditTable struct {
 	w     io.Writer
 	width int // of the screen, in characters; 0: not a screen
@@ -29,26 +30,51 @@ type auditTable struct {
 	cols  []int // widths, -1: not shown; nil: not yet known
 	err   error
 
+	clock bool            // the time column has the time of day alone
+	only  [columns]string // of a column that is not shown: what it says in all rows so far
+	mixed [columns]bool   // it does not say the same in all rows
+	noted [columns]bool   // only says something
 	known map[string]bool // keys; nil: nothing is known of any
 }
 
-// auditRow is a row without its last column; "arguments" takes what is left of
-// the screen.
+// The columns, but for the last, "arguments", which takes what is left of the
+// screen.
+const (
+	timeColumn = iota
+	toolColumn
+	serverColumn
+	outcomeColumn
+	tookColumn
+	clientColumn
+	signerColumn
+	ownerColumn
+	whereColumn
+	sessionColumn
+	idColumn
+	columns
+)
+
+// auditRow is a row of the table.
 type auditRow struct {
-	cells     [8]string
+	cells     [columns]string
 	arguments string
+	event     bool // not a call or a response: it may have no context
 }
 
 var (
-	auditHead = auditRow{[8]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "SIGNER", "SESSION", "ID"}, "ARGUMENTS"}
-	auditMost = [8]int{19, 28, 24, 12, 8, 16, 8, 8} // the widest that columns get
-	auditLess = []int{6, 5, 4, 2}                   // those that a narrow screen goes without, in turn: "audit show" has them
+	auditHead = auditRow{[columns]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "CLIENT", "SIGNER", "OWNER", "WHERE", "SESSION", "ID"}, "ARGUMENTS", false}
+	auditMost = [columns]int{19, 28, 24, 12, 8, 20, 16, 20, 24, 8, 8} // the widest that columns get
+	auditLess = [columns]int{19, 12, 10, 8, 8, 10, 8, 10, 10, 8, 8}   // the narrowest
+	// auditSame are columns that are left out, if there is no room, where they say
+	// the same in all rows: then one line says it. auditGive give way in turn after
+	// that: "audit show" has them.
+	auditSame = []int{whereColumn, ownerColumn, clientColumn, signerColumn, serverColumn}
+	auditGive = []int{sessionColumn, tookColumn, whereColumn, ownerColumn, clientColumn, signerColumn, serverColumn}
 )
 
 const (
 	sizingRows   = 500
 	minArguments = 20  // on a narrow screen
-	minTool      = 12  // likewise
 	offScreen    = 200 // and where there is none
 )
 
@@ -71,12 +97,15 @@ func (c *command) width() int {
 func (c *command) listRows(ctx context.Context, log *chain.Snapshot, o history.Options, h home.Dir, bar *bar) (history.Summary, error) {
 	t := newAuditTable(c.Stdout, c.width())
 	t.known = knownKeys(h)
+	o.Contexts = true
 	sum, err := history.List(ctx, log, o, func(row *history.Row) error {
 		bar.giveWay()
 		return t.put(row)
 	})
 	bar.giveWay()
-	if ferr := t.flush(); err == nil {
+	ferr := t.flush()
+	t.say()
+	if err == nil {
 		err = ferr // else it would be said twice
 	}
 	return sum, err
@@ -114,45 +143,115 @@ func (t *auditTable) flush() error {
 	if t.cols != nil || len(t.rows) == 0 {
 		return t.err
 	}
-	t.rows = slices.Insert(t.rows, 0, auditHead)
-	t.cols = make([]int, len(auditMost))
+	t.cols = make([]int, columns)
 	for _, r := range t.rows {
 		for i, cell := range r.cells {
 			t.cols[i] = min(max(t.cols[i], utf8.RuneCountInString(cell)), auditMost[i])
 		}
 	}
+	for i, head := range auditHead.cells {
+		if optional := i >= clientColumn && i <= whereColumn; optional && t.cols[i] == 0 {
+			t.cols[i] = -1 // nothing is known
+			continue
+		}
+		t.cols[i] = max(t.cols[i], len(head))
+	}
 	t.fit()
-	for _, r := range t.rows {
+	for _, r := range slices.Insert(t.rows, 0, auditHead) {
 		t.print(r)
 	}
 	t.rows = nil
 	return t.err
 }
 
-// fit has columns give way on a screen with no room for some of the arguments.
+// over is how many characters the columns take too many.
+func (t *auditTable) over() int {
+	over := minArguments - t.width
+	for _, w := range t.cols {
+		if w >= 0 {
+			over += w + 2
+		}
+	}
+	return over
+}
+
+// fit has columns give way on a screen with no room for some of the arguments:
+// those that say nothing new, those that matter least, then width, then the others.
 func (t *auditTable) fit() {
 	if t.width == 0 {
 		return
 	}
-	over := minArguments - t.width
-	for _, w := range t.cols {
-		over += w + 2
+	same := func(i int, of func(string) string) bool {
+		first, seen := "", false
+		for _, r := range t.rows {
+			switch cell := of(r.cells[i]); {
+			case cell == "" && r.event:
+			case !seen:
+				first, seen = cell, true
+			case cell != first:
+				return false
+			}
+		}
+		return first != ""
 	}
-	tool := &t.cols[1]
-	spare := *tool - min(*tool, minTool)
-	for _, i := range auditLess {
-		if over > spare {
-			over -= t.cols[i] + 2
+	whole := func(cell string) string { return cell }
+	for _, i := range auditSame {
+		if t.over() > 0 && t.cols[i] >= 0 && same(i, whole) {
 			t.cols[i] = -1
 		}
 	}
-	*tool -= min(max(over, 0), spare)
+	give := slices.Clone(auditGive)
+	for _, i := range give[:2] {
+		if t.over() > 0 {
+			t.cols[i] = -1
+		}
+	}
+	if t.over() > 0 && same(timeColumn, day) {
+		t.clock, t.cols[timeColumn] = true, len("15:04:05")
+	}
+	t.squeeze()
+	for _, i := range give[2:] {
+		if t.over() > 0 {
+			t.cols[i] = -1
+			t.squeeze()
+		}
+	}
+}
+
+// squeeze makes columns narrower, the widest first, as far as need be.
+func (t *auditTable) squeeze() {
+	for t.over() > 0 {
+		widest := -1
+		for i, w := range t.cols {
+			if i != timeColumn && w > auditLess[i] && (widest < 0 || w > t.cols[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		t.cols[widest]--
+	}
+}
+
+// day is the day of a time cell.
+func day(cell string) string {
+	day, _, _ := strings.Cut(cell, " ")
+	return day
 }
 
 func (t *auditTable) print(r auditRow) {
+	head := r.cells[timeColumn] == auditHead.cells[timeColumn]
 	var line strings.Builder
 	for i, cell := range r.cells {
-		if t.cols[i] < 0 {
+		hidden := t.cols[i] < 0
+		if i == timeColumn && t.clock && !head {
+			t.note(i, r.event, day(cell))
+			_, cell, _ = strings.Cut(cell, " ")
+		} else if hidden && !head {
+			t.note(i, r.event, cell)
+		}
+		if hidden {
 			continue
 		}
 		cell = shorten(cell, t.cols[i])
@@ -166,6 +265,42 @@ func (t *auditTable) print(r auditRow) {
 	line.WriteString(shorten(r.arguments, room))
 	if _, err := fmt.Fprintln(t.w, strings.TrimRight(line.String(), " ")); t.err == nil {
 		t.err = err
+	}
+}
+
+// note takes what a column would say that is not shown.
+func (t *auditTable) note(i int, event bool, cell string) {
+	switch {
+	case cell == "" && event:
+	case !t.noted[i]:
+		t.only[i], t.noted[i] = cell, true
+	case t.only[i] != cell:
+		t.mixed[i] = true
+	}
+}
+
+// say prints, below the table, what columns say that are not shown, where that is
+// the same in all rows, and which others there are.
+func (t *auditTable) say() {
+	var all, more []string
+	for i, what := range t.only {
+		name := strings.ToLower(auditHead.cells[i])
+		if i == timeColumn {
+			name = "day"
+		}
+		switch {
+		case i == sessionColumn || i == tookColumn || what == "" && !t.mixed[i]:
+		case t.mixed[i]:
+			more = append(more, name)
+		default:
+			all = append(all, name+" "+what)
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(t.w, "in all rows: %s\n", strings.Join(all, ", "))
+	}
+	if len(more) > 0 {
+		fmt.Fprintf(t.w, "not shown, for the screen is narrow: %s\n", strings.Join(more, ", "))
 	}
 }
 
@@ -188,25 +323,27 @@ func glance[T string | []byte](s T) string {
 func (t *auditTable) row(row *history.Row) auditRow {
 	v := row.Says
 	if v == nil {
-		return auditRow{[8]string{1: "(not a receipt)"}, glance(row.Receipt)}
+		return auditRow{[columns]string{toolColumn: "(not a receipt)"}, glance(row.Receipt), true}
 	}
-	r := auditRow{cells: [8]string{
-		"", glance(v.Tool), glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeWords(row), "", "", shortID(v.Session), shortID(v.ID),
+	r := auditRow{event: v.Type != "", cells: [columns]string{
+		toolColumn: glance(v.Tool), serverColumn: glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeColumn: outcomeWords(row),
+		clientColumn: glance(row.Context.ClientName()), ownerColumn: glance(row.Context.Owner), whereColumn: glance(row.Context.Where()),
+		sessionColumn: shortID(v.Session), idColumn: shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {
-		r.cells[0] = v.Time.Local().Format(time.DateTime)
+		r.cells[timeColumn] = v.Time.Local().Format(time.DateTime)
 	}
 	if took, ok := row.Took(); ok {
-		r.cells[4] = duration(took)
+		r.cells[tookColumn] = duration(took)
 	}
 	if row.Believed() && len(v.Signers) > 0 { // else it is nobody's word
 		by := v.Signers[len(v.Signers)-1]
-		if r.cells[5] = glance(by.Name); t.known != nil && !t.known[string(by.Key)] {
-			r.cells[5] = shorten(r.cells[5], auditMost[5]-1) + "?"
+		if r.cells[signerColumn] = glance(by.Name); t.known != nil && !t.known[string(by.Key)] {
+			r.cells[signerColumn] = shorten(r.cells[signerColumn], auditMost[signerColumn]-1) + "?"
 		}
 	}
 	if v.Type != "" {
-		r.cells[1] = "(" + glance(v.Type) + ")"
+		r.cells[toolColumn] = "(" + glance(v.Type) + ")"
 	}
 	switch {
 	case row.Err != nil && !errors.Is(row.Err, sign.ErrUnsigned):

@@ -207,6 +207,9 @@ func (c *command) printReceipt(f *verify.Receipt) {
 	row("id", "%s, fits the signature", f.ID)
 	for _, s := range f.Signers {
 		row("signature", "good, of the %s %q: %s", s.Role, clean(s.Name), s.Pubkey)
+		if s.Owner != "" {
+			row("", "its owner, by its own word: %s", clean(s.Owner))
+		}
 		switch {
 		case s.Known && s.KnownAs != s.Name && !strings.HasPrefix(s.KnownAs, "ed25519:"):
 			row("", "the key is known here as %q", s.KnownAs)

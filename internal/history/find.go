@@ -67,6 +67,7 @@ type Story struct {
 	// tools as they were listed. One counts if its signer is that of the call.
 	Events     []Judged[*Record]
 	Unanswered string // why the log says that there is no response, if that counts
+	Owner      string // of the call's key, by its last owner event; "" if there is none
 }
 
 // maxFound bounds each list of a Story.
@@ -184,7 +185,7 @@ func (f *finder) events(s *Story) error {
 	}
 	session := []byte(plainRun(s.Says.Session))
 	inSession := func(receipt []byte) bool {
-		return bytes.Contains(receipt, session) && bytes.Contains(receipt, []byte(`"type"`))
+		return bytes.Contains(receipt, session) && bytes.Contains(receipt, []byte(`"type"`)) || bytes.Contains(receipt, []byte(`"type":"owner"`))
 	}
 	hash := hasher{maphash.MakeSeed()}
 	party := hash.party(s.Says)
@@ -196,6 +197,9 @@ func (f *finder) events(s *Story) error {
 			return err
 		}
 		v, kind := r.Says, 0
+		if e, ok := v.Event.(event.Owner); ok && r.Believed() && s.Believed() && hash.key(v) == hash.key(s.Says) {
+			s.Owner = e.Owner
+		}
 		if v.Session != s.Says.Session {
 			continue
 		}
@@ -217,6 +221,10 @@ func (f *finder) events(s *Story) error {
 			}
 		case event.ExtraResponse:
 			if e.Call != s.Says.ID {
+				continue
+			}
+		case event.CallContext:
+			if !slices.ContainsFunc(e.Calls, func(c event.Context) bool { return c.Call == s.Says.ID }) {
 				continue
 			}
 		default:

@@ -84,6 +84,14 @@ func (h hasher) party(v *sign.Verified) uint64 {
 	return h.sum(string(signer.Key), signer.Name, v.Session)
 }
 
+// key is of who signed, whatever the name and the session.
+func (h hasher) key(v *sign.Verified) uint64 {
+	if len(v.Signers) == 0 {
+		return 0
+	}
+	return h.sum(string(v.Signers[len(v.Signers)-1].Key))
+}
+
 // of are the terms of a call or a response.
 func (h hasher) of(v *sign.Verified) terms {
 	at, _ := v.Time.UTC().MarshalBinary() // fails for no time that sign reads

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"iter"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,10 @@ type Options struct {
 	Filter
 	Limit int  // the newest so many rows; 0: all
 	Count bool // with a limit: find out whether there are more
+
+	// Contexts has List find the Context of each row. It then reads a long list
+	// twice.
+	Contexts bool
 
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all. nil: nobody.
@@ -50,12 +55,20 @@ func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) er
 	l := newLister(ctx, log, o)
 	l.put = func(row *Row) error {
 		l.sum.Rows++
+		if l.contexts != nil && row.Believed() {
+			row.Context = l.contexts.of(row.Says)
+		}
 		return put(row)
 	}
 	var err error
-	if o.Limit > 0 {
+	if o.ofContext() || o.Contexts && o.Limit == 0 {
+		err = l.allContexts()
+	}
+	switch {
+	case err != nil:
+	case o.Limit > 0:
 		err = l.newest()
-	} else {
+	default:
 		l.eager.Store(true)
 		err = l.forward(chain.Position{}, nil, 0)
 	}
@@ -72,7 +85,12 @@ func Records(ctx context.Context, log *chain.Snapshot, o Options, put func(*chai
 		bad *chain.LineError
 	}
 	look := func(e chain.Entry, bad *chain.LineError) (line, bool) {
-		return line{e, bad}, bad != nil || o.every() || o.about(newRecord(e))
+		return line{e, bad}, bad != nil || o.every() || l.about(newRecord(e))
+	}
+	if o.ofContext() {
+		if err := l.allContexts(); err != nil {
+			return l.sum, err
+		}
 	}
 	for line, err := range chain.Read(ctx, log, l.readOptions(chain.ReadOptions{}), look) {
 		switch {
@@ -103,6 +121,8 @@ type lister struct {
 	// else each one as it is needed. A short list needs few.
 	verifier sign.Verifier
 	eager    atomic.Bool
+
+	contexts *contexts // nil: they are not asked for, or not gathered yet
 }
 
 // eagerAfter is how many records a list takes until it is no longer short.
@@ -129,7 +149,7 @@ func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
 // forward lists from a place on. Responses that stand at the places in strangers
 // belong to calls before it. The first few rows are passed over.
 func (l *lister) forward(from chain.Position, strangers map[chain.Position]bool, pass int) error {
-	w := newWindow(&l.o.Filter, func(row *Row) error {
+	w := newWindow(l, func(row *Row) error {
 		if pass > 0 {
 			pass--
 			return nil
@@ -172,7 +192,13 @@ func (l *lister) newest() error {
 	l.sum.More = n.n > l.o.Limit
 	if n.kept != nil {
 		l.sum.Copies = n.copies
-		for _, row := range n.rows() {
+		rows := n.rows()
+		if l.o.Contexts && l.contexts == nil {
+			if err := l.contextsOf(rows); err != nil {
+				return err
+			}
+		}
+		for _, row := range rows {
 			if err := l.put(row); err != nil {
 				return err
 			}
@@ -180,6 +206,11 @@ func (l *lister) newest() error {
 		return nil
 	}
 	l.eager.Store(true)
+	if l.o.Contexts && l.contexts == nil {
+		if err := l.allContexts(); err != nil {
+			return err
+		}
+	}
 	if !enough {
 		return l.forward(chain.Position{}, nil, max(n.n-l.o.Limit, 0))
 	}
@@ -187,6 +218,21 @@ func (l *lister) newest() error {
 		n.strangers[s.Position()] = IsResponse(s.Says)
 	}
 	return l.forward(n.from, n.strangers, 0)
+}
+
+// about says whether a record is asked for, whatever came of it.
+func (l *lister) about(r *Record) bool {
+	if !l.o.about(r) {
+		return false
+	}
+	if !l.o.ofContext() {
+		return true
+	}
+	if r.Says == nil || l.contexts == nil {
+		return false
+	}
+	c := l.contexts.of(r.Says)
+	return strings.Contains(c.ClientName(), l.o.Client) && strings.Contains(c.Owner, l.o.Owner) && strings.Contains(c.Where(), l.o.Where)
 }
 
 func (l *lister) readOptions(o chain.ReadOptions) chain.ReadOptions {
@@ -208,7 +254,7 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 			return line{bad: bad}, true
 		}
 		r := newRecord(e.Keep()) // it will wait
-		if !l.o.about(r) && (r.Says == nil || r.Says.Type != event.Unanswered{}.Type()) {
+		if !l.about(r) && (r.Says == nil || r.Says.Type != event.Unanswered{}.Type()) {
 			return line{}, false
 		}
 		if l.eager.Load() {

@@ -44,7 +44,7 @@ func newNewest(l *lister) *newest {
 
 // take takes the next record, which is checked.
 func (n *newest) take(r *Record) error {
-	v, f := r.Says, &n.l.o.Filter
+	v := r.Says
 	never, isUnanswered := unansweredBy(r)
 	switch {
 	case isUnanswered:
@@ -52,7 +52,7 @@ func (n *newest) take(r *Record) error {
 			s := told{r, cutReason(c.Reason)}
 			n.join.Unanswered(v, c.ID, s, r.size()/len(never.Calls)+len(s.reason))
 		}
-	case !f.about(r), r.Believed() && isQuiet(v):
+	case !n.l.about(r), r.Believed() && isQuiet(v):
 	case r.Believed() && IsResponse(v):
 		n.join.Response(v, told{Record: r}, r.size())
 	case r.Believed() && IsWrapped(v):
@@ -115,7 +115,7 @@ func (n *newest) judge(row *Row, s told, verdict Verdict) {
 		n.copies++
 	case response:
 		n.count(&Row{Record: s.Record, Verdict: verdict})
-	case verdict == Disagrees && !s.listed && n.l.o.about(s.Record):
+	case verdict == Disagrees && !s.listed && n.l.about(s.Record):
 		s.listed = true // once, whatever it says of others
 		n.count(&Row{Record: s.Record, Verdict: verdict})
 	}

@@ -19,7 +19,7 @@ type prefilter struct {
 
 func newPrefilter(f *Filter) *prefilter {
 	s := &prefilter{}
-	for _, text := range []string{f.Tool, f.Signer, strings.TrimPrefix(f.Session, "ses_")} {
+	for _, text := range []string{f.Tool, f.Signer, f.Target, strings.TrimPrefix(f.Session, "ses_")} {
 		if part := plainRun(text); part != "" {
 			s.parts = append(s.parts, []byte(part))
 		}

@@ -21,6 +21,8 @@ type Row struct {
 	// Verdict is why a response, or an unanswered event, is a row of its own:
 	// Further, Disagrees or NoCall. It is 0 for any other row.
 	Verdict Verdict
+	// Context is who made the call, where and with what: see Options.Contexts.
+	Context Context
 
 	settled bool // what came of the call is known
 	dropped bool // it turned out not to be asked for
@@ -69,7 +71,7 @@ func (r *Row) Took() (time.Duration, bool) {
 // calls, and shows with them.
 func isQuiet(v *sign.Verified) bool {
 	switch v.Event.(type) {
-	case event.Session, event.Task, event.Tools, event.Unanswered:
+	case event.Session, event.Task, event.Tools, event.Unanswered, event.CallContext:
 		return true
 	}
 	return false

@@ -394,7 +394,7 @@ func TestWindow(t *testing.T) {
 	}
 	var put int
 	l := newLister(t.Context(), log, Options{})
-	w := newWindow(&Filter{}, func(*Row) error { put++; return nil })
+	w := newWindow(l, func(*Row) error { put++; return nil })
 	for r, err := range l.read(chain.ReadOptions{}) {
 		if err == nil {
 			err = w.take(r)

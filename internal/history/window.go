@@ -22,7 +22,7 @@ const (
 // for is put when its outcome is known, in the order of the calls, and at the
 // latest when too many wait after it.
 type window struct {
-	f       *Filter
+	l       *lister
 	put     func(*Row) error
 	join    *Join[*Row]
 	rows    []*Row // oldest first
@@ -31,8 +31,8 @@ type window struct {
 	copies  int    // receipts that were left out, for they stand in the log before
 }
 
-func newWindow(f *Filter, put func(*Row) error) *window {
-	return &window{f: f, put: put, join: NewJoin[*Row]()}
+func newWindow(l *lister, put func(*Row) error) *window {
+	return &window{l: l, put: put, join: NewJoin[*Row]()}
 }
 
 // take takes the next record, which is checked.
@@ -42,7 +42,7 @@ func (w *window) take(r *Record) error {
 	switch {
 	case isUnanswered:
 		w.unanswered(r, never)
-	case !w.f.about(r), r.Believed() && isQuiet(v):
+	case !w.l.about(r), r.Believed() && isQuiet(v):
 	case r.Believed() && IsResponse(v):
 		switch row, verdict := w.join.Response(v); verdict {
 		case Counts:
@@ -80,7 +80,7 @@ func (w *window) unanswered(r *Record, never event.Unanswered) {
 			disagrees = true
 		}
 	}
-	if disagrees && w.f.about(r) {
+	if disagrees && w.l.about(r) {
 		w.add(&Row{Record: r, Verdict: Disagrees})
 	}
 }
@@ -88,7 +88,7 @@ func (w *window) unanswered(r *Record, never event.Unanswered) {
 func (w *window) add(row *Row) {
 	w.rows = append(w.rows, row)
 	w.held += row.size()
-	if !row.Open() && !w.f.ended(row) {
+	if !row.Open() && !w.l.o.ended(row) {
 		w.drop(row)
 	}
 }
@@ -97,7 +97,7 @@ func (w *window) add(row *Row) {
 func (w *window) settle(row *Row, size int) {
 	w.held += size
 	row.settled = true
-	if !w.f.ended(row) {
+	if !w.l.o.ended(row) {
 		w.drop(row)
 	}
 }
@@ -130,7 +130,7 @@ func (w *window) advance(most, bytes int) error {
 			continue
 		}
 		w.held -= row.size()
-		if !w.f.ended(row) {
+		if !w.l.o.ended(row) {
 			continue
 		}
 		if err := w.put(row); err != nil {
