@@ -126,7 +126,7 @@ func (k *Kept) add(line []byte, keys Keys) {
 	case in.Params.Meta.Signet != nil:
 		line = in.Params.Meta.Signet
 	}
-	k.checker.keys = keys
+	k.checker.keys = &keys
 	got := k.checker.alone(line).Result
 	v := got.v
 	if got.err != nil {

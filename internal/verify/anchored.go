@@ -115,6 +115,9 @@ type anchoring struct {
 	oldest  time.Time // of the first record after it that is believed
 	policy  *event.AnchorPolicy
 	epochs  []Epoch
+	accept  []string // ids of those that a key that may has accepted
+
+	seen time.Time // when those whom who verifies names saw the records up to this one; zero: not
 }
 
 func newAnchoring(a *Anchors) *anchoring {
@@ -137,17 +140,38 @@ func newAnchoring(a *Anchors) *anchoring {
 
 // record is chain.VerifyOptions.Record.
 func (t *anchoring) record(hash chain.Hash) {
+	t.seen = time.Time{}
 	if t.n++; t.n > t.upTo {
 		return
 	}
 	t.stored = t.tree.Append(t.stored[:0], tlog.Leaf(hash))
 	if _, wanted := t.at[t.tree.Size()]; wanted {
 		t.at[t.tree.Size()] = t.tree.Root()
+		t.see()
 	}
 }
 
-// believe takes a record that is believed, after record has it.
-func (t *anchoring) believe(c checked) {
+// see sets seen. Whoever has the account can make witnesses for a policy of the home.
+func (t *anchoring) see() {
+	earlier := func(at time.Time) {
+		if !at.IsZero() && (t.seen.IsZero() || at.Before(t.seen)) {
+			t.seen = at
+		}
+	}
+	for _, c := range t.a.Claims {
+		if !t.a.Trusted || c.Size != t.n || c.Root == nil || *c.Root != t.at[t.n] {
+			continue
+		}
+		if c.Quorum {
+			earlier(c.Since)
+		}
+		earlier(c.Stamped)
+	}
+}
+
+// believe takes a record that is believed, after record has it. maintained says that
+// who signed it may accept that records are gone.
+func (t *anchoring) believe(c checked, maintained bool) {
 	if t.n > t.covered && t.oldest.IsZero() {
 		t.oldest = c.v.Time
 	}
@@ -155,6 +179,9 @@ func (t *anchoring) believe(c checked) {
 	case event.AnchorPolicy:
 		t.policy = &e
 	case event.NewEpoch:
+		if maintained && len(t.accept) < maxListed {
+			t.accept = append(t.accept, c.v.ID)
+		}
 		if len(t.epochs) < maxListed {
 			t.epochs = append(t.epochs, Epoch{c.v.ID, text.Clip(e.Origin, maxClip), e.Size, text.Clip(e.Reason, maxClip)})
 		}
@@ -243,11 +270,16 @@ func (t *anchoring) heed(f *Anchored) {
 // who verifies accepts it.
 func (t *anchoring) accepted(origin string) string {
 	for _, e := range t.epochs {
-		if e.Origin == origin && slices.Contains(t.a.Accept, e.ID) {
+		if e.Origin == origin && t.accepts(e.ID) {
 			return e.ID
 		}
 	}
 	return ""
+}
+
+// accepts says whether an event is accepted from outside of the account.
+func (t *anchoring) accepts(id string) bool {
+	return slices.Contains(t.a.Accept, id) || slices.Contains(t.accept, id)
 }
 
 // lack says what is not established.
@@ -256,7 +288,7 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 	for _, e := range t.epochs {
 		// What the store of that epoch says is compared above. Without it, the
 		// event alone says that something is gone.
-		if slices.Contains(a.Accept, e.ID) || slices.ContainsFunc(a.Claims, func(c Claim) bool { return c.Origin == e.Origin && c.Size >= e.Size }) {
+		if t.accepts(e.ID) || slices.ContainsFunc(a.Claims, func(c Claim) bool { return c.Origin == e.Origin && c.Size >= e.Size }) {
 			continue
 		}
 		f.lacks("a new epoch began (%s, %s): whether the %s that were anchored before are there cannot be known", e.ID, e.Reason, text.Count(e.Size, "record"))

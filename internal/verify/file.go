@@ -75,7 +75,7 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 		}
 		return &receipt, nil, nil
 	}
-	s := newSelection(keys, name)
+	s := newSelection(&keys, name)
 	err = s.run(ctx, in, o.Progress)
 	f := s.finding(o.Now)
 	f.Interrupted = err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
@@ -331,7 +331,7 @@ type selection struct {
 	from, to time.Time
 }
 
-func newSelection(keys Keys, name string) *selection {
+func newSelection(keys *Keys, name string) *selection {
 	s := &selection{checker: checker{keys: keys}, name: name, story: newStory(keys)}
 	s.tally = s.story.tally
 	s.tally.copies.all = true
@@ -530,7 +530,7 @@ func (s *selection) finding(now time.Time) *Selection {
 	switch {
 	case f.Damaged > 0:
 		f.Verdict = Tampered
-	case f.Authenticity.Verdict != "known" || len(f.Gaps) > 0:
+	case !f.Authenticity.Established() || len(f.Gaps) > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f

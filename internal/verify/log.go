@@ -64,8 +64,8 @@ type Options struct {
 // CheckLog verifies a log. If the error is not nil the log was not read to its
 // end, and the finding is of what was read.
 func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*Log, error) {
-	c := checker{keys: keys}
-	s := newStory(keys)
+	c := checker{keys: &keys}
+	s := newStory(&keys)
 	s.anchoring = newAnchoring(o.Anchors)
 	for _, m := range o.Memories {
 		s.remembering = append(s.remembering, &remembering{m: m, accept: o.Accept})
@@ -104,15 +104,20 @@ type story struct {
 	begun    bool      // a record in file is of its day
 }
 
-func newStory(keys Keys) *story {
+func newStory(keys *Keys) *story {
 	return &story{tally: newTally(keys), outcomes: newOutcomes()}
 }
 
 // visit is chain.VerifyOptions.Visit.
 func (s *story) visit(e chain.Entry, c checked) {
 	s.tally.see(&e, c)
+	if at := s.anchoring.seen; !at.IsZero() {
+		s.tally.anchored(at)
+	}
 	for _, r := range s.remembering {
-		r.record(&e, c)
+		if at := r.record(&e, c); !at.IsZero() {
+			s.tally.anchored(at)
+		}
 	}
 	for _, k := range s.kept {
 		k.see(&e, c)
@@ -130,7 +135,7 @@ func (s *story) believe(e *chain.Entry, c checked) {
 		s.latest = c.v.Time
 	}
 	if s.anchoring != nil {
-		s.anchoring.believe(c)
+		s.anchoring.believe(c, s.tally.keys.maintains(c.v))
 	}
 	switch told := c.v.Event.(type) {
 	case event.LogDamaged:
@@ -228,7 +233,7 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 		f.Verdict = Tampered
 	case a.State == "contradicted" || contradicted:
 		f.Verdict, f.empty = Tampered, false
-	case lacking || f.Authenticity.Verdict != "known" || f.Completeness.Verdict != "no gap" || len(a.Lacking) > 0:
+	case lacking || !f.Authenticity.Established() || f.Completeness.Verdict != "no gap" || len(a.Lacking) > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f

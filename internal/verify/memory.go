@@ -62,16 +62,20 @@ type keptHead struct {
 	end      int64
 	hash, id [16]byte // the first half of each hash; the whole id
 	at       uint32   // when it came: seconds since 2020, times two, and one if it came late
-	file     uint32   // the day as a number, 20260501, and doubtful
+	file     uint32   // the day as a number, 20260501, unvouched and doubtful
 }
 
-const doubtful = 1 << 31 // nobody vouches for who wrote it, and its key is not known
+// Bits of keptHead.file.
+const (
+	unvouched = 1 << 30 // nobody vouches for who wrote it and when
+	doubtful  = 1 << 31 // and its key is not known
+)
 
 var since2020 = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (h *keptHead) late() bool      { return h.at&1 == 1 }
 func (h *keptHead) time() time.Time { return since2020.Add(time.Duration(h.at>>1) * time.Second) }
-func (h *keptHead) day() uint32     { return h.file &^ doubtful }
+func (h *keptHead) day() uint32     { return h.file &^ (doubtful | unvouched) }
 
 // before says whether h stands before a place in the log.
 func (h *keptHead) before(day uint32, end int64) bool {
@@ -113,7 +117,7 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) {
 	if i < 0 || len(e.Message)-i > maxHead {
 		return
 	}
-	m.checker.keys = keys
+	m.checker.keys = &keys
 	c := m.checker.alone(bytes.TrimSpace(e.Message[i+len(heads.Phrase):])).Result
 	if c.err != nil {
 		return
@@ -132,8 +136,11 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) {
 	if at.IsZero() {
 		at, late = v.Time, true // a line of syslog has no year, and nobody vouches for it
 	}
-	if !e.Trusted && !c.known {
-		k.file |= doubtful
+	if !e.Trusted {
+		k.file |= unvouched
+		if !c.known {
+			k.file |= doubtful
+		}
 	}
 	k.at = uint32(max(0, at.Sub(since2020)/time.Second)) << 1
 	if late {

@@ -56,9 +56,10 @@ func CheckProof(b []byte, o ProofOptions) (*Proof, error) {
 	}
 	f := &Proof{Verdict: Valid, Index: p.Index, Policy: "none", Witnesses: []CosignedBy{}}
 	hash := o.RecordHash
-	var extra *tlog.Extra
+	c := f.checkpoint(p, o)
 	if p.Extra != nil {
-		if extra, err = tlog.ParseExtra(p.Extra); err != nil {
+		extra, err := tlog.ParseExtra(p.Extra)
+		if err != nil {
 			return nil, err
 		}
 		h := extra.RecordHash()
@@ -66,23 +67,27 @@ func CheckProof(b []byte, o ProofOptions) (*Proof, error) {
 			f.tampered("the record in the proof is not the one with that hash")
 		}
 		hash = &h
-		receipt, err := CheckReceipt(extra.Receipt, o.Keys, o.Now)
+		seen := f.seen(c, extra, o)
+		vouched := seen
+		if o.FromHome {
+			vouched = time.Time{}
+		}
+		receipt, err := checkAt(extra.Receipt, o.Keys, o.Now, vouched)
 		if err != nil { // an unsigned event, or of a later version
 			receipt = Receipt{Verdict: Unconfirmed, Reasons: []string{err.Error()}}
 		}
 		f.Receipt = &receipt
 		f.worse(receipt.Verdict, receipt.Reasons...)
+		if claims, err := time.Parse(time.RFC3339, receipt.Time); err == nil && !seen.IsZero() && claims.After(seen.Add(clockSlack)) {
+			f.worse(Unconfirmed, fmt.Sprintf("it claims %s, and was there at %s", receipt.Time, formatTime(seen)))
+		}
 	} else if hash == nil {
 		f.worse(Unconfirmed, "the proof does not carry the record, and no hash of it is given")
 	}
-	c := f.checkpoint(p, o)
 	if c != nil && hash != nil {
 		if err := p.Check(c.Checkpoint, *hash); err != nil {
 			f.tampered(err.Error())
 		}
-	}
-	if c != nil && c.Log != nil && extra != nil {
-		f.times(c, extra, o)
 	}
 	return f, nil
 }
@@ -121,8 +126,11 @@ func (f *Proof) checkpoint(p *tlog.Proof, o ProofOptions) *tlog.Signed {
 	return c
 }
 
-// times compares when others have seen the record with what it claims itself.
-func (f *Proof) times(c *tlog.Signed, extra *tlog.Extra, o ProofOptions) {
+// seen is when others have seen the record, zero if nobody has who counts.
+func (f *Proof) seen(c *tlog.Signed, extra *tlog.Extra, o ProofOptions) time.Time {
+	if c == nil || c.Log == nil {
+		return time.Time{}
+	}
 	seen := c.Since
 	for _, token := range extra.Stamps {
 		if o.Stamp == nil {
@@ -139,9 +147,7 @@ func (f *Proof) times(c *tlog.Signed, extra *tlog.Extra, o ProofOptions) {
 			seen = at
 		}
 	}
-	if claims, err := time.Parse(time.RFC3339, f.Receipt.Time); err == nil && !seen.IsZero() && claims.After(seen.Add(clockSlack)) {
-		f.worse(Unconfirmed, fmt.Sprintf("it claims %s, and was there at %s", f.Receipt.Time, formatTime(seen)))
-	}
+	return seen
 }
 
 func (f *Proof) tampered(reason string) { f.worse(Tampered, reason) }

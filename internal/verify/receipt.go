@@ -35,12 +35,18 @@ type ReceiptSigner struct {
 	Pubkey  string `json:"pubkey"`
 	Known   bool   `json:"known"`
 	KnownAs string `json:"known_as,omitempty"` // what it is called here
+	Trust   string `json:"trust"`              // Trusted, Named or Unknown
 }
 
 // CheckReceipt verifies a receipt or event in any spelling. The error says that
 // it cannot be read as one, or that it is an event without a signature: nothing
 // is established then, either way.
 func CheckReceipt(receipt []byte, keys Keys, now time.Time) (Receipt, error) {
+	return checkAt(receipt, keys, now, time.Time{})
+}
+
+// checkAt is CheckReceipt as judgeAt is Judge.
+func checkAt(receipt []byte, keys Keys, now, seen time.Time) (Receipt, error) {
 	v, err := sign.Verify(receipt, sign.AnyKey) // Judge looks at the keys
 	if invalid, ok := errors.AsType[*sign.InvalidError](err); ok {
 		return Receipt{Verdict: Tampered, Reasons: []string{invalid.Reason}}, nil
@@ -48,11 +54,16 @@ func CheckReceipt(receipt []byte, keys Keys, now time.Time) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Judge(v, keys, now), nil
+	return judgeAt(v, keys, now, seen), nil
 }
 
 // Judge says what is established by a receipt whose signatures are good.
 func Judge(v *sign.Verified, keys Keys, now time.Time) Receipt {
+	return judgeAt(v, keys, now, time.Time{})
+}
+
+// judgeAt is Judge for a receipt that others, who count, saw at a time; zero: none did.
+func judgeAt(v *sign.Verified, keys Keys, now, seen time.Time) Receipt {
 	r := Receipt{
 		Verdict: Valid, Reasons: v.Doubts,
 		ID: v.ID, Version: v.Version, Event: v.Type, Tool: v.Tool, Target: v.Target,
@@ -62,14 +73,22 @@ func Judge(v *sign.Verified, keys Keys, now time.Time) Receipt {
 	if v.Type == "" {
 		r.Params = params(v)
 	}
-	keys.signers(v, func(s sign.Party, as string, known bool) {
-		signer := ReceiptSigner{s.Role, s.Name, s.Owner, FormatKey(s.Key), known, as}
-		if as == byDelegation {
+	keys.signers(v, func(p sign.Party, s standing) {
+		signer := ReceiptSigner{p.Role, p.Name, p.Owner, FormatKey(p.Key), s.known(), s.as, s.level}
+		if s.as == byDelegation {
 			signer.Known, signer.KnownAs = false, "" // it is the root that is
 		}
 		r.Signers = append(r.Signers, signer)
-		if !known {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("the key of the %s, who calls itself %q, is not known here: anybody can make such a receipt", s.Role, s.Name))
+		say := func(format string, a ...any) { r.Reasons = append(r.Reasons, fmt.Sprintf(format, a...)) }
+		switch {
+		case !s.known():
+			say("the key of the %s, who calls itself %q, is not known here: anybody can make such a receipt", p.Role, p.Name)
+		case !keys.established(s.level):
+			say("the key of the %s is named by this home, and not by the trust file", p.Role)
+		case s.outside && (s.until.IsZero() || seen.IsZero() || seen.After(s.until)):
+			say("the key of the %s (%s) was not to be trusted at the time that it claims", p.Role, s.as)
+		case !s.until.IsZero() && (seen.IsZero() || seen.After(s.until)):
+			say("the key of the %s (%s) is trusted until %s, and that this was signed before is its own word", p.Role, s.as, formatTime(s.until))
 		}
 	})
 	if r.Expired {

@@ -98,8 +98,10 @@ type remembering struct {
 	found    Remembered
 }
 
-// record takes the records in their order.
-func (r *remembering) record(e *chain.Entry, c checked) {
+// record takes the records in their order. It returns when a system's log, for which
+// somebody vouches, saw this one and so all before it, the earliest such time; zero:
+// not.
+func (r *remembering) record(e *chain.Entry, c checked) (seen time.Time) {
 	if !r.begun {
 		r.begin(e.RecordHash)
 	}
@@ -126,7 +128,12 @@ func (r *remembering) record(e *chain.Entry, c checked) {
 		if !h.late() && h.time().After(r.system) {
 			r.system = h.time()
 		}
+		// Only the seconds of it are known.
+		if at := h.time().Add(time.Second); h.file&unvouched == 0 && (seen.IsZero() || at.Before(seen)) {
+			seen = at
+		}
 	}
+	return seen
 }
 
 // begin looks for the heads of the log whose first record has this hash.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/text"
@@ -13,10 +14,15 @@ import (
 
 // Authenticity: who signed?
 type Authenticity struct {
-	Verdict    string   `json:"verdict"`    // "known", "unknown" (a signer or what a record is) or "false"
-	False      int64    `json:"false"`      // receipts that are not what was signed
-	Unsigned   int64    `json:"unsigned"`   // events without a signature
-	Unreadable int64    `json:"unreadable"` // records that are not known as receipts here
+	// Verdict is "trusted" (by the trust file in force), "known" (there is none),
+	// "unconfirmed" (a signer is named by the home alone, or when it signed is its own
+	// word, or it had signed what it should not), "unknown" (a signer or what a record
+	// is) or "false".
+	Verdict    string   `json:"verdict"`
+	Trust      string   `json:"trust,omitempty"` // the trust file in force
+	False      int64    `json:"false"`           // receipts that are not what was signed
+	Unsigned   int64    `json:"unsigned"`        // events without a signature
+	Unreadable int64    `json:"unreadable"`      // records that are not known as receipts here
 	Signers    []Signer `json:"signers"`
 	Doubts     []string `json:"doubts,omitempty"` // what a good signature does not settle
 }
@@ -28,7 +34,50 @@ type Signer struct {
 	Records int64    `json:"records"`
 	Known   bool     `json:"known"`
 	KnownAs string   `json:"known_as,omitempty"`
+	Trust   string   `json:"trust"`                      // Trusted, Named or Unknown
+	OwnWord int64    `json:"by_own_word,omitempty"`      // records of a key that was closed, which no anchor saw in time
+	Outside int64    `json:"outside_validity,omitempty"` // and that claim a time at which it is not trusted
+
+	waits []wait
 }
+
+// wait counts records that are trusted if an anchor saw them at a time or before.
+type wait struct {
+	until            time.Time
+	ownWord, outside int64
+}
+
+// anchored notes that all records up to here were there at a time.
+func (s *Signer) anchored(at time.Time) {
+	for i := range s.waits {
+		if w := &s.waits[i]; !at.After(w.until) {
+			w.ownWord, w.outside = 0, 0
+		}
+	}
+}
+
+// take counts a record.
+func (s *Signer) take(st standing) {
+	if s.Records++; st.until.IsZero() {
+		if st.outside {
+			s.Outside++
+		}
+		return
+	}
+	i := slices.IndexFunc(s.waits, func(w wait) bool { return w.until.Equal(st.until) })
+	if i < 0 {
+		i = len(s.waits)
+		s.waits = append(s.waits, wait{until: st.until})
+	}
+	if st.outside {
+		s.waits[i].outside++
+	} else {
+		s.waits[i].ownWord++
+	}
+}
+
+// Established says that each signer is known, and if a trust file is in force trusted.
+func (a *Authenticity) Established() bool { return a.Verdict == "trusted" || a.Verdict == "known" }
 
 // maxNames is how many names of one key are listed.
 const maxNames = 5
@@ -43,7 +92,7 @@ type checked struct {
 // checker checks receipts by themselves. It may be used by several goroutines at
 // once.
 type checker struct {
-	keys     Keys
+	keys     *Keys
 	verifier sign.Verifier
 }
 
@@ -82,13 +131,14 @@ func (c *checker) alone(receipt []byte) (result chain.Checked[checked]) {
 
 // tally counts who signed what.
 type tally struct {
-	keys    Keys
+	keys    *Keys
 	signers map[string]*Signer // by public key
+	bounded []*Signer          // those that are trusted until a time
 	found   Authenticity
 	copies  copies
 }
 
-func newTally(keys Keys) *tally {
+func newTally(keys *Keys) *tally {
 	return &tally{keys: keys, signers: map[string]*Signer{}}
 }
 
@@ -122,24 +172,34 @@ func (t *tally) doubt(e *chain.Entry, what string) {
 	}
 }
 
+// anchored notes that others saw all records up to here at a time.
+func (t *tally) anchored(at time.Time) {
+	for _, s := range t.bounded {
+		s.anchored(at)
+	}
+}
+
 // count adds a record to its signer.
-func (t *tally) count(p sign.Party, as string, known bool) {
+func (t *tally) count(p sign.Party, st standing) {
 	key := string(p.Key)
-	if as == byDelegation {
-		key += as
+	if st.as == byDelegation {
+		key += st.as
 	}
 	s := t.signers[key]
 	if s == nil {
-		s = &Signer{Pubkey: FormatKey(p.Key), Known: known, KnownAs: as}
-		if len(t.signers) >= maxListed && !known {
+		s = &Signer{Pubkey: FormatKey(p.Key), Known: st.known(), KnownAs: st.as, Trust: st.level}
+		if len(t.signers) >= maxListed && !s.Known {
 			// The others are counted together, under no key.
 			if s, key = t.signers[""], ""; s == nil {
-				s = new(Signer)
+				s = &Signer{Trust: Unknown}
 			}
 		}
 		t.signers[key] = s
 	}
-	s.Records++
+	s.take(st)
+	if len(s.waits) == 1 && s.waits[0].ownWord+s.waits[0].outside == 1 && !slices.Contains(t.bounded, s) {
+		t.bounded = append(t.bounded, s)
+	}
 	if name := text.Clip(p.Name, maxClip); len(s.Names) < maxNames && !slices.Contains(s.Names, name) {
 		s.Names = append(s.Names, name)
 	}
@@ -148,11 +208,20 @@ func (t *tally) count(p sign.Party, as string, known bool) {
 // finding is what came of it.
 func (t *tally) finding() Authenticity {
 	f := t.found
-	f.Verdict, f.Signers = "known", []Signer{}
+	f.Verdict, f.Trust, f.Signers = "known", t.keys.Trust, []Signer{}
+	if f.Trust != "" {
+		f.Verdict = "trusted"
+	}
+	unknown := false
 	for _, s := range t.signers {
+		for _, w := range s.waits {
+			s.OwnWord, s.Outside = s.OwnWord+w.ownWord, s.Outside+w.outside
+		}
+		s.waits = nil
 		f.Signers = append(f.Signers, *s)
-		if !s.Known {
-			f.Verdict = "unknown"
+		unknown = unknown || !s.Known
+		if !t.keys.established(s.Trust) || s.OwnWord+s.Outside > 0 {
+			f.Verdict = "unconfirmed"
 		}
 	}
 	slices.SortFunc(f.Signers, func(x, y Signer) int {
@@ -161,7 +230,7 @@ func (t *tally) finding() Authenticity {
 		}
 		return cmp.Or(cmp.Compare(y.Records, x.Records), cmp.Compare(x.Pubkey, y.Pubkey))
 	})
-	if len(f.Doubts) > 0 || f.Unreadable > 0 {
+	if unknown || len(f.Doubts) > 0 || f.Unreadable > 0 {
 		f.Verdict = "unknown"
 	}
 	if f.False > 0 {

@@ -17,7 +17,6 @@ import (
 	"encoding/base64"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -30,46 +29,6 @@ const (
 	Unconfirmed Verdict = "unconfirmed" // nothing is wrong, but not all is established
 	Unchecked   Verdict = "unchecked"   // it could not be read to its end
 )
-
-// Keys are the public keys that are known, and what each is called here.
-type Keys map[string]string // by the 32 bytes
-
-// Name is what the key is called here, and whether it is known at all.
-func (k Keys) Name(key ed25519.PublicKey) (name string, known bool) {
-	name, known = k[string(key)]
-	return name, known
-}
-
-// Add adds a key, unless it is known already.
-func (k Keys) Add(key ed25519.PublicKey, name string) {
-	if _, ok := k[string(key)]; !ok {
-		k[string(key)] = name
-	}
-}
-
-// signers calls see for each who signed v, with what it is called here. One to
-// whom a known root has delegated its authority is known by that: sign.Verify has
-// checked the delegations, and the root comes first.
-func (k Keys) signers(v *sign.Verified, see func(p sign.Party, as string, known bool)) {
-	vouched := false
-	for _, p := range v.Signers {
-		as, known := k.Name(p.Key)
-		root := known && p.Role == "root"
-		if vouched && !known {
-			as, known = byDelegation, true
-		}
-		see(p, as, known)
-		vouched = vouched || root
-	}
-}
-
-const byDelegation = "by delegation"
-
-// has is a [sign.Known].
-func (k Keys) has(key ed25519.PublicKey) bool {
-	_, ok := k[string(key)]
-	return ok
-}
 
 // FormatKey is a public key as receipts have it.
 func FormatKey(key ed25519.PublicKey) string {
