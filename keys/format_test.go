@@ -19,8 +19,8 @@ func TestFormatExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```(?:json)?\n(.*?)```").FindAllSubmatch(doc, -1)
-	if len(blocks) != 6 {
-		t.Fatalf("%d examples, want 6", len(blocks))
+	if len(blocks) != 7 {
+		t.Fatalf("%d examples, want 7", len(blocks))
 	}
 	if sec, reason := parseSecret(blocks[4][1], "bot"); runtime.GOOS == "windows" { // where its path is not absolute
 	} else if reason != "" || sec.held == nil {

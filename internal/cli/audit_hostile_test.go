@@ -78,7 +78,7 @@ func TestAuditUnknownKeys(t *testing.T) {
 
 func testKey(t *testing.T, pubkey string) ed25519.PublicKey {
 	t.Helper()
-	p, err := (&command{}).pubkey("", pubkey)
+	p, _, err := (&command{}).pubkey("", pubkey)
 	if err != nil {
 		t.Fatal(err)
 	}

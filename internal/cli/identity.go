@@ -16,7 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-const identityHelp = `signet-wrap identity: make, list, export and protect keys
+const identityHelp = `signet-wrap identity: make, list and protect keys, and say who is trusted
 
 USAGE
   signet-wrap identity generate --name N [--owner O] [--unencrypted]
@@ -25,6 +25,7 @@ USAGE
   signet-wrap identity export --name N
   signet-wrap identity protect --name N --with SOURCE [flags]
   signet-wrap identity unprotect --name N
+  signet-wrap identity trust add|list|remove [--trust FILE]
 
 EXAMPLE
   signet-wrap identity generate --name ci-bot --owner "Build team"
@@ -118,7 +119,7 @@ func (c *command) identityVerb() *ucli.Command {
 			Name: "export", CustomHelpTemplate: exportHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, homeFlag()},
 			Action: c.export,
-		}}, c.protectVerbs()...),
+		}, c.trustVerb()}, c.protectVerbs()...),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // keyring holds the public keys by which a verifier knows who signed: those of
-// --pubkey or, without any, all in the home directory.
+// --pubkey or, without any, all in the home directory; and those of the trust file.
 type keyring struct {
 	verify.Keys
 	from string // for a person: "of --pubkey" or "in FOLDER"
@@ -35,11 +35,15 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 
 // keyringOf is keyring for a home that was looked for; err says if it was found.
 func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, error) {
-	k := keyring{Keys: verify.Keys{}, from: "of --pubkey"}
+	k := keyring{from: "of --pubkey"}
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
 		if err != nil {
 			return k, err
+		}
+		if h == "" {
+			k.from = ""
+			return k, nil
 		}
 		k.from = "in " + h.Keys().Dir
 		list, err := h.Keys().List()
@@ -50,31 +54,36 @@ func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, er
 		return k, nil
 	}
 	for _, n := range named {
-		p, err := c.pubkey(h, n)
+		p, inHome, err := c.pubkey(h, n)
 		if err != nil {
 			return k, &failure{exitUsage, fmt.Errorf("--pubkey %q: %w", n, err), "a NAME in the home directory, a .pub FILE, or ed25519:B64 as in receipts"}
 		}
-		k.Add(p.Key, p.Name)
+		if inHome {
+			k.Add(p.Key, p.Name)
+		} else {
+			k.AddTrusted(p.Key, p.Name)
+		}
 	}
 	return k, nil
 }
 
-// pubkey finds the key that a --pubkey means.
-func (c *command) pubkey(h home.Dir, s string) (*keys.Public, error) {
+// pubkey finds the key that a --pubkey means, and says whether the home names it.
+func (c *command) pubkey(h home.Dir, s string) (p *keys.Public, inHome bool, err error) {
 	if b64, ok := strings.CutPrefix(s, "ed25519:"); ok {
 		key, err := parseKey(b64)
-		return &keys.Public{Name: s, Key: key}, err
+		return &keys.Public{Name: s, Key: key}, false, err
 	}
 	if h != "" && keys.ValidName(s) {
 		if p, err := h.Keys().Public(s); !errors.Is(err, keys.ErrNoKey) {
-			return p, err
+			return p, true, err
 		}
 	}
 	b, err := c.readFile(s, 64<<10)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return keys.ParsePublic(b)
+	p, err = keys.ParsePublic(b)
+	return p, false, err
 }
 
 // parseKey reads a public key as receipts have it after "ed25519:".

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,10 +29,12 @@ EXAMPLE
 FLAGS
   --pubkey KEY   a key whose holder you know: a NAME in the home, a .pub FILE,
                  or ed25519:B64; may be repeated (default: all of the home)
+  --trust FILE   who is trusted, until when (default: /etc/signet-wrap/trust)
   --chain        the log: is it unbroken, unedited, signed by known keys, and
                  as the system's log, the store (--store) and witnesses say?
   --against X    and as X says: a head ("sha256:..."), a file of
                  "journalctl -o json" or of syslog, receipts; may be repeated
+  --log DIR      the log's directory, of any name: nothing of a home is taken
   --online       ask the witnesses, too; with --kit FILE, from "anchor enroll",
                  nothing of the home is needed for that
   --policy FILE  which log and which witnesses count
@@ -44,10 +47,9 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE may be a receipt, a proof of "prove", or JSON lines such as those of
-"audit --export". Each line is checked by itself; that lines were left out
-does not show. A receipt is valid if a known key signed it. Its time is what
-the signer says.
+FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export", each
+checked by itself: that lines were left out does not show. A receipt is
+valid if a known key signed it. Its time is what the signer says.
 
 EXIT STATUS
   0 valid: all is established
@@ -67,14 +69,16 @@ func (c *command) verifyVerb() *ucli.Command {
 		Flags: append([]ucli.Flag{
 			&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "policy"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "hash"},
-		}, append(anchorFlags(), systemFlags()...)...),
+		}, slices.Concat(anchorFlags(), systemFlags(), trustFlags())...),
 		Action: func(u *ucli.Context) error {
 			args := c.args(u)
 			switch {
 			case u.Bool("chain") && len(args) > 0:
-				return misuse("--chain checks the log in --home DIR", "there is no place for %q beside --chain", args[0])
+				return misuse("--chain checks the log in --home DIR, or in --log DIR", "there is no place for %q beside --chain", args[0])
 			case u.Bool("chain"):
 				return c.verifyChain(u)
+			case u.IsSet("log"):
+				return misuse("signet-wrap verify --chain --log DIR", "--log goes with --chain")
 			case len(args) == 0:
 				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "what is to be verified is missing")
 			case len(args) > 1:
@@ -88,7 +92,11 @@ func (c *command) verifyVerb() *ucli.Command {
 // verifyFile verifies a file of whatever kind: package verify knows it by its
 // content.
 func (c *command) verifyFile(u *ucli.Context, path string) error {
-	ring, err := c.keyring(u)
+	h, err := c.existingHome(u)
+	ring, err := c.keyringOf(u, h, err)
+	if err == nil {
+		err = c.trust(u, logPlace{home: h, audit: h.Audit()}, &ring)
+	}
 	if err != nil {
 		return err
 	}

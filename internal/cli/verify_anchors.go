@@ -55,12 +55,16 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 	if err != nil {
 		return nil, err
 	}
-	s, err := anchor.Open(dir)
+	var s *anchor.Store
 	var claims []anchor.Claim
-	if err == nil {
+	if h != "" || a.Given {
+		s, err = anchor.Open(dir)
+	}
+	if err == nil && s != nil {
 		claims, err = s.Claims(given, roots)
 	}
 	switch {
+	case err == nil && s == nil: // of the log of --log, no store is known
 	case errors.Is(err, anchor.ErrNoStore) && (a.Given || !inHome):
 		a.Store, a.Why = "absent", err.Error()
 	case errors.Is(err, anchor.ErrNoStore):

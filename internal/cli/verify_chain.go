@@ -13,8 +13,12 @@ import (
 
 func (c *command) verifyChain(u *ucli.Context) error {
 	// It need not be there: the system's log may know that it was.
-	h, err := c.home(u)
+	p, err := c.logPlace(u)
+	h := p.home
 	ring, err := c.keyringOf(u, h, err)
+	if err == nil {
+		err = c.trust(u, p, &ring)
+	}
 	if err != nil {
 		return err
 	}
@@ -30,11 +34,11 @@ func (c *command) verifyChain(u *ucli.Context) error {
 		return err
 	}
 	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
-	if err := c.remembered(ctx, u, h, ring, &o); err != nil {
+	if err := c.remembered(ctx, u, p, ring, &o); err != nil {
 		return err
 	}
 	// Only now: what others remember must not be of more than the snapshot holds.
-	log, err := chain.TakeSnapshot(h.Audit())
+	log, err := chain.TakeSnapshot(p.audit)
 	if err != nil {
 		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
 	}
@@ -44,10 +48,12 @@ func (c *command) verifyChain(u *ucli.Context) error {
 	bar.clear()
 	switch {
 	case err == nil && f.Empty():
-		if _, err := c.existingHome(u); err != nil {
-			return err
+		if h != "" {
+			if _, err := c.existingHome(u); err != nil {
+				return err
+			}
 		}
-		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", h.Audit()), "--home DIR, if the log is elsewhere"}
+		return &failure{exitUsage, fmt.Errorf("nothing has been logged yet in %s", p.audit), "--home DIR or --log DIR, if the log is elsewhere"}
 	case u.Bool("json"):
 		if jerr := c.printJSON(f); jerr != nil {
 			return jerr

@@ -84,6 +84,10 @@ func (c *command) summary(f *verify.Log) string {
 	checked, rest := bySystemLog(f)
 	a := f.Completeness.Anchored
 	witnessed := a != nil && a.State == "witnessed"
+	known := "known here"
+	if f.Authenticity.Verdict == "trusted" {
+		known = "that are trusted"
+	}
 	switch {
 	case witnessed:
 		rest = "; as witnesses remember it up to record " + grouped(a.Records) + rest
@@ -100,9 +104,9 @@ func (c *command) summary(f *verify.Log) string {
 	case f.Verdict == verify.Unchecked:
 		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
 	case !checked && !witnessed:
-		return c.paint(green, "valid") + " by itself: the log is unbroken, and signed by keys known here" + rest
+		return c.paint(green, "valid") + " by itself: the log is unbroken, and signed by keys " + known + rest
 	}
-	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys known here" + rest
+	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys " + known + rest
 }
 
 // printAuthenticity says who signed.
@@ -110,6 +114,10 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 	switch a.Verdict {
 	case "false":
 		verdict("authenticity", red, "false", "what was signed is not what stands in %s", count(a.False, "record"))
+	case "trusted":
+		verdict("authenticity", green, "trusted", "all signatures are good, and by keys trusted by %s", ring.Trust)
+	case "unconfirmed":
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys that are trusted at that time")
 	case "unknown":
 		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
 	default:
@@ -117,7 +125,7 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 	}
 	var signers []string
 	for _, s := range a.Signers {
-		signers = append(signers, signerLine(s))
+		signers = append(signers, signerLine(s)+trustWords(s, ring.Trust != ""))
 	}
 	few(row, signers)
 	if a.Unsigned > 0 {

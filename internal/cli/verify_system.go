@@ -28,8 +28,8 @@ func systemFlags() []ucli.Flag {
 
 // remembered adds to o what this machine's system log and those of --against have
 // kept. It reads before the log is, or that would seem to end too early.
-func (c *command) remembered(ctx context.Context, u *ucli.Context, h home.Dir, ring keyring, o *verify.Options) error {
-	own, err := c.systemLog(ctx, u, h, ring.Keys)
+func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, o *verify.Options) error {
+	own, err := c.systemLog(ctx, u, p, ring.Keys)
 	if err != nil {
 		return err
 	}
@@ -59,10 +59,10 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, h home.Dir, r
 }
 
 // systemLog reads what this machine's own system log has kept.
-func (c *command) systemLog(ctx context.Context, u *ucli.Context, h home.Dir, keys verify.Keys) (*verify.Memory, error) {
-	m := &verify.Memory{Dirs: heads.Dirs(h.Audit()), Began: time.Now()}
+func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys) (*verify.Memory, error) {
+	m := &verify.Memory{Dirs: heads.Dirs(p.audit), Began: time.Now()}
 	var err error
-	m.Reach, err = c.ReadLog(ctx, owners(h), func(e systemlog.Entry) bool {
+	m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
 		m.Add(e, keys)
 		return true
 	})
@@ -81,7 +81,7 @@ func (c *command) systemLog(ctx context.Context, u *ucli.Context, h home.Dir, ke
 	case err != nil:
 		m.State, m.Why = "unreadable", err.Error()
 	}
-	others := sync.OnceValue(func() map[chain.Hash]string { return c.otherLogs(u, h) })
+	others := sync.OnceValue(func() map[chain.Hash]string { return c.otherLogs(u, p.home) })
 	m.There = func(log chain.Hash, file string, end int64) bool {
 		dir, known := others()[log]
 		st, err := os.Stat(filepath.Join(dir, file))
@@ -126,7 +126,11 @@ func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 // owners are the users whose entries count: those who own the log's directory, the
 // home, and the one that a link stands in. Where nothing is left, it is the one
 // who asks, or who owns what the directory was in.
-func owners(h home.Dir) []uint32 {
+func owners(p logPlace) []uint32 {
+	around := string(p.home)
+	if around == "" {
+		around = filepath.Dir(p.audit)
+	}
 	var uids []uint32
 	add := func(path string, stat func(string) (os.FileInfo, error)) bool {
 		st, err := stat(path)
@@ -138,14 +142,14 @@ func owners(h home.Dir) []uint32 {
 		}
 		return true
 	}
-	for _, path := range []string{h.Audit(), string(h)} {
+	for _, path := range []string{p.audit, around} {
 		add(path, os.Stat)
 		add(path, os.Lstat)
 	}
 	if uid := os.Getuid(); uid > 0 && !slices.Contains(uids, uint32(uid)) {
 		uids = append(uids, uint32(uid))
 	}
-	for dir := filepath.Dir(string(h)); len(uids) == 0 || slices.Equal(uids, []uint32{0}); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(around); len(uids) == 0 || slices.Equal(uids, []uint32{0}); dir = filepath.Dir(dir) {
 		if add(dir, os.Stat) || dir == filepath.Dir(dir) {
 			break
 		}
