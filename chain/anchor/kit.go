@@ -47,7 +47,7 @@ func ParseKit(b []byte) (*Store, *tlog.Signed, error) {
 	var k kit
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&k); err != nil || k.Type != kitType {
+	if err := d.Decode(&k); err != nil || k.Type != kitType || d.More() {
 		return nil, nil, errors.New(`not a kit as "anchor enroll" writes it`)
 	}
 	var roots []byte

@@ -151,7 +151,7 @@ func (s *Store) Reconfigure(o Settings) (*Store, error) {
 // must be the same.
 func checkOrigin(origin string) error {
 	if origin == "" || len(origin) > 200 || strings.ContainsAny(origin, "+#") || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("%q cannot be the name of a log: at most 200 letters, digits and the like, as in example.com/my-log", origin)
+		return fmt.Errorf("%.200q cannot be the name of a log: at most 200 letters, digits and the like, as in example.com/my-log", origin)
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (c *command) anchorSettings(u *ucli.Context) (o anchor.Settings, err error)
 	for _, w := range u.StringSlice("witness") {
 		i := strings.LastIndex(w, "@http")
 		if i < 0 {
-			return o, misuse("for example example.com/w1+7e0f…+BD…@https://w1.example.com", "--witness %q is not a key, @ and a URL", w)
+			return o, misuse("for example example.com/w1+7e0f…+BD…@https://w1.example.com", "--witness %.200q is not a key, @ and a URL", w)
 		}
 		o.Witnesses = append(o.Witnesses, tlog.Witness{Key: w[:i], URL: w[i+1:]})
 	}
