@@ -112,9 +112,19 @@ func TestAnchorKit(t *testing.T) {
 	if out := h.signet(t, 3, nil, online...); !strings.Contains(out, "the witness w2 was not heard") {
 		t.Errorf("%s", out)
 	}
+	doctor := func(want string) {
+		t.Helper()
+		cmd := exec.Command(binary(t), "doctor")
+		cmd.Env = scrubbed(h.dir)
+		if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), want) { // of all else, nothing is known here
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	doctor("; all was anchored last at 20")
 	w2.Start()
 	h.signet(t, 0, nil, "anchor", "now")
 	h.signet(t, 0, nil, "anchor", "status")
+	doctor("5 records as witnesses cosigned them at 20")
 	if out := h.signet(t, 0, nil, append(online, "--require", "witness")...); !strings.Contains(out, "as witnesses remember it up to record 5") {
 		t.Errorf("%s", out)
 	}

@@ -23,6 +23,7 @@ type anchorFinding struct {
 	Since     string          `json:"since,omitempty"` // when they became enough
 	Witnesses []anchorPeer    `json:"witnesses"`
 	TSA       *anchorPeer     `json:"tsa,omitempty"`
+	Done      string          `json:"done,omitempty"` // when all was established last
 	Finding   *anchor.Finding `json:"finding,omitempty"`
 }
 
@@ -40,6 +41,9 @@ type anchorPeer struct {
 func anchorState(s *anchor.Store, cp *tlog.Signed, found *anchor.Finding) anchorFinding {
 	st := s.State()
 	f := anchorFinding{Verdict: "established", Origin: s.Policy.Log.Name(), Store: s.Dir, Witnesses: []anchorPeer{}, Finding: found}
+	if !st.Done.IsZero() {
+		f.Done = formatTime(st.Done)
+	}
 	if cp != nil {
 		f.Records, f.Root, f.Quorum = cp.Size, cp.Root.String(), cp.Quorum
 		if cp.Quorum {

@@ -42,6 +42,10 @@ func (c *command) anchorFinding(h home.Dir) finding {
 				names = append(names, w.Name)
 			}
 			r.Says = fmt.Sprintf("%s as witnesses cosigned them at %s (%s)", count(f.Records, "record"), f.Since, strings.Join(names, ", "))
+			if inHome {
+				r.Says += "; the store is in the home, where the agent can take the log's key"
+				r.Do = "as another user: signet-wrap anchor init --home HOME --store DIR (docs/ANCHORS.md)"
+			}
 		case f.TSA != nil:
 			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
 			r.Says = fmt.Sprintf("%s stamped at %s, and no witness remembers them: a stamp alone shows no truncation", count(f.Records, "record"), f.TSA.Seen)
@@ -58,6 +62,9 @@ func (c *command) anchorFinding(h home.Dir) finding {
 			if w.Status == anchor.NotEnrolled {
 				r.Do = "signet-wrap anchor enroll, and send what it prints to the witness's operator"
 			}
+		}
+		if f.Done != "" {
+			r.Says += "; all was anchored last at " + f.Done
 		}
 	default:
 		r.State, r.Do = "repair", "signet-wrap anchor status"
