@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -26,12 +27,7 @@ func Passphrase(file string, getenv func(string) string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the passphrase file %w", err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the passphrase: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxPassphrase+1))
+	b, err := readPassphrase(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the passphrase: %w", err)
 	}
@@ -39,6 +35,35 @@ func Passphrase(file string, getenv func(string) string) ([]byte, error) {
 		return nil, fmt.Errorf("the passphrase file %q is longer than %d bytes", file, maxPassphrase)
 	}
 	return firstLine(fmt.Sprintf("the passphrase file %q", file), b)
+}
+
+// pipeLimit bounds the wait for a passphrase file that is a pipe: nobody may ever
+// write to it, and a client waits for the call. Somebody may have to type
+// something first. Tests lower it.
+var pipeLimit = 30 * time.Second
+
+func readPassphrase(path string) ([]byte, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := os.Open(path)
+		if err != nil {
+			done <- result{nil, err}
+			return
+		}
+		defer f.Close()
+		b, err := io.ReadAll(io.LimitReader(f, maxPassphrase+1))
+		done <- result{b, err}
+	}()
+	select {
+	case r := <-done:
+		return r.b, r.err
+	case <-time.After(pipeLimit): // what reads stays behind: nothing else ends an open
+		return nil, fmt.Errorf("nothing came from %q within %v", path, pipeLimit)
+	}
 }
 
 // firstLine is the passphrase in b, which came from what.

@@ -83,3 +83,28 @@ func TestPassphraseCommandHangs(t *testing.T) {
 	syscall.Kill(pid, syscall.SIGKILL)
 	t.Error("what the command started lives on")
 }
+
+// A passphrase file that is a pipe is read, and not waited for for ever.
+func TestPassphrasePipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if f, err := os.OpenFile(pipe, os.O_WRONLY, 0); err == nil {
+			f.WriteString("correct horse\n")
+			f.Close()
+		}
+	}()
+	if p, err := Passphrase(pipe, nil); err != nil || string(p) != "correct horse" {
+		t.Errorf("%q, %v", p, err)
+	}
+	defer func(d time.Duration) { pipeLimit = d }(pipeLimit)
+	pipeLimit = time.Millisecond
+	if p, err := Passphrase(pipe, nil); err == nil || !strings.Contains(err.Error(), "nothing came from") {
+		t.Errorf("%q, %v", p, err)
+	}
+	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // ends the wait that goes on
+		f.Close()
+	}
+}
