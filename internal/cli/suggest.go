@@ -15,7 +15,7 @@ func suggest(word string, candidates []string, rest string) string {
 	best, distance := "", most+1
 	for _, c := range candidates {
 		d := smetrics.WagnerFischer(strings.ToLower(word), c, 1, 1, 1)
-		if d < distance && d < len(c)/2+1 {
+		if d < distance && d <= (len(c)+1)/2 {
 			best, distance = c, d
 		}
 	}
