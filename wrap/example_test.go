@@ -59,6 +59,7 @@ func ExampleRun() {
 			Command: []string{os.Args[0]},
 			Target:  "mcp://calculator",
 			Audit:   dir,
+			NoHeads: true, // for this log is removed at the end
 			Signer:  func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "alice") },
 		},
 		Env:   append(os.Environ(), "WRAP_EXAMPLE=server"),

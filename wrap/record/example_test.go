@@ -29,6 +29,7 @@ func Example() {
 		Signer:    func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "alice") },
 		Target:    "mcp://calculator",
 		Transport: "in-process",
+		NoHeads:   true, // for this log is removed at the end
 	})
 
 	// server is any transport: a pipe, HTTP, a function.
@@ -84,7 +85,8 @@ func ExampleRecorder_Calls() {
 		Signer: func() (*sign.Signer, error) {
 			return sign.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "agent", "")
 		},
-		Target: "mcp://calculator",
+		Target:  "mcp://calculator",
+		NoHeads: true, // for this log is removed at the end
 	})
 	id := []byte("1") // any string or number, as JSON
 	receipts, err := r.Calls([]record.Call{{ID: id, Tool: "add", Arguments: []byte(`{"a":2,"b":3}`)}})
