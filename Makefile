@@ -36,7 +36,7 @@ test: ## vet for all three systems and WASM, then every test
 	GOOS=wasip1 GOARCH=wasm go vet $(WASM)
 	go test -p 4 -timeout 20m ./... # many of them wait
 	cd integration/proofs && go vet ./... && go test ./...
-	GOOS=js GOARCH=wasm go test -exec "$$(go env GOROOT)/lib/wasm/go_js_wasm_exec" -run Embedded ./chain
+	GOOS=js GOARCH=wasm go test -exec "node --stack-size=8192 '$$(go env GOROOT)/lib/wasm/wasm_exec_node.js'" -run Embedded ./chain
 
 race: ## tests with the race detector, but for integration and bench (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
