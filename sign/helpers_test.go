@@ -66,7 +66,7 @@ func (o object) with(name string, value any) object {
 	return o
 }
 
-// canonical is by another canonicaliser than the one under test.
+// canonical is by another canonicalizer than the one under test.
 func (o object) canonical(t testing.TB) []byte {
 	t.Helper()
 	b, err := json.Marshal(o)

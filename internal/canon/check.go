@@ -6,17 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// check goes through raw by the grammar of JSON (RFC 8259) and returns nil if
-// raw has an exact canonical form but for names that stand twice, which show
-// when members are sorted. An error of grammar anywhere comes before an
-// [InexactError] for what stands earlier.
+// check parses raw by the grammar of JSON (RFC 8259). It returns nil if raw has an
+// exact canonical form, except that it does not find names that occur twice;
+// sorting the members finds them. An error of grammar anywhere takes precedence
+// over an [InexactError] before it.
 //
-// It does not recurse, so nesting of any depth costs a byte a level and cannot
-// exhaust the stack.
+// It does not recurse. Each level of nesting takes a byte, and cannot exhaust the
+// stack.
 func check(raw []byte) error { return (&checker{b: raw}).run() }
 
-// Valid reports whether raw is JSON by its grammar alone, whatever [Canonicalize]
-// has against it.
+// Valid says whether raw is JSON by its grammar alone, also if it has no exact
+// canonical form.
 func Valid(raw []byte) bool {
 	err := (&checker{b: raw, inexact: "not looked at"}).run()
 	return !errors.Is(err, errNotJSON)
@@ -67,7 +67,8 @@ func (c *checker) peek() byte {
 	return 0
 }
 
-// closing returns the bracket that would close what is open, 0 if nothing is.
+// closing returns the bracket that would close the innermost open value; 0 if none
+// is open.
 func (c *checker) closing() byte {
 	if len(c.open) == 0 {
 		return 0
@@ -75,7 +76,7 @@ func (c *checker) closing() byte {
 	return c.open[len(c.open)-1]
 }
 
-// value takes a string, number or literal, or the opening of an array or object.
+// value reads a string, number or literal, or the opening of an array or object.
 func (c *checker) value() (opened bool, err error) {
 	switch b := c.peek(); b {
 	case '{', '[':
@@ -107,7 +108,7 @@ func (c *checker) value() (opened bool, err error) {
 	return false, nil
 }
 
-// name takes a member's name and the colon after it.
+// name reads a member's name and the colon after it.
 func (c *checker) name() error {
 	if c.peek() != '"' {
 		return c.notJSON("a member name")
@@ -122,8 +123,8 @@ func (c *checker) name() error {
 	return nil
 }
 
-// after takes the closing brackets after a value, and then a comma or, if all
-// is closed, the end.
+// after reads the closing brackets after a value, and then a comma or, if all is
+// closed, the end.
 func (c *checker) after() (done bool, err error) {
 	for len(c.open) > 0 && c.peek() == c.closing() {
 		c.open = c.open[:len(c.open)-1]
@@ -167,15 +168,15 @@ func (c *checker) text() error {
 
 var errNotJSON = errors.New("not JSON")
 
-// notJSON names what the grammar has in place of what stands at c.i, which is
-// the sender's and stays out of the message.
+// notJSON says what the grammar expects at c.i. The message does not have the text
+// there, which is the sender's.
 func (c *checker) notJSON(want string) error {
 	return fmt.Errorf("%w: expected %s at byte %d", errNotJSON, want, c.i)
 }
 
-// checkString takes the string that begins with the quote at b[i] and returns
-// the index after it, -1 if it breaks the grammar, and why it has no exact
-// canonical form, or "".
+// checkString reads the string that begins with the quote at b[i]. It returns the
+// index after it, -1 if it breaks the grammar, and why it has no exact canonical
+// form; "" if it has one.
 func checkString(b []byte, i int) (end int, inexact string) {
 	i++
 	for {
@@ -210,8 +211,8 @@ func checkString(b []byte, i int) (end int, inexact string) {
 }
 
 // checkEscape returns the length of the escape at the beginning of s, 0 if it
-// breaks the grammar, and whether it is half of a surrogate pair. A whole pair
-// is taken as one escape of 12 bytes.
+// breaks the grammar, and whether it is half of a surrogate pair. A whole pair is
+// one escape of 12 bytes.
 func checkEscape(s []byte) (n int, lone bool) {
 	if len(s) < 2 {
 		return 0, false

@@ -2,9 +2,8 @@ package canon
 
 import "bytes"
 
-// A Cursor goes through the members of an object in canonical form, which has no
-// white space and nothing left to check. It does not allocate. On anything but
-// canonical JSON it may panic.
+// A Cursor iterates over the members of an object in canonical form. It does not
+// allocate. On anything but canonical JSON it may panic.
 type Cursor struct {
 	Name  []byte // of the current member, without quotes, escaped as it stands
 	Value []byte
@@ -14,11 +13,11 @@ type Cursor struct {
 	at int    // index of the first byte of the member in the object
 }
 
-// Members returns a cursor before the first member of object. Of a value that is
-// no object there are none.
+// Members returns a cursor before the first member of object. A value that is not
+// an object has none.
 func Members(object []byte) Cursor { return Cursor{b: object} }
 
-// Next goes to the next member and reports whether there is one.
+// Next goes to the next member and says whether there is one.
 func (c *Cursor) Next() bool {
 	if c.i == 0 && !IsObject(c.b) {
 		return false
@@ -40,8 +39,8 @@ func (c *Cursor) Member() []byte { return c.b[c.at:c.i] }
 // IsObject says whether a value in canonical form is an object.
 func IsObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
 
-// Elements splits an array in canonical form; ok is false if it is none, or has
-// more than limit elements.
+// Elements splits an array in canonical form. ok is false if it is not an array, or
+// has more than limit elements.
 func Elements(array []byte, limit int) (list [][]byte, ok bool) {
 	if len(array) == 0 || array[0] != '[' {
 		return nil, false
@@ -87,8 +86,8 @@ func valueEnd(b []byte, i int) int {
 	return i
 }
 
-// stringEnd is skipString for text that is known to be canonical: it looks for
-// the quote alone, which is faster in long strings.
+// stringEnd is skipString for canonical text: it searches only for the quote, which
+// is faster in long strings.
 func stringEnd(b []byte, i int) int {
 	for {
 		i++
@@ -131,8 +130,8 @@ func Text(value []byte) (s string, ok bool) {
 	return string(b), true
 }
 
-// PlainText returns what stands between the quotes of a JSON string in canonical
-// form that has no escapes; ok is false for any other value.
+// PlainText returns the contents of a JSON string in canonical form without
+// escapes. ok is false for any other value.
 func PlainText(value []byte) (s []byte, ok bool) {
 	if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
 		return nil, false

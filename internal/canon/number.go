@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// maxSafe is 2^53-1, up to which every integer is a double of its own
-// (RFC 7493, section 2.2).
+// maxSafe is 2^53-1. Every integer up to it is exactly a double (RFC 7493, section
+// 2.2).
 const maxSafe = 1<<53 - 1
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -16,10 +16,9 @@ func isNumberByte(c byte) bool {
 	return isDigit(c) || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
 }
 
-// scanNumber returns the index after the number that begins at b[i]
-// (RFC 8259, section 6), or -1 if none does, and whether it is a plain integer
-// with at most 15 digits that is not -0: those are exact, and canonical as
-// they stand, and most numbers are such.
+// scanNumber returns the index after the number that begins at b[i] (RFC 8259,
+// section 6), -1 if none does. small says whether it is a plain integer of at most
+// 15 digits and not -0: such a number is exact and canonical, and most numbers are.
 func scanNumber(b []byte, i int) (end int, small bool) {
 	first := i
 	if i < len(b) && b[i] == '-' {
@@ -63,8 +62,8 @@ func scanNumber(b []byte, i int) (end int, small bool) {
 	return i, small
 }
 
-// maxNumber is the length, in bytes, of the longest number in canonical form: a
-// sign, "0.00000" and 17 digits.
+// maxNumber is the maximum length of a number in canonical form, in bytes: a sign,
+// "0.00000" and 17 digits.
 const maxNumber = 25
 
 // appendNumber appends the canonical form of f, which is finite, to dst
@@ -85,8 +84,7 @@ func appendNumber(dst []byte, f float64) []byte {
 	return dst
 }
 
-// canonicalNumber reports whether token, a number by grammar, is in canonical
-// form.
+// canonicalNumber says whether token, a number by grammar, is in canonical form.
 func canonicalNumber(token []byte) bool {
 	if len(token) > maxNumber {
 		return false
@@ -99,8 +97,8 @@ func canonicalNumber(token []byte) bool {
 	return bytes.Equal(appendNumber(buf[:0], f), token)
 }
 
-// checkNumber returns why token, a number by grammar, has no exact canonical
-// form, or "".
+// checkNumber returns why token, a number by grammar, has no exact canonical form;
+// "" if it has one.
 func checkNumber(token []byte) string {
 	f, err := strconv.ParseFloat(string(token), 64)
 	if err != nil {
@@ -113,8 +111,8 @@ func checkNumber(token []byte) string {
 	return ""
 }
 
-// sameDecimal reports whether two numbers by grammar, of the same sign, have the
-// same decimal value, whatever their form: 1.50e1 and 15.
+// sameDecimal says whether two numbers by grammar, of the same sign, have the same
+// decimal value in any form: 1.50e1 and 15.
 func sameDecimal(x, y []byte) bool {
 	a, b := parseDecimal(x), parseDecimal(y)
 	if a.first < 0 || b.first < 0 {
@@ -123,8 +121,8 @@ func sameDecimal(x, y []byte) bool {
 	if a.exp != b.exp {
 		return false
 	}
-	// Compare the digits between the first and the last that are not zero,
-	// stepping over the point.
+	// Compare the digits from the first to the last one that is not zero,
+	// without the point.
 	i, j := a.first, b.first
 	for i <= a.last && j <= b.last {
 		if x[i] == '.' {
@@ -182,8 +180,8 @@ func parseDecimal(token []byte) decimal {
 		}
 		n := 0
 		for _, c := range e {
-			// No text is long enough to bring an exponent beyond this back
-			// into the range of a double.
+			// With a larger exponent, no text is long enough for a number in
+			// the range of a double.
 			if n < math.MaxInt32/16 {
 				n = n*10 + int(c-'0')
 			}
@@ -196,8 +194,8 @@ func parseDecimal(token []byte) decimal {
 	return d
 }
 
-// refusedInteger reports whether token, a number in canonical form, is one that
-// the reference reads as an integer and then refuses; see [CheckPortable].
+// refusedInteger says whether token, a number in canonical form, is one that the
+// reference reads as an integer and then refuses; see [CheckPortable].
 func refusedInteger(token []byte) bool {
 	if len(token) < 16 {
 		return false

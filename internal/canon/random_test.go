@@ -16,14 +16,14 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
-// A second canonicaliser, for comparison.
+// A second canonicalizer, for comparison.
 func byJSONText(raw []byte) ([]byte, error) {
 	v := jsontext.Value(bytes.Clone(raw))
 	err := v.Canonicalize()
 	return v, err
 }
 
-// Ten thousand random values, in random spelling, by two canonicalisers.
+// Ten thousand random values, in random spelling, by two canonicalizers.
 func TestRandomValues(t *testing.T) {
 	random := rand.New(rand.NewPCG(8785, 1))
 	kinds := make(map[string]int)

@@ -6,12 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// rewrite returns the canonical form of raw, if raw differs from it in what
-// clients do to it: the order of members, white space, and escapes that nothing
-// needs. For all else, numbers in other digits and every error among it, ok is
-// false and nothing more is said. It takes nothing on trust, and what it writes
-// is what jcs would (agree, in the tests), in a fifth of the time and without a
-// tree.
+// rewrite returns the canonical form of raw, if raw differs from it only as texts
+// of clients do: in the order of members, white space, and needless escapes. For
+// anything else, such as numbers in other digits and all errors, ok is false. It
+// checks everything, and its result is that of jcs (the tests compare them), in a
+// fifth of the time and without a tree.
 func rewrite(raw []byte) (out []byte, ok bool) {
 	var few [16]span
 	r := rewriter{b: raw, out: make([]byte, 0, len(raw)), members: few[:0]}
@@ -19,8 +18,8 @@ func rewrite(raw []byte) (out []byte, ok bool) {
 	return r.out, end >= 0 && r.space(end) == len(raw)
 }
 
-// rewriter holds what rewrite has done so far. Its methods take the index of
-// what they rewrite and return the one after it or -1, as the scanners do.
+// rewriter is the state of rewrite. Its methods get the index of what they rewrite
+// and return the index after it, or -1, as the scanners do.
 type rewriter struct {
 	b       []byte
 	out     []byte // never longer than b
@@ -28,8 +27,8 @@ type rewriter struct {
 	spare   []byte // for sort
 }
 
-// span is where in out a member of an object stands: its name, with quotes, and
-// its value.
+// span is the place of a member of an object in out: its name, with quotes, and its
+// value.
 type span struct{ start, colon, end int }
 
 func (r *rewriter) name(m span) []byte { return r.out[m.start+1 : m.colon-1] }
@@ -42,7 +41,7 @@ func (r *rewriter) space(i int) int {
 	return i
 }
 
-// put writes the byte at i, after white space, if it is one of these two.
+// put writes the byte at i, after white space, if it is c or d.
 func (r *rewriter) put(i int, c, d byte) int {
 	if i = r.space(i); i >= len(r.b) || r.b[i] != c && r.b[i] != d {
 		return -1
@@ -127,9 +126,9 @@ func (r *rewriter) object(i, depth int) int {
 	}
 }
 
-// sort puts the members of an object, which are the last that were written, in
-// order. It is false if two have one name. Only what is out of order is copied,
-// twice, so an object costs at most its length once a level.
+// sort sorts the members of an object, which were written last. It is false if two
+// have the same name. Only members out of order are copied, twice, so an object
+// costs at most its length for each level.
 func (r *rewriter) sort(members []span) bool {
 	less := func(a, b span) bool { return NameLess(r.name(a), r.name(b)) }
 	sorted := 1
@@ -201,8 +200,8 @@ func (r *rewriter) text(i int) int {
 	}
 }
 
-// respell appends the character that the escape e stands for, which is not in
-// canonical form and which checkEscape has nothing against.
+// respell appends the character of the escape e, which is not canonical and which
+// checkEscape accepts.
 func respell(dst, e []byte) []byte {
 	c := rune('/') // the only other escape of two letters
 	if e[1] == 'u' {

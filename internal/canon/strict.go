@@ -1,12 +1,12 @@
 package canon
 
-// IsCanonical reports whether b is exactly its own canonical form, that is,
-// whether [Canonicalize](b) succeeds and gives b. It takes one pass and does not
-// allocate: this is the hot path of verification.
+// IsCanonical says whether b is its own canonical form, that is, whether
+// [Canonicalize](b) succeeds and returns b. It takes one pass and does not
+// allocate: verification depends on its speed.
 func IsCanonical(b []byte) bool { return scanValue(b, 0, 0) == len(b) }
 
-// The scanners return the index after what they scanned, or -1 if it is not
-// there in canonical form. depth counts the arrays and objects around it.
+// The scanners return the index after what they scanned, or -1 if it is not there
+// in canonical form. depth is the number of arrays and objects around it.
 
 func scanValue(b []byte, i, depth int) int {
 	if i >= len(b) {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// plain marks the bytes that stand for themselves in a canonical string and
-// need no second look: ASCII but for controls, the quote and the backslash.
+// plain marks the bytes that are themselves in a canonical string and need no
+// further check: ASCII except controls, the quote and the backslash.
 var plain = func() (t [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		t[c] = c != '"' && c != '\\'
@@ -16,7 +16,8 @@ var plain = func() (t [256]bool) {
 }()
 
 // skipPlain returns the index of the first byte in b[i:] that is not plain, or
-// len(b). Eight bytes at a time: a string of base64 can be most of a record.
+// len(b). It checks eight bytes at a time, because a string of base64 can be most
+// of a record.
 func skipPlain(b []byte, i int) int {
 	const (
 		ones  = 0x0101010101010101
@@ -39,9 +40,9 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// scanString takes the string that begins with the quote at b[i]. RFC 8785,
-// section 3.2.2.2: the escapes \b \t \n \f \r \" \\, and \u00xx in lower case
-// for the other controls, where needed and nowhere else.
+// scanString reads the string that begins with the quote at b[i]. RFC 8785, section
+// 3.2.2.2: the escapes \b \t \n \f \r \" \\, and \u00xx in lower case for the other
+// controls, only where they are needed.
 func scanString(b []byte, i int) int {
 	i++
 	for {
@@ -72,8 +73,8 @@ func scanString(b []byte, i int) int {
 	}
 }
 
-// unescape decodes the escape at the beginning of s, in canonical form: the byte
-// that it stands for, and its length, 2 or 6; 0 if it is not one.
+// unescape decodes the escape at the beginning of s, in canonical form. It returns
+// the byte and the length of the escape, 2 or 6; 0 if it is not one.
 func unescape(s []byte) (c byte, n int) {
 	if len(s) < 2 {
 		return 0, 0
@@ -112,9 +113,9 @@ func unescape(s []byte) (c byte, n int) {
 	return 0, 0
 }
 
-// NameLess reports whether the member name a sorts before b, both as they stand
-// between the quotes of a canonical string. RFC 8785, section 3.2.3: by UTF-16
-// code units of the name, escapes resolved.
+// NameLess says whether the member name a sorts before b, both as between the
+// quotes of a canonical string. RFC 8785, section 3.2.3: by UTF-16 code units of
+// the name, escapes resolved.
 func NameLess(a, b []byte) bool {
 	i, j := 0, 0
 	for i < len(a) && j < len(b) {
@@ -127,7 +128,7 @@ func NameLess(a, b []byte) bool {
 			y, m = unescape(b[j:])
 		}
 		if x != y {
-			// UTF-8 sorts as code points do, and UTF-16 too, but for this:
+			// UTF-8 sorts like code points. So does UTF-16, with one exception:
 			// characters beyond U+FFFF (first byte F0 and up) are surrogates
 			// in UTF-16 and come before U+E000 to U+FFFF (EE, EF).
 			if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
@@ -173,7 +174,7 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendChar appends a character of ASCII as it stands in a canonical string.
+// appendChar appends an ASCII character as in a canonical string.
 func appendChar(dst []byte, c byte) []byte {
 	switch {
 	case plain[c]:

@@ -1,11 +1,9 @@
-// Package durable writes files so that they survive what may happen to a
-// machine: a file made by WriteNew is there whole and on the disk, or it is not
-// there at all. The recipe is the old one: write beside, fsync the file, rename,
-// fsync the directory.
+// Package durable writes files so that they survive a crash of the machine: a file
+// made by WriteNew is complete and on the disk, or does not exist. It writes a
+// temporary file, fsyncs it, renames it, and fsyncs the directory.
 //
-// "On the disk" means what fsync (F_FULLFSYNC on macOS) is told to mean. A disk
-// that acknowledges a flush it has not done loses data with this package as
-// with any other.
+// "On the disk" means what fsync (F_FULLFSYNC on macOS) says. A disk that
+// acknowledges a flush without doing it loses data with this package, too.
 package durable
 
 import (
@@ -17,25 +15,24 @@ import (
 	"syscall"
 )
 
-// WriteNew makes the file path with the content data. On return nil the file
-// and its name are on the disk; on any error there is no file of this call's
-// at path, and one that stood there before is untouched.
+// WriteNew makes the file path with the contents data. If it returns nil, the file
+// and its name are on the disk. After an error there is no file of this call at
+// path, and an existing file is unchanged.
 //
-// perm is the file's mode from its first byte on (less the umask): no moment
-// at which a secret could be read. The error wraps fs.ErrExist if there is
-// anything at path, be it a broken symbolic link, and fs.ErrNotExist if there
-// is no directory to hold it.
+// perm is the file's mode from the beginning (minus the umask), so a secret can
+// never be read. The error wraps fs.ErrExist if there is anything at path, even a
+// broken symbolic link, and fs.ErrNotExist if the directory is missing.
 //
-// A process killed inside WriteNew may leave a file ".<name>.tmp-<digits>"
-// beside path. Nobody reads it and it may be deleted.
+// A process killed inside WriteNew may leave a file ".<name>.tmp-<digits>" beside
+// path. It is never read and may be deleted.
 func WriteNew(path string, data []byte, perm fs.FileMode) error {
 	return WriteNewFrom(path, perm, writing(data))
 }
 
-// WriteNewFrom is [WriteNew] for content of any length, which write writes. If
+// WriteNewFrom is [WriteNew] for contents of any length, which write writes. If
 // write fails there is no file, and the error is that of write.
 func WriteNewFrom(path string, perm fs.FileMode, write func(io.Writer) error) error {
-	if _, err := os.Lstat(path); err == nil { // say so before all the work
+	if _, err := os.Lstat(path); err == nil { // fail before all the work
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
 	}
 	tmp, err := writeTemp(path, perm, write)
@@ -61,7 +58,8 @@ func writing(data []byte) func(io.Writer) error {
 	}
 }
 
-// writeTemp makes a new file in path's directory, with what write writes, synced.
+// writeTemp makes a new file in path's directory with what write writes, and syncs
+// it.
 func writeTemp(path string, perm fs.FileMode, write func(io.Writer) error) (name string, err error) {
 	f, err := createTemp(path, perm)
 	if err != nil {
@@ -81,9 +79,9 @@ func writeTemp(path string, perm fs.FileMode, write func(io.Writer) error) (name
 	return f.Name(), f.Sync()
 }
 
-// MkdirAll makes the directory path and what is missing above it. Every directory it
-// makes gets perm (less the umask) and is on the disk when MkdirAll returns;
-// those that were there keep their modes.
+// MkdirAll makes the directory path and its missing parents. Every directory that
+// it makes gets perm (minus the umask) and is on the disk when MkdirAll returns.
+// Existing directories keep their modes.
 func MkdirAll(path string, perm fs.FileMode) error {
 	path = filepath.Clean(path)
 	st, err := os.Stat(path)
@@ -102,7 +100,7 @@ func MkdirAll(path string, perm fs.FileMode) error {
 		}
 	}
 	if err := os.Mkdir(path, perm); err != nil {
-		// Another process may have been quicker, which is as good.
+		// Another process may have made it first.
 		if st, serr := os.Stat(path); serr == nil && st.IsDir() {
 			return nil
 		}

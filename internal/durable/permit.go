@@ -11,9 +11,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
-// Permit is what would let this user do what the system forbade with err; "" if err
-// is nothing of that kind. It speaks of the file, or of the directory that keeps it
-// from being reached or made.
+// Permit says what would allow this user to do what the system refused with err; ""
+// if err is not a refusal. It names the file, or the directory that must be opened
+// or created.
 func Permit(err error) string {
 	var at *fs.PathError
 	if !errors.Is(err, fs.ErrPermission) || !errors.As(err, &at) || at.Path == "" {

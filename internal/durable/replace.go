@@ -9,22 +9,23 @@ import (
 	"path/filepath"
 )
 
-// ErrChanged is Replace's error where the file no longer holds what the caller
-// read from it.
+// ErrChanged is Replace's error if the file no longer has the contents that the
+// caller read.
 var ErrChanged = errors.New("the file has changed since it was read")
 
-// Replace puts new in the place of old, the content of the file path: on
-// return nil it is whole and on the disk, on any error the file is as it was.
-// Mode and owner stay; so does the group, unless this user may not give files to it:
-// then regrouped is true, and the file is for its owner alone. Hard links, access lists and extended attributes do not
-// follow. A symbolic link is not followed but refused: resolve it.
+// Replace replaces old, the contents of the file path, by new. If it returns nil,
+// the file is complete and on the disk; after an error it is unchanged. It keeps
+// mode and owner. It also keeps the group, unless this user may not give files to
+// it: then regrouped is true, and only the owner may access the file. Hard links,
+// access lists and extended attributes are lost. A symbolic link is refused, not
+// followed: resolve it first.
 //
-// Writers that do not know of each other cannot be kept apart for good: between
-// the last comparison and the rename another one may still write, and is lost.
-// That is some microseconds.
+// A program that does not know of this one may still write between the last
+// comparison and the rename, and its change is lost. That time is some
+// microseconds.
 //
-// Errors: ErrChanged, fs.ErrPermission for a file without write permission,
-// though renaming would not need it, and those of the system.
+// The error is [ErrChanged], fs.ErrPermission for a file without write permission
+// (though renaming would not need it), or one of the system.
 func Replace(path string, old, new []byte) (regrouped bool, err error) {
 	st, err := replaceable(path)
 	if err != nil {

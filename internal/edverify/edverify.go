@@ -1,28 +1,27 @@
-// Package edverify verifies Ed25519 signatures faster than crypto/ed25519 where
-// few keys made many of them, as in a log. It is the only package that does
-// arithmetic with points.
+// Package edverify verifies Ed25519 signatures faster than crypto/ed25519 if few
+// keys made many of them, as in a log. It is the only package with arithmetic on
+// points.
 //
-// A signature (R, S) of a message M by the key A is good if the point
-// [S]B - [k]A, where k is SHA-512(R, A, M), has the encoding R: that is what
-// crypto/ed25519 computes, without the cofactor, and what is computed here. The
-// same A is met again and again in a log, and B always is the same, so tables of
-// their multiples are made once, and what takes crypto/ed25519 250 doublings and
-// 70 additions takes 64 additions. Tables of A also save decoding it.
+// A signature (R, S) of a message M by the key A is valid if the point [S]B - [k]A,
+// where k is SHA-512(R, A, M), has the encoding R. crypto/ed25519 computes that,
+// without the cofactor, and so does this package. In a log the same A occurs many
+// times, and B is always the same. So tables of their multiples are made once, and
+// 64 additions replace the 250 doublings and 70 additions of crypto/ed25519. A
+// table of A also saves its decoding.
 //
-// # Why a signature that is accepted is good
+// # Why an accepted signature is valid
 //
-// Nothing here decides that a signature is false: what the tables do not accept
-// is asked of crypto/ed25519, whose word counts. And to be accepted, S must be
-// reduced (below the group's order), and the point must encode to R, byte for
-// byte, exactly as there; a table that were wrong would give another point, and
-// R is hashed into k, so that it cannot be chosen to suit. So what remains to be
-// shown is that the tables and their addition are right. Numbers, scalars and the
-// decoding and encoding of points are those of filippo.io/edwards25519, which
-// Go's own implementation is made from. The addition is the one of RFC 8032, and
-// the tests compare it with the library's for each entry of a table, and for
-// each digit and carry of a scalar. And they compare the verdicts, without the
-// second question, on keys and signatures of every kind that is treated
-// differently somewhere.
+// This package never decides that a signature is invalid: what the tables do not
+// accept is given to crypto/ed25519, whose result counts. An accepted signature has
+// a reduced S (below the group's order), and its point encodes to R, byte for byte,
+// as in crypto/ed25519. A wrong table would give another point, and R cannot be
+// chosen to match it, because R is hashed into k. So it only remains to show that
+// the tables and their addition are right. Numbers, scalars, and the decoding and
+// encoding of points are those of filippo.io/edwards25519, from which Go's own
+// implementation is made. The addition is that of RFC 8032. The tests compare it
+// with the library's for each entry of a table, and for each digit and carry of a
+// scalar. They also compare the results, without crypto/ed25519 as a fallback, for
+// all kinds of keys and signatures that implementations treat differently.
 package edverify
 
 import (
@@ -34,29 +33,28 @@ import (
 
 const (
 	// oftenEnough is how many signatures by a key are verified before it gets
-	// a table. A table costs what some 30 verifications do, so that even keys
-	// that are not met again make little difference.
+	// a table. A table costs as much as about 30 verifications, so a key that
+	// does not occur again costs little.
 	oftenEnough = 200
-	// maxTables bounds memory, with some 660 kB a table, and maxSeen the keys
-	// that are counted. A log can be full of keys. If there are more, all is
-	// forgotten, so that the keys of a log's last year are not worse off for
-	// those of the years before.
+	// maxTables bounds memory (about 660 kB for each table), and maxSeen the
+	// number of keys that are counted: a log can have many. If there are more,
+	// all are dropped, so that the keys of a log's last year also get tables.
 	maxTables = 16
 	maxSeen   = 1024
 )
 
-// A Verifier verifies signatures and learns which keys are met often. The zero
-// value is ready. It may be used by several goroutines at once.
+// A Verifier verifies signatures, and makes tables for keys that occur often. The
+// zero value is ready to use. It may be used by several goroutines at once.
 type Verifier struct {
 	tables atomic.Pointer[map[publicKey]*table] // the map is never changed, only replaced
 
-	mu   sync.Mutex        // of what follows, and of replacing the map
-	seen map[publicKey]int // how often a key was met that has no table
+	mu   sync.Mutex        // guards seen, and replacing the map
+	seen map[publicKey]int // number of signatures by keys without a table
 }
 
 type publicKey [ed25519.PublicKeySize]byte
 
-// Verify is [ed25519.Verify].
+// Verify has the results of [ed25519.Verify].
 func (v *Verifier) Verify(key ed25519.PublicKey, message, sig []byte) bool {
 	if len(key) == ed25519.PublicKeySize {
 		if t := v.table(publicKey(key)); t != nil && t.accepts(key, message, sig) {
@@ -66,7 +64,7 @@ func (v *Verifier) Verify(key ed25519.PublicKey, message, sig []byte) bool {
 	return ed25519.Verify(key, message, sig)
 }
 
-// table returns the table of key, nil if it has none so far.
+// table returns the table of key; nil if it has none yet.
 func (v *Verifier) table(key publicKey) *table {
 	if tables := v.tables.Load(); tables != nil {
 		if t := (*tables)[key]; t != nil {
@@ -83,7 +81,7 @@ func (v *Verifier) table(key publicKey) *table {
 	return t
 }
 
-// often counts key and is true once, when it is time for a table.
+// often counts key. It returns true once, when the key should get a table.
 func (v *Verifier) often(key publicKey) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"filippo.io/edwards25519/field"
 )
 
-// The points of the library can be added up too, but they prepare the second
-// operand each time, which takes a third longer.
+// The library can also add points, but it prepares the second operand each time,
+// which takes a third longer.
 
 // A sum is a point that others are added to, in extended coordinates: x = X/Z,
 // y = Y/Z, xy = T/Z (RFC 8032, section 5.1.4).
@@ -20,12 +20,12 @@ func newSum() *sum {
 	return s
 }
 
-// point is an error if s is not on the curve.
+// point returns s. The error says that s is not on the curve.
 func (s *sum) point() (*edwards25519.Point, error) {
 	return new(edwards25519.Point).SetExtendedCoordinates(&s.x, &s.y, &s.z, &s.t)
 }
 
-// An addend is a point as it is needed to add it: Y+X, Y-X, 2Z and 2dT.
+// An addend is a point in the form that addition needs: Y+X, Y-X, 2Z and 2dT.
 type addend struct{ plus, minus, z2, t2d field.Element }
 
 func (a *addend) set(p *edwards25519.Point) {

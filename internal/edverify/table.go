@@ -29,9 +29,9 @@ func newTable(p *edwards25519.Point) *table {
 	return t
 }
 
-// newKeyTable is the table of -A, where A is the point that key encodes, nil if
-// it encodes none. Encodings that are not canonical are taken, as crypto/ed25519
-// takes them.
+// newKeyTable returns the table of -A, where A is the point that key encodes; nil
+// if it encodes none. Like crypto/ed25519 it accepts encodings that are not
+// canonical.
 func newKeyTable(key ed25519.PublicKey) *table {
 	a, err := new(edwards25519.Point).SetBytes(key)
 	if err != nil {
@@ -40,15 +40,15 @@ func newKeyTable(key ed25519.PublicKey) *table {
 	return newTable(a.Negate(a))
 }
 
-// baseTable is that of B, which all keys share.
+// baseTable is the table of B, which all keys share.
 var baseTable = sync.OnceValue(func() *table { return newTable(edwards25519.NewGeneratorPoint()) })
 
 // addTo adds n·P to s. The time it takes depends on n, which must not be a
 // secret.
 func (t *table) addTo(s *sum, n *edwards25519.Scalar) {
 	carry := 0
-	// With digits from -127 to 128 half a table will do. As n is below 2^253,
-	// nothing is carried out of the last.
+	// Digits from -127 to 128 need only half a table. n is below 2^253, so there
+	// is no carry out of the last digit.
 	for i, b := range n.Bytes() {
 		digit := int(b) + carry
 		carry = 0
@@ -65,8 +65,8 @@ func (t *table) addTo(s *sum, n *edwards25519.Scalar) {
 	}
 }
 
-// accepts reports whether sig is a good signature of message by key, whose table
-// t is (RFC 8032, section 5.1.7, without the cofactor). If it does not, ask
+// accepts says whether sig is a valid signature of message by key, whose table is t
+// (RFC 8032, section 5.1.7, without the cofactor). If it is false, ask
 // crypto/ed25519.
 func (t *table) accepts(key ed25519.PublicKey, message, sig []byte) bool {
 	if len(sig) != ed25519.SignatureSize {

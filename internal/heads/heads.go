@@ -1,12 +1,13 @@
-// Package heads sends where the log ends to the system's log, which the account
-// whose log it is can add to and cannot rewrite: truncation, an older copy, or a
-// log that was made anew come to show. The format is in chain/FORMAT.md, "Heads",
-// and what verification makes of it in package verify.
+// Package heads sends the end of a log to the system's log. The user's programs can
+// add to the system's log and cannot rewrite it, so truncation, an older copy, or a
+// rewritten log shows. The format is in chain/FORMAT.md, "Heads"; package verify
+// compares heads with the log.
 //
 // A head is sent as soon as the records are on the disk, before their calls are
-// forwarded. Nothing waits for it: what the system's log does not take, and what
-// comes faster than [Rate], goes out as one newer head within a second. So a
-// truncation shows at an agent's usual pace, and within a second in a burst.
+// forwarded. Nothing waits for it. If the system's log does not accept heads, or
+// they come faster than [Rate], one newer head is sent within a second. So
+// truncation shows at once at an agent's usual pace, and within a second in a
+// burst.
 package heads
 
 import (
@@ -28,14 +29,14 @@ const (
 	Rate  = 2
 )
 
-// delay is how long what was held back waits. With a sync it stays within a second.
+// delay is how long heads are held back at most. With a sync it stays within a
+// second.
 const delay = 800 * time.Millisecond
 
-// Phrase stands before the JSON of a head in its message.
+// Phrase is before the JSON of a head in its message.
 const Phrase = "head of a signet-wrap log "
 
-// A Sender sends the heads of one session. Its methods may be called on nil, and
-// do nothing then.
+// A Sender sends the heads of one session. Its methods do nothing on nil.
 type Sender struct {
 	log     *chain.Log
 	signer  *sign.Signer
@@ -43,24 +44,24 @@ type Sender struct {
 	to      systemlog.Sender
 	dirs    []string
 
-	made []made // by Records, of the append under way; the session's appends come one by one
+	made []made // records of the current append, set by Records; the session's appends come one after the other
 
 	mu     sync.Mutex // guards all below
 	first  chain.Hash // the log's first record
-	looked bool       // for first
+	looked bool       // first was read
 	seq    int64      // of the next head
 	lost   int64
-	sent   chain.End    // where the newest head is of
-	timer  *alarm.Alarm // while something is held back
+	sent   chain.End    // the end in the newest head
+	timer  *alarm.Alarm // set while a head is held back
 	over   bool         // Close was called
 	tokens float64
 	filled time.Time // when tokens were counted
 
-	second   time.Time // since when inSecond counts
+	second   time.Time // beginning of the second that inSecond counts
 	inSecond int       // records
 }
 
-// New returns a Sender for what one session writes to a log, nil if to is nil.
+// New returns a Sender for what one session writes to a log; nil if to is nil.
 func New(log *chain.Log, signer *sign.Signer, session string, to systemlog.Sender) *Sender {
 	if to == nil {
 		return nil
@@ -68,8 +69,8 @@ func New(log *chain.Log, signer *sign.Signer, session string, to systemlog.Sende
 	return &Sender{log: log, signer: signer, session: session, to: to, dirs: Dirs(log.Dir()), tokens: Burst, filled: time.Now()}
 }
 
-// Dirs stand for a directory, as it is named and as it is with all links resolved.
-// What of it is not there is taken as it is named.
+// Dirs identify a directory, as named and with all links resolved. A part of the
+// path that does not exist is used as named.
 func Dirs(dir string) []string {
 	named, err := filepath.Abs(dir)
 	if err != nil {
@@ -78,7 +79,7 @@ func Dirs(dir string) []string {
 	return []string{systemlog.Directory(named), systemlog.Directory(Resolve(named))}
 }
 
-// Resolve is path with all links resolved, as far as it is there.
+// Resolve is path with all links resolved, as far as it exists.
 func Resolve(path string) string {
 	resolved, err := filepath.EvalSymlinks(path)
 	if err == nil {
@@ -91,8 +92,8 @@ func Resolve(path string) string {
 	return filepath.Join(Resolve(parent), filepath.Base(path))
 }
 
-// Wrote is called after each append of the session to the log. It does not wait
-// for the disk, nor for the system's log.
+// Wrote is called after each append of the session to the log. It waits neither for
+// the disk nor for the system's log.
 func (s *Sender) Wrote(written []chain.Written) {
 	if s == nil {
 		return
@@ -106,7 +107,7 @@ func (s *Sender) Wrote(written []chain.Written) {
 	if s.over || at.File == "" || at == s.sent {
 		return
 	}
-	// What is not on the disk yet is synced first, and not here.
+	// Records that are not on the disk yet are synced first, by again.
 	switch {
 	case !synced || !s.token(1):
 		s.later()
@@ -116,7 +117,7 @@ func (s *Sender) Wrote(written []chain.Written) {
 	}
 }
 
-// later has what is held back sent by a timer. It needs mu.
+// later starts a timer that sends what is held back. The caller holds mu.
 func (s *Sender) later() {
 	if s.timer == nil {
 		s.timer = alarm.After(delay, s.again)
@@ -135,15 +136,15 @@ func (s *Sender) again() {
 	if err == nil && (at.File == "" || at == s.sent) {
 		return
 	}
-	s.token(-Burst) // at this pace there is always one, to be paid for later
+	s.token(-Burst) // the timer may always send; later heads wait longer
 	if err != nil || !s.send(at, false) {
 		s.lost++
 		s.later()
 	}
 }
 
-// Close sends the session's last head. The caller has synced the log, and closes
-// it afterwards.
+// Close sends the session's last head. The caller has synced the log, and closes it
+// after this.
 func (s *Sender) Close() {
 	if s == nil {
 		return
@@ -165,14 +166,15 @@ func (s *Sender) Close() {
 	}
 }
 
-// How often, and how far apart, the last head of a session is tried: a queue that
-// is full is soon emptied.
+// How often the last head of a session is tried, and the time between: a full queue
+// is soon empty again.
 const (
 	lastTries = 10
 	lastPause = 5 * time.Millisecond
 )
 
-// token takes a token from the bucket, if there are least. It needs mu.
+// token takes a token from the bucket if it has more than least. The caller holds
+// mu.
 func (s *Sender) token(least float64) bool {
 	now := time.Now()
 	s.tokens = min(Burst, s.tokens+Rate*now.Sub(s.filled).Seconds())
@@ -184,15 +186,15 @@ func (s *Sender) token(least float64) bool {
 	return true
 }
 
-// send says whether the head went out. It needs mu.
+// send sends a head and says whether the system's log took it. The caller holds mu.
 func (s *Sender) send(at chain.End, last bool) bool {
 	if !s.looked {
-		// If it cannot be read the log is damaged. No log has the zero hash as its
-		// first, so that shows.
+		// If it cannot be read, the log is damaged. No log's first record has the
+		// zero hash, so that shows.
 		s.first, _ = chain.First(s.log.Dir())
 		s.looked = true
 	}
-	// Its time is that of the record: a head that comes late is known by it.
+	// Its time is that of the record, which shows a late head.
 	head, err := s.signer.Event(event.Head{
 		Seq: s.seq, Last: last, Lost: s.lost, Log: s.first, Dirs: s.dirs, File: at.File, End: at.Offset, Head: at.Hash, Session: s.session,
 	}, at.Time, at.Hash)

@@ -7,15 +7,15 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 )
 
-// RecordRate is how many records a second go to the system's log by
-// [Sender.Records]; more are left out. A collector that wants all reads the log.
+// RecordRate is how many records [Sender.Records] sends to the system's log in a
+// second; more are left out. A collector that wants all of them reads the log.
 const RecordRate = 100
 
 // A Build makes receipts for an append: see [chain.Log.Append].
 type Build = func(i int, at chain.At) ([]byte, error)
 
-// Records returns build so that [Sender.Wrote] sends the records that it makes, too,
-// as they stand in the log.
+// Records returns a build that makes the same records. [Sender.Wrote] also sends
+// them, as they are in the log.
 func (s *Sender) Records(build Build) Build {
 	if s == nil {
 		return build
@@ -37,7 +37,7 @@ type made struct {
 	receipt []byte
 }
 
-// sendRecords sends what was made. It needs mu.
+// sendRecords sends the records in made. The caller holds mu.
 func (s *Sender) sendRecords(written []chain.Written) {
 	at := map[int]chain.Hash{}
 	for _, w := range written {
@@ -55,7 +55,7 @@ func (s *Sender) sendRecords(written []chain.Written) {
 		line := append(append([]byte(`{"receipt":`), m.receipt...), `,"prev_hash":"`...)
 		line = append(append(line, m.prev.String()...), `","record_hash":"`...)
 		line = append(append(line, hash.String()...), `"}`...)
-		s.to.Send(systemlog.Records, line) // what it does not take, the log has
+		s.to.Send(systemlog.Records, line) // a lost one is still in the log
 	}
 	s.made = nil
 }

@@ -1,5 +1,5 @@
-// Package home finds what a user's keys and log need: the directory that holds
-// them, and the passphrase of an encrypted key. It asks nobody.
+// Package home finds what a user's keys and log need: their directory, and the
+// passphrase of an encrypted key. It asks nobody.
 package home
 
 import (
@@ -15,33 +15,33 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-// DefaultKey is the identity that signs if none is named, and that the first
-// call makes if there is none.
+// DefaultKey is the identity that signs by default. The first call makes it if
+// there is none.
 const DefaultKey = "default"
 
-// Dir is a home: the directory that holds keys and log.
+// Dir is a home: the directory with the keys and the log.
 type Dir string
 
-// Keys is where the keys are.
+// Keys is the store of the keys.
 func (d Dir) Keys() keys.Store { return keys.Store{Dir: filepath.Join(string(d), "keys")} }
 
-// Knows says whether a key is one of this home's.
+// Knows says whether the home has the key.
 func (d Dir) Knows(key ed25519.PublicKey) bool {
-	list, _ := d.Keys().List() // those that can be read
+	list, _ := d.Keys().List() // without the unreadable keys
 	return slices.ContainsFunc(list, func(p keys.Public) bool { return p.Key.Equal(key) })
 }
 
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 
-// Tools is where the definitions of tools are, as servers listed them.
+// Tools is the directory of the definitions of tools, as servers listed them.
 func (d Dir) Tools() string { return filepath.Join(string(d), "tools") }
 
-// Anchor is where what anchors the log is, unless it is kept elsewhere.
+// Anchor is the directory of the store of anchors, unless it is kept elsewhere.
 func (d Dir) Anchor() string { return filepath.Join(string(d), "anchor") }
 
-// Find is the home that is meant: flag, else $SIGNET_HOME, else .signet in the
-// user's own directory, as the reference has it. It makes nothing.
+// Find returns the home: flag, else $SIGNET_HOME, else .signet in the user's own
+// directory, as in the reference. It creates nothing.
 func Find(flag string, getenv func(string) string) (Dir, error) {
 	for _, way := range [][2]string{{"--home", flag}, {"SIGNET_HOME", getenv("SIGNET_HOME")}} {
 		if way[1] == "" {
@@ -63,12 +63,11 @@ func Find(flag string, getenv func(string) string) (Dir, error) {
 	return Dir(filepath.Join(path, ".signet")), nil
 }
 
-// currentUser asks the user database. Tests put another in its place.
+// currentUser asks the user database. Tests replace it.
 var currentUser = user.Current
 
 // UserDir is the user's own directory: $HOME or, on Windows, %USERPROFILE%, else
-// what the user database says. Containers and system services often have no
-// $HOME.
+// that of the user database. Containers and system services often have no $HOME.
 func UserDir() (string, error) {
 	if dir, err := os.UserHomeDir(); err == nil && filepath.IsAbs(dir) {
 		return dir, nil
@@ -79,14 +78,14 @@ func UserDir() (string, error) {
 	return "", errors.New("there is no home directory: neither the environment nor the user database has one for this user")
 }
 
-// Expand is the path that was meant. Clients start servers without a shell, so
-// "~/x" comes as it is written: Expand puts the user's own directory in. What
-// would need more of a shell is an error: the path of another user's home, and a
-// variable that nobody replaced. Taken as they are, they would have keys made in
-// a directory "${HOME}" of whatever project is open.
+// Expand expands a path. Clients start servers without a shell, so "~/x" arrives
+// unchanged: Expand replaces ~ by the user's own directory. What needs more of a
+// shell is an error: another user's home directory, and a variable that was not
+// replaced. Without this check, keys would be made in a directory "${HOME}" of the
+// current project.
 func Expand(path string) (string, error) {
 	if v := variable(path); v != "" {
-		return "", fmt.Errorf("%q holds the variable %s, which nobody has replaced: write out the path", path, v)
+		return "", fmt.Errorf("%q contains the variable %s, which was not replaced: write out the path", path, v)
 	}
 	rest, tilde := strings.CutPrefix(path, "~")
 	if !tilde {
@@ -102,8 +101,8 @@ func Expand(path string) (string, error) {
 	return filepath.Join(dir, rest), nil
 }
 
-// variable is the first variable in path, as shells, cmd.exe and clients spell
-// one, or "": ${HOME}, $HOME, $env:HOME, $(pwd), %USERPROFILE%.
+// variable is the first variable in path, in the spelling of shells, cmd.exe or
+// clients: ${HOME}, $HOME, $env:HOME, $(pwd), %USERPROFILE%; "" if there is none.
 func variable(path string) string {
 	for i := range len(path) {
 		rest := path[i+1:]
@@ -124,7 +123,7 @@ func variable(path string) string {
 	return ""
 }
 
-// nameLength is how many bytes at the start of s can name a variable.
+// nameLength is how many bytes at the start of s can be the name of a variable.
 func nameLength(s string) int {
 	for i := range len(s) {
 		c := s[i] | 0x20 // lower case

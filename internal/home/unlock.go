@@ -14,23 +14,24 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-// commandLimit bounds what finds a passphrase: a client waits for the call.
+// commandLimit is the time limit for finding a passphrase: a client waits for the
+// call.
 const commandLimit = 5 * time.Second
 
-// Unlock finds the passphrase of a key without asking anybody: in File, which a
-// flag named; else where the key's own source says, and then nowhere else; else
-// in $SIGNET_PASSPHRASE.
+// Unlock finds the passphrase of a key without asking anybody: in File, if a flag
+// named it; else from the key's own source, if it has one; else in
+// $SIGNET_PASSPHRASE.
 type Unlock struct {
 	Home   Dir // where to find Key's source
 	Key    string
 	File   string // "": no flag
 	Getenv func(string) string
-	Env    []string  // of a passphrase command; nil: ours
+	Env    []string  // of a passphrase command; nil: that of this process
 	Stderr io.Writer // of a passphrase command; nil: ours
 }
 
-// Passphrase looks for it. The error is keys.ErrPassphraseNeeded if there is no
-// place to look.
+// Passphrase finds the passphrase. The error is keys.ErrPassphraseNeeded if there
+// is no place to look for it.
 func (l Unlock) Passphrase() ([]byte, error) {
 	if l.File == "" {
 		src, err := l.Home.Keys().Source(l.Key)
@@ -44,9 +45,9 @@ func (l Unlock) Passphrase() ([]byte, error) {
 	return Passphrase(l.File, l.Getenv)
 }
 
-// From is the passphrase that src gives. The keychain is asked by this program,
-// run again: so its client, and D-Bus with it, stays out of the process that
-// stands between a client and a server, and can be given up.
+// From returns the passphrase that src gives. This program, run again, asks the
+// keychain: so the keychain's client, and D-Bus, stay out of the process between
+// client and server, and can be stopped.
 func (l Unlock) From(src *keys.Source) ([]byte, error) {
 	switch src.Kind {
 	case keys.PassphraseFile:
@@ -65,16 +66,16 @@ func (l Unlock) From(src *keys.Source) ([]byte, error) {
 	said := &bounded{}
 	p, err := l.run(src.String(), []string{self, "identity", "passphrase", "--home", string(l.Home), "--name", l.Key}, said)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		// What it said is the reason, which belongs into the reply to the call.
+		// Its message is the reason, and goes into the reply to the call.
 		line, _, _ := strings.Cut(string(said.b), "\n")
 		return nil, fmt.Errorf("no passphrase from %s: %s", src, strings.TrimPrefix(line, "signet-wrap: "))
 	}
 	return p, err
 }
 
-// run runs a command for the first line that it prints, in the home directory: a
-// relative path means the same whoever starts it. Its stdin is empty and its stdout
-// a pipe of its own. No error quotes its output.
+// run runs a command and returns the first line of its output. It runs in the home
+// directory, so that a relative path always means the same. Its stdin is empty and
+// its stdout a pipe of its own. No error quotes its output.
 func (l Unlock) run(what string, argv []string, stderr io.Writer) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
@@ -96,7 +97,7 @@ func (l Unlock) run(what string, argv []string, stderr io.Writer) ([]byte, error
 	return firstLine(what, out.b)
 }
 
-// bounded keeps what is written to it, up to maxPassphrase bytes.
+// bounded keeps the first maxPassphrase bytes that are written to it.
 type bounded struct {
 	b    []byte
 	over bool

@@ -47,7 +47,7 @@ type Fields struct {
 	Room int // the most bytes that the receipt may have at InsertAt with the arguments in it; 0: no bound
 }
 
-// call reads what the receipt will say of the call m, and where it goes in.
+// call reads what the receipt will say about the call m, and where it is inserted.
 func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 	var c Call
 	if id, ok := m.Member("id"); ok {
@@ -81,7 +81,8 @@ func (g *Gate) call(line []byte, m Value) (Call, *refusal) {
 	return c, nil
 }
 
-// place finds where the receipt goes, and what _meta says that it repeats.
+// place finds where the receipt is inserted, and the members of _meta that it
+// repeats.
 func (g *Gate) place(line []byte, params Value, c *Call) {
 	meta, ok := params.Member("_meta")
 	if !ok {
@@ -106,9 +107,9 @@ func (g *Gate) place(line []byte, params Value, c *Call) {
 		c.Protocol, _ = protocol.Text(line)
 	}
 	if carried, ok := meta.Member(g.metaKey); ok {
-		// A call that already carries a receipt keeps it. One that has
-		// something else there, such as null, keeps that: a second member of
-		// the name would be read differently, and not a byte is changed.
+		// A call that already carries a receipt keeps it. If the member is
+		// something else, such as null, it also stays: parsers would read a second
+		// member of the name differently, and no byte is changed.
 		c.ParentID = receiptID(carried.Raw(line))
 		return
 	}
@@ -127,7 +128,7 @@ func comma(object Value) string {
 }
 
 // CallID is a receipt's call_id for a JSON-RPC id: "n:" and the number as sent,
-// "s:" and the string, or as stated; "" for what is no id.
+// "s:" and the string, or as stated; "" if raw is not an id.
 func CallID(raw []byte) string {
 	id := Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)}
 	switch id.Kind {
@@ -139,9 +140,9 @@ func CallID(raw []byte) string {
 	return ""
 }
 
-// maxStated bounds what a receipt repeats of a name or an id, in bytes of JSON.
-// Real ones have some dozens (2025-11-25, server/tools: a name SHOULD have 128
-// at most); the bound keeps a hostile one from doubling its request.
+// maxStated is the maximum length of a name or id in a receipt, in bytes of JSON.
+// Real ones have some dozens (2025-11-25, server/tools: a name SHOULD have at most
+// 128). Without the limit a hostile one would double its request.
 const maxStated = 1024
 
 // Before what is stated by its JSON text, or by the hash of that.
@@ -150,11 +151,11 @@ const (
 	asHash = "hash:"
 )
 
-// stated is how a receipt states the name or id v, in such a way that no two
-// are stated alike (sign/FORMAT.md, "Names"): after kind, a string or a number
-// as it is; after asJSON the JSON text of what is no string of Unicode
-// characters, or of a string that would look like one of these itself; after
-// asHash the hash of a text that is longer than maxStated or not UTF-8.
+// stated is how a receipt states the name or id v. No two different ones are stated
+// alike (sign/FORMAT.md, "Names"). After kind it is a string or a number unchanged.
+// After asJSON it is the JSON text of a value that is not a string of Unicode
+// characters, or of a string that begins like one of these forms. After asHash it
+// is the hash of a text that is longer than maxStated or not UTF-8.
 func stated(line []byte, v Value, kind string) string {
 	raw := v.Raw(line)
 	if len(raw) > maxStated || !utf8.Valid(raw) {
@@ -170,8 +171,8 @@ func stated(line []byte, v Value, kind string) string {
 	return kind + s
 }
 
-// WellFormed is the string at v, or, where that is no string of Unicode
-// characters, its JSON text, so that the receipt repeats what was sent.
+// WellFormed is the string at v. If that is not a string of Unicode characters, it
+// is its JSON text, so that the receipt repeats what was sent.
 func WellFormed(line []byte, v Value) string {
 	if s, ok := v.strict(line); ok {
 		return s
@@ -179,8 +180,8 @@ func WellFormed(line []byte, v Value) string {
 	return strings.ToValidUTF8(string(v.Raw(line)), "\ufffd")
 }
 
-// receiptID is the id member of a receipt that a call carries, "" if it has
-// none of a plausible form.
+// receiptID is the id of the receipt that a call carries; "" if it has none of a
+// plausible form.
 func receiptID(raw []byte) string {
 	v, err := Parse(raw, 0)
 	if err != nil || v.Kind != '{' {
@@ -195,7 +196,7 @@ func receiptID(raw []byte) string {
 }
 
 // traceParent is the trace-id and the parent-id of a traceparent, W3C Trace Context
-// 3.2.2, or "".
+// 3.2.2; "" if it is invalid.
 func traceParent(s string) (trace, span string) {
 	p := strings.Split(s, "-")
 	if len(p) < 4 || len(p[0]) != 2 || len(p[1]) != 32 || len(p[2]) != 16 || len(p[3]) != 2 {

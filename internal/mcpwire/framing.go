@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// MCP over stdio is a line a message. Cline, when a server does not respond in
-// time, tries the framing of LSP instead: a header with Content-Length, an
-// empty line, and a body without a line end. Such a message is gated and
-// recorded like a line; when a receipt goes in, the length in its header is
-// made to fit.
+// MCP over stdio has one message on a line. When a server does not respond in time,
+// Cline tries the framing of LSP: a header with Content-Length, an empty line, and
+// a body without a line end. Such a message goes through the gate and is recorded
+// like a line. If a receipt is inserted, the length in the header is changed.
 
-// maxHeader bounds a header block, in bytes. Real ones have 20 to 100.
+// maxHeader is the maximum length of a header block, in bytes. Real ones have 20 to
+// 100.
 const maxHeader = 4096
 
-// framing is what parseHeader makes of the start of a message.
+// framing is what parseHeader finds at the start of a message.
 type framing int
 
 const (
@@ -23,9 +23,9 @@ const (
 	IsFrame                // a whole header block
 )
 
-// ParseHeader looks for a header block at the start of b, and gives the size
-// of the block and of the body that it announces, in bytes. What is not
-// plainly a header is a line.
+// ParseHeader looks for a header block at the start of b, and returns the sizes of
+// the block and of the body after it, in bytes. Anything that is not clearly a
+// header is a line.
 func ParseHeader(b []byte) (header, body int, f framing) {
 	if len(b) == 0 || b[0]|0x20 != 'c' {
 		return 0, 0, isLine
@@ -56,8 +56,8 @@ func ParseHeader(b []byte) (header, body int, f framing) {
 	}
 }
 
-// headerLine reads one line of a header block: the Content-Length if it is
-// that, -1 if it is another field, false if it is none.
+// headerLine reads one line of a header block. length is the Content-Length, or -1
+// for another field. ok is false if it is not a field.
 func headerLine(l []byte) (length int, ok bool) {
 	name, value, found := bytes.Cut(l, []byte(":"))
 	if !found || !headerStart(name) || len(name) == 0 {
@@ -74,8 +74,8 @@ func headerLine(l []byte) (length int, ok bool) {
 	return n, err == nil
 }
 
-// headerStart says whether b may be the start of a header line: a name of
-// letters and hyphens, then anything after a colon.
+// headerStart says whether b may be the start of a header line: a name of letters
+// and hyphens, then, after a colon, anything.
 func headerStart(b []byte) bool {
 	for _, c := range b {
 		if c == ':' {
@@ -88,7 +88,7 @@ func headerStart(b []byte) bool {
 	return true
 }
 
-// withLength is the header block with another Content-Length.
+// withLength returns the header block with another Content-Length.
 func withLength(header []byte, length int) []byte {
 	out := make([]byte, 0, len(header)+4)
 	for l := range bytes.Lines(header) {
@@ -107,8 +107,8 @@ func withLength(header []byte, length int) []byte {
 	return out
 }
 
-// Boundary follows the server's output to know where a message of it has
-// ended and one of ours may stand. It keeps nothing but a header's line.
+// A Boundary follows the server's output, to know where a message ends and one of
+// ours may be inserted. It keeps only the line of a header.
 type Boundary struct {
 	Mid      bool // the last byte was inside a message
 	NoFrames bool // all are lines, whatever they say
@@ -120,7 +120,7 @@ type Boundary struct {
 }
 
 // Next takes bytes of p up to the end of a line, a header line or a body, and
-// says how many. len(p) must not be 0.
+// returns how many. len(p) must not be 0.
 func (b *Boundary) Next(p []byte) int {
 	if b.body > 0 {
 		n := min(b.body, len(p))
@@ -143,7 +143,7 @@ func (b *Boundary) Next(p []byte) int {
 	return n
 }
 
-// endLine is what a newline means.
+// endLine handles a newline.
 func (b *Boundary) endLine() {
 	l := bytes.TrimRight(b.line, "\r\n")
 	b.line = b.line[:0]

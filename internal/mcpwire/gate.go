@@ -9,20 +9,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The gate decides, for one line from the client, between three ways:
+// A Gate decides what happens to one line from the client:
 //
-//	pass     no reading of the line is a tools/call: forward it as it is
-//	record   it is one call, or a batch with calls: receipt first, then forward
-//	refuse   some parser might see a call where another does not: reply with
-//	         an error, do not forward
+//	pass     no reading of the line is a tools/call: forward it unchanged
+//	record   it is a call, or a batch with calls: receipt first, then forward
+//	refuse   some parser might see a call where another does not: reply with an error, do not forward
 //
-// What servers read with is not known, and parsers differ: encoding/json folds
-// case and takes the last of two members, others take the first, Python reads
-// NaN and takes a lone CR for the end of a line, C libraries end a string at
-// NUL. So a line is a call only where all of them must agree, and passes only
-// where none of them can see one.
+// Nobody knows which parser a server uses, and parsers differ: encoding/json
+// ignores case and takes the last of two members, others take the first, Python
+// reads NaN and takes a lone CR as the end of a line, C libraries end a string at
+// NUL. So a line is a call only if all of them must agree, and passes only if none
+// of them can see a call.
 //
-// A gate is used by one goroutine.
+// A Gate must be used by one goroutine.
 type Gate struct {
 	metaKey   string   // the member of _meta that carries a receipt
 	named     string   // metaKey as JSON, with a colon; "": no receipt is put in
@@ -31,17 +30,17 @@ type Gate struct {
 	tail      []byte // the end of what has passed, if a line may go on with it
 }
 
-// What stands in the place of the name of a member of _meta.
+// Values for the name of the member of _meta.
 const (
-	// DefaultMetaKey is the member that carries a receipt if nothing else is
-	// said: the name that the reference implementation uses.
+	// DefaultMetaKey is the member that carries a receipt by default, as in the
+	// reference implementation.
 	DefaultMetaKey = "_signet"
-	// NoMetaKey leaves requests as they are.
+	// NoMetaKey leaves requests unchanged.
 	NoMetaKey = "none"
 )
 
-// NewGate returns a gate that has receipts put into the member metaKey of
-// _meta, or nowhere if that is NoMetaKey.
+// NewGate returns a gate for receipts in the member metaKey of _meta, or nowhere if
+// that is NoMetaKey.
 func NewGate(metaKey string) *Gate {
 	g := &Gate{metaKey: metaKey, named: Quoted(metaKey) + ":"}
 	if metaKey == NoMetaKey {
@@ -62,11 +61,10 @@ const (
 // toolsCall is the method that is recorded.
 const toolsCall = "tools/call"
 
-// maxTail is how much is kept of lines that a server might join, in
-// bytes.
+// maxTail is how much is kept of lines that a server might join, in bytes.
 const maxTail = 256
 
-// Verdict is what the gate says of one line.
+// A Verdict is the gate's decision about one line.
 type Verdict struct {
 	Calls   []Call   // record: in the order of the line; empty otherwise
 	Refusal *refusal // refuse: why; nil otherwise
@@ -74,7 +72,7 @@ type Verdict struct {
 	Batch   bool     // the line is an array, and so is the reply
 }
 
-// Refusal is why a line is not forwarded.
+// refusal says why a line is not forwarded.
 type refusal struct {
 	Code   int
 	Reason string
@@ -84,21 +82,21 @@ func Refuse(code int, format string, a ...any) Verdict {
 	return Verdict{Refusal: &refusal{code, fmt.Sprintf(format, a...)}}
 }
 
-// Judge reads one line, with or without its line end.
+// Judge decides about one line, with or without its line end.
 func (g *Gate) Judge(line []byte) Verdict {
 	if !suspicious(line) {
 		return g.pass(line)
 	}
 	body := bytes.TrimRight(line, "\r\n")
 	if bytes.IndexByte(body, '\r') >= 0 || bytes.IndexByte(body, '\n') >= 0 {
-		// A CR between tokens is white space in JSON, but the end of a line
-		// for Python's text streams: what follows would be read on its own.
-		// A newline can stand here only in a frame.
-		return unreadable(line, CodeInvalid, "a line end stands inside the message")
+		// A CR between tokens is white space in JSON, but the end of a line for
+		// Python's text streams, which would read the rest separately. Only a frame
+		// can have a newline here.
+		return unreadable(line, CodeInvalid, "there is a line end inside the message")
 	}
 	if !utf8.Valid(body) {
 		if _, found := shortest(body); found {
-			// A quote may be among them, for whoever decodes before reading.
+			// One of them may be a quote for a server that decodes before it parses.
 			return unreadable(line, CodeInvalid, "it has characters in more bytes than UTF-8 allows")
 		}
 	}
@@ -124,9 +122,9 @@ func (g *Gate) Judge(line []byte) Verdict {
 	return v
 }
 
-// JudgeFrame reads a message framed with Content-Length. A server that reads
-// lines would join a body with what follows it, so a body must be whole: one
-// JSON value, or nothing.
+// JudgeFrame decides about a message in a frame with Content-Length. A server that
+// reads lines would join a body with what follows it, so a body must be complete:
+// one JSON value, or nothing.
 func (g *Gate) JudgeFrame(header, body []byte) Verdict {
 	if suspicious(header) {
 		return Refuse(CodeInvalid, "a call stands in the header of a frame")
@@ -137,9 +135,9 @@ func (g *Gate) JudgeFrame(header, body []byte) Verdict {
 	return g.Judge(body)
 }
 
-// pass lets a line through that speaks of no call, unless it goes on with one
-// that lines before have begun: some servers lay lines together, without their
-// ends and the space there, until they can be read. A CR may end a line too.
+// pass passes a line that has no call, unless it continues one that began in the
+// lines before. Some servers join lines, without line ends and the white space
+// there, until they can be parsed. A CR may end a line, too.
 func (g *Gate) pass(line []byte) Verdict {
 	if l := bytes.TrimSpace(line); isWhole(l) && len(g.tail) == 0 && bytes.IndexByte(l, '\r') < 0 && bytes.IndexByte(l, '\n') < 0 {
 		return Verdict{} // nearly always
@@ -158,15 +156,15 @@ func (g *Gate) pass(line []byte) Verdict {
 	return Verdict{}
 }
 
-// isWhole says whether nothing can go on with line: it ends as messages do.
+// isWhole says whether nothing can continue line: it ends like a message.
 func isWhole(line []byte) bool {
 	return bytes.HasSuffix(line, []byte("}")) || bytes.HasSuffix(line, []byte("]"))
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// unreadable refuses a line that has no reading to take ids from, replying
-// the id that a quick look finds.
+// unreadable refuses a line that was not parsed. The reply has the id that a simple
+// search finds.
 func unreadable(line []byte, code int, format string, a ...any) Verdict {
 	v := Refuse(code, format, a...)
 	var f idFinder
@@ -177,8 +175,8 @@ func unreadable(line []byte, code int, format string, a ...any) Verdict {
 	return v
 }
 
-// Batch judges a line that is an array: each element for itself, and one
-// refusal refuses all (2025-03-26, basic: batches MUST be received).
+// batch decides about a line that is an array: about each element, and one refusal
+// refuses all (2025-03-26, basic: batches MUST be received).
 func (g *Gate) batch(line []byte, array Value) Verdict {
 	v := Verdict{Batch: true}
 	for i, e := range array.Elements {
@@ -192,13 +190,13 @@ func (g *Gate) batch(line []byte, array Value) Verdict {
 	return v
 }
 
-// element judges one message, a line or an element of one. What is found, a
-// call and an id, is added to v.
+// element decides about one message, a line or an element of one. It adds a call
+// and an id to v.
 func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 	if m.Kind != '{' {
 		if m.mayBeCall(line) {
-			// A batch inside a batch, or a piece of a message laid over several
-			// lines, for a server that reads a stream of values.
+			// A batch inside a batch, or a part of a message on several lines, for a
+			// server that reads a stream of values.
 			return &refusal{CodeInvalid, "a message must be an object, on one line"}
 		}
 		return nil
@@ -216,7 +214,7 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 			odd = true
 		}
 	}
-	// What has no method is a response, and its id is one of the server's.
+	// A message without a method is a response, with an id of the server's.
 	if id, ok := m.Member("id"); ok && (methods > 0 || says) {
 		if id, ok := echoableID(id.Raw(line)); ok {
 			v.IDs = append(v.IDs, id)
@@ -229,9 +227,9 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 		return r
 	}
 	if odd {
-		// Some readers make a string of an object or a list: Ruby's JSON.load
-		// by "json_class", JSON of MongoDB by "$binary", JavaScript where a
-		// method is looked up by its name.
+		// Some parsers make a string of an object or a list: Ruby's JSON.load with
+		// "json_class", JSON of MongoDB with "$binary", JavaScript where a method
+		// is looked up by its name.
 		return &refusal{CodeInvalid, "the method is not a string"}
 	}
 	method, _ := m.Member("method")
@@ -245,8 +243,7 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 	return r
 }
 
-// keep knows the members that matter by any spelling that some parser takes
-// for theirs.
+// keep recognizes the members that matter in any spelling that some parser accepts.
 func (g *Gate) keep(at depth, spelled []byte) (name string, plain bool) {
 	var names []string
 	switch at {
@@ -275,8 +272,8 @@ var (
 	paramsNames  = []string{"name", "arguments", "inputResponses", "requestState", "_meta", "__proto__"}
 )
 
-// mayBeCall says whether some server takes v for "tools/call", if it is a
-// string, or may find a call in it.
+// mayBeCall says whether some server takes v for "tools/call", if it is a string,
+// or may find a call in it.
 func (v Value) mayBeCall(line []byte) bool {
 	raw := v.Raw(line)
 	if v.Kind == '"' {
@@ -285,8 +282,8 @@ func (v Value) mayBeCall(line []byte) bool {
 	return suspicious(raw)
 }
 
-// isResponse says whether a message whose method is null is a response all the
-// same: some clients write each member that a message does not have as null.
+// isResponse says whether a message whose method is null is a response: some
+// clients write absent members as null.
 func isResponse(message []byte) bool {
 	m, err := Parse(message, 0)
 	if err != nil {
@@ -298,10 +295,10 @@ func isResponse(message []byte) bool {
 	return (result || failed) && (params.Kind == 0 || params.Kind == 'n')
 }
 
-// ambiguous is a refusal if parsers may differ about a member that matters:
-// encoding/json takes the last of two and folds case, others take the first,
-// or leave escapes in names as they are; Object.assign makes "__proto__" the
-// source of what is missing.
+// ambiguous returns a refusal if parsers may differ about a member that matters.
+// encoding/json takes the last of two and ignores case; others take the first, or
+// do not decode escapes in names; with Object.assign, "__proto__" supplies missing
+// members.
 func (v Value) ambiguous() *refusal {
 	for i, x := range v.members {
 		switch {

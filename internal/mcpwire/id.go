@@ -12,33 +12,33 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A response belongs to a request whose id it repeats. JSON-RPC 2.0, section 5,
-// wants the same value; what clients take for the same differs:
+// A response belongs to the request whose id it repeats. JSON-RPC 2.0, section 5,
+// demands the same value. Clients differ in what they take as the same:
 //
 //	TypeScript SDK   Number(id): "2", " 2 ", "0x2", "2e0" and 2.0 are 2, "" is 0
 //	Python SDK       int(id): "2", " 2 ", "+2", "002", "2_0" and other digits
-//	Go SDK           whole numbers, cut off: 2.0 and 2.5 are 2; "2" is not
+//	Go SDK           whole numbers, fractions dropped: 2.0 and 2.5 are 2; "2" is not
 //	mcp-go           2.0 is 2; "2" is not
-//	C#, Rust, Java   2 is 2, and neither 2.0 nor "2" is
+//	C#, Rust, Java   2 is 2; neither 2.0 nor "2" is
 //	JavaScript and PHP objects and arrays as tables: "2" is 2
 //
-// So an id has an exact key, in which numbers are equal by their value and a
-// string is never a number, and a loose one, which is the number that some client
-// may read in it. A response is for the request with its exact key; if none is
-// waiting, it may be for one with its loose key.
+// So an id has two keys. In the exact key numbers are equal by value, and a string
+// is never a number. The loose key is the number that some client may read in the
+// id. A response is for the request with its exact key. If none waits, it may be
+// for one with its loose key.
 
-// maxIDKey is the longest id, in bytes, that is its own key. Of longer ones it is
-// the hash.
+// maxIDKey is the maximum length of an id that is its own key, in bytes. The key of
+// a longer one is its hash.
 const maxIDKey = 128
 
-// IDKey is the exact key of an id: 1 is 1.0 but not "1". It is "" for what can be
-// no id.
+// IDKey is the exact key of an id: 1 and 1.0 have the same, "1" another. It is ""
+// if raw cannot be an id.
 func IDKey(raw []byte) string {
 	key, _ := idKey(raw)
 	return key
 }
 
-// idKey is IDKey, and what some client may read the id as besides, as in LooseKey.
+// idKey is IDKey, and the loose key as in LooseKey.
 func idKey(raw []byte) (exact, loose string) {
 	v := jsontext.Value(raw)
 	switch v.Kind() {
@@ -79,10 +79,11 @@ func idKey(raw []byte) (exact, loose string) {
 	return exact, loose
 }
 
-// maxLooseID is the longest string in which a number is looked for, in bytes.
+// maxLooseID is the maximum length of a string in which a number is searched for,
+// in bytes.
 const maxLooseID = 1024
 
-// LooseKey is the loose key of the id with the exact key.
+// LooseKey is the loose key of the id with the exact key exact.
 func LooseKey(exact string) string {
 	if s, ok := strings.CutPrefix(exact, "s:"); ok {
 		if n, ok := numberIn(s); ok {
@@ -98,8 +99,8 @@ func LooseKey(exact string) string {
 	return exact
 }
 
-// WholeKey is the loose key of the whole number that is left of a number without
-// its fraction, "" if it has none.
+// WholeKey is the loose key of a number without its fraction; "" if it has no
+// fraction.
 func WholeKey(loose string) string {
 	s, ok := strings.CutPrefix(loose, "n:")
 	if i := strings.IndexByte(s, '.'); ok && i > 0 {
@@ -117,8 +118,8 @@ func formatNumber(f float64) string {
 	return "n:" + strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// numberIn is the loose key of the number that JavaScript's Number or Python's
-// int reads in s.
+// numberIn is the loose key of the number that JavaScript's Number or Python's int
+// reads in s.
 func numberIn(s string) (loose string, ok bool) {
 	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || 0x1c <= r && r <= 0x1f })
 	if s == "" {
@@ -151,8 +152,8 @@ func numberIn(s string) (loose string, ok bool) {
 	return formatNumber(f), true
 }
 
-// digitOf is the value of a decimal digit of any script, or -1. Digits stand in
-// tens, from zero up.
+// digitOf is the value of a decimal digit of any script, or -1. Unicode has the ten
+// digits of a script in order.
 func digitOf(r rune) int {
 	if !unicode.Is(unicode.Nd, r) {
 		return -1

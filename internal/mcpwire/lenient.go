@@ -6,25 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// suspicious says whether some reader of line could take it, or a part of it,
-// for a tools/call: if any decoding of the bytes holds those words, or a member
-// "method" that is not a string, which some readers make one of. It is the
-// gate's first look, and for a line that is not JSON its only one, so it errs
-// to yes.
+// suspicious says whether some parser could take line, or a part of it, as a
+// tools/call: some decoding of the bytes contains these words, or a member "method"
+// that is not a string, which some parsers convert to one. It is the gate's first
+// check, and the only one for a line that is not JSON, so in doubt it says yes.
 func suspicious(line []byte) bool {
 	if saysCall(line) {
 		return true
 	}
 	nul := bytes.IndexByte(line, 0) >= 0
 	if nul {
-		// Without them UTF-16 and UTF-32 read as ASCII, and so do their escapes.
-		// Python's json and .NET's StreamReader know them by themselves.
+		// Without NULs, UTF-16 and UTF-32 read as ASCII, and so do their escapes.
+		// Python's json and .NET's StreamReader detect these encodings.
 		line = bytes.ReplaceAll(line, []byte{0}, nil)
 	}
 	if utf8.Valid(line) {
 		return nul && saysCall(line) || suspiciousText(line)
 	}
-	// Some decoders leave out what is no character, some read on.
+	// Some decoders drop bytes that are not characters.
 	short, _ := shortest(line)
 	short = bytes.ReplaceAll(short, []byte{0}, nil)
 	for _, text := range [][]byte{bytes.ToValidUTF8(short, nil), bytes.ToValidUTF8(line, nil)} {
@@ -37,7 +36,7 @@ func suspicious(line []byte) bool {
 
 var callBytes = []byte(toolsCall)
 
-// saysCall says whether "tools/call" stands in b letter by letter. It looks for
+// saysCall says whether b contains "tools/call" without escapes. It searches for
 // the slash, which is rarer in text than a t.
 func saysCall(b []byte) bool {
 	const slash = len("tools")
@@ -54,8 +53,8 @@ func saysCall(b []byte) bool {
 	return false
 }
 
-// suspiciousText is suspicious for UTF-8 in which "tools/call" does not stand
-// letter by letter.
+// suspiciousText is suspicious for UTF-8 that does not contain "tools/call" without
+// escapes.
 func suspiciousText(line []byte) bool {
 	i := letterEscape(line)
 	if i < 0 {
@@ -68,8 +67,8 @@ func suspiciousText(line []byte) bool {
 	return spellsCall(line[start:]) || oddMethodEscaped(line)
 }
 
-// letterEscape is the index of the first backslash in line by which a letter
-// of "tools/call" or "method" may be spelled, -1 if there is none.
+// letterEscape is the index of the first backslash in line that may spell a letter
+// of "tools/call" or "method"; -1 if there is none.
 func letterEscape(line []byte) int {
 	for i := 0; ; i += 2 {
 		n := bytes.IndexByte(line[min(i, len(line)):], '\\')
@@ -85,11 +84,11 @@ func letterEscape(line []byte) int {
 	}
 }
 
-// spellsCall says whether "tools/call" stands in line, which is UTF-8, in
-// whatever escapes.
+// spellsCall says whether line, which is UTF-8, contains "tools/call" in any
+// escapes.
 func spellsCall(line []byte) bool {
-	// matched counts how much of "tools/call" the last characters have spelled.
-	// It has one t only, so a mismatch goes back to the start.
+	// matched is how much of "tools/call" the last characters match. It has
+	// only one t, so a mismatch begins again at the start.
 	matched := 0
 	for i := 0; i < len(line); {
 		if matched == 0 && line[i] != 't' && line[i] != '\\' {
@@ -113,10 +112,10 @@ func spellsCall(line []byte) bool {
 	return false
 }
 
-// oddMethod says whether line, which is UTF-8 and spells no letter by an
-// escape, has a member that some reader takes for "method" and whose value is
-// no string. Most of what passes the gate is looked at here and nowhere else,
-// so it goes from colon to colon and not from string to string.
+// oddMethod says whether line, which is UTF-8 without escaped letters, has a member
+// that some parser takes as "method" and whose value is not a string. Most messages
+// that pass the gate are checked only here, so it goes from colon to colon and not
+// from string to string.
 func oddMethod(line []byte) bool {
 	for at := 0; ; {
 		n := bytes.IndexByte(line[at:], ':')
@@ -133,8 +132,8 @@ func oddMethod(line []byte) bool {
 	}
 }
 
-// endsInMethod says whether b ends in a string, spelled without escapes, that
-// readsAs "method".
+// endsInMethod says whether b ends in a string without escapes for which readsAs
+// "method" is true.
 func endsInMethod(b []byte) bool {
 	const want = "method"
 	i := len(b) - 1
@@ -159,7 +158,7 @@ func endsInMethod(b []byte) bool {
 	return false
 }
 
-// oddMethodEscaped is oddMethod for a line with escapes: it goes from string to
+// oddMethodEscaped is oddMethod for a line with escapes. It goes from string to
 // string.
 func oddMethodEscaped(line []byte) bool {
 	for {
@@ -199,8 +198,8 @@ func endOfString(b []byte) int {
 	}
 }
 
-// oddValue says whether b, which follows a string, goes on with a colon and a
-// value that is no string.
+// oddValue says whether b, which follows a string, continues with a colon and a
+// value that is not a string.
 func oddValue(b []byte) bool {
 	i := skipSpace(b, 0)
 	if i == len(b) || b[i] != ':' {
@@ -220,11 +219,11 @@ func skipSpace(b []byte, i int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// readsAs says whether some parser takes the string s, as it is spelled
-// between its quotes, for want: one that ends it at NUL, as in C, or one that
-// leaves out what is no character. As the name of a member it may also be one
-// that folds case, as encoding/json does, or that passes over hyphens and
-// underscores, as encoding/json/v2 does if told to.
+// readsAs says whether some parser takes the string s, as spelled between its
+// quotes, as want: one that ends it at NUL, as in C, or one that drops bytes that
+// are not characters. For the name of a member it may also be one that ignores
+// case, as encoding/json does, or that skips hyphens and underscores, as
+// encoding/json/v2 can.
 func readsAs(s []byte, want string, isName bool) bool {
 	if !utf8.Valid(s) {
 		s = bytes.ToValidUTF8(s, nil)
@@ -256,7 +255,7 @@ func readsAs(s []byte, want string, isName bool) bool {
 	return matched == len(want)
 }
 
-// folded is c in lower case if it is ASCII then: U+017F is an s, U+212A a k.
+// folded is c in lower case if that is ASCII: U+017F is an s, U+212A a k.
 func folded(c rune) rune {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -269,9 +268,9 @@ func folded(c rune) rune {
 	return c
 }
 
-// lenientChar is the first character of b, which is UTF-8, and the number of
-// bytes it takes. It reads the escapes of JSON, JSON5 and YAML; a backslash
-// before anything else is taken away. char is -1 for half of a surrogate pair.
+// lenientChar is the first character of b, which is UTF-8, and its length in bytes.
+// It reads the escapes of JSON, JSON5 and YAML; a backslash before any other
+// character is dropped. char is -1 for half of a surrogate pair.
 func lenientChar(b []byte) (char rune, size int) {
 	switch {
 	case b[0] >= utf8.RuneSelf:
@@ -325,9 +324,9 @@ func hexDigits(b []byte, most int) (v rune, n int) {
 	return v, n
 }
 
-// shortest is b with the characters that stand in it in more bytes than UTF-8
-// allows (RFC 3629, section 3) in as many as need be, and whether there were
-// any. Some decoders read them, Jackson's among them.
+// shortest is b with overlong characters, which have more bytes than UTF-8 allows
+// (RFC 3629, section 3), in their right form. found says whether there were any.
+// Some decoders read them, Jackson's among them.
 func shortest(b []byte) (out []byte, found bool) {
 	for len(b) > 0 {
 		r, n := longRune(b)
@@ -343,8 +342,8 @@ func shortest(b []byte) (out []byte, found bool) {
 	return out, found
 }
 
-// longRune is the character that b begins with and its size in bytes, if that
-// is more than it should be; else the size is 0.
+// longRune is the character at the beginning of b and its size in bytes, if it is
+// overlong. Otherwise the size is 0.
 func longRune(b []byte) (r rune, size int) {
 	size = bits.LeadingZeros8(^b[0]) // the first byte has as many ones in front
 	if size < 2 || size > 6 || size > len(b) {

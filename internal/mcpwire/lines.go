@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// LineReader cuts a stream into messages of up to max bytes, a line each or a
-// frame with Content-Length, without any other limit and without losing a
-// byte: CR LF, empty lines and a last line without its newline come out as
-// they went in.
+// A LineReader cuts a stream into messages of up to max bytes, each a line or a
+// frame with Content-Length. There is no other limit, and no byte is lost: CR LF,
+// empty lines and a last line without its newline are returned unchanged.
 type LineReader struct {
 	r   io.Reader
 	Max int
@@ -25,15 +24,15 @@ type LineReader struct {
 
 	release *time.Timer // gives the memory of long lines back; nil: there were none
 
-	// What stands at start: if a frame, the sizes of its parts in bytes.
+	// The message at start; for a frame, the sizes of its parts in bytes.
 	next         framing
 	header, body int
 }
 
-// ReadSize is how many bytes one read asks for. A pipe holds 64 KiB on Linux.
+// ReadSize is how many bytes one read asks for. On Linux a pipe holds 64 KiB.
 const ReadSize = 64 << 10
 
-// Line is one message from the client.
+// A Line is one message from the client.
 type Line struct {
 	Header  []byte // of a frame; nil: it is a line
 	Bytes   []byte // the line with its newline, or the frame's body; valid until the next call of more
@@ -46,11 +45,11 @@ func NewLineReader(r io.Reader, max int) *LineReader {
 	return &LineReader{r: r, Max: max, buf: make([]byte, ReadSize)}
 }
 
-// More waits until at least one line is there and appends to into all that
-// are, so that they can share one sync. At the end of the stream it returns
-// what is left, then io.EOF.
+// More waits until at least one line is complete and appends all complete lines to
+// into, so that they can share one sync. At the end of the stream it returns the
+// rest, then io.EOF.
 func (l *LineReader) More(into []Line) ([]Line, error) {
-	// The lines given out before are done with: their space is free.
+	// The caller is done with the lines returned before: their space is free.
 	if l.start > 0 {
 		copy(l.buf, l.buf[l.start:l.end])
 		l.end -= l.start
@@ -58,8 +57,8 @@ func (l *LineReader) More(into []Line) ([]Line, error) {
 		l.start = 0
 	}
 	if l.end < ReadSize && len(l.buf) > 4*ReadSize {
-		// One long line should not keep its memory for good, but the next
-		// may be as long, and need not grow to it step by step.
+		// A long line should not keep its memory forever. But the next one may be
+		// as long, and the buffer should not grow to it step by step.
 		l.hint, l.most = l.most, 0
 		clear(into[:cap(into)])
 		l.releaseLater()
@@ -87,9 +86,8 @@ func (l *LineReader) More(into []Line) ([]Line, error) {
 // releaseAfter is how long the memory of long lines is kept for the next ones.
 const releaseAfter = 5 * time.Second
 
-// releaseLater has the system get it, which would take minutes by itself: a
-// server that was once sent a file should not look large for the rest of the
-// day.
+// releaseLater returns memory to the system, which would take minutes otherwise: a
+// server that was sent one file should not look large for the rest of the day.
 func (l *LineReader) releaseLater() {
 	if l.release == nil {
 		l.release = time.AfterFunc(releaseAfter, debug.FreeOSMemory)
@@ -98,7 +96,7 @@ func (l *LineReader) releaseLater() {
 	}
 }
 
-// cut appends the whole messages in the buffer to into.
+// cut appends the complete messages in the buffer to into.
 func (l *LineReader) cut(into []Line) []Line {
 	for l.next = isLine; l.start < l.end; {
 		l.header, l.body, l.next = ParseHeader(l.buf[l.start:l.end])
@@ -128,9 +126,9 @@ func (l *LineReader) cut(into []Line) []Line {
 	return into
 }
 
-// fill reads once, with room made for it. It is called only while buf[0:] is
-// not lent out, so the buffer may move. It grows in few steps, for each copies
-// what there is; what is not used of it takes no memory.
+// fill reads once, and makes room for it. It is called only while no line of buf is
+// in use, so the buffer may move. It grows in few steps, because each one copies
+// its contents; unused memory takes no space.
 func (l *LineReader) fill() {
 	if l.end == len(l.buf) {
 		size := min(max(4*len(l.buf), l.hint+ReadSize), l.Max+2*ReadSize)
@@ -148,8 +146,7 @@ func (l *LineReader) tooLong(b []byte) Line {
 	return Line{TooLong: true, Length: len(b), ID: f.id()}
 }
 
-// drop reads on to the end of a message that is longer than max, keeping only
-// its id.
+// drop reads to the end of a message that is longer than max. It keeps only its id.
 func (l *LineReader) drop() Line {
 	var f idFinder
 	d := Line{TooLong: true}

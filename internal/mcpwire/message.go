@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// message is one message of the server as it streams: a request, a notification,
-// a response, or a batch of them.
+// message is one message of the server as it streams: a request, a notification, a
+// response, or a batch of them.
 type message struct {
 	scanner
 	listed bool // the tools in a result are wanted
@@ -27,7 +27,7 @@ type message struct {
 	doubt   doubt      // about all of them
 }
 
-// one is what is kept of one message that is no batch.
+// one is what is kept of one message that is not a batch.
 type one struct {
 	open       bool // its end is still to come
 	doubt      doubt
@@ -41,7 +41,7 @@ type one struct {
 }
 
 // part is a result, an error, the params of a notification, or the result or error
-// of a task inside.
+// inside a task.
 type part struct {
 	kind   byte   // what the value begins with; 0: there is none
 	failed bool   // of one inside: it is an error
@@ -62,7 +62,7 @@ const (
 	inside = insideResult - resultPart
 )
 
-// place is what an array or object is. theParts and those that follow are the parts.
+// place is what an array or object is. theParts and the later ones are the parts.
 type place uint8
 
 const (
@@ -76,7 +76,7 @@ const (
 	theParts
 )
 
-// field is a member that matters, in the places where it does.
+// field is a member that matters, in the places where it matters.
 type field uint8
 
 const (
@@ -120,10 +120,10 @@ type take struct {
 	from  int // where in the piece it begins or goes on
 }
 
-// maxWatched are the levels at which members are looked at: the text, a batch, a
-// message, its result, what is in that, an element of it. maxTakes are the values
-// inside each other whose bytes are wanted: a result, the one inside it or a tool,
-// a member.
+// maxWatched is the number of levels whose members are looked at: the text, a
+// batch, a message, its result, a value in that, an element of it. maxTakes is the
+// number of nested values whose bytes are wanted: a result, the result inside it or
+// a tool, a member.
 const (
 	maxWatched = 7
 	maxTakes   = 4
@@ -131,7 +131,7 @@ const (
 
 // Bounds of what is kept, in bytes.
 const (
-	// MaxKept is the longest result that is kept, and so the longest whose
+	// MaxKept is the maximum length of a result that is kept, and so of one whose
 	// content_hash is that of its canonical form.
 	MaxKept = 1 << 20
 
@@ -143,7 +143,7 @@ const (
 	maxWord       = 2 + 6*len("requestState") // each letter escaped
 )
 
-// doubt is a set of reasons why clients may differ about a response.
+// doubt is a set of reasons why clients may read a response differently.
 type doubt uint8
 
 const (
@@ -175,7 +175,7 @@ func (d doubt) String() string {
 	return strings.Join(all, ", ")
 }
 
-// reset forgets the message. Small buffers serve the next one.
+// reset clears the message. Small buffers are reused.
 func (m *message) reset() {
 	objects := m.objects[:0]
 	if cap(objects) > 1<<10 {
@@ -208,7 +208,7 @@ func (p *part) reset() {
 	}
 }
 
-// read takes the next piece.
+// read reads the next piece.
 func (m *message) read(p []byte) {
 	if m.places[0] == nowhere {
 		m.places[0] = theText
@@ -222,8 +222,8 @@ func (m *message) read(p []byte) {
 	}
 }
 
-// step reads the token at p[i], or what there is of it, and returns where the next
-// one is.
+// step reads the token at p[i], or its part in p, and returns the place of the next
+// one.
 func (m *message) step(p []byte, i int) int {
 	over := false
 	from := i
@@ -302,10 +302,10 @@ func (m *message) step(p []byte, i int) int {
 	return i + 1
 }
 
-// watched says whether the members of what is open matter.
+// watched says whether the members of the innermost open value matter.
 func (m *message) watched() bool { return m.depth < maxWatched && m.places[m.depth] != nowhere }
 
-// named is told that word is whole.
+// named handles the end of a name.
 func (m *message) named() {
 	name := m.word[1:max(1, len(m.word)-1)]
 	if m.word[len(m.word)-1] != '"' {
@@ -339,7 +339,7 @@ func (m *message) named() {
 	}
 }
 
-// see notes a member, and whether it has come before.
+// see records a member, and whether it has occurred before.
 func (o *one) see(names *uint32, f field) {
 	if *names>>f&1 == 1 {
 		o.doubt |= twice
@@ -347,8 +347,8 @@ func (o *one) see(names *uint32, f field) {
 	*names |= 1 << f
 }
 
-// begin is told of the first byte of a value, before that counts. It returns what
-// the value is, if it is an array or object that matters.
+// begin handles the first byte of a value, before the depth is changed. It returns
+// what the value is, if it is an array or object that matters.
 func (m *message) begin(c byte, at int) place {
 	m.value()
 	o := &m.current
@@ -400,7 +400,7 @@ func (m *message) begin(c byte, at int) place {
 	return nowhere
 }
 
-// part is the part in which the innermost place stands.
+// part is the part that the innermost place is in.
 func (m *message) part() int { return int(m.places[m.depth-1] - theParts) }
 
 // beginInside is begin for a member of part p.
@@ -459,7 +459,7 @@ func (m *message) beginPart(p int, c byte, at int) place {
 	return nowhere
 }
 
-// take lets b have the bytes of the value that begins at.
+// take makes b receive the bytes of the value that begins at.
 func (m *message) take(b *buffer, limit int, only bool, at int) {
 	b.reset()
 	b.max, b.only = limit, only
@@ -467,7 +467,7 @@ func (m *message) take(b *buffer, limit int, only bool, at int) {
 	m.taking++
 }
 
-// end is told of the end of a value, which is at p[:i], after it has counted.
+// end handles the end of a value, which is at p[:i], after the depth was changed.
 func (m *message) end(p []byte, i int) {
 	m.state = m.after()
 	if n := m.taking - 1; n >= 0 && m.takes[n].depth == m.depth {
@@ -476,8 +476,8 @@ func (m *message) end(p []byte, i int) {
 	}
 }
 
-// stepNested is step where nothing but the grammar matters, up to where something
-// else does.
+// stepNested is step where only the grammar matters, up to the place where more
+// does.
 func (m *message) stepNested(p []byte, i int) int {
 	floor := min(m.depth, maxWatched) - 1
 	for m.places[floor] == nowhere {
@@ -489,7 +489,7 @@ func (m *message) stepNested(p []byte, i int) int {
 	return i
 }
 
-// closed is told of the end of what was open.
+// closed handles the end of an array or object.
 func (m *message) closed(at place) {
 	switch at {
 	case theMessage:
@@ -501,7 +501,7 @@ func (m *message) closed(at place) {
 	}
 }
 
-// closeMessage is told that the current message has ended.
+// closeMessage handles the end of the current message.
 func (m *message) closeMessage() {
 	m.current.open = false
 	r, ok := m.current.response()
@@ -519,14 +519,14 @@ func (m *message) closeMessage() {
 	m.found = append(m.found, r)
 }
 
-// finish returns the responses in the message, which is at its end. They are good
-// until it is reset.
+// finish returns the responses in the message, which has ended. They are valid
+// until reset is called.
 func (m *message) finish() []Response {
 	switch {
 	case m.junk, !m.any:
 		return nil // no client takes it for a message
 	case !m.whole():
-		// Some program may read it, or a part of it.
+		// Some program may read this message, or a part of it.
 		if m.current.open {
 			m.closeMessage()
 		}
@@ -551,7 +551,7 @@ func (m *message) finish() []Response {
 	return m.found
 }
 
-// response is the response that the message is, or what it says of a task.
+// response is the response in the message, or what it says about a task.
 func (o *one) response() (Response, bool) {
 	has := func(f field) bool { return o.names>>f&1 == 1 }
 	isResult, isError := o.parts[resultPart].kind != 0, o.parts[errorPart].kind != 0
@@ -572,15 +572,15 @@ func (o *one) response() (Response, bool) {
 				return r, r.Task != ""
 			}
 		}
-		// A request to most clients; to some a response besides.
+		// A request for most clients; for some also a response.
 		return Response{ID: id, Loose: loose, Unreadable: true}, (isResult || isError) && id != ""
 	case !isResult && !isError:
-		// Values that are no JSON, or names that only some programs take for these.
+		// Values that are not JSON, or names that only some programs accept.
 		return Response{ID: id, Loose: loose, Unreadable: true}, has(resultField) || has(errorField) || o.doubt&otherCase != 0
 	case id == "" && o.doubt&(otherCase|twice) == 0 && (o.id.size == 0 || o.id.kept[0] == 'n' || o.id.kept[0] == '{'):
 		return Response{}, false // it belongs to no request
 	case id == "":
-		// Too long, or no id to most clients. Some take true for 1, or [2] for 2.
+		// Too long, or not an id for most clients. Some take true as 1, or [2] as 2.
 		return Response{Unreadable: true}, true
 	}
 	p := resultPart
@@ -635,8 +635,8 @@ func (o *one) read(p int) Response {
 	return r
 }
 
-// IDIn is the exact key of the id in one message, "" if it has none or it is a
-// batch or cannot be read.
+// IDIn is the exact key of the id in one message; "" if it has none, is a batch, or
+// cannot be read.
 func IDIn(text []byte) string {
 	var m message
 	m.read(text)

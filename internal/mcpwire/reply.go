@@ -7,13 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxEchoedID bounds the id that an error reply repeats, in bytes. Real ids
-// are a number or a UUID; the bound keeps a hostile one from being sent back
-// in megabytes.
+// maxEchoedID is the maximum length of an id in an error reply, in bytes. Real ids
+// are a number or a UUID. Without the limit a hostile one would be sent back in
+// megabytes.
 const maxEchoedID = 1024
 
-// echoableID is raw as an id for a reply: JSON-RPC 2.0 section 4 allows
-// strings and numbers (and null, which a reply without an id has anyway).
+// echoableID is raw as an id for a reply. JSON-RPC 2.0, section 4, allows strings
+// and numbers (and null, which a reply without an id has anyway).
 func echoableID(raw []byte) (string, bool) {
 	v := jsontext.Value(raw)
 	if len(raw) > maxEchoedID || !v.IsValid() || v.Kind() != '"' && v.Kind() != '0' {
@@ -22,9 +22,8 @@ func echoableID(raw []byte) (string, bool) {
 	return strings.TrimSpace(string(raw)), true
 }
 
-// ErrorReply is the line that replies to the ids of v with an error. A line
-// without an id has a reply too, with a null id, so that nothing is dropped
-// in silence.
+// ErrorReply returns the line that replies to the ids of v with an error. For a
+// line without an id it has a null id, so that nothing is dropped silently.
 func ErrorReply(v Verdict, code int, message string) []byte {
 	ids := v.IDs
 	if len(ids) == 0 {
@@ -59,10 +58,9 @@ func AppendQuoted(dst []byte, s string) []byte {
 	return dst
 }
 
-// idFinder picks the id out of a request that cannot be read as JSON or is too
-// long to hold, so that its sender gets a reply instead of waiting. The id
-// of a response is one of the server's, and nobody waits for it. The finder
-// sees the message in pieces and keeps next to nothing of it.
+// idFinder finds the id of a request that cannot be parsed, or is too long to hold,
+// so that its sender gets a reply. It ignores the id of a response, which is one of
+// the server's. It gets the message in pieces and keeps hardly anything of it.
 type idFinder struct {
 	depth    int
 	inString bool
@@ -75,7 +73,7 @@ type idFinder struct {
 	found    string // the last id read to its end
 }
 
-// Write takes the next piece. It never fails.
+// Write reads the next piece. It never fails.
 func (f *idFinder) Write(p []byte) (int, error) {
 	for _, c := range p {
 		f.next(c)
@@ -119,7 +117,7 @@ func (f *idFinder) next(c byte) {
 	}
 }
 
-// member is told the name of a member of the message.
+// member handles the name of a member of the message.
 func (f *idFinder) member(name string) {
 	switch name {
 	case "id":
@@ -131,7 +129,7 @@ func (f *idFinder) member(name string) {
 	}
 }
 
-// id is the raw JSON of the id found, "" if there is none to reply to.
+// id is the raw JSON of the id; "" if there is none to reply to.
 func (f *idFinder) id() string {
 	if f.response && !f.request {
 		return ""

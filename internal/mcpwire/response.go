@@ -15,8 +15,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Response is one JSON-RPC response of the server, or what it says of a task
-// without being asked.
+// A Response is one JSON-RPC response of the server, or what a notification says
+// about a task.
 type Response struct {
 	At time.Time // when it came
 
@@ -25,10 +25,10 @@ type Response struct {
 
 	IDTwice bool // ID is the last of several
 
-	// Unreadable is a message that is no JSON, or no response for every client,
-	// and may be one for some. Nothing but its id is known, or not even that.
+	// Unreadable says that the message is not JSON, or is a response only for some
+	// clients. At most its id is known.
 	Unreadable bool
-	// Doubt is how clients may differ about a response, "" if they do not.
+	// Doubt says how clients may read the response differently; "" if they cannot.
 	Doubt string
 
 	Task   string     // of a notification about a task: the task's TaskKey
@@ -39,17 +39,17 @@ type Response struct {
 	size   int        // of the value, in bytes
 	Said   Said       // what it says of itself
 
-	// Inner is the result or error inside, where a task's is: nil if there is none.
+	// Inner is the result or error inside a task; nil: none.
 	Inner *Response
-	// Listing are the tools in a result, if they were asked for; nil: none.
+	// Listing is the tools in a result, if they were asked for; nil: none.
 	Listing *Listing
 
-	// Ended is set where Value tells that the task ended so, "the task failed" or
-	// "the task was cancelled", and is not its result.
+	// Ended is set if Value says that the task ended so, "the task failed" or "the
+	// task was cancelled", and is not its result.
 	Ended string
 }
 
-// Said is what a result or error says of itself.
+// Said is what a result or error says about itself.
 type Said struct {
 	IsError bool
 	Input   bool   // 2026-07-28, basic/patterns/mrtr: input_required
@@ -62,8 +62,8 @@ type Said struct {
 	Code, Message string // of an error, the code as sent
 }
 
-// ContentHash is H(JCS(result)), or, where that cannot be had, the hash of the
-// bytes, and reason then says so (sign/FORMAT.md, "Version 2").
+// ContentHash is H(JCS(result)). If that is not available it is the hash of the
+// bytes, and reason says so (sign/FORMAT.md, "Version 2").
 func (a Response) ContentHash() (sum event.Hash, reason string) {
 	a = a.Hashed()
 	if a.raw {
@@ -85,7 +85,7 @@ func (a Response) Hashed() Response {
 	return a
 }
 
-// Reduced is Hashed at less cost: the bytes are hashed as they were sent.
+// Reduced is a faster Hashed: it hashes the bytes as sent.
 func (a Response) Reduced() Response {
 	if a.Value != nil {
 		a.Sum, a.raw, a.Value = event.HashOf(a.Value), true, nil
@@ -93,8 +93,8 @@ func (a Response) Reduced() Response {
 	return a
 }
 
-// StateKey stands for a requestState, which may be long, and which the client
-// repeats as it understood it, not as it was spelled. It is "" for none.
+// StateKey identifies a requestState, which may be long, and which the client may
+// repeat in another spelling. It is "" if there is none.
 func StateKey(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -105,11 +105,11 @@ func StateKey(raw []byte) string {
 	return event.HashOf(raw).String()
 }
 
-// Listing is what a result of tools/list says, as far as it is remembered.
+// A Listing is what is remembered of a result of tools/list.
 type Listing struct {
 	Tools []Tool
-	// Left counts definitions that are not in Tools, because there are too many
-	// or they have no name, and LeftSum is a hash of them all, in order.
+	// Left is the number of definitions that are not in Tools, because there are
+	// too many or they have no name. LeftSum is a hash of them all, in order.
 	Left    int
 	LeftSum event.Hash
 
@@ -118,7 +118,7 @@ type Listing struct {
 	left hash.Hash
 }
 
-// Tool is a definition in a listing.
+// A Tool is a definition in a listing.
 type Tool struct {
 	Name    string     // as ToolName
 	Hash    event.Hash // H(JCS(definition))
@@ -164,9 +164,9 @@ func (l *Listing) add(name []byte, definition *buffer) {
 	l.Tools = append(l.Tools, t)
 }
 
-// ToolName is the string raw as a tool's name, or its JSON text if that is no
-// string of characters. A long one is cut, and followed by its hash. It is "" if
-// there is none.
+// ToolName is the string raw as a tool's name. If that is not a string of
+// characters, it is the JSON text. A long name is shortened and followed by its
+// hash. It is "" if there is none.
 func ToolName(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -174,8 +174,8 @@ func ToolName(raw []byte) string {
 	return shortened(WellFormed(raw, Value{Kind: byte(jsontext.Value(raw).Kind()), end: len(raw)}))
 }
 
-// TaskKey stands for the id of a task: the id, or its beginning and its hash if it
-// is long.
+// TaskKey identifies a task by its id: the id, or for a long one its beginning and
+// its hash.
 func TaskKey(id string) string { return shortened(id) }
 
 func shortened(name string) string {
@@ -186,8 +186,8 @@ func shortened(name string) string {
 	return string(head) + "... " + event.HashOf([]byte(name)).String()
 }
 
-// buffer takes a value as it streams: its bytes while they are few, else their
-// hash or, if that is not wanted, as many as there is room for.
+// buffer takes a value as it streams. It keeps the bytes up to a limit, after that
+// their hash or, if that is not wanted, the first of them.
 type buffer struct {
 	size int
 	max  int
@@ -215,7 +215,7 @@ func (c *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reduce puts the hash of what is kept in its place.
+// reduce replaces the kept bytes by their hash.
 func (c *buffer) reduce() {
 	if c.sum == nil {
 		c.sum = sha256.New()
@@ -224,7 +224,7 @@ func (c *buffer) reduce() {
 	}
 }
 
-// bytes is the whole value, nil if it was too long to keep.
+// bytes is the whole value; nil if it was too long.
 func (c *buffer) bytes() []byte {
 	if c.size > c.max {
 		return nil
@@ -239,7 +239,7 @@ func (c *buffer) hash() event.Hash {
 	return event.Hash(c.sum.Sum(nil))
 }
 
-// reset empties the buffer. Small memory is used again: nobody else may hold it.
+// reset empties the buffer. Small memory is reused: nobody else may hold it.
 func (c *buffer) reset() {
 	kept := c.kept
 	if *c = (buffer{}); cap(kept) <= 4<<10 {
@@ -247,8 +247,7 @@ func (c *buffer) reset() {
 	}
 }
 
-// text is the string that was taken, "" if it is none. Of one that is too long,
-// nothing is known.
+// text is the string in the buffer; "" if it is not a string, or was too long.
 func (c *buffer) text() string {
 	raw := c.bytes()
 	if len(raw) == 0 || raw[0] != '"' {
@@ -261,7 +260,7 @@ func (c *buffer) text() string {
 	return string(b)
 }
 
-// beginning is text, or as much of it as was kept.
+// beginning is text, or the part of it that was kept.
 func (c *buffer) beginning() string {
 	if c.size <= c.max {
 		return c.text()

@@ -1,24 +1,23 @@
 package mcpwire
 
-// ResponseReader reads the server's output beside the relay: it is given what has
-// gone to the client already, and finds the responses in it. It reads messages of
-// every size in one way, as they stream, and keeps bounded memory: of a result
-// or error the bytes or, where those are too many, their hash, and what it says of
-// itself.
+// A ResponseReader reads the server's output after it went to the client, and finds
+// the responses in it. It reads messages of any size as they stream, with bounded
+// memory: of a result or error it keeps the bytes, or their hash if there are too
+// many, and what it says about itself.
 //
-// It is used by the goroutine that relays.
+// Only the goroutine that relays may use it.
 type ResponseReader struct {
-	// Wanted says whether any request waits for a response, or had one that
-	// another may follow. It is asked at the start of a message, and a message
-	// that is not wanted is not read. If it is at its end, it is found as
+	// Wanted says whether a response matters now: a request waits for one, or had
+	// one that a second may follow. It is called at the start of a message; an
+	// unwanted message is not read. If it is wanted at its end, it is found as
 	// Unreadable.
 	Wanted func() bool
 	// Listed says whether a tools/list waits for its response.
 	Listed func() bool
-	// Framed says whether the client reads frames with Content-Length. The others
-	// read lines, whatever stands in them.
+	// Framed says whether the client reads frames with Content-Length. Other
+	// clients read lines, whatever they contain.
 	Framed func() bool
-	// Found is given each response, in order.
+	// Found gets each response, in order.
 	Found func(Response)
 
 	ends    Boundary
@@ -26,7 +25,7 @@ type ResponseReader struct {
 	message message
 }
 
-// Feed takes what the server wrote, in pieces as they came.
+// Feed reads what the server wrote, in pieces as they came.
 func (r *ResponseReader) Feed(p []byte) {
 	for len(p) > 0 {
 		if !r.ends.Mid {
@@ -49,8 +48,8 @@ func (r *ResponseReader) Feed(p []byte) {
 	}
 }
 
-// End says that the output is over. What stands there without a line end is a
-// message for some clients.
+// End says that the output has ended. Some clients take a rest without a line end
+// as a message.
 func (r *ResponseReader) End() {
 	if r.ends.Mid && (!r.taken || r.message.whole()) {
 		r.message.doubt |= noLineEnd
@@ -58,7 +57,7 @@ func (r *ResponseReader) End() {
 	}
 }
 
-// finish gives out what is in the message that has ended.
+// finish passes on the responses in the message that has ended.
 func (r *ResponseReader) finish() {
 	if !r.taken {
 		if r.Wanted() {
@@ -74,7 +73,7 @@ func (r *ResponseReader) finish() {
 	r.message.reset()
 }
 
-// Responses are the responses in one whole message of the server, by the same
+// Responses returns the responses in one whole message of the server, by the same
 // rules. listed says whether a tools/list waits for its response.
 func Responses(text []byte, listed bool) []Response {
 	m := message{listed: listed}

@@ -5,14 +5,12 @@ import (
 	"math/bits"
 )
 
-// scanner follows one JSON text that comes in pieces, by the grammar of RFC 8259
-// and in one pass. It keeps a bit for each array or object that is open, and
-// nothing of the text. What breaks the grammar makes the text bad, but is read on
-// for as long as its brackets match: a program may be lenient where others are
-// not.
+// scanner reads one JSON text that comes in pieces, by the grammar of RFC 8259, in
+// one pass. It keeps a bit for each open array or object, and nothing of the text.
+// After an error the text is bad, but is read as long as its brackets match,
+// because a program may be lenient.
 //
-// Text inside strings is not checked to be UTF-8: most programs replace what is
-// not.
+// It does not check that strings are UTF-8: most programs replace invalid bytes.
 type scanner struct {
 	state   scanState
 	depth   int      // of arrays and objects that are open
@@ -58,11 +56,11 @@ const (
 	numExponent
 )
 
-// maxTyped is the deepest level at which an array is told from an object.
-// Brackets that are open deeper are only counted.
+// maxTyped is the deepest level at which arrays and objects are distinguished.
+// Deeper brackets are only counted.
 const maxTyped = 1 << 24
 
-// whole says whether the text was JSON from beginning to end.
+// whole says whether the text was valid JSON from beginning to end.
 func (s *scanner) whole() bool { return s.state == expectEnd && !s.bad }
 
 func (s *scanner) isObject() bool {

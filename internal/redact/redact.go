@@ -1,5 +1,5 @@
-// Package redact replaces what looks like a secret in the words of a command.
-// The log and the output of install, uninstall and status go through it.
+// Package redact masks secrets in the words of a command. The log, and the output
+// of install, uninstall and status, go through it.
 package redact
 
 import (
@@ -7,26 +7,25 @@ import (
 	"strings"
 )
 
-// Mask stands where a secret stood.
+// Mask replaces a secret.
 const Mask = "***"
 
-// secretNames are parts of the names of flags, variables, headers and members
-// whose values are not for a log, in lower case and without what stands
-// between words.
+// secretNames are parts of the names of flags, variables, headers and members whose
+// values are secrets, in lower case and without separators between words.
 var secretNames = []string{"token", "secret", "passw", "passphrase", "pwd", "apikey", "accesskey", "secretkey",
 	"privatekey", "credential", "auth", "bearer", "cookie", "dsn", "connectionstring", "signature"}
 
-// secretWords are the same, where they are the last word of a name:
-// "DB_PASS", "--openai-key".
+// secretWords are secret only as the last word of a name: "DB_PASS",
+// "--openai-key".
 var secretWords = []string{"key", "pass", "pat", "pw"}
 
-// secretStarts are how the keys of well-known services begin.
+// secretStarts are the beginnings of keys of well-known services.
 var secretStarts = []string{"sk-", "pk-", "rk_", "sk_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-",
 	"xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "npm_", "hf_",
 	"pypi-", "dop_v1_", "SG."}
 
-// Command is command with what looks like a secret replaced. It errs to
-// masking: the log is read by more people than the configuration.
+// Command is command with secrets masked. In doubt it masks, because more people
+// read the log than the configuration.
 func Command(command []string) []string {
 	out := slices.Clone(command)
 	var c context
@@ -69,10 +68,10 @@ func line(a string) string {
 	return out.String()
 }
 
-// context is what the words before one say of it.
+// context is what the words before a word say about it.
 type context struct {
-	password string // the flag of a password of the program that the command runs
-	bare     bool   // the word before was that flag, by itself
+	password string // the password flag of the program that the command runs
+	bare     bool   // the word before was that flag, without a value
 	next     bool   // or announced a secret
 	user     bool   // or was the flag of "user:password"
 }
@@ -100,22 +99,21 @@ func (c *context) word(a string, first bool) (masked string, ok bool) {
 	return "", false
 }
 
-// passwordFlags are one-letter flags that take passwords, by the program that has
-// them: elsewhere -p is a port.
+// passwordFlags are one-letter flags for passwords, by program: for other programs
+// -p is a port.
 var passwordFlags = map[string]string{
 	"mysql": "-p", "mysqldump": "-p", "mysqladmin": "-p", "mysqlsh": "-p", "mariadb": "-p", "mariadb-dump": "-p", "mycli": "-p",
 	"mongo": "-p", "mongosh": "-p", "mongodump": "-p", "cqlsh": "-p", "sshpass": "-p",
 	"redis-cli": "-a", "valkey-cli": "-a", "sqlcmd": "-P", "ldapsearch": "-w",
 }
 
-// program is the name of the program at path, of any system.
+// program is the name of the program at path, for all systems.
 func program(path string) string {
 	return strings.TrimSuffix(path[strings.LastIndexAny(path, `/\`)+1:], ".exe")
 }
 
-// announcesSecret says whether the argument after a is a secret, because a is
-// a flag that is named so, the name of a header, or what stands in front of
-// its value.
+// announcesSecret says whether the argument after a is a secret, because a is a
+// flag or header with such a name, or the text before the value.
 func announcesSecret(a string) bool {
 	if strings.HasPrefix(a, "-") || strings.HasSuffix(a, ":") {
 		name := strings.TrimSuffix(a, ":")
@@ -124,11 +122,10 @@ func announcesSecret(a string) bool {
 	return strings.EqualFold(a, "bearer")
 }
 
-// Argument masks one argument: what stands after the name of a secret, as
-// in "--token=x", "Authorization: Bearer x", "host=h password=x" or
-// {"token":"x"}, to the argument's end, the user of a URL (RFC 3986, section
-// 3.2.1), the password in "user:password@host", and what by itself looks like
-// a secret.
+// Argument masks the secrets in one argument: the rest of the argument after the
+// name of a secret, as in "--token=x", "Authorization: Bearer x", "host=h
+// password=x" or {"token":"x"}; the user of a URL (RFC 3986, section 3.2.1); the
+// password in "user:password@host"; and words that look like a secret.
 func Argument(a string) string {
 	const ends = " \t\r\n\"'=:/?&;,|{}[]()<>"
 	start := 0 // of the word that is being read
@@ -162,17 +159,17 @@ func Argument(a string) string {
 	return out.String()
 }
 
-// isValueNext says whether rest, which follows the name of a secret, goes on
-// with its value. A blank is enough after a flag.
+// isValueNext says whether rest, which follows the name of a secret, continues with
+// its value. After a flag a blank is enough.
 func isValueNext(name, rest string) bool {
 	rest = strings.TrimLeft(rest, `"' `)
 	return rest != "" && (rest[0] == '=' || rest[0] == ':' && !strings.HasPrefix(rest, "://")) ||
 		(strings.HasPrefix(name, "-") || strings.EqualFold(name, "bearer")) && rest != "" && rest[0] != '-'
 }
 
-// passwordEnd is where the @ after a password stands, if rest begins at the
-// colon of "user:password@host", else 0. A version and the hash of an image
-// also have an @ in front.
+// passwordEnd is the index of the @ after a password, if rest begins at the colon
+// of "user:password@host"; else 0. A version and the hash of an image also have an
+// @ before them.
 func passwordEnd(rest string) int {
 	if rest[0] != ':' || strings.HasPrefix(rest, "://") {
 		return 0
@@ -184,8 +181,8 @@ func passwordEnd(rest string) int {
 	return at
 }
 
-// userEnd is where the @ after the user of a URL stands, if rest begins at its
-// "://", else 0.
+// userEnd is the index of the @ after the user of a URL, if rest begins at its
+// "://"; else 0.
 func userEnd(rest string) int {
 	if !strings.HasPrefix(rest, "://") {
 		return 0
@@ -200,7 +197,7 @@ func userEnd(rest string) int {
 	return 0
 }
 
-// NamesSecret knows the names of secrets.
+// NamesSecret says whether name is the name of a secret.
 func NamesSecret(name string) bool {
 	name = strings.ToLower(name)
 	if last := name[strings.LastIndexAny(name, "-_.")+1:]; slices.Contains(secretWords, last) {
@@ -210,7 +207,8 @@ func NamesSecret(name string) bool {
 	return slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// LooksSecret knows the keys of services and long random words.
+// LooksSecret says whether s looks like a key of a service, or is a long random
+// word.
 func LooksSecret(s string) bool {
 	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) && len(s) > len(start)+6 }) {
 		return true

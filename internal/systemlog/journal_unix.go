@@ -15,11 +15,12 @@ import (
 	"time"
 )
 
-// journalctls are where journalctl may be: what PATH names, anybody can put there.
-// Tests put others in their places.
+// journalctls are the paths where journalctl may be. PATH is not used, because the
+// user's programs can set it. Tests replace them.
 var journalctls = []string{"/usr/bin/journalctl", "/bin/journalctl", "/run/current-system/sw/bin/journalctl"}
 
-// journalctl is the path of one that root alone can write, "" if there is none.
+// journalctl is the path of a journalctl that only root can write; "" if there is
+// none.
 func journalctl() string {
 	for _, path := range journalctls {
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o022 == 0 {
@@ -31,9 +32,9 @@ func journalctl() string {
 	return ""
 }
 
-// Journal reads what journald has kept of what these users have sent under
-// [Identifier], newest first. It ends early if see returns false. The Reach is of
-// all that they sent. The error is [ErrAbsent] if there is no journal.
+// Journal reads what journald has of the messages that these users sent under
+// [Identifier], newest first. It ends early if see returns false. The Reach is that
+// of all their messages. The error is [ErrAbsent] if there is no journal.
 func Journal(ctx context.Context, uids []uint32, see func(Entry) bool) (Reach, error) {
 	path := journalctl()
 	if path == "" {
@@ -64,12 +65,13 @@ func Journal(ctx context.Context, uids []uint32, see func(Entry) bool) (Reach, e
 	})
 }
 
-// run runs journalctl with an empty environment and ends it once see has enough.
+// run runs journalctl with an empty environment, and ends it when see returns
+// false.
 func run(ctx context.Context, path string, args []string, see func(Entry) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = []string{} // nil would be ours
+	cmd.Env = []string{} // nil would be our environment
 	cmd.Dir = "/"
 	var said bytes.Buffer
 	cmd.Stderr = &limited{&said, 4 << 10}
@@ -112,7 +114,7 @@ func run(ctx context.Context, path string, args []string, see func(Entry) bool) 
 	return rerr
 }
 
-// limited keeps the first bytes of what is written to it.
+// limited keeps the first bytes that are written to it.
 type limited struct {
 	*bytes.Buffer
 	left int

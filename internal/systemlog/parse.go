@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// maxLine is the longest line of a system's log that is read, in bytes. A head is
-// 1,000 at most, and journalctl writes a dozen fields beside it.
+// maxLine is the maximum length of a line that is read, in bytes. A head has at
+// most 1,000, and journalctl adds a dozen fields.
 const maxLine = 64 << 10
 
-// Parse reads messages as `journalctl -o json` or `-o cat` writes them, or as they
-// stand in a syslog file, one a line, and calls see for each. Lines that are
-// longer than 64 KiB, and those that are neither, are passed over. It ends early
-// if see returns false. An Entry is good until see returns.
+// Parse reads messages in the form of `journalctl -o json`, `-o cat`, or a syslog
+// file, one on a line, and calls see for each. Lines longer than 64 KiB and lines
+// of other forms are skipped. It ends early if see returns false. An Entry is valid
+// until see returns.
 func Parse(r io.Reader, see func(Entry) bool) error {
 	return lines(r, func(line []byte) bool {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
@@ -52,9 +52,9 @@ func lines(r io.Reader, see func([]byte) bool) error {
 	}
 }
 
-// journalEntry reads an entry of `journalctl -o json`. A field that stands twice
-// there is a list, and one that is not text is a list of numbers: such an entry is
-// none, for somebody has put a second value beside the one that counts.
+// journalEntry reads an entry of `journalctl -o json`. A field that occurs twice is
+// a list there, and one that is not text is a list of numbers. ok is false for such
+// an entry, because somebody has added a second value to the field.
 func journalEntry(line []byte) (e Entry, ok bool) {
 	if line[0] != '{' {
 		return e, false

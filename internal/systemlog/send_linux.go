@@ -4,8 +4,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendFile sends what is too long for a datagram in a sealed file in memory, as the
-// native protocol has it.
+// sendFile sends a message that is too long for a datagram in a sealed memory file,
+// as in journald's native protocol.
 func sendFile(fd int, b []byte, to unix.Sockaddr) error {
 	mem, err := unix.MemfdCreate("signet-wrap", unix.MFD_ALLOW_SEALING|unix.MFD_CLOEXEC)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where the sockets are. Tests put others in their places.
+// The paths of the sockets. Tests replace them.
 var (
 	journalSocket = "/run/systemd/journal/socket"
 	syslogSocket  = map[bool]string{false: "/dev/log", true: "/var/run/syslog"}[runtime.GOOS == "darwin"]
 )
 
-// Open returns a Sender to the system's log of this machine, nil if it has none.
+// Open returns a Sender to the system's log of this machine; nil if it has none.
 func Open() Sender {
 	for _, s := range []socket{
 		{to: "journald", path: journalSocket, format: journalMessage},
@@ -31,7 +31,7 @@ func Open() Sender {
 	return nil
 }
 
-// socket sends datagrams to an AF_UNIX socket, which is no network connection.
+// socket sends datagrams to an AF_UNIX socket, which is not a network connection.
 type socket struct {
 	to, path string
 	format   func(identifier string, message []byte) []byte
@@ -39,9 +39,9 @@ type socket struct {
 
 func (s *socket) To() string { return s.to }
 
-// Send opens a socket for each message: a system log that was started anew has
-// another one at the same path, and a descriptor that is kept is one that the
-// server's process could be given.
+// Send opens a socket for each message. A restarted system log has a new socket at
+// the same path, and the server's process cannot inherit a descriptor that is not
+// kept.
 func (s *socket) Send(identifier string, message []byte) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	if err != nil {
@@ -70,9 +70,8 @@ func journalMessage(identifier string, message []byte) []byte {
 	return append(b, '\n')
 }
 
-// syslogMessage is what syslog(3) sends, of the facility user and the severity
-// info. The time is left out, and the system's log puts its own there (RFC 3164,
-// section 4.3.2).
+// syslogMessage is what syslog(3) sends, with the facility user and the severity
+// info. It has no time; the system's log adds its own (RFC 3164, section 4.3.2).
 func syslogMessage(identifier string, message []byte) []byte {
 	b := append([]byte("<14>"), identifier...)
 	b = strconv.AppendInt(append(b, '['), int64(os.Getpid()), 10)

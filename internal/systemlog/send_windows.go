@@ -4,11 +4,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Open returns a Sender to the event log "Application", nil if it cannot be had.
+// Open returns a Sender to the event log "Application".
 func Open() Sender { return eventLog{} }
 
 // eventLog reports events of a source that need not be registered: the text is the
-// event's only string. This was built and vetted, and has not run.
+// event's only string. This code was built and vetted, and has not run.
 type eventLog struct{}
 
 func (eventLog) To() string { return "eventlog" }

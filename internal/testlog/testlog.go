@@ -1,7 +1,7 @@
 // Package testlog makes logs of any size for tests and benchmarks, as wrappers
-// would have left them: sessions of calls and their responses, signed, chained,
-// bound to their places, spread evenly over their time. But for the nonces of
-// answers, the same options make the same log.
+// would write them: sessions of calls and their responses, signed, chained, bound
+// to their places, and spread evenly over a time. The same options make the same
+// log, except for the nonces of responses.
 package testlog
 
 import (
@@ -19,16 +19,16 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Options are those of [Write].
+// Options are the options of [Write].
 type Options struct {
 	Records int           // in all: two for each call, and one for each session
 	Start   time.Time     // of the first call. Zero: [Day]
 	Span    time.Duration // from the first record to the last. Zero: a day less a second
-	// Progress is told now and then how many records are done. nil: nobody.
+	// Progress is called from time to time with the number of records done. nil: not called.
 	Progress func(records int)
 }
 
-// Day is when logs begin, unless they are told otherwise.
+// Day is when logs begin by default.
 var Day = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 
 // PerSession is how many calls a session has.
@@ -44,10 +44,10 @@ const (
 // Tools are asked for in turn.
 var Tools = []string{"read_text_file", "search_files", "write_file", "list_directory"}
 
-// batch is how many records are appended under one hold of the log's lock.
+// batch is how many records are appended in one hold of the log's lock.
 const batch = 1000
 
-// Key signs the logs. It proves nothing: anyone can have it.
+// Key signs the logs. It proves nothing: anybody can have it.
 func Key() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte("signet-wrap testlog, no secret!!"))
 }
@@ -84,7 +84,7 @@ func Write(home string, o Options) error {
 	return nil
 }
 
-// writePublic writes what a verifier needs to know the key.
+// writePublic writes the public half of the key.
 func writePublic(home string) error {
 	dir := filepath.Join(home, "keys")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -102,11 +102,11 @@ type writer struct {
 
 	calls   int            // made
 	session string         // of the last call
-	told    bool           // the session's event is made
-	last    *sign.Response // what is to get a response next; nil: nothing
+	told    bool           // the session's event was made
+	last    *sign.Response // the call that gets a response next; nil: none
 }
 
-// now is when the next record is made: records are spread over the span.
+// now is the time of the next record: records are spread over the span.
 func (w *writer) now() time.Time {
 	return w.o.Start.Add(time.Duration(float64(w.o.Span) * float64(w.n) / float64(w.o.Records)))
 }
@@ -159,10 +159,10 @@ func (w *writer) event(at chain.At) ([]byte, error) {
 	return receipt.Record, nil
 }
 
-// contentHash stands for every response's content.
+// contentHash is the hash of every response's content.
 var contentHash = event.HashOf([]byte(`{"content":[]}`))
 
-// response says that a call was executed, and of every seventh that it failed.
+// response says that a call was executed; for every seventh call, that it failed.
 func (w *writer) response(at chain.At) ([]byte, error) {
 	a := *w.last
 	w.last = nil
@@ -177,8 +177,8 @@ func (w *writer) response(at chain.At) ([]byte, error) {
 	return receipt.Record, nil
 }
 
-// Records are those of the log in the directory audit, oldest first, as
-// [chain.Snapshot.Records] yields them.
+// Records yields the records of the log in the directory audit, oldest first, as
+// [chain.Snapshot.Records] does.
 func Records(audit string) iter.Seq2[chain.Entry, error] {
 	return func(yield func(chain.Entry, error) bool) {
 		log, err := chain.TakeSnapshot(audit)

@@ -13,7 +13,7 @@ func Count(n int64, thing string) string {
 	return Grouped(n) + " " + thing
 }
 
-// Grouped is a number that a person can read: 1,234,567.
+// Grouped is a number in digits for people: 1,234,567.
 func Grouped(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -22,7 +22,7 @@ func Grouped(n int64) string {
 	return s
 }
 
-// Clip is s, or its beginning and "..." if it has more than most bytes.
+// Clip is s or, if it has more than most bytes, its beginning and "...".
 func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Quote is s as one word of a command line that a person may type into a shell:
-// of Unix, or on Windows into PowerShell or cmd.exe.
+// Quote is s as one word of a command line, for the shell that the user types it
+// into: a Unix shell, or on Windows PowerShell or cmd.exe.
 func Quote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r) ||

@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Decode returns b as UTF-8 without a byte order mark: b itself, if it is not
-// UTF-16 with one. Bytes that are not valid UTF-8 stay: whoever reads them
-// decides. The error names an encoding that is not read.
+// Decode returns b as UTF-8 without a byte order mark: b itself, unless it is
+// UTF-16 with one. It does not check that the result is valid UTF-8. The error
+// names an encoding that is not supported.
 func Decode(b []byte) ([]byte, error) {
 	mark, order, err := encoding(b)
 	switch {
