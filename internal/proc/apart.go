@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// StartApart starts a program of ours that has nothing to do with the server's
-// session: in a session of its own, in the root directory, with no pipe or
-// terminal of ours (clients wait for whoever holds one), and of our environment
-// only what network clients need. The exit status is sent when it has ended; -1
-// if it could not be started.
+// StartApart starts a program that is independent of the server's session: in a
+// session of its own, in the root directory, without our pipes and terminal
+// (clients wait for processes that hold them), and with only the variables of our
+// environment that network clients need. The exit status is sent when it has ended;
+// -1 if it could not be started.
 func StartApart(env []string, program string, args ...string) <-chan int {
 	cmd := exec.Command(program, args...)
 	cmd.Env, cmd.Dir = networkEnv(env), rootDir
@@ -20,14 +20,14 @@ func StartApart(env []string, program string, args ...string) <-chan int {
 		return ended
 	}
 	go func() {
-		cmd.Wait() // as a container's first process, others may have waited
+		cmd.Wait() // in a container's first process, reapOrphans may have waited
 		ended <- cmd.ProcessState.ExitCode()
 	}()
 	return ended
 }
 
-// networkNames are the variables that network clients read: proxies, and where
-// the roots of https are.
+// networkNames are the variables that network clients read: proxies, and the roots
+// of https.
 var networkNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 
 func networkEnv(env []string) []string {

@@ -11,5 +11,5 @@ const rootDir = "/"
 
 func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
-// systemEnv is what no program can do without.
+// systemEnv is the environment that every program needs.
 func systemEnv([]string) []string { return []string{} }

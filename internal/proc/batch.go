@@ -5,46 +5,46 @@ import (
 	"strings"
 )
 
-// Windows cannot start a batch file (npx.cmd is one): cmd.exe is started, and
-// takes the arguments for text in a language of its own, once from its command
-// line and again where the file says %*. With the quoting that programs
-// understand, an argument such as `"&calc` is run as a command (golang/go
-// #27199, #69939; CVE-2024-24576, "BatBadBut").
+// Windows cannot start a batch file, such as npx.cmd. It starts cmd.exe, which
+// parses the arguments by its own rules: once from its command line, and again
+// where the file has %*. With the quoting that programs understand, an argument
+// such as `"&calc` would run as a command (golang/go #27199, #69939;
+// CVE-2024-24576, "BatBadBut").
 //
-// This file has no build tag so that its tests run everywhere.
+// This file has no build tag, so that its tests run everywhere.
 
-// isBatch says whether Windows hands the file at path to cmd.exe. Dots and
-// spaces at the end of a name are not part of it there.
+// isBatch says whether Windows starts cmd.exe for the file at path. Dots and spaces
+// at the end of a name are not part of it there.
 func isBatch(path string) bool {
 	path = strings.ToLower(strings.TrimRight(path, ". "))
 	return strings.HasSuffix(path, ".bat") || strings.HasSuffix(path, ".cmd")
 }
 
-// batchError says why a batch file cannot be given an argument. It does not
-// show the argument, which may be a secret.
+// batchError says why a batch file cannot be given an argument. It does not show
+// the argument, which may be a secret.
 type batchError struct{ reason string }
 
 func (e *batchError) Error() string { return e.reason }
 
-// maxBatchLine is the longest line that cmd.exe takes, in UTF-16 units.
+// maxBatchLine is the maximum length of a line for cmd.exe, in UTF-16 units.
 const maxBatchLine = 8191
 
-// batchLine is the command line that has cmd.exe run the batch file script
-// with args. Each argument reaches %1 and %* as one, no part of it is a
-// command, and a program that the file hands %* to reads it back unchanged if
-// it goes by the rules of Microsoft's C runtime since 2008, as node and python
-// do: for them "" within quotes is a quote. \" would be one for all programs,
-// but it would end the quotes for cmd.exe.
+// batchLine is the command line with which cmd.exe runs the batch file script with
+// args. Each argument is one argument for %1 and %*, and no part of it is a
+// command. A program that gets %* reads it back unchanged if it follows the rules
+// of Microsoft's C runtime since 2008, as node and python do: for them "" within
+// quotes is a quote. All programs understand \" too, but it would end the quotes
+// for cmd.exe.
 //
-// The error is a *batchError: control characters, since a line break ends the
-// command and others are lost, and lines that are too long.
+// The error is a *batchError: for control characters, because a line break ends the
+// command and others are lost, and for lines that are too long.
 //
-// What the file itself does is beyond this: with `call`, with delayed
-// expansion or with a bare %~1 it has cmd.exe read the arguments once more.
+// A file can still make cmd.exe parse the arguments once more: with `call`, with
+// delayed expansion, or with a bare %~1.
 func batchLine(script string, args []string) (string, error) {
-	// AutoRun (/d) and the registry's defaults for %x:~n% (/e) and !x! (/v)
-	// must not matter, nor the rules by which cmd.exe else takes the outermost
-	// quotes away (/s).
+	// AutoRun (/d) and the registry's defaults for %x:~n% (/e) and !x! (/v) must
+	// have no effect, and neither must the rules by which cmd.exe removes the
+	// outermost quotes (/s).
 	b := []byte(`cmd.exe /e:ON /v:OFF /d /s /c "`)
 	if strings.ContainsFunc(script, isControl) || strings.Contains(script, `"`) {
 		return "", &batchError{"its path has a character in it that no file name may have"}
@@ -68,11 +68,11 @@ func batchLine(script string, args []string) (string, error) {
 	return string(b), nil
 }
 
-// appendBatchQuoted appends s in quotes. Within them nothing means anything to
-// cmd.exe but the quote and the percent sign.
+// appendBatchQuoted appends s in quotes. Within quotes only the quote and the
+// percent sign have a meaning for cmd.exe.
 func appendBatchQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
-	slashes := 0 // that stand before s[i]
+	slashes := 0 // number of backslashes directly before s[i]
 	for i := range len(s) {
 		switch s[i] {
 		case '\\':
@@ -83,16 +83,16 @@ func appendBatchQuoted(b []byte, s string) []byte {
 			b = appendSlashes(b, slashes)
 			b = append(b, `""`...)
 		case '%':
-			// On a command line %% is no escape. The first percent sign stays
-			// because no variable has an empty name; what follows it is a
-			// variable that is always there, cut to nothing.
+			// On a command line %% is not an escape. The first percent sign stays
+			// because no variable has an empty name. After it comes a variable that
+			// always exists, shortened to nothing.
 			b = append(b, `%%cd:~,%`...)
 		default:
 			b = append(b, s[i])
 		}
 		slashes = 0
 	}
-	// To programs, backslashes are doubled where a quote follows.
+	// For programs, backslashes are doubled before a quote.
 	b = appendSlashes(b, slashes)
 	return append(b, '"')
 }
@@ -104,8 +104,9 @@ func appendSlashes(b []byte, n int) []byte {
 	return b
 }
 
-// notPlain says whether r may mean something to cmd.exe outside quotes. What
-// does not is left bare, for batch files that compare %1 with "-y".
+// notPlain says whether r may have a meaning for cmd.exe outside quotes. Arguments
+// without such characters are not quoted, for batch files that compare %1 with
+// "-y".
 func notPlain(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(`-_./\:@+`, r)
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exit is how the server ended. Call it after Done.
+// Exit says how the server ended. Call it after Done.
 func (s *Server) Exit() Exit {
 	if ws, ok := s.state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return Exit{Code: 128 + int(ws.Signal()), Signal: ws.Signal()}
@@ -21,24 +21,24 @@ func (s *Server) Exit() Exit {
 	return Exit{Code: s.state.ExitCode()}
 }
 
-// Mirror ends this process by the signal that ended the server, or returns
-// the exit status if none did. A container's first process cannot be ended by
-// its own signal.
+// Mirror ends this process by the signal that ended the server. If none did, it
+// returns the exit status. A container's first process cannot end by its own
+// signal.
 func (e Exit) Mirror() int {
 	sig, ok := e.Signal.(syscall.Signal)
 	if !ok || os.Getpid() == 1 {
 		return e.Code
 	}
-	// No core of ours for a crash that was the server's.
+	// The server crashed, not this process: write no core file.
 	syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	switch sig {
 	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
 		signal.Reset(sig)
 		syscall.Kill(os.Getpid(), sig)
-		time.Sleep(time.Second) // it is on its way
+		time.Sleep(time.Second) // until the signal arrives
 	default:
-		// The Go runtime prints a stack for the others. A shell in our
-		// place dies of them plainly.
+		// For other signals the Go runtime prints a stack. So a shell replaces this
+		// process and ends by the signal.
 		syscall.Exec(shell, []string{"sh", "-c", "kill -s " + signalName(sig) + " $$"}, os.Environ())
 	}
 	return e.Code

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// group is what belongs to the server: its process group, or in a shared group
-// its descendants there.
+// group is the server's processes: its process group or, in a shared group, its
+// descendants there.
 type group struct {
-	shared bool // it is our own group, which has a terminal
-	id     int  // kept from the start: after reaping, the number may be another's
+	shared bool // it is our own group, on a terminal
+	id     int  // set at the start: after reaping, another process may have the number
 	guard  *guard
 }
 
@@ -42,9 +42,8 @@ func (g *group) signal(sig syscall.Signal) error {
 	return nil
 }
 
-// gone says whether no process of the group is left. Those that have died and
-// are not waited for by anybody, as in a container without an init, do not
-// count.
+// gone says whether no process of the group is left. Zombies that no process waits
+// for, as in a container without an init, do not count.
 func (g *group) gone() bool {
 	if g.shared {
 		left := descendants(g.id)
@@ -54,17 +53,16 @@ func (g *group) gone() bool {
 	return errors.Is(g.signal(0), syscall.ESRCH) || allDead(g.id)
 }
 
-// leaveAfter is how long what a server left behind has to end, when the server
-// has ended because it was asked to. It is the only timer of ours that ends
-// anything.
+// leaveAfter is how long the remaining processes have to end after the server ended
+// because it was asked to. It is our only timer that ends anything.
 const leaveAfter = 10 * time.Second
 
-// killed is how long a killed process may take to be gone.
+// killed is how long a killed process may take to end.
 const killed = time.Second
 
-// End ends what the server, which is done, left behind, if it was asked to end.
-// A server that ended by itself may have left children on purpose. The channel
-// is closed when nothing is left.
+// End ends the processes that the server, which has ended, left behind, if the
+// server was asked to end. A server that ended without being asked may have left
+// children on purpose. The channel is closed when no process is left.
 func (s *Server) End() <-chan struct{} {
 	left := make(chan struct{})
 	if !s.Asked() {
@@ -83,8 +81,8 @@ func (s *Server) End() <-chan struct{} {
 	return left
 }
 
-// goneWithin waits until nothing of the group is left, and says whether that
-// was before the time was over and before hurry was closed.
+// goneWithin waits until no process of the group is left. It is false if the time
+// passed, or hurry was closed, before.
 func (g *group) goneWithin(most time.Duration, hurry <-chan struct{}) bool {
 	late := time.After(most)
 	for pause := 2 * time.Millisecond; !g.gone(); pause = min(2*pause, 100*time.Millisecond) {
@@ -99,7 +97,7 @@ func (g *group) goneWithin(most time.Duration, hurry <-chan struct{}) bool {
 	return true
 }
 
-// Close comes when the end is over. Signals go where they went before.
+// Close is called after End. It restores what signals did before.
 func (s *Server) Close() {
 	s.group.guard.dismiss()
 	s.release()

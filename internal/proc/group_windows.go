@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// group is what belongs to the server: all in our Job Object.
+// group is the server's processes: all in our Job Object.
 type group struct{}
 
 func (group) begin(*os.Process) {}
 
-// End lets live what the server, which is done, started, if it ended by itself:
-// it may be meant to. If we were told to end, that gets what is left of its
-// time, and dies with us. The channel is closed when all that is over.
+// End lets the processes live that the server, which has ended, has started, if it
+// ended without being asked: that may be intended. If this process was told to end,
+// they have the rest of its time, and end with it. The channel is closed after
+// that.
 func (s *Server) End() <-chan struct{} {
 	left := make(chan struct{})
 	job, err := ownJob()
@@ -36,5 +37,5 @@ func (s *Server) End() <-chan struct{} {
 	return left
 }
 
-// Close comes when the end is over.
+// Close is called after End.
 func (s *Server) Close() { s.release() }

@@ -10,17 +10,17 @@ import (
 	"syscall"
 )
 
-// guard is a small process that outlives us if we are killed, and then kills
-// what belongs to the server: clients send SIGKILL as a matter of course, and
-// through npx (npm, sh, node) nothing else reaches the real server.
+// guard is a small process that outlives this one if this one is killed, and then
+// kills the server's processes. Clients often send SIGKILL, and through npx (npm,
+// sh, node) nothing else reaches the real server.
 //
-// It is a shell that reads from a pipe whom it would kill: a process group as a
-// negative number, or processes, which it kills with their descendants in the
-// same group. The newest line counts, and when the pipe is closed, by our end
-// in whatever way, it does that. Where there is no /bin/sh there is no guard,
-// and on Linux only the server's first process dies with us.
+// It is a shell that reads from a pipe which processes to kill: a process group as
+// a negative number, or processes, which it kills with their descendants in the
+// same group. The newest line counts. When the pipe is closed, because this process
+// has ended in any way, it kills them. Without /bin/sh there is no guard, and on
+// Linux only the server's first process ends with this one.
 type guard struct {
-	ready chan struct{} // closed when the rest is set
+	ready chan struct{} // closed when the other fields are set
 	cmd   *exec.Cmd     // nil: there is no guard
 
 	mu     sync.Mutex
@@ -37,12 +37,12 @@ for pid in $who; do
 	esac
 done`
 
-// guardName is what the shell is called, so that who finds it in a list of
-// processes knows whose it is.
+// guardName is the name of the shell in lists of processes, which says what it
+// belongs to.
 const guardName = "signet-wrap-guard"
 
-// startGuard starts the guard. It does not wait for that: until the guard is
-// there, the server's first process dies with us.
+// startGuard starts the guard. It does not wait for it: until the guard runs, the
+// server's first process ends with this one.
 func startGuard() *guard {
 	g := &guard{ready: make(chan struct{})}
 	theirs, ours, err := os.Pipe()
@@ -58,7 +58,7 @@ func startGuard() *guard {
 		cmd.Stdin = theirs
 		cmd.Dir = "/"
 		cmd.Env = []string{"PATH=/bin:/usr/bin"}
-		// A group of its own: whoever kills our group must not kill it too.
+		// A group of its own, so that a signal to our group does not kill it.
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if cmd.Start() == nil {
 			g.cmd = cmd
@@ -67,7 +67,7 @@ func startGuard() *guard {
 	return g
 }
 
-// watch says whom the guard kills if we are killed from now on.
+// watch says which processes the guard kills if this process is killed from now on.
 func (g *guard) watch(who ...int) {
 	line := ""
 	for _, pid := range who {
@@ -81,7 +81,7 @@ func (g *guard) watch(who ...int) {
 	}
 }
 
-// pid is the guard's, 0 if there is none.
+// pid is the guard's process id; 0 if there is none.
 func (g *guard) pid() int {
 	<-g.ready
 	if g.cmd == nil {
@@ -90,7 +90,7 @@ func (g *guard) pid() int {
 	return g.cmd.Process.Pid
 }
 
-// dismiss ends the guard without harm to anybody.
+// dismiss ends the guard, which then kills nothing.
 func (g *guard) dismiss() {
 	g.watch()
 	g.mu.Lock()

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A jobObject is the Job Object that this process put itself into. Whatever it
-// starts from then on is born in it, which Go could not have otherwise, and
-// when the last handle to the job is closed, by our end in whatever way, the
-// system kills all who are in it, if we asked for that.
+// A jobObject is the Job Object that this process has put itself into. All
+// processes that it starts from then on are created in it, which Go could not do
+// otherwise. When the last handle to the job is closed, because this process has
+// ended in any way, the system kills all processes in it, if that was requested.
 //
-// A process may be in many jobs, one inside the other, so a client that has
-// one of its own is no hindrance.
+// A process may be in many jobs, one inside the other, so a client with a job of
+// its own does no harm.
 type jobObject struct{ handle windows.Handle }
 
 // ownJob makes the job, once: a process cannot leave it again.
@@ -28,12 +28,12 @@ var ownJob = sync.OnceValues(func() (jobObject, error) {
 		windows.CloseHandle(h)
 		return jobObject{}, os.NewSyscallError("AssignProcessToJobObject", err)
 	}
-	return jobObject{h}, nil // never closed: that is the point
+	return jobObject{h}, nil // never closed by us: its closing kills
 })
 
-// dieTogether says whether all in the job are to be killed when we end. A
-// server may always start a process outside the job by saying so
-// (CREATE_BREAKAWAY_FROM_JOB), as it may without us.
+// dieTogether says whether all processes in the job are killed when this one ends.
+// A server can always start a process outside the job (CREATE_BREAKAWAY_FROM_JOB),
+// as it can without us.
 func (j jobObject) dieTogether(yes bool) error {
 	info := new(windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION)
 	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_BREAKAWAY_OK
@@ -48,7 +48,7 @@ func (j jobObject) dieTogether(yes bool) error {
 	return os.NewSyscallError("SetInformationJobObject", err)
 }
 
-// alone says whether no process but ours is left in the job.
+// alone says whether this process is the only one left in the job.
 func (j jobObject) alone() bool {
 	// JOBOBJECT_BASIC_ACCOUNTING_INFORMATION
 	info := new(struct {

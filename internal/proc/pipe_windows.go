@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// UntilEnd reads f to its end. On Windows a program that writes no bytes to a
-// pipe, as some do, has the reader read none, which Go takes for the end.
+// UntilEnd reads f to its end. On Windows a program can write zero bytes to a pipe,
+// and some do. The reader then reads zero bytes, which Go takes as the end.
 func UntilEnd(f *os.File) io.ReadCloser {
 	return &pipeReader{f, func() bool { return pipeOpen(f) }}
 }
@@ -29,7 +29,7 @@ func (r *pipeReader) Read(p []byte) (int, error) {
 
 var peekNamedPipe = windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
 
-// pipeOpen says whether f is a pipe from which more may be read.
+// pipeOpen says whether f is a pipe that may have more to read.
 func pipeOpen(f *os.File) bool {
 	open := false
 	if c, err := f.SyscallConn(); err == nil {

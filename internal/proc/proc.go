@@ -1,32 +1,34 @@
-// Package proc is a server as a child process: its start, the signals that it
-// gets, what ends with it, and how it ended. It knows no MCP.
+// Package proc runs a server as a child process: its start, the signals that it
+// gets, the processes that end with it, and how it ended. It knows no MCP.
 //
-// The server is to notice nothing of us. What starts without us starts with us,
-// with the same dispositions of signals. A signal to us is a signal to the
-// server, and no timer of ours ends it. How it ended is how we end. Three things
-// are ours:
+// The server should not notice this process. Whatever starts without it starts with
+// it, with the same dispositions of signals. A signal to this process goes to the
+// server, and no timer ends the server. This process ends as the server ended. It
+// adds three things:
 //
-//   - When the server has ended because it was asked to, what it left of its
-//     process group gets SIGTERM, 10 s, and SIGKILL: npm ends at SIGTERM, and
-//     the real server lives on.
-//   - When we are killed, so are the server and the group: a guard process does
-//     that, and on Windows a Job Object.
-//   - On a terminal that is ours the server stays in our group, so that it may
-//     read from the terminal; its descendants then take the group's place.
+//   - When the server has ended because it was asked to, the rest of its process
+//     group gets SIGTERM, 10 s, and SIGKILL: npm ends at SIGTERM, and the real
+//     server lives on.
+//   - When this process is killed, the server and the group are killed too: by a
+//     guard process, on Windows by a Job Object.
+//   - On a terminal that is ours the server stays in our group, so that it can read
+//     from the terminal; its descendants then take the place of the group.
 //
-// What a reader of the code should know:
+// # Files
 //
-//	proc.go        Start, and the server
-//	starterror.go  a server that could not be started, in one line
-//	start_*.go     what is started, and how it is found
-//	signals_*.go   which signals are the server's
-//	group_*.go     what belongs to the server, and its end
-//	guard_*.go     who ends that if we cannot; job_windows.go there
-//	terminal_*.go  whether the terminal is ours
-//	system_*.go    the process table, orphans, and what only Linux has
-//	exit_*.go      the same end for us
-//	batch.go       cmd.exe's quoting
-//	pipe_*.go      the end of a pipe
+//	proc.go         Start, and the server
+//	starterror.go   a server that could not be started, in one line
+//	start_*.go      what is started, and how it is found
+//	signals_*.go    which signals go to the server
+//	group_*.go      the server's processes, and their end
+//	guard_*.go      the guard that ends them if this process cannot
+//	job_windows.go  the same on Windows
+//	terminal_*.go   whether the terminal is ours
+//	system_*.go     the process table, orphans, and what only Linux has
+//	exit_*.go       ending as the server ended
+//	batch.go        quoting for cmd.exe
+//	pipe_*.go       the end of a pipe
+//	apart*.go       programs that are independent of the session
 package proc
 
 import (
@@ -38,19 +40,20 @@ import (
 	"sync/atomic"
 )
 
-// Command says what to start. Args must be set.
+// A Command says what to start. Args must be set.
 type Command struct {
-	// Args are the server, a name looked up in PATH or a path, and its arguments.
+	// Args is the server, a name looked up in PATH or a path, and its arguments.
 	Args []string
-	// Env is the server's environment; our own secrets in it are left out.
+	// Env is the server's environment. Start removes our own secrets from it.
 	Env []string
 	// Stderr is the server's stderr.
 	Stderr *os.File
-	// Say tells a person if something may outlive us. nil: nobody is told.
+	// Say gets a message for the user if some process may outlive us. nil: it is
+	// dropped.
 	Say func(format string, a ...any)
 }
 
-// Server is the real server: a child process, and our ends of its stdin and
+// A Server is the running server: a child process, and our ends of its stdin and
 // stdout.
 type Server struct {
 	Stdin  io.WriteCloser
@@ -61,35 +64,36 @@ type Server struct {
 	state     *os.ProcessState
 	group     group
 	signals   chan os.Signal
-	stop      chan struct{} // closed when signals are no longer ours
+	stop      chan struct{} // closed when signals are no longer passed on
 	signalled signalled
-	writes    atomic.Int64 // to Stdin
+	writes    atomic.Int64 // number of writes to Stdin
 
-	hurry     chan struct{} // closed when there is no time left for its end
+	hurry     chan struct{} // closed when nothing may wait any longer
 	hurryOnce sync.Once
 }
 
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Hurry is closed when nobody must wait any longer for what the server left.
+// Hurry returns a channel that is closed when nothing may wait any longer for the
+// server's remaining processes.
 func (s *Server) Hurry() <-chan struct{} { return s.hurry }
 
 func (s *Server) hurryUp() { s.hurryOnce.Do(func() { close(s.hurry) }) }
 
-// Exit is how a server ended, and so how we must end.
+// Exit says how a server ended, and so how this process must end.
 type Exit struct {
 	Code   int
-	Signal os.Signal // what killed the server; nil if it exited
+	Signal os.Signal // the signal that killed the server; nil if it exited
 }
 
-// secretEnv are the variables that are for us alone; all others go to the
-// server, tokens too, because it needs them.
+// secretEnv are the variables that the server does not get. It gets all others,
+// tokens too, because it needs them.
 var secretEnv = []string{"SIGNET_PASSPHRASE"}
 
-// Start starts the server, and passes on to it the signals that this process
-// gets from now on. The server cannot read our memory (Linux). The error is a
-// *StartError. Call End and Close when the server is done.
+// Start starts the server, and passes on to it the signals that this process gets
+// from now on. The server cannot read the memory of this process (Linux). The error
+// is a *StartError. Call End and Close when the server has ended.
 func Start(c Command) (*Server, error) {
 	harden()
 	s := &Server{done: make(chan struct{}), hurry: make(chan struct{}), stop: make(chan struct{}), signals: make(chan os.Signal, 64)}
@@ -97,8 +101,7 @@ func Start(c Command) (*Server, error) {
 	if err != nil {
 		return nil, startError(c, err)
 	}
-	// Pipes of our own: with StdoutPipe, Wait closes the pipe while output is
-	// still in it.
+	// Not StdoutPipe: Wait would close the pipe while output is still in it.
 	theirIn, ourOut, err := os.Pipe()
 	if err != nil {
 		return nil, startError(c, err)
@@ -109,11 +112,10 @@ func Start(c Command) (*Server, error) {
 	}
 	cmd.Env = withoutSecrets(c.Env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, c.Stderr
-	// Fd puts our ends into blocking mode, too. The client's end is in it, and
-	// not ours to change, and a goroutine that waits in a read there and at the
-	// poller for the server's pipe is at times left waiting, until the runtime's
-	// watchdog looks: 10 to 15 ms for a message that does not fit into a pipe
-	// (Go 1.26, Linux).
+	// Fd also puts our ends into blocking mode. The client's end is in it, and not
+	// ours to change. A goroutine that waits in a read there, and at the poller for
+	// the server's pipe, sometimes waits until the runtime's watchdog looks: 10 to
+	// 15 ms for a message that does not fit into a pipe (Go 1.26, Linux).
 	ourIn.Fd()
 	ourOut.Fd()
 	s.Stdin, s.Stdout = &input{ourOut, &s.writes}, ourIn
@@ -122,7 +124,7 @@ func Start(c Command) (*Server, error) {
 	started := make(chan error)
 	go func() {
 		// On Linux the server is killed when the thread that started it ends
-		// (golang/go#27505), so that thread is kept until the server is gone.
+		// (golang/go#27505), so that thread is kept until the server has ended.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		if script := asScript(cmd, err); script != nil {
@@ -151,7 +153,7 @@ func Start(c Command) (*Server, error) {
 	return s, nil
 }
 
-// input is the server's stdin. It counts what is written.
+// input is the server's stdin. It counts the writes.
 type input struct {
 	file   *os.File
 	writes *atomic.Int64

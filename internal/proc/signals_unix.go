@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passedOn says whether sig is one that a client, a person or the system sends
-// to a server. The others are about this very process, cannot be caught, or
-// are the Go runtime's own (URG, PROF).
+// passedOn says whether sig is one that a client, a user or the system sends to a
+// server. The others are about one process, cannot be caught, or are used by the Go
+// runtime (URG, PROF).
 func passedOn(sig syscall.Signal) bool {
 	switch sig {
 	case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU,
@@ -23,7 +23,7 @@ func passedOn(sig syscall.Signal) bool {
 	return true
 }
 
-// likely are the signals that must not find us unprepared.
+// likely are the signals that are caught before the server starts.
 var likely = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
 // asksToEnd says whether sig asks most programs to end.
@@ -31,19 +31,19 @@ func asksToEnd(sig syscall.Signal) bool {
 	return sig == syscall.SIGTERM || sig == syscall.SIGINT || sig == syscall.SIGHUP || sig == syscall.SIGQUIT
 }
 
-// signalled is what is known of the signals that we got.
+// signalled is the signals that this process got.
 type signalled struct {
-	last   atomic.Int32  // the newest that asks to end; 0: none
-	writes atomic.Int64  // to the server's stdin, at that time
+	last   atomic.Int32  // the newest one that asks to end; 0: none
+	writes atomic.Int64  // Server.writes at that time
 	stays  bool          // TSTP was ignored when we started
-	caught chan struct{} // closed when all signals are
+	caught chan struct{} // closed when all signals are caught
 }
 
-// catch comes before the server's start, so that no signal kills us and leaves
-// it behind. The server starts with the dispositions that we inherited: what is
-// caught is reset for it by exec, and what is ignored stays so. Signals that
-// were ignored when we started are caught after its start, by relay, and so are
-// those that hardly anybody sends: Go takes some 10 µs for each.
+// catch is called before the server's start, so that no signal kills this process
+// and leaves the server behind. The server starts with the dispositions that we
+// inherited: exec resets what is caught, and what is ignored stays so. relay
+// catches the rest after the start: signals that were ignored when we started, and
+// those that hardly anybody sends, because Go takes about 10 µs for each.
 func (s *Server) catch() {
 	for _, sig := range ignoredAtStart() {
 		signal.Ignore(sig)
@@ -53,8 +53,8 @@ func (s *Server) catch() {
 			s.notify(sig)
 		}
 	}
-	// A client that stopped reading must not kill us: writing fails instead.
-	// Not signal.Ignore, which the server would inherit.
+	// A client that stopped reading must not kill this process: the write fails
+	// instead. Not signal.Ignore, which the server would inherit.
 	signal.Notify(s.signals, syscall.SIGPIPE)
 }
 
@@ -65,7 +65,7 @@ func (s *Server) notify(sig syscall.Signal) {
 	}
 }
 
-// relay passes each signal on: the kernel drops what the server ignores.
+// relay passes each signal on; the kernel drops those that the server ignores.
 func (s *Server) relay() {
 	for _, sig := range likely {
 		s.notify(sig)
@@ -88,7 +88,7 @@ func (s *Server) relay() {
 	}()
 }
 
-// release lets signals go where they went before.
+// release restores what signals did before.
 func (s *Server) release() {
 	if s.signalled.caught != nil {
 		<-s.signalled.caught
@@ -99,12 +99,12 @@ func (s *Server) release() {
 
 func (s *Server) pass(sig syscall.Signal) {
 	if sig == syscall.SIGPIPE || sig == syscall.SIGXFSZ {
-		return // for a write of our own, which fails, too
+		return // from a write of our own, which fails too
 	}
 	if asksToEnd(sig) {
 		select {
 		case <-s.done:
-			s.hurryUp() // what it left had its time
+			s.hurryUp() // the remaining processes had their time
 			return
 		default:
 		}
@@ -112,14 +112,14 @@ func (s *Server) pass(sig syscall.Signal) {
 		s.signalled.last.Store(int32(sig))
 	}
 	if s.group.shared && terminalSends(sig) {
-		return // the server has it already, and two can mean "now"
+		return // the server has it already, and a second one can mean "now"
 	}
 	if sig == syscall.SIGTSTP && inSessionOfOurOwn() {
-		return // nobody could continue us, so the kernel stops nobody there
+		return // no process could continue us, so the kernel does not stop us
 	}
 	s.process.Signal(sig) // fails if it has ended
 	if sig == syscall.SIGTSTP && !s.signalled.stays {
-		syscall.Kill(os.Getpid(), syscall.SIGSTOP) // for whoever waits for that
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP) // for a parent that waits for that
 	}
 }
 
@@ -130,9 +130,9 @@ func inSessionOfOurOwn() bool {
 	return err1 == nil && err2 == nil && ours != theirs
 }
 
-// Asked says whether the server, which has ended, did so because it was asked
-// to. INT and the like often mean something else: a server that got one, and
-// then more to read, was not asked to end.
+// Asked says whether the server, which has ended, was asked to end. INT and the
+// like often mean something else: a server that got one, and then more input, was
+// not asked to end.
 func (s *Server) Asked() bool {
 	switch sig := syscall.Signal(s.signalled.last.Load()); sig {
 	case 0:

@@ -8,32 +8,31 @@ import (
 	"time"
 )
 
-// killAfter is how long a server may take to end when we were told to.
+// killAfter is how long a server may take to end when this process was told to end.
 const killAfter = 1500 * time.Millisecond
 
-// signalled is by when all must be gone.
+// signalled is the time when this process was told to end.
 type signalled struct {
-	at atomic.Int64 // unix nanoseconds; 0: nobody asked
+	at atomic.Int64 // Unix nanoseconds; 0: it was not
 }
 
 // Asked says whether the server was asked to end.
 func (s *Server) Asked() bool { return s.signalled.at.Load() != 0 }
 
-// catch has us told of Ctrl-C and Ctrl-Break, and of the closing of the
-// console, the user's logging off and the system's going down (SIGTERM, to
-// Go). Clients do not send these: they end a server with TerminateProcess,
-// which tells nobody, and the job sees to the rest.
+// catch catches Ctrl-C and Ctrl-Break, and the closing of the console, logoff and
+// shutdown (SIGTERM in Go). Clients do not send these: they end a server with
+// TerminateProcess, which sends nothing, and the job ends the rest.
 func (s *Server) catch() { signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM) }
 
-// release lets the events go where they went before.
+// release restores what the events did before.
 func (s *Server) release() {
 	signal.Stop(s.signals)
 	close(s.stop)
 }
 
-// relay ends the server when we are told to end. It shares our console and has
-// seen the event itself, so it has killAfter to follow; a second event ends it
-// at once.
+// relay ends the server when this process is told to end. The server shares our
+// console and got the event itself, so it has killAfter to end; a second event ends
+// it at once.
 func (s *Server) relay() {
 	go func() {
 		var late <-chan time.Time

@@ -16,15 +16,15 @@ import (
 
 func sameEnv(a, b string) bool { return a == b }
 
-func notExecutable(error) bool { return false } // execvp takes it for a script
+func notExecutable(error) bool { return false } // execvp runs it as a script
 
 func permissionHint(name string) string {
 	return fmt.Sprintf("chmod +x %s, or put its interpreter in front", name)
 }
 
-// newCommand makes the server's command, not yet started. The server gets a
-// process group of its own, except on a terminal that is ours: there a group of
-// its own would be stopped for ever when it reads from the terminal.
+// newCommand makes the server's command, not yet started. The server gets a process
+// group of its own, except on a terminal that is ours: there another group would be
+// stopped when it reads from the terminal.
 func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 	path, err := LookPath(c.Args[0])
 	if err != nil {
@@ -38,18 +38,18 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 	}
 	guarded := exists(shell)
 	if !guarded && c.Say != nil {
-		c.Say("what the server starts may outlive us if we are killed: there is no %s", shell)
+		c.Say("processes that the server starts may outlive signet-wrap if it is killed: there is no %s", shell)
 	}
 	if !s.group.shared || !guarded {
-		// In a shared group the guard goes from the server to its children, so
-		// the server must not be gone before.
+		// In a shared group the guard finds the server's children through the
+		// server, so the server must not end before.
 		dieWithParent(cmd.SysProcAttr)
 	}
 	return cmd, nil
 }
 
 // asScript is the command for a file that the kernel cannot execute: a script
-// without "#!", as execvp(3) starts it. It is nil if err is another error.
+// without "#!", as execvp(3) starts it. It is nil for other errors.
 func asScript(cmd *exec.Cmd, err error) *exec.Cmd {
 	if !errors.Is(err, syscall.ENOEXEC) {
 		return nil
@@ -62,9 +62,9 @@ func asScript(cmd *exec.Cmd, err error) *exec.Cmd {
 
 const shell = "/bin/sh"
 
-// LookPath finds a command as execvp(3) does: relative directories in PATH
-// count, and an empty one is the current directory. (exec.LookPath finds
-// nothing there.) Without PATH it is what the C library takes.
+// LookPath finds a command as execvp(3) does: relative directories in PATH are
+// used, and an empty one is the current directory. (exec.LookPath refuses both.)
+// Without PATH it uses the default of the C library.
 func LookPath(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, executable(name)
@@ -78,19 +78,19 @@ func LookPath(name string) (string, error) {
 		if dir == "" {
 			dir = "."
 		}
-		file := dir + "/" + name // not filepath.Join, which takes the ./ away
+		file := dir + "/" + name // not filepath.Join, which removes the ./
 		err := executable(file)
 		if err == nil {
 			return file, nil
 		}
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
-			found = &fs.PathError{Op: "exec", Path: file, Err: err} // unless there is a better one
+			found = &fs.PathError{Op: "exec", Path: file, Err: err} // unless another one is found
 		}
 	}
 	return "", found
 }
 
-// executable says what is wrong with a file that is to be executed.
+// executable says why a file cannot be executed; nil if it can.
 func executable(file string) error {
 	st, err := os.Stat(file)
 	switch {

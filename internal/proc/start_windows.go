@@ -13,7 +13,7 @@ import (
 
 func sameEnv(a, b string) bool { return strings.EqualFold(a, b) }
 
-// errNoProgram is a path at which there is something, but nothing to start.
+// errNoProgram is the error for a path with something that is not a program.
 var errNoProgram = errors.New("it is a directory, or PATHEXT does not list its extension")
 
 func notExecutable(err error) bool {
@@ -22,8 +22,8 @@ func notExecutable(err error) bool {
 
 func permissionHint(string) string { return "its permissions, or a policy of this computer, forbid it" }
 
-// newCommand makes the server's command, not yet started, and puts us into
-// the job in which it will be born.
+// newCommand makes the server's command, not yet started, and puts this process
+// into the job in which the server will be created.
 func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 	path, err := LookPath(c.Args[0])
 	if err != nil {
@@ -40,9 +40,9 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	// Where we have no console, neither has the server: else a window would
-	// open. Where we have one, it is the server's too, as without us, and so
-	// are the Ctrl-C and Ctrl-Break that come through it.
+	// Without a console of ours the server gets none, or a window would open. If we
+	// have one, the server has it too, as without us, and so gets its Ctrl-C and
+	// Ctrl-Break.
 	if cp, err := windows.GetConsoleCP(); err != nil || cp == 0 {
 		cmd.SysProcAttr.CreationFlags = windows.CREATE_NO_WINDOW
 	}
@@ -51,7 +51,7 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 		err = job.dieTogether(true)
 	}
 	if err != nil && c.Say != nil {
-		c.Say("the server may outlive us if we are killed: %v", err)
+		c.Say("the server may outlive signet-wrap if it is killed: %v", err)
 	}
 	return cmd, nil
 }
@@ -59,9 +59,9 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 // asScript is for execvp.
 func asScript(*exec.Cmd, error) *exec.Cmd { return nil }
 
-// LookPath finds a command as Go does: with PATHEXT, in PATH, and in the
-// current directory only if it is named. The path is absolute, since cmd.exe takes
-// what stands behind a slash for a switch.
+// LookPath finds a command as Go does: with PATHEXT, in PATH, and in the current
+// directory only if the name says so. The path is absolute, because cmd.exe takes
+// text after a slash as a switch.
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	switch {

@@ -10,10 +10,11 @@ import (
 	"syscall"
 )
 
-// StartError is a server that could not be started.
+// A StartError says that a server could not be started.
 type StartError struct {
-	// Status is the exit status for it, as env(1) and shells have it: 127 not
-	// found, 126 found but not executable, 125 our own failure.
+	// Status is the exit status for this error, as in env(1) and shells: 127 if the
+	// command was not found, 126 if it is not executable, 125 for an error of our
+	// own.
 	Status int
 	Err    error
 	Hint   string
@@ -25,7 +26,7 @@ func (e *StartError) Unwrap() error { return e.Err }
 // startError says in one line what was tried.
 func startError(c Command, err error) *StartError {
 	name := c.Args[0]
-	file := name // or where PATH led to
+	file := name // or the file that was found in PATH
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		file = path.Path
 	}
@@ -34,7 +35,7 @@ func startError(c Command, err error) *StartError {
 	case errors.As(err, &batch):
 		return &StartError{126, fmt.Errorf("cannot start %q: %w", name, batch), "start the program that it is for, such as node with its script"}
 	case errors.Is(err, exec.ErrDot):
-		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current directory, which is not searched", name), fmt.Sprintf("write .%c%s if it is meant", os.PathSeparator, name)}
+		return &StartError{127, fmt.Errorf("cannot start %q: it is in the current directory, which is not searched", name), fmt.Sprintf("write .%c%s to start that one", os.PathSeparator, name)}
 	case errors.Is(err, exec.ErrNotFound):
 		return &StartError{127, fmt.Errorf("cannot find the server command %q in PATH=%s", name, os.Getenv("PATH")),
 			notFoundHint(name, "clients start servers with a short PATH; give the command's full path")}
@@ -52,8 +53,8 @@ func startError(c Command, err error) *StartError {
 	return &StartError{125, fmt.Errorf("cannot start %q: %w", name, err), ""}
 }
 
-// notFoundHint is the hint for a command that is not there: what a shell would
-// have replaced or taken apart in it, else otherwise.
+// notFoundHint is the hint for a command that does not exist: what a shell would
+// have replaced or split in it, else otherwise.
 func notFoundHint(name, otherwise string) string {
 	command, _, arguments := strings.Cut(name, " ")
 	switch {
@@ -62,7 +63,7 @@ func notFoundHint(name, otherwise string) string {
 	case strings.Contains(name, "$"):
 		return "only a shell replaces variables: write out the path"
 	case arguments && command != "":
-		return fmt.Sprintf("if %q is the command, what follows are arguments, each by itself", command)
+		return fmt.Sprintf("if %q is the command, the rest are arguments: write each as its own argument", command)
 	}
 	return otherwise
 }

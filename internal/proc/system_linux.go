@@ -12,30 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSignal is the largest number of a signal.
+// maxSignal is the largest signal number.
 const maxSignal = syscall.Signal(64)
 
 const getTermios = unix.TCGETS
 
-// isStatusKey is for BSD's Ctrl-T.
+// isStatusKey is for Ctrl-T on the BSDs.
 func isStatusKey(syscall.Signal) bool { return false }
 
-// dieWithParent has the kernel kill the server when we die: a belt to the
-// guard's braces, and it reaches the first process only.
+// dieWithParent makes the kernel kill the server when this process ends, in case
+// the guard does not. It reaches only the first process.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 
 // harden keeps the server, which runs as the same user, from reading our
-// environment and memory in /proc: the key is there.
+// environment and memory in /proc, where the key is.
 func harden() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// adoptOrphans makes those descendants our children whose parent has ended, so
-// that all that belongs to the server is found below us.
+// adoptOrphans makes descendants whose parent has ended our children, so that all
+// the server's processes are found below us.
 func adoptOrphans() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // process is a line of the process table.
 type process struct {
 	pid, parent, group, session int
-	dead                        bool // but nobody has waited for it
+	dead                        bool // a zombie
 }
 
 // processes reads the process table.
@@ -55,11 +55,11 @@ func processes() []process {
 		if err != nil {
 			continue
 		}
-		// proc(5), stat: pid (comm) state ppid pgrp session, and comm may hold
+		// proc(5), stat: pid (comm) state ppid pgrp session. comm may contain
 		// anything.
 		stat, err := os.ReadFile("/proc/" + name + "/stat")
 		if err != nil {
-			continue // gone meanwhile
+			continue // it has ended meanwhile
 		}
 		p := process{pid: pid}
 		var state string
@@ -71,7 +71,7 @@ func processes() []process {
 	return all
 }
 
-// allDead says whether no process of the group pgid lives.
+// allDead says whether no process of the group pgid is alive.
 func allDead(pgid int) bool {
 	all := processes()
 	for _, p := range all {
@@ -82,7 +82,7 @@ func allDead(pgid int) bool {
 	return len(all) > 0
 }
 
-// descendants are the processes below us in the group pgid that live.
+// descendants are the living processes below us in the group pgid.
 func descendants(pgid int) []int {
 	all := processes()
 	parents := make(map[int]int, len(all))
@@ -104,9 +104,9 @@ func descendants(pgid int) []int {
 	return below
 }
 
-// treeScript defines tree PID for sh: it kills the process and its descendants
-// that are in the group $group. Each is stopped first, so that it starts no
-// more of them meanwhile.
+// treeScript defines tree PID for sh. It kills the process and its descendants in
+// the group $group. It stops each one first, so that it starts no more processes
+// meanwhile.
 const treeScript = `group=$1
 tree() {
 	read -r stat <"/proc/$1/stat" || return
@@ -119,13 +119,13 @@ tree() {
 	[ "$4" = "$group" ] && kill -s KILL "$1"
 }`
 
-// strayAfter is how long a dead child waits that Go may be about to wait for.
+// strayAfter is how long a zombie is left to Go, which may be about to wait for it.
 const strayAfter = 2 * time.Second
 
-// reapOrphans waits for the dead whose parents have ended, if they become our
-// children: as a container's first process or, if adopted is true, since
-// adoptOrphans. Those for which own is true, and other children that we started
-// ourselves, are left to who started them.
+// reapOrphans waits for zombies whose parents have ended, if they become our
+// children: in a container's first process or, if adopted is true, since
+// adoptOrphans. Those for which own is true, and other children that this program
+// started itself, are left to the code that started them.
 func reapOrphans(adopted bool, own func(pid int) bool) {
 	if !adopted && os.Getpid() != 1 {
 		return
@@ -134,7 +134,7 @@ func reapOrphans(adopted bool, own func(pid int) bool) {
 	signal.Notify(died, syscall.SIGCHLD)
 	go func() {
 		session, _ := unix.Getsid(0)
-		seen := map[int]time.Time{} // dead since then, and perhaps Go's to wait for
+		seen := map[int]time.Time{} // zombies since then; Go may still wait for them
 		for {
 			var later <-chan time.Time
 			if len(seen) > 0 {
@@ -150,8 +150,8 @@ func reapOrphans(adopted bool, own func(pid int) bool) {
 				if p.parent != os.Getpid() || !p.dead || own(p.pid) {
 					continue
 				}
-				// What else this program starts leads a group in our session,
-				// and is waited for at once by who started it.
+				// Other programs that we start lead a group in our session, and the
+				// code that started them waits for them at once.
 				since, known := before[p.pid]
 				if !known {
 					since = time.Now()
@@ -166,14 +166,14 @@ func reapOrphans(adopted bool, own func(pid int) bool) {
 	}()
 }
 
-// ignored says whether sig, which nobody has caught, is ignored.
+// ignored says whether sig, which is not caught, is ignored.
 func ignored(sig syscall.Signal) bool { return ignoredBy("self")&bit(sig) != 0 }
 
-// ignoredAtStart are the signals that were ignored when this process started,
-// as far as that can be known: Go's runtime catches all but HUP and INT, which
-// forgets what they were. What our parent ignores we inherited, unless it is
-// one that changes that for what it starts, as interactive shells do: that
-// shows in those signals that Go leaves alone.
+// ignoredAtStart are the signals that were ignored when this process started, as
+// far as is known: Go's runtime catches all but HUP and INT, and forgets that. We
+// inherited what our parent ignores, unless the parent changes that for its
+// children, as interactive shells do. That shows in the signals that Go does not
+// catch.
 func ignoredAtStart() []syscall.Signal {
 	parents := ignoredBy(strconv.Itoa(os.Getppid()))
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU} {
@@ -181,14 +181,14 @@ func ignoredAtStart() []syscall.Signal {
 			parents = 0
 		}
 	}
-	// "client &" in a script ignores these two (POSIX, Shell Command Language,
-	// 2.11).
+	// "client &" in a script ignores these two signals (POSIX, Shell Command
+	// Language, 2.11).
 	if signal.Ignored(syscall.SIGINT) && parents&bit(syscall.SIGINT) == 0 {
 		parents |= bit(syscall.SIGQUIT)
 	}
 	var all []syscall.Signal
 	for sig := syscall.Signal(1); sig <= maxSignal; sig++ {
-		// Many ignore XFSZ for themselves only.
+		// Many programs ignore XFSZ only for themselves.
 		if parents&bit(sig) != 0 && passedOn(sig) && sig != syscall.SIGXFSZ {
 			all = append(all, sig)
 		}
@@ -198,7 +198,7 @@ func ignoredAtStart() []syscall.Signal {
 
 func bit(sig syscall.Signal) uint64 { return 1 << (sig - 1) }
 
-// ignoredBy is the SigIgn of a process, proc(5); 0 if it cannot be had.
+// ignoredBy is the SigIgn of a process, proc(5); 0 if it is not known.
 func ignoredBy(pid string) uint64 {
 	status, _ := os.ReadFile("/proc/" + pid + "/status")
 	_, rest, _ := bytes.Cut(status, []byte("\nSigIgn:"))

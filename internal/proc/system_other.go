@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSignal is the largest number of a signal.
+// maxSignal is the largest signal number.
 const maxSignal = syscall.Signal(31)
 
 const getTermios = unix.TIOCGETA
@@ -19,24 +19,24 @@ func isStatusKey(sig syscall.Signal) bool { return sig == unix.SIGINFO }
 
 func dieWithParent(*syscall.SysProcAttr) {}
 
-// harden does nothing: there is no way known to keep the user's other
-// processes out of ours.
+// harden does nothing: no way is known to keep the user's other processes from
+// reading our memory.
 func harden() {}
 
 // adoptOrphans does nothing: orphans belong to launchd or init.
 func adoptOrphans() {}
 
-// allDead does not look: launchd and the BSDs' init wait for every orphan.
+// allDead does nothing: launchd and the BSDs' init wait for every orphan.
 func allDead(int) bool { return false }
 
-// descendants does not look: those of a server that has ended are not below us.
+// descendants does nothing: processes of a server that has ended are not below us.
 func descendants(int) []int { return nil }
 
 func reapOrphans(bool, func(int) bool) {}
 
-// treeScript defines tree PID for sh: it kills the process and its descendants
-// that are in the group $group. Each is stopped first, so that it starts no
-// more of them meanwhile.
+// treeScript defines tree PID for sh. It kills the process and its descendants in
+// the group $group. It stops each one first, so that it starts no more processes
+// meanwhile.
 const treeScript = `group=$1
 tree() {
 	set -- "$1" "$(ps -o pgid= -p "$1")"
@@ -47,12 +47,12 @@ tree() {
 	[ "$(($2))" = "$group" ] && kill -s KILL "$1"
 }`
 
-// ignored says whether sig, which nobody has caught, is ignored, if Go knows.
+// ignored says whether sig, which is not caught, is ignored, if Go knows.
 func ignored(sig syscall.Signal) bool { return signal.Ignored(sig) }
 
-// ignoredAtStart are signals that were ignored when this process started, and
-// that Go's runtime caught, which forgets that. "client &" in a script ignores
-// INT, which it leaves alone, and QUIT (POSIX, Shell Command Language, 2.11).
+// ignoredAtStart are signals that were ignored when this process started, and that
+// Go's runtime has caught, which forgets that. "client &" in a script ignores INT,
+// which Go does not catch, and QUIT (POSIX, Shell Command Language, 2.11).
 func ignoredAtStart() []syscall.Signal {
 	if signal.Ignored(syscall.SIGINT) {
 		return []syscall.Signal{syscall.SIGQUIT}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onTerminal calls f with our controlling terminal, if there is one and our
-// process group is in its foreground, and gives what f gives.
+// onTerminal calls f with our controlling terminal and returns its result. It is
+// false if there is no terminal, or our process group is not in its foreground.
 func onTerminal(f func(fd int) bool) bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ func onTerminal(f func(fd int) bool) bool {
 	return err == nil && pgrp == syscall.Getpgrp() && f(fd)
 }
 
-// foreground says whether the terminal is ours.
+// foreground says whether we are in the foreground of a terminal.
 func foreground() bool { return onTerminal(func(int) bool { return true }) }
 
 // terminalSends says whether sig, which we got, came from our terminal, and so
