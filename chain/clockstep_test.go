@@ -114,7 +114,7 @@ func TestClockStepAfterFailure(t *testing.T) {
 	}
 }
 
-// answer is a version 2 receipt: it bears the time of its call.
+// answer is a version 2 receipt: it has the time of its call.
 func answer(id string, requested time.Time) []byte {
 	return fmt.Appendf(nil, `{"id":"rec_%s","ts_request":"%s","ts_response":"%[2]s","v":2}`, id, requested.Format(event.TimeForm))
 }
@@ -140,7 +140,7 @@ func TestTimeBehindAnswers(t *testing.T) {
 	}
 }
 
-// An edited last record is told of by who appends to it, and is one break.
+// For an edited last record the next writer writes an event, and there is one break.
 func TestEditedEnd(t *testing.T) {
 	dir := makeLog(t, 3)
 	day := dayFile(day0)

@@ -283,7 +283,7 @@ func TestGlued(t *testing.T) {
 	g.replaced(5, 2, strings.TrimSpace(lines[5])+lines[6]).want("two lines made one", g.at(5)+" malformed")
 }
 
-// An editor who makes the hashes anew has no key.
+// An attacker who computes the hashes again has no key.
 func TestForged(t *testing.T) {
 	g := goodLog(t)
 	check := func(receipt []byte, _ Hash) (c Checked[struct{}]) {

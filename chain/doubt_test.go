@@ -20,7 +20,7 @@ func signedReceipt(id, key string, at time.Time) []byte {
 	return fmt.Appendf(nil, `{"id":"rec_%s","key":"%s","sig":"ed25519:good","ts":"%s","v":1}`, id, key, at.Format(event.TimeForm))
 }
 
-// check stands for package sign. It wants canonical receipts. One with a member
+// check replaces package sign. It wants canonical receipts. One with a member
 // "after" is bound to its place.
 func check(receipt []byte, prev Hash) (signed, known bool) {
 	signed = bytes.Contains(receipt, []byte(`"sig":"ed25519:good"`)) &&

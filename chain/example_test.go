@@ -89,8 +89,8 @@ func Example() {
 	// 2026-05-01.jsonl list true
 }
 
-// Verify a log: its hashes, its signatures, and that each receipt stands where it
-// was signed to stand.
+// Verify a log: its hashes, its signatures, and that each receipt is in the place
+// that it was signed for.
 func ExampleVerify() {
 	home, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -467,7 +467,7 @@ func TestWritten(t *testing.T) {
 	more(other, receipt("c", c.Time))
 	c.Time = c.Time.AddDate(0, 0, 1)
 	more(l, longReceipt("d", c.Time, maxCopied+1), receipt("e", c.Time))
-	c.Time = c.Time.Add(-time.Minute) // which an event tells of
+	c.Time = c.Time.Add(-time.Minute) // for which there is an event
 	more(l, nil, receipt("f", c.Time))
 	if _, err := l.Append(1, func(int, At) ([]byte, error) { return []byte("bad"), nil }); err == nil {
 		t.Error("no error")

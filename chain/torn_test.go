@@ -174,7 +174,7 @@ func TestQuarantineFails(t *testing.T) {
 }
 
 // Torn files that were tampered with or taken away are not accounted for, and
-// one that no event tells of is not either.
+// neither is one without an event.
 func TestQuarantinedChanged(t *testing.T) {
 	dir := makeLog(t, 2)
 	day := filepath.Join(dir, dayFile(day0))
@@ -229,7 +229,7 @@ func TestPendingBesideKept(t *testing.T) {
 			t.Errorf("beside one that is kept: %+v", aside)
 		}
 	}
-	// A folder of the name does not have it told of again and again.
+	// A directory of that name does not cause more events.
 	dir := makeLog(t, 2)
 	planted := filepath.Join(dir, dayFile(day0)+tornInfix+"5")
 	if err := os.Mkdir(planted, 0o700); err != nil {

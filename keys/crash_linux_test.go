@@ -74,7 +74,7 @@ func afterCrash(t *testing.T, s Store, call string, n int) bool {
 }
 
 // The process is killed at its every system call on files in turn, while a key
-// is protected, protected anew and made plain. Whatever is left, the key opens:
+// is protected, protected again and made plain. Whatever is left, the key opens:
 // plain, or by a passphrase of which the source is on the disk already.
 func TestProtectCrash(t *testing.T) {
 	strace := needStrace(t)
@@ -146,7 +146,7 @@ func needStrace(t *testing.T) string {
 	return strace
 }
 
-// Generate syncs each file before it gets its name, and its folder after.
+// Generate syncs each file before it gets its name, and its directory after.
 func TestSyncOrder(t *testing.T) {
 	strace := needStrace(t)
 	dir := t.TempDir()

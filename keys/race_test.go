@@ -14,7 +14,7 @@ import (
 )
 
 // TestMain lets the test binary be a process that makes the plain key "k" in
-// the folder it is told and prints the public half.
+// the directory that it is given, and prints the public half.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("KEYS_TEST_GENERATE"); dir != "" {
 		// One thread, so that TestCrash can count its system calls.

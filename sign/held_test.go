@@ -12,7 +12,7 @@ type heldKey struct{ ed25519.PrivateKey }
 
 func (heldKey) Held() bool { return true }
 
-// TestHeldKey: with a key in an agent, arguments above 32 KiB stand apart, so that
+// TestHeldKey: with a key in an agent, arguments above 32 KiB are left out, so that
 // what is signed stays short; else the receipt is what any key signs.
 func TestHeldKey(t *testing.T) {
 	s, err := NewSigner(heldKey{key(7)}, "agent", "alice")

@@ -53,8 +53,8 @@ type Signer struct {
 	held bool // see Held
 }
 
-// heldArguments is the length of the arguments, in bytes, above which they stand
-// apart if an SSH agent holds the key: agents take messages of bounded length.
+// heldArguments is the length of the arguments, in bytes, above which they are
+// not in the receipt if an SSH agent holds the key: agents limit messages.
 const heldArguments = 32 << 10
 
 // NewSigner returns a Signer for an Ed25519 key; another key is an error. name and

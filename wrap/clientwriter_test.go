@@ -24,7 +24,7 @@ func hung(t *testing.T, what string, done <-chan struct{}) {
 	}
 }
 
-// async runs f and returns a channel that closes behind it.
+// async runs f and returns a channel that is closed when f has returned.
 func async(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +97,7 @@ func TestClientWriter(t *testing.T) {
 			got = after
 			continue
 		}
-		// A message of the server's, which must stand here as it was written.
+		// A message of the server's, which must be here unchanged.
 		n := len(rest)
 		if header, body, f := mcpwire.ParseHeader([]byte(rest)); f == mcpwire.IsFrame {
 			n = header + body
@@ -119,7 +119,7 @@ func TestClientWriter(t *testing.T) {
 	}
 }
 
-// TestClientWriterClientDoesNotRead: neither replies alone nor replies behind the
+// TestClientWriterClientDoesNotRead: neither replies alone nor replies after the
 // server's output hold up the one who makes them, and none is lost.
 func TestClientWriterClientDoesNotRead(t *testing.T) {
 	for _, c := range []struct{ name, server string }{
@@ -150,7 +150,7 @@ func TestClientWriterClientDoesNotRead(t *testing.T) {
 			var got []byte
 			hung(t, "reading", async(func() { got, _ = io.ReadAll(r) }))
 			hung(t, "ending", end)
-			// The server's message is ended only if a reply comes behind it.
+			// The server's message is ended only if a reply comes after it.
 			message, begun, _ := strings.Cut(c.server, "\n")
 			replies := string(got)
 			if message != "" {

@@ -96,7 +96,7 @@ func TestFilesInTime(t *testing.T) {
 	}
 }
 
-// TestFilesThatChange are not hashed as if they stood still.
+// TestFilesThatChange: files that change while they are read are not hashed.
 func TestFilesThatChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grows")
 	if err := os.WriteFile(path, make([]byte, 8<<20), 0o600); err != nil {

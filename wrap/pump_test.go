@@ -360,7 +360,7 @@ func withoutReceipts(line string, calls []mcpwire.Call) (string, error) {
 }
 
 // TestTogether: calls that are there together are recorded by one append, and
-// what stands before them does not wait for it.
+// what comes before them does not wait for it.
 func TestTogether(t *testing.T) {
 	var p *piped
 	var mu sync.Mutex
@@ -400,7 +400,7 @@ func TestTogether(t *testing.T) {
 		t.Errorf("%d records, want %d", got, 2*n+3*maxTogether)
 	}
 
-	// What stands before a call is with the server while the call is signed.
+	// What comes before a call is with the server while the call is signed.
 	signing, goOn := make(chan struct{}), make(chan struct{})
 	p = startPump(t, func(p *piped, _ *Options) {
 		p.atSign = func() { close(signing); <-goOn }

@@ -387,7 +387,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// A log made anew, of the same length or another.
+// A rewritten log, of the same length or another.
 func TestRebuilt(t *testing.T) {
 	for _, size := range []int{3, 5, 9} {
 		s := newScene(t, Settings{})

@@ -191,7 +191,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
-// A witness that does not answer holds nobody up for longer than it may, and is
+// A witness that does not respond holds nobody up for longer than it may, and is
 // asked less and less often.
 func TestBackOff(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }))

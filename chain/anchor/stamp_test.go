@@ -148,7 +148,7 @@ func TestStamp(t *testing.T) {
 	}
 }
 
-// What an authority answers that is no stamp of what it was asked for.
+// Responses of an authority that are not stamps of the request.
 func TestStampRefused(t *testing.T) {
 	a := newAuthority(t)
 	s := newScene(t, Settings{TSARoots: a.roots, Config: Config{TSA: a.url}})

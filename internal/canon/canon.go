@@ -86,14 +86,14 @@ func Canonicalize(raw []byte) ([]byte, error) {
 
 // CheckPortable reports, as an [InexactError], whether canonical, a text in
 // canonical form, could not be read back by the reference implementation once
-// it stands inside a receipt:
+// it is inside a receipt:
 //   - nesting deeper than [PortableDepth], which together with the receipt, the
 //     record and the request around it could pass serde_json's 128 levels
 //   - an integer written in plain digits that serde_json reads as an integer,
 //     -2^63 to 2^64-1, but that is beyond ±(2^53-1), where the reference's
 //     canonicalizer (json_canon) refuses integers
 //
-// The second is no loss under RFC 8785 and may stand in a receipt written by
+// The second is no loss under RFC 8785 and may be in a receipt written by
 // someone else, who had it as 1e17; it is only not to be written by us. For
 // anything but canonical JSON the result means nothing.
 func CheckPortable(canonical []byte) error {

@@ -5,7 +5,7 @@ import "bytes"
 // A Cursor iterates over the members of an object in canonical form. It does not
 // allocate. On anything but canonical JSON it may panic.
 type Cursor struct {
-	Name  []byte // of the current member, without quotes, escaped as it stands
+	Name  []byte // of the current member, without quotes, escaped as in the text
 	Value []byte
 
 	b  []byte // the object

@@ -9,7 +9,7 @@ import (
 )
 
 // SyncDir puts the names in the directory path on the disk. On Windows, which
-// journals names by itself, it does nothing.
+// journals names, it does nothing.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

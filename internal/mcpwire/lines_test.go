@@ -220,7 +220,7 @@ func TestLinesTogether(t *testing.T) {
 	}
 }
 
-// TestLinesError: an error of the reader comes behind what was read before.
+// TestLinesError: an error of the reader comes after what was read before.
 func TestLinesError(t *testing.T) {
 	broken := errors.New("broken")
 	all, err := readLines(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), 10)

@@ -69,7 +69,7 @@ type idFinder struct {
 	request  bool   // there is a member "method"
 	response bool   // there is a member "result" or "error"
 	reading  bool   // after "id":, at depth 1
-	value    []byte // what stands there so far
+	value    []byte // the value so far
 	found    string // the last id read to its end
 }
 

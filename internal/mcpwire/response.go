@@ -54,7 +54,7 @@ type Said struct {
 	IsError bool
 	Input   bool   // 2026-07-28, basic/patterns/mrtr: input_required
 	State   string // the StateKey of its requestState
-	Handle  string // the TaskKey of the task that stands for the result
+	Handle  string // the TaskKey of the task in place of a result
 	Status  string // of a task
 
 	HandleCut bool // Handle is of the beginning of the id only
@@ -135,7 +135,7 @@ const (
 	maxListedNames = 4 << 20
 	maxDefinition  = 256 << 10 // a longer one is hashed by its bytes
 	maxDefinitions = 8 << 20   // of all that are kept
-	maxToolName    = 256       // a longer one stands as its beginning and its hash
+	maxToolName    = 256       // a longer one is kept as its beginning and its hash
 )
 
 func (l *Listing) add(name []byte, definition *buffer) {

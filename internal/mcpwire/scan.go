@@ -19,7 +19,7 @@ type scanner struct {
 	bad  bool // it is not JSON
 	junk bool // it begins as no message does
 	lost bool // its brackets do not match: it is not read on
-	cr   bool // a carriage return stands inside it
+	cr   bool // there is a carriage return inside it
 	ret  bool // one has come
 
 	key     bool // the string that is being read is a member's name
@@ -355,7 +355,7 @@ func (s *scanner) colon() {
 	s.state = expectValue
 }
 
-// open is told of an opening bracket.
+// open handles an opening bracket.
 func (s *scanner) open(c byte) {
 	s.push(c == '{')
 	if s.state = expectElement; c == '{' {
@@ -363,7 +363,7 @@ func (s *scanner) open(c byte) {
 	}
 }
 
-// close is told of a closing bracket, and says whether there was one for it.
+// close handles a closing bracket, and says whether it matches an open one.
 func (s *scanner) close(c byte) bool {
 	if s.state != expectComma && (c == '}' && s.state != expectMember || c == ']' && s.state != expectElement) {
 		s.bad = true

@@ -2,20 +2,20 @@ package mcpwire
 
 import "io"
 
-// Servers read lines into buffers, and those of bufio.Scanner, asyncio's
-// readline and many others have 64 KiB: whoever could read a call must be able
-// to read it with its receipt.
+// Servers read lines into buffers, of 64 KiB in bufio.Scanner, asyncio's readline
+// and many others. A server that could read a call must also be able to read it
+// with its receipt.
 const (
-	// maxRepeating is how long a message may get, in bytes, by a receipt that
-	// repeats the arguments.
+	// maxRepeating is the maximum length of a message with a receipt that repeats
+	// the arguments, in bytes.
 	maxRepeating = 48 << 10
-	// lineLimit is the length in bytes, line end included, that some servers
-	// cannot read.
+	// lineLimit is a length that some servers cannot read, in bytes, with the line
+	// end.
 	lineLimit = 64 << 10
 )
 
-// share tells the calls of a message of length bytes how much room there is for
-// the receipt of each. The calls of a batch have equal shares.
+// share sets the room for the receipts of the calls in a message of length bytes.
+// The calls of a batch have equal shares.
 func share(calls []Call, length int) {
 	left, places := maxRepeating-length, 0
 	for _, c := range calls {
@@ -31,10 +31,10 @@ func share(calls []Call, length int) {
 	}
 }
 
-// Splice writes a message to w with the receipts of its calls put in. Taking
-// the inserted spans out again gives back the message, byte for byte, but for
-// the length in the header of a frame. A message that the receipts would take
-// to lineLimit, where it was shorter, is written without them.
+// Splice writes a message to w with the receipts of its calls inserted. Without the
+// inserted bytes it is the message, byte for byte, except for the length in the
+// header of a frame. A message shorter than lineLimit that would reach it with the
+// receipts is written without them.
 func Splice(w io.Writer, l Line, calls []Call, receipts [][]byte) error {
 	added := 0
 	for i, c := range calls {

@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Value is one JSON value of a message. Only what is needed is read apart: the
-// members of messages, of their params and _meta, and the elements of a batch;
-// the rest is spans.
+// A Value is one JSON value of a message. Only what is needed is parsed: the
+// members of messages, of their params and _meta, and the elements of a batch. The
+// rest are spans of the line.
 type Value struct {
 	Kind       byte // as jsontext.Kind: n f t " 0 { [
 	start, end int  // its bytes in the message
@@ -32,7 +32,7 @@ type member struct {
 // Raw is the bytes of v in line.
 func (v Value) Raw(line []byte) []byte { return line[v.start:v.end] }
 
-// Text is the string at v, with U+FFFD for what is no character.
+// Text is the string at v, with U+FFFD for bytes that are not characters.
 func (v Value) Text(line []byte) (string, bool) {
 	if v.Kind != '"' {
 		return "", false
@@ -41,7 +41,8 @@ func (v Value) Text(line []byte) (string, bool) {
 	return string(b), true
 }
 
-// strict is the string at v, if it is one and all of it are characters.
+// strict is the string at v. ok is false if it is not a string of Unicode
+// characters.
 func (v Value) strict(line []byte) (string, bool) {
 	if v.Kind != '"' {
 		return "", false
@@ -55,7 +56,7 @@ func (v Value) strict(line []byte) (string, bool) {
 	return string(b), err == nil
 }
 
-// Member is the value of the last member of that exact name.
+// Member returns the value of the last member with exactly this name.
 func (v Value) Member(name string) (Value, bool) {
 	for i := len(v.members) - 1; i >= 0; i-- {
 		if v.members[i].name == name {
@@ -65,24 +66,25 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// MemberText is the string that is the member of that name, "" if it is none.
+// MemberText returns the string in the member of this name; "" if it is not a
+// string.
 func (v Value) MemberText(line []byte, name string) string {
 	m, _ := v.Member(name)
 	s, _ := m.Text(line)
 	return s
 }
 
-// lenient are the options to read with what RFC 8259 leaves open: duplicate
-// names, invalid UTF-8, lone surrogates.
+// lenient are the options that accept what RFC 8259 leaves open: duplicate names,
+// invalid UTF-8, lone surrogates.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// Parse reads the line from offset start as one JSON value.
+// Parse reads the line from the offset start as one JSON value.
 func Parse(line []byte, start int) (Value, error) {
 	var p parser
 	return p.parse(line, start)
 }
 
-// How deep a value stands, which decides what of it is read apart.
+// The depth of a value, which decides what of it is parsed.
 type depth int
 
 const (
@@ -93,10 +95,10 @@ const (
 	below
 )
 
-// parser reads values. The zero parser is ready.
+// parser parses values. The zero parser is ready to use.
 type parser struct {
-	// keep says by which name a member is kept, as it is spelled between its
-	// quotes, and whether it is spelled letter by letter; "": it is not kept.
+	// keep returns the name under which a member is kept, from its spelling between
+	// the quotes, and whether it is spelled without escapes; "": it is not kept.
 	// nil: all members are kept.
 	keep func(at depth, spelled []byte) (name string, plain bool)
 
@@ -105,9 +107,9 @@ type parser struct {
 	base int          // where buf begins in the line
 }
 
-// maxParts bounds the elements of a batch and the members kept of one object,
-// if it is a gate that keeps them. The calls of a batch are recorded under one
-// hold of the log's lock, while other wrappers wait.
+// maxParts is the maximum number of elements of a batch, and of kept members of one
+// object, for a gate. The calls of a batch are recorded in one hold of the log's
+// lock, while other wrappers wait.
 const maxParts = 1000
 
 var errTooMany = fmt.Errorf("more than %d messages in a batch, or members of one name", maxParts)

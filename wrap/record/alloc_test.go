@@ -7,7 +7,7 @@ import (
 )
 
 // What a call and its outcome allocate is bounded, and nothing of them is kept:
-// ten thousand calls leave as much behind as one thousand.
+// ten thousand calls hold as much memory as one thousand.
 func TestAllocationsOfCalls(t *testing.T) {
 	const warm, counted = 1_000, 10_000
 	s := newScene(t)

@@ -22,7 +22,7 @@ type Anchoring struct {
 	Result AnchorResult
 	// Since is when enough witnesses signed last, as far as that is known.
 	Since time.Time
-	// Finding is what was found, if no event in the log tells of it yet.
+	// Finding is what was found, if the log has no event about it yet.
 	Finding *event.AnchorFinding
 }
 
@@ -39,7 +39,7 @@ const (
 // An Anchor starts the anchoring of the log in another process, and returns at
 // once. The result is sent when that process has ended. That may be after the end
 // of the session, when nobody receives it: the channel must have room for it. With
-// look, nothing is started: the result is what an earlier one has found.
+// look it starts nothing: the result is that of an earlier anchoring.
 type Anchor func(look bool) (result <-chan Anchoring)
 
 // anchorer starts the anchoring when it is due. Calls only count their records here
@@ -57,9 +57,9 @@ type anchorer struct {
 	started time.Time    // the last start
 	since   time.Time    // the last success, or the beginning of the session
 	told    bool         // that anchoring fails was said
-	looked  bool         // at what earlier sessions have left
+	looked  bool         // at results of earlier sessions
 	found   bool         // AnchorFound was said
-	written bool         // and an event tells of it
+	written bool         // the log has an event about it
 	over    bool         // the session has ended
 }
 
@@ -123,8 +123,8 @@ func (a *anchorer) run() {
 	a.came(<-a.start(false))
 }
 
-// look takes what is found already: a session may be too short to anchor, and what
-// anchors may not have the key.
+// look takes the results of earlier sessions: a session may be too short to anchor,
+// and the process that anchors may not have the key.
 func (a *anchorer) look() {
 	if came := <-a.start(true); came.Result == AnchorFound {
 		a.came(came)
@@ -142,8 +142,8 @@ func (a *anchorer) came(came Anchoring) {
 	a.written = false // the next result is to be written
 }
 
-// judge says what is to be said of a result, and returns the event that tells of
-// it, if there is to be one.
+// judge says what the user must know of a result, and returns the event about it,
+// if there must be one.
 func (a *anchorer) judge(came Anchoring) event.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -190,8 +190,8 @@ func (a *anchorer) end() {
 	}
 }
 
-// tell has an event written to the log. It says false if the session does not
-// write events, or has not begun.
+// tell writes an event to the log. It returns false if the session does not write
+// events, or has not begun.
 func (r *Recorder) tell(e event.Event) bool {
 	return r.session != nil && r.session.add(item{event: e})
 }

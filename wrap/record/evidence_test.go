@@ -15,7 +15,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// TestExtraResponses: a second response with the id of a call is told of, once,
+// TestExtraResponses: a second response with the id of a call is recorded, once,
 // with what it says; one to another request that has the id again is none.
 func TestExtraResponses(t *testing.T) {
 	s := newScene(t)
@@ -43,7 +43,7 @@ func TestExtraResponses(t *testing.T) {
 	}
 }
 
-// TestExtraResponseAlone: another response is told of also when no call waits for
+// TestExtraResponseAlone: another response is recorded also when no call waits for
 // one.
 func TestExtraResponseAlone(t *testing.T) {
 	s := newScene(t)

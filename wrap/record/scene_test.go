@@ -247,7 +247,7 @@ func (st contents) parents() []int {
 	return all
 }
 
-// expect plays a scene to its end and compares what is told of its calls.
+// expect plays a scene to its end and compares what the log has of its calls.
 func (s *scene) expect(lines []string, want ...string) contents {
 	s.t.Helper()
 	s.play(lines...)

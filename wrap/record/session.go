@@ -12,7 +12,7 @@ import (
 )
 
 // session follows a session in both directions. It finds the responses to the calls
-// in the log, the peers and the tools, and adds what is to be recorded to the
+// in the log, the peers and the tools, and adds items to the
 // queue. It delays and changes no message, and ignores what it does not understand.
 type session struct {
 	id      string

@@ -10,8 +10,8 @@ import (
 )
 
 // TargetNamed is the target of a server that a client's configuration calls name:
-// "mcp://" and the name, in which a hyphen stands for what is neither letter nor
-// digit and has no place in a URI or in a shell. It is "" for a name that says
+// "mcp://" and the name. A hyphen replaces each character that is not a letter, a
+// digit, or one of "._-". It is "" for a name that says
 // nothing, is longer than 100 bytes or looks like a secret.
 func TargetNamed(name string) string {
 	said := false
@@ -241,7 +241,7 @@ type launcher struct {
 	names    []string // flags whose value is the name: `python -m NAME`
 	dirs     []string // flags whose value is the directory of the name
 	code     []string // flags whose value is a program: there is no name
-	assigns  bool     // A=B may stand before the name
+	assigns  bool     // A=B may be before the name
 	slashes  bool     // flags begin with a slash
 	remote   bool     // it speaks with the server at a URL
 	line     bool     // code is the command line of a shell

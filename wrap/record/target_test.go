@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTarget: commands as they stand in clients' configurations.
+// TestTarget: commands as in clients' configurations.
 func TestTarget(t *testing.T) {
 	for _, c := range []struct {
 		command string // a word an argument; ␣ is a space inside one

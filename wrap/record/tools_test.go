@@ -125,7 +125,7 @@ func TestToolsDrift(t *testing.T) {
 }
 
 // TestDriftSaysWhat: a drift names both definitions, and what was listed last is
-// what stands in the event before it.
+// what the event before it has.
 func TestDriftSaysWhat(t *testing.T) {
 	const a1, a2 = `{"name":"a","n":1.0}`, `{"name":"a","n":2}`
 	s := newScene(t)
@@ -144,7 +144,7 @@ func TestDriftSaysWhat(t *testing.T) {
 	}
 }
 
-// TestLastTools looks for what stood in the log before, past damaged lines,
+// TestLastTools searches the log for the listing before, past damaged lines,
 // and believes no event that is false.
 func TestLastTools(t *testing.T) {
 	s := newScene(t)
