@@ -47,6 +47,7 @@ func TestAttribution(t *testing.T) {
 		must(c.Close())
 	}
 	talkTo("claude-code", "build", "github")
+	talkTo("claude-code", "desk", "modern")
 	talkTo("claude-code", "desk", "files")
 	// And the TypeScript SDK with a server of its own.
 	cmd := node(t, "client.mjs", "modern", "--", binary(t), "--key", "desk", "--target", "mcp://modern", "--system-log", "off", "--")
@@ -87,11 +88,11 @@ func TestAttribution(t *testing.T) {
 		flags []string
 		rows  string // the servers
 	}{
-		{[]string{"--client", "claude-code"}, "github files"},
+		{[]string{"--client", "claude-code"}, "github modern files"},
 		{[]string{"--owner", "Build"}, "github"},
-		{[]string{"--owner", "Alice", "--client", "claude"}, "files"},
+		{[]string{"--owner", "Alice", "--client", "claude"}, "modern files"},
 		{[]string{"--target", "git"}, "github"},
-		{[]string{"--where", "@" + host, "--tool", "echo"}, "github files modern modern"},
+		{[]string{"--where", "@" + host, "--tool", "echo"}, "github modern files modern modern"},
 		{[]string{"--where", "nobody@nowhere"}, ""},
 	} {
 		table := home.signet(t, 0, nil, append([]string{"audit", "--limit", "all"}, filter.flags...)...)
@@ -116,6 +117,17 @@ func TestAttribution(t *testing.T) {
 			t.Errorf("show does not say %q:\n%s", want, shown)
 		}
 	}
+
+	// The server "modern" was another one before: what it told the agent then, and
+	// now, can be said.
+	told := home.signet(t, 0, nil, "audit", "tools", "--target", "modern", "--tool", "echo")
+	for _, want := range []string{`(?m)^modern +echo +[0-9a-f]{8} +\S+ \S+ +\S+ \S+ +\S+ \S+ +1 +desk *$`, `(?m)^modern +echo +[0-9a-f]{8} +\S+ \S+ +\S+ \S+ +\S+ \S+ +2 +desk *$`,
+		`(?m)^echo of modern changed: [0-9a-f]{8}, and from \S+ \S+ on [0-9a-f]{8}$`, `(?m)^  - +"text": \{$`, `(?m)^  \+ +"message": \{$`} {
+		if !regexp.MustCompile(want).MatchString(told) {
+			t.Errorf("audit tools does not say %s:\n%s", want, told)
+		}
+	}
+	home.signet(t, 0, nil, "verify", "--chain")
 }
 
 // onScreen is what a verb prints on a terminal of so many columns.

@@ -413,3 +413,32 @@ func exists(path string) bool {
 func publicOf(seed []byte) ed25519.PublicKey {
 	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 }
+
+// SetOwner changes the owner in the .pub of the key name, which is written anew. The
+// errors are those of Public.
+func (s Store) SetOwner(name, owner string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	unlock, err := s.lock(lockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p, err := s.look(name)
+	if p == nil {
+		return err
+	}
+	path := s.pubPath(name)
+	old, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) { // a plain key signs without one
+		p.Owner, p.Created = owner, now()
+		return durable.WriteNew(path, FormatPublic(p), 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	p.Owner = owner
+	_, err = durable.Replace(path, old, FormatPublic(p))
+	return err
+}

@@ -23,6 +23,7 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 USAGE
   signet-wrap audit [flags]
   signet-wrap audit show ID [--json]        all about one call
+  signet-wrap audit tools [--target S]      the tools that were listed, and changes
 
 EXAMPLE
   signet-wrap audit --since 24h --tool write
@@ -80,7 +81,7 @@ func (c *command) auditVerb() *ucli.Command {
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "json"}, &ucli.StringFlag{Name: "export"}, homeFlag(),
 		},
 		Action:      c.audit,
-		Subcommands: []*ucli.Command{c.auditShowVerb()},
+		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditToolsVerb()},
 	}
 }
 

@@ -21,6 +21,7 @@ const identityHelp = `signet-wrap identity: make, list and protect keys, and say
 USAGE
   signet-wrap identity generate --name N [--owner O] [--unencrypted]
   signet-wrap identity add --name N --ssh-agent [FINGERPRINT|COMMENT]
+  signet-wrap identity set-owner --name N --owner O
   signet-wrap identity list [--json]
   signet-wrap identity export --name N
   signet-wrap identity protect --name N --with SOURCE [flags]
@@ -111,7 +112,7 @@ func (c *command) identityVerb() *ucli.Command {
 			Name: "generate", CustomHelpTemplate: generateHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "owner"}, &ucli.BoolFlag{Name: "unencrypted"}, homeFlag(), passphraseFileFlag()},
 			Action: c.generate,
-		}, c.addVerb(), {
+		}, c.addVerb(), c.setOwnerVerb(), {
 			Name: "list", CustomHelpTemplate: listHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{&ucli.BoolFlag{Name: "json"}, homeFlag()},
 			Action: c.list,

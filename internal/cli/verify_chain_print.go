@@ -141,6 +141,9 @@ func signerLine(s verify.Signer) string {
 		names = strings.Join(s.Names, ", ")
 	}
 	text := fmt.Sprintf("%7s  %s", grouped(s.Records), names)
+	if len(s.Owners) > 0 {
+		text += " for " + strings.Join(s.Owners, ", ")
+	}
 	if s.Known {
 		if s.KnownAs != names && !strings.HasPrefix(s.KnownAs, "ed25519:") {
 			text += fmt.Sprintf(" (known here as %q)", s.KnownAs)

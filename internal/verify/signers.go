@@ -31,6 +31,7 @@ type Authenticity struct {
 type Signer struct {
 	Pubkey  string   `json:"pubkey,omitempty"` // "" for all keys beyond the first hundred together
 	Names   []string `json:"names"`            // that it gave itself, the first five
+	Owners  []string `json:"owners,omitempty"` // likewise
 	Records int64    `json:"records"`
 	Known   bool     `json:"known"`
 	KnownAs string   `json:"known_as,omitempty"`
@@ -202,6 +203,9 @@ func (t *tally) count(p sign.Party, st standing) {
 	}
 	if name := text.Clip(p.Name, maxClip); len(s.Names) < maxNames && !slices.Contains(s.Names, name) {
 		s.Names = append(s.Names, name)
+	}
+	if owner := text.Clip(p.Owner, maxClip); owner != "" && len(s.Owners) < maxNames && !slices.Contains(s.Owners, owner) {
+		s.Owners = append(s.Owners, owner)
 	}
 }
 

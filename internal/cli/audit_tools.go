@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/terminal"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/internal/toolstore"
+)
+
+const auditToolsHelp = `signet-wrap audit tools: what servers told the agent about their tools
+
+USAGE
+  signet-wrap audit tools [--target S] [--tool S] [--json]
+
+EXAMPLE
+  signet-wrap audit tools --target github
+  signet-wrap audit tools --tool delete --json | jq .definition
+
+FLAGS
+  --target S   servers with S in their name
+  --tool S     tools with S in their name
+  --json       one object a line: target, tool, signer, pubkey, definition_hash,
+               listed, first_use, last_use, calls, kept, and the definition
+  --home DIR   keys, log, definitions (default: $SIGNET_HOME or ~/.signet)
+
+One line for each definition of a tool that a server listed: when it was first
+listed, and the calls of the tool while it was the one listed last. A tool with
+several definitions has changed: each change is shown below the table, line by
+line. The log has the hashes of the definitions; the directory tools of --home
+has the definitions, and only those with that hash are shown. "not kept": the
+definition is not there; "altered": the file has another hash; "not listed":
+the tool was called, and no listing before had it.
+
+EXIT STATUS
+  0 listed, even if there is nothing; 1 the log could not be read, or Ctrl-C; 2
+  bad usage
+`
+
+func (c *command) auditToolsVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "tools",
+		CustomHelpTemplate: auditToolsHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags: []ucli.Flag{&ucli.StringFlag{Name: "target"}, &ucli.StringFlag{Name: "tool"},
+			&ucli.BoolFlag{Name: "json"}, homeFlag()},
+		Action: c.auditTools,
+	}
+}
+
+// toolVersion is a line of `audit tools --json`.
+type toolVersion struct {
+	Target     string          `json:"target"`
+	Tool       string          `json:"tool"`
+	Signer     string          `json:"signer"`
+	Pubkey     string          `json:"pubkey"`
+	Hash       string          `json:"definition_hash,omitempty"`
+	Listed     string          `json:"listed,omitempty"`
+	First      string          `json:"first_use,omitempty"`
+	Last       string          `json:"last_use,omitempty"`
+	Calls      int64           `json:"calls"`
+	Kept       string          `json:"kept"` // "yes", or why not
+	Definition json.RawMessage `json:"definition,omitempty"`
+}
+
+func (c *command) auditTools(u *ucli.Context) error {
+	if err := c.noArgs(u); err != nil {
+		return err
+	}
+	h, err := c.existingHome(u)
+	if err != nil {
+		return err
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+	bar := c.progress("reading")
+	defer bar.clear()
+	log, err := chain.TakeSnapshot(h.Audit())
+	if err != nil {
+		return fmt.Errorf("listing the log: %w", err)
+	}
+	all, more, err := history.ToolVersions(ctx, log, history.ToolOptions{Target: u.String("target"), Tool: u.String("tool"), Progress: bar.show})
+	bar.clear()
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return errors.New("interrupted: the log was not read to its end")
+	case err != nil:
+		return fmt.Errorf("listing the log: %w", err)
+	}
+	store := toolstore.New(h.Tools())
+	if u.Bool("json") {
+		err = c.toolsJSON(all, store)
+	} else {
+		err = c.toolsTable(all, store, knownKeys(h))
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case more:
+		c.complain(fmt.Sprintf("only %d definitions are listed, and there are more", len(all)), "name a server with --target S")
+	case len(all) == 0:
+		c.complain("no tools were listed or called", "")
+	}
+	return nil
+}
+
+// kept is the definition, or why it cannot be shown.
+func kept(v *history.ToolVersion, store *toolstore.Store) (definition []byte, why string) {
+	if v.Hash.IsZero() {
+		return nil, "not listed"
+	}
+	switch b, err := store.Get(v.Hash); {
+	case err == nil:
+		return b, ""
+	case errors.Is(err, toolstore.ErrAltered):
+		return nil, "altered"
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "not kept"
+	default:
+		return nil, "not readable"
+	}
+}
+
+func (c *command) toolsJSON(all []*history.ToolVersion, store *toolstore.Store) error {
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return formatTime(t)
+	}
+	for _, v := range all {
+		definition, why := kept(v, store)
+		line := toolVersion{Target: v.Target, Tool: v.Tool, Signer: v.Signer.Name, Pubkey: formatKey(v.Signer.Key), Hash: hashText(v.Hash),
+			Listed: at(v.Listed), First: at(v.First), Last: at(v.Last), Calls: v.Calls, Kept: why}
+		if why == "" {
+			line.Kept = "yes"
+		}
+		if json.Valid(definition) {
+			line.Definition = definition
+		}
+		b, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(c.Stdout, "%s\n", b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store, known map[string]bool) error {
+	if len(all) == 0 {
+		return nil
+	}
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return "-"
+		}
+		return t.Local().Format("2006-01-02 15:04:05")
+	}
+	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SERVER\tTOOL\tDEFINITION\tLISTED\tFIRST USE\tLAST USE\tCALLS\tSIGNER\t")
+	for _, v := range all {
+		hash := "-"
+		if !v.Hash.IsZero() {
+			hash = shortHash(v)
+		}
+		signer := glance(v.Signer.Name)
+		if known != nil && !known[string(v.Signer.Key)] {
+			signer += "?"
+		}
+		_, why := kept(v, store)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), 24), shorten(glance(v.Tool), 28),
+			hash, at(v.Listed), at(v.First), at(v.Last), v.Calls, shorten(signer, 16), why)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for i, now := range all[1:] {
+		was := all[i]
+		same := was.Target == now.Target && was.Tool == now.Tool && bytes.Equal(was.Signer.Key, now.Signer.Key) && was.Signer.Name == now.Signer.Name
+		if same && !was.Hash.IsZero() && !now.Hash.IsZero() {
+			c.printDrift(was, now, store)
+		}
+	}
+	return nil
+}
+
+func shortHash(v *history.ToolVersion) string { return fmt.Sprintf("%x", v.Hash[:4]) }
+
+// printDrift prints what a server changed in a definition.
+func (c *command) printDrift(was, now *history.ToolVersion, store *toolstore.Store) {
+	fmt.Fprintf(c.Stdout, "\n%s of %s changed: %s, and from %s on %s\n", brief(now.Tool), brief(strings.TrimPrefix(now.Target, "mcp://")),
+		shortHash(was), now.Listed.Local().Format("2006-01-02 15:04:05"), shortHash(now))
+	old, why := kept(was, store)
+	text1, why2 := kept(now, store)
+	if why != "" || why2 != "" {
+		for _, x := range []struct{ hash, why string }{{shortHash(was), why}, {shortHash(now), why2}} {
+			if x.why != "" {
+				fmt.Fprintf(c.Stdout, "  the definition %s is %s\n", x.hash, x.why)
+			}
+		}
+		return
+	}
+	const most = 200 // lines
+	lines := text.Diff(definitionLines(old), definitionLines(text1), 2)
+	for _, line := range lines[:min(len(lines), most)] {
+		fmt.Fprintf(c.Stdout, "  %s\n", terminal.Clean(cutLine(line)))
+	}
+	if more := len(lines) - most; more > 0 {
+		fmt.Fprintf(c.Stdout, "  ... and %s more: --json has the definitions\n", count(int64(more), "line"))
+	}
+}
+
+// cutLine bounds what a server can print.
+func cutLine(line string) string {
+	const most = 1000 // bytes
+	if len(line) <= most {
+		return line
+	}
+	return fmt.Sprintf("%s... (%s)", strings.ToValidUTF8(line[:most], ""), count(int64(len(line)), "byte"))
+}
+
+// definitionLines are a definition in lines, as JSON, and broken where a text has a
+// line end: descriptions are long.
+func definitionLines(definition []byte) []string {
+	indented := jsontext.Value(slices.Clone(definition))
+	if indented.Indent(jsontext.WithIndent("  ")) != nil {
+		return []string{string(definition)}
+	}
+	var lines []string
+	for line := range strings.SplitSeq(string(indented), "\n") {
+		margin := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		start := 0
+		for i := 0; i+1 < len(line); i++ {
+			if line[i] != '\\' {
+				continue
+			}
+			if i++; line[i] == 'n' && i+1 < len(line)-1 {
+				lines = append(lines, line[start:i+1])
+				line, start, i = margin+"  "+line[i+1:], 0, len(margin)+1
+			}
+		}
+		lines = append(lines, line[start:])
+	}
+	return lines
+}
