@@ -119,8 +119,8 @@ func (c *command) auditTools(u *ucli.Context) error {
 	return nil
 }
 
-// kept is the definition, or why it cannot be shown.
-func kept(v *history.ToolVersion, store *toolstore.Store) (definition []byte, why string) {
+// definitionOf is the definition, or why it cannot be shown.
+func definitionOf(v *history.ToolVersion, store *toolstore.Store) (definition []byte, why string) {
 	if v.Hash.IsZero() {
 		return nil, "not listed"
 	}
@@ -144,7 +144,7 @@ func (c *command) toolsJSON(all []*history.ToolVersion, store *toolstore.Store) 
 		return formatTime(t)
 	}
 	for _, v := range all {
-		definition, why := kept(v, store)
+		definition, why := definitionOf(v, store)
 		line := toolVersion{Target: v.Target, Tool: v.Tool, Signer: v.Signer.Name, Pubkey: formatKey(v.Signer.Key), Hash: hashText(v.Hash),
 			Listed: at(v.Listed), First: at(v.First), Last: at(v.Last), Calls: v.Calls, Kept: why}
 		if why == "" {
@@ -185,7 +185,7 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		if known != nil && !known[string(v.Signer.Key)] {
 			signer += "?"
 		}
-		_, why := kept(v, store)
+		_, why := definitionOf(v, store)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), 24), shorten(glance(v.Tool), 28),
 			hash, at(v.Listed), at(v.First), at(v.Last), v.Calls, shorten(signer, 16), why)
 	}
@@ -208,8 +208,8 @@ func shortHash(v *history.ToolVersion) string { return fmt.Sprintf("%x", v.Hash[
 func (c *command) printDrift(was, now *history.ToolVersion, store *toolstore.Store) {
 	fmt.Fprintf(c.Stdout, "\n%s of %s changed: %s, and from %s on %s\n", brief(now.Tool), brief(strings.TrimPrefix(now.Target, "mcp://")),
 		shortHash(was), now.Listed.Local().Format("2006-01-02 15:04:05"), shortHash(now))
-	old, why := kept(was, store)
-	text1, why2 := kept(now, store)
+	old, why := definitionOf(was, store)
+	text1, why2 := definitionOf(now, store)
 	if why != "" || why2 != "" {
 		for _, x := range []struct{ hash, why string }{{shortHash(was), why}, {shortHash(now), why2}} {
 			if x.why != "" {
