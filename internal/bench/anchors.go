@@ -53,8 +53,8 @@ func (b *bench) anchorWays(server []string) (all []*way) {
 }
 
 // anchored makes a key and a store in a home, unless they are there, for a witness
-// that answers so.
-func (b *bench) anchored(home string, answer http.HandlerFunc) error {
+// that responds like that.
+func (b *bench) anchored(home string, handler http.HandlerFunc) error {
 	if _, err := os.Stat(filepath.Join(home, ".signet", "anchor")); err == nil {
 		return nil
 	}
@@ -62,10 +62,10 @@ func (b *bench) anchored(home string, answer http.HandlerFunc) error {
 	if err != nil {
 		return err
 	}
-	if answer == nil {
+	if handler == nil {
 		l.Close()
 	} else {
-		server := &http.Server{Handler: answer}
+		server := &http.Server{Handler: handler}
 		b.ending = append(b.ending, func() { server.Close() })
 		go server.Serve(l)
 	}

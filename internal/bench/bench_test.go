@@ -175,10 +175,10 @@ func TestPeersFail(t *testing.T) {
 	for name, reason := range map[string]string{
 		"missing":  "no such command",
 		"dies":     `ended with exit status 3 and said "out of order"`,
-		"hangs":    "no answer within 8s",
-		"errors":   "answered with an error: ",
-		"shortens": "an answer of ",
-		"loses":    "in a burst: no answer within 8s",
+		"hangs":    "no response within 8s",
+		"errors":   "responded with an error: ",
+		"shortens": "a response of ",
+		"loses":    "in a burst: no response within 8s",
 	} {
 		if name == "missing" { // systems have words of their own for it
 			reason = ""
@@ -241,8 +241,8 @@ func TestSoakJSON(t *testing.T) {
 	}
 }
 
-// TestSoakMissesAnAnswer: one lost answer fails a soak.
-func TestSoakMissesAnAnswer(t *testing.T) {
+// TestSoakMissesAResponse: one lost response fails a soak.
+func TestSoakMissesAResponse(t *testing.T) {
 	restore(t)
 	patience = 2 * time.Second
 	var stdout, stderr bytes.Buffer
@@ -252,7 +252,7 @@ func TestSoakMissesAnAnswer(t *testing.T) {
 	}
 	b := &bench{self: me, binary: me, dir: t.TempDir(), out: &stdout, err: &stderr}
 	err = b.soak(t.Context(), soakOptions{length: time.Second, rate: 100})
-	if err == nil || !strings.Contains(err.Error(), "messages were answered") {
+	if err == nil || !strings.Contains(err.Error(), "messages had a response") {
 		t.Errorf("%v\n%s", err, stdout.String())
 	}
 }

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// patience bounds every wait for an answer.
+// patience bounds every wait for a response.
 var patience = 20 * time.Second
 
-// initialize is how a conversation begins; its answer is the first.
+// initialize is how a conversation begins; its response is the first.
 const (
 	initialize  = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}` + "\n"
 	initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n"
 )
 
 // A client talks over pipes to a server that it started, or to what stands
-// before one. If an answer takes longer than patience, the server is killed and
+// before one. If a response takes longer than patience, the server is killed and
 // everything that waits for it fails; unless a process that has left its group
 // holds the pipe, which holds us up, too.
 type client struct {
@@ -68,7 +68,7 @@ func dial(argv []string, home string) (*client, error) {
 	defer errs.Close()
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = inR, outW, errs
 	// Fd makes the pipes blocking ones, as most clients' are. With Go's poller,
-	// this program would now and then see an answer only milliseconds after it
+	// this program would now and then see a response only milliseconds after it
 	// has come, and take that for the way's.
 	inW.Fd()
 	outR.Fd()
@@ -102,19 +102,19 @@ func environ(home string) []string {
 	return env
 }
 
-// hello begins the conversation, up to the first answer.
+// hello begins the conversation, up to the first response.
 func (c *client) hello() error {
 	defer c.limit.Stop()
 	if err := c.write([]byte(initialize)); err != nil {
 		return err
 	}
-	if _, err := c.answer(); err != nil {
+	if _, err := c.response(); err != nil {
 		return err
 	}
 	return c.write([]byte(initialized))
 }
 
-// turn sends a line and waits for its answer, which is at least least bytes
+// turn sends a line and waits for its response, which is at least least bytes
 // long.
 func (c *client) turn(line []byte, least int) error {
 	defer c.limit.Stop()
@@ -125,12 +125,12 @@ func (c *client) turn(line []byte, least int) error {
 		}
 	} else {
 		// More than a pipe holds, and who knows whether all of it is read
-		// before the answer begins.
+		// before the response begins.
 		sent = c.send(line)
 	}
-	n, err := c.answer()
+	n, err := c.response()
 	if err == nil && n < least {
-		err = fmt.Errorf("an answer of %d bytes, want %d or more", n, least)
+		err = fmt.Errorf("a response of %d bytes, want %d or more", n, least)
 	}
 	if err == nil && sent != nil {
 		err = <-sent
@@ -138,17 +138,17 @@ func (c *client) turn(line []byte, least int) error {
 	return err
 }
 
-// burst sends n lines and reads their answers meanwhile.
+// burst sends n lines and reads their responses meanwhile.
 func (c *client) burst(lines []byte, n, least int) error {
 	defer c.limit.Stop()
 	sent := c.send(lines)
 	for range n {
-		got, err := c.answer()
+		got, err := c.response()
 		if err != nil {
 			return err
 		}
 		if got < least {
-			return fmt.Errorf("an answer of %d bytes, want %d or more", got, least)
+			return fmt.Errorf("a response of %d bytes, want %d or more", got, least)
 		}
 	}
 	return <-sent
@@ -169,9 +169,9 @@ func (c *client) write(b []byte) error {
 	return nil
 }
 
-// answer receives the next answer and returns its length. What is no answer is
-// passed over, as a client does; an answer that is an error is an error.
-func (c *client) answer() (int, error) {
+// response receives the next response and returns its length. What is no response is
+// passed over, as a client does; a response that is an error is an error.
+func (c *client) response() (int, error) {
 	c.limit.Reset(c.patience)
 	for {
 		n := 0
@@ -184,7 +184,7 @@ func (c *client) answer() (int, error) {
 				case bytes.Contains(head, []byte(`"result"`)):
 					isAnswer = true
 				case bytes.Contains(head, []byte(`"error"`)):
-					return 0, fmt.Errorf("answered with an error: %s", bytes.TrimSpace(head[:min(len(head), 200)]))
+					return 0, fmt.Errorf("responded with an error: %s", bytes.TrimSpace(head[:min(len(head), 200)]))
 				}
 			}
 			n += len(part)
@@ -204,7 +204,7 @@ func (c *client) answer() (int, error) {
 // because finds a better reason than that a pipe has broken.
 func (c *client) because(err error) error {
 	if c.hung.Load() {
-		return fmt.Errorf("no answer within %v", c.patience)
+		return fmt.Errorf("no response within %v", c.patience)
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) && !isBroken(err) {
 		return err

@@ -9,8 +9,8 @@ import (
 )
 
 // echo is a server that costs as little as a server can: it looks for a few
-// bytes in each line and answers with the text that it was given, so that an
-// answer is as long as its request. It reads a line whole before it answers.
+// bytes in each line and responds with the text that it was given, so that a
+// response is as long as its request. It reads a line whole before it responds.
 func echo(r io.Reader, w io.Writer) error {
 	in, out := bufio.NewReaderSize(r, 64<<10), bufio.NewWriterSize(w, 64<<10)
 	var line []byte

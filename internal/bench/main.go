@@ -95,7 +95,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	sizes := flags.String("sizes", "", "only these sizes of messages, in bytes: 200,10000,100000,1000000,10000000")
 	binary := flags.String("binary", "", "measure this signet-wrap (default: build it)")
 	scratch := flags.String("dir", "", "make scratch files in this directory (default: the system's temporary directory)")
-	wait := flags.Duration("patience", patience, "how long an answer may take")
+	wait := flags.Duration("patience", patience, "how long a response may take")
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
 	rate := flags.Int("rate", 300, "messages a second of the soak")

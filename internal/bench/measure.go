@@ -26,8 +26,8 @@ type run struct {
 
 	turns   []time.Duration // sorted in the end
 	rates   []float64       // messages a second, one for each burst
-	first   []time.Duration // from start to first answer
-	message []time.Duration // from start to the answer to the first message
+	first   []time.Duration // from start to first response
+	message []time.Duration // from start to the response to the first message
 	memory  usage
 }
 

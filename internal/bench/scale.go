@@ -78,7 +78,7 @@ const scaleLegend = `
 append           of one record by package chain, without fsync; p50 each, and divided by that of the log of 1,000
 append, fsync    the same with fsync
 after another    the same without, the first one after another process wrote: it reads the log's end again
-start, 1st call  from the start of the wrapper (--sync off) to the answer to the first signed call
+start, 1st call  from the start of the wrapper (--sync off) to the response to the first signed call
 call             a signed call through the wrapper (--sync off), there and back
 at the end       how many records there were then
 `

@@ -15,7 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// serveSDK is a server of mcp-go that answers with the text that it was given.
+// serveSDK is a server of mcp-go that responds with the text that it was given.
 func serveSDK(in io.Reader, out io.Writer) error {
 	s := server.NewMCPServer("bench", "1")
 	s.AddTool(mcp.NewTool(tool, mcp.WithString("path", mcp.Required()), mcp.WithString("text", mcp.Required())),
@@ -82,10 +82,10 @@ func (s *sdk) turn(int) error {
 		return err
 	}
 	if len(result.Content) != 1 {
-		return errors.New("the answer has no content")
+		return errors.New("the response has no content")
 	}
 	if text, ok := result.Content[0].(mcp.TextContent); !ok || text.Text != s.text {
-		return errors.New("the answer is not what was sent")
+		return errors.New("the response is not what was sent")
 	}
 	return nil
 }

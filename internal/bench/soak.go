@@ -25,11 +25,11 @@ const (
 	soakOther  = 150 // messages that are no calls
 )
 
-// soakInFlight is how many messages may wait for an answer. More are not sent.
+// soakInFlight is how many messages may wait for a response. More are not sent.
 const soakInFlight = 500
 
 // soak keeps one wrapper with default flags busy and says whether it grows. It
-// fails with errGrew if it does, and otherwise if an answer is missing.
+// fails with errGrew if it does, and otherwise if a response is missing.
 func (b *bench) soak(ctx context.Context, o soakOptions) error {
 	home := o.home
 	if home == "" {
@@ -75,7 +75,7 @@ func (b *bench) soak(ctx context.Context, o soakOptions) error {
 	for running, told := true, 0; running; {
 		select {
 		case err := <-failed:
-			return fmt.Errorf("after %v and %d answers: %w", time.Since(s.began).Round(time.Second), s.answered.Load(), err)
+			return fmt.Errorf("after %v and %d responses: %w", time.Since(s.began).Round(time.Second), s.responses.Load(), err)
 		case <-ctx.Done():
 			running = false
 		case <-end.C:
@@ -91,15 +91,15 @@ func (b *bench) soak(ctx context.Context, o soakOptions) error {
 		}
 	}
 	close(stop)
-	// All that was sent is answered.
-	for total, deadline := <-written, time.Now().Add(patience); s.answered.Load() < total; {
+	// All that was sent has a response.
+	for total, deadline := <-written, time.Now().Add(patience); s.responses.Load() < total; {
 		select {
 		case err := <-failed:
-			return fmt.Errorf("%d of %d messages were answered: %w", s.answered.Load(), total, err)
+			return fmt.Errorf("%d of %d messages had a response: %w", s.responses.Load(), total, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d messages were answered", s.answered.Load(), total)
+			return fmt.Errorf("%d of %d messages had a response", s.responses.Load(), total)
 		}
 	}
 	return errors.Join(b.verdict(all), ctx.Err()) // cut short, it says what it saw until then
@@ -108,12 +108,12 @@ func (b *bench) soak(ctx context.Context, o soakOptions) error {
 // soaker is the client of a soak.
 type soaker struct {
 	*client
-	options  soakOptions
-	loads    []*load
-	began    time.Time
-	calls    atomic.Int64 // sent
-	sent     atomic.Int64 // messages
-	answered atomic.Int64
+	options   soakOptions
+	loads     []*load
+	began     time.Time
+	calls     atomic.Int64 // sent
+	sent      atomic.Int64 // messages
+	responses atomic.Int64
 }
 
 // write sends messages at the rate until stop is closed, and then says how many.
@@ -128,9 +128,9 @@ func (s *soaker) write(stop chan struct{}, written chan<- int64, failed chan<- e
 		case <-tick.C:
 		}
 		due := int64(time.Since(s.began).Seconds() * float64(s.options.rate))
-		for n := s.sent.Load(); n < due && n-s.answered.Load() < soakInFlight; n++ {
+		for n := s.sent.Load(); n < due && n-s.responses.Load() < soakInFlight; n++ {
 			line := s.kind(n).numbered(n)
-			s.sent.Add(1) // before its answer can come
+			s.sent.Add(1) // before its response can come
 			if _, err := s.in.Write(line); err != nil {
 				failed <- s.because(err)
 				return
@@ -156,21 +156,21 @@ func (s *soaker) kind(n int64) messages {
 	return s.loads[0].calls
 }
 
-// read counts the answers. An error among them ends it.
+// read counts the responses. An error among them ends it.
 func (s *soaker) read(failed chan<- error) {
 	for {
-		if _, err := s.answer(); err != nil {
+		if _, err := s.response(); err != nil {
 			failed <- err
 			return
 		}
-		s.answered.Add(1)
+		s.responses.Add(1)
 	}
 }
 
 // A sample is a look at the wrapper. What is not to be had here is -1.
 type sample struct {
 	Minutes  float64 `json:"minutes"`
-	Messages int64   `json:"messages"` // answered
+	Messages int64   `json:"messages"` // with a response
 	Calls    int64   `json:"calls"`    // sent
 	RSS      float64 `json:"rss_mb"`
 	Peak     float64 `json:"peak_mb"`
@@ -184,7 +184,7 @@ func (s *soaker) look(self, home string) sample {
 	pids, guards := family(s.cmd.Process.Pid, self)
 	u := usageOf(pids[0])
 	got := sample{
-		Minutes: time.Since(s.began).Minutes(), Messages: s.answered.Load(), Calls: s.calls.Load(),
+		Minutes: time.Since(s.began).Minutes(), Messages: s.responses.Load(), Calls: s.calls.Load(),
 		RSS: u.rss, Peak: u.peak, Threads: u.threads, Files: u.files, Guard: -1,
 	}
 	for _, g := range guards {

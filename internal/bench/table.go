@@ -100,7 +100,7 @@ var columns = []struct {
 	width int
 }{
 	{"p50", 8}, {"p95", 8}, {"p99", 8}, {"max", 8}, {"p95/p50", 7}, {"over cats", 10}, {"x cats", 7}, {"signs", 6}, {"calls/s", 8},
-	{"1st answer", 11}, {"1st message", 12}, {"RSS MB", 7}, {"peak MB", 8},
+	{"1st response", 13}, {"1st message", 12}, {"RSS MB", 7}, {"peak MB", 8},
 }
 
 const nameWidth = 46
@@ -194,12 +194,12 @@ func thousands(v float64) string {
 
 // legend says what the columns are.
 const legend = `
-p50 to max     a message there and back: the client sends, waits for the answer, sends the next
+p50 to max     a message there and back: the client sends, waits for the response, sends the next
 over, x cats   p50 less that of two cats, and divided by it
 signs          p50 less that of two cats, and of the disk where each call waits for it, in Ed25519 signatures
-calls/s        when the client does not wait: bursts, the answers are read meanwhile; of mcp-go, 32 in flight
-1st answer     from the start of the command to the answer to "initialize", less that of the direct way
-1st message    from there to the answer to the first message, less likewise (direct: both in full)
+calls/s        when the client does not wait: bursts, the responses are read meanwhile; of mcp-go, 32 in flight
+1st response   from the start of the command to the response to "initialize", less that of the direct way
+1st message    from there to the response to the first message, less likewise (direct: both in full)
 RSS, peak      what the wrapper holds after all that, and held at most, without server and guard
 `
 

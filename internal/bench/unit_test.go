@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestEcho: the server answers each request, and no notification, with the text
+// TestEcho: the server responds to each request, and no notification, with the text
 // that it was given, wherever its client has put the id.
 func TestEcho(t *testing.T) {
 	long := strings.Repeat(`a \"quoted\" line\n`, 20_000)
@@ -47,7 +47,7 @@ func TestEcho(t *testing.T) {
 	}
 	want := []string{"1 one", `"b" two`, "3 " + strings.NewReplacer(`\n`, "\n", `\"`, `"`).Replace(long), "4 2025-06-18", "5 "}
 	if !slices.Equal(got, want) {
-		t.Errorf("%d answers, want %d: %.500q", len(got), len(want), got)
+		t.Errorf("%d responses, want %d: %.500q", len(got), len(want), got)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// A way is how a message gets to a server and its answer back.
+// A way is how a message gets to a server and its response back.
 type way struct {
 	name string
 	base string   // the way whose start-up is taken off from that of this one
@@ -31,13 +31,13 @@ type way struct {
 // A session is a way that is open.
 type session interface {
 	turn(i int) error  // a message there and back
-	burst(n int) error // n of them, without waiting for answers
+	burst(n int) error // n of them, without waiting for responses
 	pid() int          // of what the way started
 	close()
 }
 
 // opened is a session and how long it took from the start of the command to the
-// first answer, and to that of the first message.
+// first response, and to that of the first message.
 type opened struct {
 	session
 	first, message time.Duration
@@ -123,7 +123,7 @@ func quoted(argv []string) string {
 type pipes struct {
 	*client
 	messages messages
-	least    int // of an answer, in bytes
+	least    int // of a response, in bytes
 }
 
 func openPipes(w *way, l *load, home string) (*opened, error) {
