@@ -23,7 +23,7 @@ const (
 	initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n"
 )
 
-// A client talks over pipes to a server that it started, or to what stands
+// A client talks over pipes to a server that it started, or to what is
 // before one. If a response takes longer than patience, the server is killed and
 // everything that waits for it fails; unless a process that has left its group
 // holds the pipe, which holds us up, too.
@@ -230,6 +230,6 @@ func (c *client) close() {
 	go io.Copy(io.Discard, c.pipe) // it may have something left to say
 	<-c.ended
 	c.limit.Stop()
-	killGroup(c.cmd) // what it left behind
+	killGroup(c.cmd) // what it left
 	c.pipe.Close()
 }

@@ -75,7 +75,7 @@ func memberID(line []byte) []byte {
 	return bytes.TrimSpace(value)
 }
 
-// memberText is what stands between the quotes of the first member "text".
+// memberText is what is between the quotes of the first member "text".
 func memberText(line []byte) []byte {
 	at := bytes.Index(line, []byte(`"text"`))
 	if at < 0 {
@@ -98,7 +98,7 @@ func memberText(line []byte) []byte {
 	}
 }
 
-// relay stands before the server argv as two cats do, in one process: for
+// relay is before the server argv as two cats do, in one process: for
 // systems that have no cat.
 func relay(argv []string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)

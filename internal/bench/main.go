@@ -35,7 +35,7 @@ import (
 // The modes in which this program starts itself.
 const (
 	modeEcho  = "bench-echo"  // the server
-	modeRelay = "bench-relay" // what stands before a server where there is no cat
+	modeRelay = "bench-relay" // what is before a server where there is no cat
 	modeMCPGo = "bench-mcpgo" // a server of mcp-go
 )
 

@@ -30,7 +30,7 @@ type scaled struct {
 	load    *load             // for sessions
 	times   [][]time.Duration // one for each of scaleMeasures
 
-	log, other *chain.Log // the second stands for another process
+	log, other *chain.Log // the second is like another process
 	synced     *chain.Log
 	session    session
 }

@@ -18,7 +18,7 @@ import (
 type way struct {
 	name string
 	base string   // the way whose start-up is taken off from that of this one
-	argv []string // starts the server, or what stands before it
+	argv []string // starts the server, or what is before it
 	open func(w *way, l *load, home string) (*opened, error)
 
 	other  bool // sends messages that are no calls

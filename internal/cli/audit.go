@@ -157,10 +157,10 @@ func (c *command) listed(sum history.Summary, o history.Options, h home.Dir, sho
 		c.complain(fmt.Sprintf("only the newest %d are shown: --limit N or --limit all", o.Limit), "")
 	}
 	if sum.Future != "" {
-		c.complain(sum.Future+" is named for a day that is still to come: what stands in it is listed as the newest, whatever its time", verify)
+		c.complain(sum.Future+" is named for a day that is still to come: its records are listed as the newest, whatever their time", verify)
 	}
 	if sum.Copies > 0 {
-		c.complain(fmt.Sprintf("%s left out: the same receipts stand in the log before, and are no further calls", count(int64(sum.Copies), "copy")), verify)
+		c.complain(fmt.Sprintf("%s left out: the log has the same receipts earlier, and they are no further calls", count(int64(sum.Copies), "copy")), verify)
 	}
 	if sum.Bad != nil {
 		c.complain(fmt.Sprintf("the list is not whole: %v", sum.Bad), verify)
@@ -173,7 +173,7 @@ func (c *command) listed(sum history.Summary, o history.Options, h home.Dir, sho
 // opposed to calls with what came of them: where nothing depends on that.
 func asRecords(o history.Options) bool { return o.Limit == 0 && !o.Failed && !o.Open }
 
-// recordWriter writes records as they stand in the log.
+// recordWriter writes records as they are in the log.
 type recordWriter struct {
 	*bufio.Writer
 	bar *bar

@@ -78,7 +78,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 	return nil
 }
 
-// find is what the log in the directory audit tells of the record whose id begins
+// find is what the log in the directory audit says about the record whose id begins
 // so.
 func (c *command) find(audit, id string) (*history.Story, error) {
 	want, ok := history.ParsePrefix(id)
@@ -189,7 +189,7 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		row("log", "%s: %v", place(s.Record), err)
 	}
 	for _, r := range s.Same {
-		row("", "the same id stands at %s too", place(r))
+		row("", "the same id is at %s, too", place(r))
 	}
 	if v.Type != "" {
 		row("says", "%s", brief(eventText(v, "")))
@@ -299,7 +299,7 @@ func whyNot(v history.Verdict) string {
 	case history.Disagrees:
 		return "signer, session, tool, server or time are not those of the call"
 	}
-	return "it or the call is not good, or it stands before the call"
+	return "it or the call is invalid, or it comes before the call"
 }
 
 // printArguments prints JSON so that a person can read it, but not a megabyte of

@@ -114,7 +114,7 @@ type command struct {
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a
 // second one the program, should that be waiting for something. A kill and a
-// closed terminal are the same, so that nothing half done stays behind.
+// closed terminal are the same, so that nothing half done remains.
 func (c *command) interruptible() (ctx context.Context, stop func()) {
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it

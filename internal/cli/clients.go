@@ -144,7 +144,7 @@ func short(s string) string {
 
 func (c *command) namedFile(u *ucli.Context, path string) (install.File, error) {
 	if len(u.StringSlice("client")) > 0 || u.Bool("project") {
-		return install.File{}, misuse("leave one of the two out", "--file stands for a client that is not known")
+		return install.File{}, misuse("leave one of the two out", "--file is for a client that is not known")
 	}
 	p, err := install.ParsePointer(u.String("pointer"))
 	if err != nil {
@@ -241,7 +241,7 @@ func listedNames(entries []*install.Entry) string {
 	return strings.Join(names, ", ")
 }
 
-// warnRunning tells of clients that write their files again.
+// warnRunning names clients that overwrite their files.
 func (c *command) warnRunning(clients []*install.Client) {
 	for _, r := range install.Running(clients) {
 		c.complain(r.Label+" is running, and may write its configuration again as it was",

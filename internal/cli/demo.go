@@ -68,7 +68,7 @@ func (c *command) demo() (err error) {
 	}
 	received := filepath.Join(dir, "received")
 	home := filepath.Join(dir, "home")
-	// What would stand in a client's configuration: our flags, "--", a server.
+	// What a client's configuration would have: our flags, "--", a server.
 	args := []string{"--home", home, "--system-log", "off", "--", self, "demo", "--serve", received}
 
 	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")

@@ -328,7 +328,7 @@ func isFree(path string) (bool, error) {
 	return false, nil
 }
 
-// clockSlack is how far a clock may be behind the newest record: as package
+// clockSlack is how far the newest record may be ahead of a clock: as package
 // chain has it.
 const clockSlack = 2 * time.Second
 

@@ -40,7 +40,7 @@ func (c *command) headsFinding(h home.Dir) finding {
 	case err != nil:
 		return note("sudo signet-wrap verify --chain --home "+string(h), "where the log ends goes to journald, and cannot be read back: %v", err)
 	case perr != nil:
-		return note("sudo mkdir -p /var/log/journal && sudo journalctl --flush", "where the log ends goes to journald, which forgets it when the system starts anew")
+		return note("sudo mkdir -p /var/log/journal && sudo journalctl --flush", "where the log ends goes to journald, which forgets it when the system restarts")
 	case count == 0:
 		return note("", "where the log ends goes to journald, which has no head of this user yet")
 	}

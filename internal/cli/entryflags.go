@@ -8,7 +8,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// The flags of wrapping as they stand in a client's configuration.
+// The flags of wrapping as they are in a client's configuration.
 
 // givenFlag is a flag there, as it is written.
 type givenFlag struct {

@@ -151,7 +151,7 @@ func (c *command) install(u *ucli.Context) error {
 	return ch.run(sys)
 }
 
-// wrapping is what stands in front of a wrapped server, as a command line.
+// wrapping is the command line that wraps a server.
 func wrapping(e *install.Entry) string {
 	return flagLine(append([]string{e.Wrapper}, e.MaskedFlags()...))
 }
@@ -318,7 +318,7 @@ func (ch *change) run(sys install.System) error {
 	return nil
 }
 
-// one changes one file, and tells of it.
+// one changes one file, and says so.
 func (ch *change) one(f *install.Config, sys install.System) error {
 	if f.Err != nil {
 		ch.refuse(f, f.Err, cmp.Or(durable.Permit(f.Err), ch.hint))

@@ -62,7 +62,7 @@ func barLine(what string, records, bytes, total int64, took time.Duration) strin
 	return fmt.Sprintf("%s [%.*s%.*s] %d %%, %v left", line, done, "####################", width-done, "....................", 100*bytes/max(total, 1), left)
 }
 
-// giveWay is called when results are written: a bar would stand between them, or
+// giveWay is called when results are written: a bar would get between them, or
 // in a pager that shows them.
 func (b *bar) giveWay() {
 	if b.w != nil && !b.beside {

@@ -247,7 +247,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 	store := h.Keys()
 	src, serr := store.Source(name)
 	if serr != nil && !errors.Is(serr, fs.ErrNotExist) {
-		return fail("mend it, or delete it and give --passphrase-file", serr)
+		return fail("repair it, or delete it and give --passphrase-file", serr)
 	}
 	if p, err := store.Public(name); err != nil {
 		return fail("see `signet-wrap identity list`", err)

@@ -83,14 +83,14 @@ func (c *command) ask(prompt string) ([]byte, error) {
 
 	fmt.Fprint(c.Stderr, prompt)
 	defer fmt.Fprintln(c.Stderr)
-	type answer struct {
+	type typed struct {
 		line []byte
 		err  error
 	}
-	got := make(chan answer, 1)
-	go func() { // left behind at an interrupt, with which the program ends
+	got := make(chan typed, 1)
+	go func() { // still waiting after an interrupt, with which the program ends
 		line, err := term.ReadPassword(fd)
-		got <- answer{line, err}
+		got <- typed{line, err}
 	}()
 	select {
 	case a := <-got:

@@ -55,7 +55,7 @@ EXIT STATUS
 func (c *command) statusVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "status",
-		Usage:              "which servers it stands in front of",
+		Usage:              "which servers are wrapped",
 		CustomHelpTemplate: statusHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,

@@ -96,7 +96,7 @@ func (c *command) summary(f *verify.Log) string {
 	}
 	switch {
 	case f.Verdict == verify.Tampered && f.Damaged == 0:
-		return c.paint(red, "tampered") + ": the log is not the one that others remember" + rest
+		return c.paint(red, "tampered") + ": it is not the log that others remember" + rest
 	case f.Verdict == verify.Tampered:
 		return c.paint(red, "tampered") + ": the log is not as it was written"
 	case f.Verdict == verify.Unconfirmed:
@@ -113,7 +113,7 @@ func (c *command) summary(f *verify.Log) string {
 func printAuthenticity(verdict func(name, colour, word, format string, a ...any), row func(name, format string, a ...any), a *verify.Authenticity, ring keyring) {
 	switch a.Verdict {
 	case "false":
-		verdict("authenticity", red, "false", "what was signed is not what stands in %s", count(a.False, "record"))
+		verdict("authenticity", red, "false", "what was signed is not what is in %s", count(a.False, "record"))
 	case "trusted":
 		verdict("authenticity", green, "trusted", "all signatures are good, and by keys trusted by %s", ring.Trust)
 	case "unconfirmed":

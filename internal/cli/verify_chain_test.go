@@ -184,7 +184,7 @@ func TestVerifyChainFindings(t *testing.T) {
 		{"a record taken out and the hashes made again", withoutSecond(t, logOf(t, wrapped(t, bot, "a"), wrapped(t, bot, "b"), wrapped(t, bot, "c"), wrapped(t, bot, "d"))), []string{botKey}, exitFailed,
 			[3]string{"broken", "known", "no gap"}, ":2 displaced: "},
 		{"a receipt by hand, copied", logOf(t, call(t, bot, "a"), call(t, bot, "b"), once, once), []string{botKey}, exitUnconfirmed,
-			[3]string{"unbroken", "unknown", "no gap"}, ":4: the same receipt stands in the log before"},
+			[3]string{"unbroken", "unknown", "no gap"}, ":4: the log has the same receipt earlier"},
 		{"an unsigned event", logOf(t, call(t, bot, "a"), raw(violation)), []string{botKey}, exitOK,
 			[3]string{"unbroken", "known", "no gap"}, "1 event without a signature"},
 		{"a signed event", logOf(t, eventBy(t, bot, event.TornLine{Kept: "x"})), []string{botKey}, exitUnconfirmed,

@@ -124,7 +124,7 @@ func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 }
 
 // owners are the users whose entries count: those who own the log's directory, the
-// home, and the one that a link stands in. Where nothing is left, it is the one
+// home, and the one that has the link. Where nothing is left, it is the one
 // who asks, or who owns what the directory was in.
 func owners(p logPlace) []uint32 {
 	around := string(p.home)

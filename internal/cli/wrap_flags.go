@@ -130,7 +130,7 @@ const leastMaxCall = 1 << 10
 // help, or there is a verb in it.
 var errNotWrapping = errors.New("not a command line that wraps")
 
-// parseWrapFlags reads what stands before the "--" of a command line that
+// parseWrapFlags reads what is before the "--" of a command line that
 // wraps, without the program's name. The error is errNotWrapping or a
 // *wrap.StartError. It does without urfave/cli, which takes its time: each
 // start of a server comes through here.
@@ -155,7 +155,7 @@ func parseWrapFlags(args []string) (*wrapSettings, error) {
 		err = set.Parse(set.Args()[1:])
 	}
 	switch {
-	case err != nil: // what stands after it was not looked at
+	case err != nil: // what follows it was not looked at
 		return nil, misuseOfWrap(suggestFlag(err, generalWrapFlags(), `see "signet-wrap help wrap"`), "%w", err)
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
@@ -201,7 +201,7 @@ func wrapFlagsHelp() string {
 }
 
 // generalWrapFlags are the flags of wrapping, for urfave/cli, which must know
-// them where they stand before a verb.
+// them before a verb, too.
 func generalWrapFlags() (flags []ucli.Flag) {
 	for _, f := range wrapFlags {
 		if f.value == "" {
@@ -222,7 +222,7 @@ func wrapFlagsOfVerb(u *ucli.Context) error {
 	}
 	for _, f := range wrapFlags {
 		if general := f.name == "home" || f.name == "passphrase-file"; !general && u.IsSet(f.name) {
-			return misuse("flags of a verb stand after it", "--%s in front of %q would have no effect", f.name, verb)
+			return misuse("put the flags of a verb after it", "--%s in front of %q would have no effect", f.name, verb)
 		}
 	}
 	return nil

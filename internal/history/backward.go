@@ -8,7 +8,7 @@ import (
 )
 
 // A Backward is a [Join] for records that are read newest first, where what came
-// of a call stands before it. What it is told of calls waits for them; it
+// of a call comes before it. What it is given about calls waits for them; it
 // remembers the last 10,000 to 20,000 calls about which something was said, with
 // a T of the caller's for each statement.
 type Backward[T any] struct {
@@ -29,7 +29,7 @@ type Judged[T any] struct {
 	Verdict   Verdict
 }
 
-// NewBackward returns a Backward that has seen nothing. forgotten is told of
+// NewBackward returns a Backward that has seen nothing. forgotten gets
 // statements that have waited for too long, or that were too many: they have
 // found no call.
 func NewBackward[T any](forgotten func(T)) *Backward[T] {

@@ -13,7 +13,7 @@
 //     request are those of its call;
 //   - an entry of an unanswered event counts if its signer and session are;
 //   - the first that counts is the outcome, and each further one is said to be one;
-//   - a receipt that stands in the log again is a copy, and no second call.
+//   - a receipt that is in the log again is a copy, and no second call.
 //
 // [List] lists what a [Filter] asks for, a [Row] for each call. [Find] finds all
 // that is known of one record.

@@ -37,7 +37,7 @@ func (p Prefix) begins(id string) bool {
 	return (p.kind == "" || p.kind == kind) && strings.HasPrefix(hex, p.hex)
 }
 
-// in says whether such an id, or something that looks like it, stands in a
+// in says whether such an id, or something that looks like it, is in a
 // receipt in canonical form.
 func (p Prefix) in(receipt []byte) bool {
 	part := []byte("_" + p.hex)
@@ -54,7 +54,7 @@ func (p Prefix) in(receipt []byte) bool {
 	}
 }
 
-// A Story is all that a log tells of one record: of each kind ten at the most of
+// A Story is all that a log says about one record: of each kind ten at the most of
 // what is believed, and ten of what is not, which come after.
 type Story struct {
 	*Record           // the first that is believed, of those with the id, else the first
@@ -177,7 +177,7 @@ func (s *Story) tell(about []Judged[*Record]) {
 	}
 }
 
-// events finds what the log tells of the session of a call: who was asked, the
+// events finds what the log says about the session of a call: who was asked, the
 // tools as they were listed, and what became of this call.
 func (f *finder) events(s *Story) error {
 	if s.Says.Session == "" || s.Says.Type != "" {

@@ -124,7 +124,7 @@ func IsWrapped(v *sign.Verified) bool {
 	return v.Type == "" && v.Version == 1 && strings.HasPrefix(v.Session, "ses_")
 }
 
-// A Join brings calls and what came of them together, as they stand in the log:
+// A Join brings calls and what came of them together, as they are in the log:
 // oldest first. [Backward] does the same from the newest on. What it is given
 // must have been verified: nothing else counts. It remembers calls that wait, and
 // the last 10,000 to 20,000 that do not wait any more, each with a T of the

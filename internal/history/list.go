@@ -32,24 +32,24 @@ type Summary struct {
 	Rows   int              // that were put
 	More   bool             // there are others, which the limit kept out; only if Count is set
 	Bad    *chain.LineError // the last line that is no record; nil: there was none
-	Copies int              // receipts left out, for they stand in the log before
+	Copies int              // receipts left out: the log has them earlier
 
 	// Future is the first day file, by name, of a day that is still to come;
 	// empty if there is none. No wrapper with a right clock writes one, and
-	// what stands in it counts as the newest.
+	// its records count as the newest.
 	Future string
 }
 
 // List puts rows in the order of the log, as it was when log was taken: one for
 // each call that is asked for, with what came of it, and one for each other
-// record, but for events that tell of calls and sessions. An error of put ends
+// record, but for events about calls and sessions. An error of put ends
 // it.
 //
 // Each record that makes a row, or part of one, is verified. That takes some 20 µs
 // a core, so a list of the whole log takes about as long as verifying it; what a
 // filter leaves out by time, tool, signer or session takes a hundredth.
 //
-// With a limit, a response that stands for itself is a row only if the list ends
+// With a limit, a response without its call is a row only if the list ends
 // before the place where its call would be.
 func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) error) (Summary, error) {
 	l := newLister(ctx, log, o)
@@ -75,7 +75,7 @@ func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) er
 	return l.sum, err
 }
 
-// Records puts each record that is asked for by itself, as it stands in the log,
+// Records puts each record that is asked for by itself, as it is in the log,
 // whether it is to be believed or not; and not what came of calls. Its slices are
 // good until put returns.
 func Records(ctx context.Context, log *chain.Snapshot, o Options, put func(*chain.Entry) error) (Summary, error) {
@@ -146,7 +146,7 @@ func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
 	return l
 }
 
-// forward lists from a place on. Responses that stand at the places in strangers
+// forward lists from a place on. Responses at the places in strangers
 // belong to calls before it. The first few rows are passed over.
 func (l *lister) forward(from chain.Position, strangers map[chain.Position]bool, pass int) error {
 	w := newWindow(l, func(row *Row) error {

@@ -121,7 +121,7 @@ func (n *newest) judge(row *Row, s told, verdict Verdict) {
 	}
 }
 
-// alone counts a response that stands for itself.
+// alone counts a response without its call.
 func (n *newest) alone(s told) {
 	if IsResponse(s.Says) {
 		n.count(&Row{Record: s.Record, Verdict: NoCall})
@@ -129,7 +129,7 @@ func (n *newest) alone(s told) {
 }
 
 // copied takes out the call that was taken with the id of v: it was a copy of
-// this one. It returns where the response stands that it had.
+// this one. It returns the place of the response that it had.
 func (n *newest) copied(v *sign.Verified) (response chain.Position) {
 	n.copies++
 	id, _ := ParseID(v.ID)

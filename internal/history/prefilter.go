@@ -90,8 +90,8 @@ func (p *prefilter) pass(receipt []byte) bool {
 
 // callTime is the time of the request in a call of version 1 or a response of
 // version 2 in canonical form (FORMAT.md of package sign), nil for anything else
-// and where the time is not in the usual form. Members stand in order there, so
-// nothing else can stand between or after these, and each quote in the patterns
+// and where the time is not in the usual form. Members are in order there, so
+// nothing else can be between or after these, and each quote in the patterns
 // is a quote and not an escaped one.
 func callTime(receipt []byte) []byte {
 	if b, ok := bytes.CutSuffix(receipt, []byte(`","v":1}`)); ok {

@@ -28,7 +28,7 @@ type Row struct {
 	dropped bool // it turned out not to be asked for
 }
 
-// newRow is the row of a record that stands for itself, or of a call whose
+// newRow is the row of a record of its own, or of a call whose
 // outcome is not known yet.
 func newRow(r *Record) *Row {
 	row := &Row{Record: r}
@@ -67,7 +67,7 @@ func (r *Row) Took() (time.Duration, bool) {
 	return r.Response.Says.Responded.Sub(r.Response.Says.Time), true
 }
 
-// isQuiet says whether an event that is believed is no row of its own: it tells of
+// isQuiet says whether an event that is believed is no row of its own: it is about
 // calls, and shows with them.
 func isQuiet(v *sign.Verified) bool {
 	switch v.Event.(type) {

@@ -28,7 +28,7 @@ type window struct {
 	rows    []*Row // oldest first
 	dropped int    // of rows, the ones that turned out not to be asked for
 	held    int    // bytes of rows
-	copies  int    // receipts that were left out, for they stand in the log before
+	copies  int    // receipts that were left out: the log has them earlier
 }
 
 func newWindow(l *lister, put func(*Row) error) *window {

@@ -9,7 +9,7 @@ import (
 )
 
 // Diff is what writing data in the place of the document would change, for a
-// person. It shows the commands that change and nothing that stands beside them
+// person. It shows the commands that change and nothing that is beside them
 // in the file, with what looks like a secret masked:
 //
 //	@@ line 4: files

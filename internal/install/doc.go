@@ -8,7 +8,7 @@
 //	"command": "npx", "args": ["-y", "server"]
 //	"command": "/usr/local/bin/signet-wrap", "args": ["--", "npx", "-y", "server"]
 //
-// The wrapped form is its own undo record: the old command's literal stands
+// The wrapped form is its own undo record: the old command's literal is
 // whole after "--". Where there was no args, the member that is made has no
 // spaces in it, `,"args":["--","npx"]`, which tells it from an empty list, into
 // which we write ", ".

@@ -15,7 +15,7 @@ type Entry struct {
 	Scope    string   // what "*" of the pointer stands for: Claude Code's project
 	Command  string   // as the file has it; of a wrapped one the old command
 	Args     []string // as the file has them; of a wrapped one the old ones
-	Wrapped  bool     // signet-wrap stands in front of it
+	Wrapped  bool     // signet-wrap wraps it
 	Wrapper  string   // path of signet-wrap, if wrapped
 	Flags    []string // of signet-wrap, before the "--"
 	Env      map[string]string
@@ -101,7 +101,7 @@ func read(n *node) *Entry {
 	case n.kind != table:
 		e.Reason = "it is not a server"
 	case isRemote(n, kind, e.command != nil):
-		e.Remote, e.Reason = true, "remote: there is no process to stand in front of"
+		e.Remote, e.Reason = true, "remote: there is no process to wrap"
 	case e.command == nil && n.get("source").says() == "extension":
 		e.Reason = "it belongs to an extension, which starts it"
 	case e.command == nil && slices.Contains([]string{"builtin", "platform", "frontend", "inline_python"}, kind):

@@ -25,7 +25,7 @@ type node struct {
 	// A table or list that is written in brackets, in YAML and TOML too. The
 	// others have their members and elements on lines of their own.
 	flow bool
-	// Of a YAML list without brackets: what stands before its first element on
+	// Of a YAML list without brackets: what is before its first element on
 	// that line, "  - ". Empty if that is not to be repeated.
 	dash string
 	// It has a YAML anchor or is an alias, so that what is written here is
@@ -137,7 +137,7 @@ func (n *node) unique() error {
 		seen := make(map[string]bool, len(n.members))
 		for _, m := range n.members {
 			if seen[m.name] {
-				return fmt.Errorf("the name %q stands twice in one table", m.name)
+				return fmt.Errorf("the name %q is twice in one table", m.name)
 			}
 			seen[m.name] = true
 		}

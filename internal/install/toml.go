@@ -102,7 +102,7 @@ func (t *tomlReader) add(at *node, x *unstable.Node) error {
 	return fmt.Errorf("a value without a key at byte %d", x.Raw.Offset)
 }
 
-// value reads a value that stands somewhere after from. end is where it ends,
+// value reads a value somewhere after from. end is where it ends,
 // if the parser does not say; -1 if nobody knows.
 func (t *tomlReader) value(x *unstable.Node, from, end int) (*node, error) {
 	n := &node{start: int(x.Raw.Offset), end: int(x.Raw.Offset + x.Raw.Length), value: string(x.Data)}

@@ -1,4 +1,4 @@
 package install
 
-// canWriteIn is not answered: only writing would tell.
+// canWriteIn is unknown: only writing would show it.
 func canWriteIn(string) bool { return true }

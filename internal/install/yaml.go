@@ -106,7 +106,7 @@ func (y *yamlReader) value(x *yaml.Node) *node {
 	return n
 }
 
-// dash is what stands before the element at start on its line, if that is the
+// dash is what is before the element at start on its line, if that is the
 // element's dash and nothing else.
 func (y *yamlReader) dash(start int) string {
 	if start < 0 {

@@ -45,7 +45,7 @@ type Anchors struct {
 
 	MaxUnanchored time.Duration // how old what is not anchored may be; 0: any age
 	Require       bool          // anything less than a quorum is not enough
-	Accept        []string      // ids of new_epoch events that excuse what they tell of
+	Accept        []string      // ids of new_epoch events whose loss is accepted
 }
 
 // Asked is what came of asking a witness how far the log went.

@@ -37,7 +37,7 @@ type outcomes struct {
 	orphans    int64 // outcomes of calls that are not in the log, or were settled long before
 	foreign    int64 // outcomes that do not fit their calls
 	further    int64 // outcomes of calls that have one, and events about further responses
-	copied     int64 // receipts of outcomes that stand before
+	copied     int64 // receipts of outcomes that came earlier
 }
 
 // maxCounted bounds what is remembered: a million calls without outcomes take
@@ -102,7 +102,7 @@ func (o *outcomes) see(v *sign.Verified) {
 }
 
 // findings are what is to be said under completeness: what is missing, and what
-// is accounted for. In part of a log, the call of an outcome may stand elsewhere.
+// is accounted for. In part of a log, the call of an outcome may be elsewhere.
 func (o *outcomes) findings(part bool) (gaps, notes []string) {
 	if o.join == nil {
 		return nil, []string{"calls without an outcome are not counted: there are more than a million"}
@@ -118,7 +118,7 @@ func (o *outcomes) findings(part bool) (gaps, notes []string) {
 		}
 	}
 	gap(o.foreign, "outcome", " of another signer, session, tool, target or time than the call: not believed")
-	gap(o.copied, "outcome", " copied: the same receipt stands before")
+	gap(o.copied, "outcome", " copied: the log has the same receipt earlier")
 	note(o.further, "further response", " to calls that had one: the first counts, and clients may differ")
 	note(o.unanswered, "call", " without a response: audit --open lists them")
 	if !part {

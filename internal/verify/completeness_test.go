@@ -61,7 +61,7 @@ func TestOutcomes(t *testing.T) {
 	gaps, notes := o.findings(false)
 	want := []string{
 		"4 outcomes of another signer, session, tool, target or time than the call: not believed",
-		"1 outcome copied: the same receipt stands before",
+		"1 outcome copied: the log has the same receipt earlier",
 		"2 outcomes of calls that are not in the log, or that had an outcome at least 10,000 calls before",
 		"2 further responses to calls that had one: the first counts, and clients may differ",
 		"1 call without a response: audit --open lists them",

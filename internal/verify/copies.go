@@ -7,7 +7,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
-// copies finds receipts that stand twice. A copy of one that is bound to its place
+// copies finds receipts that are in the log twice. A copy of one that is bound to its place
 // is displaced, and of a response package history tells; any other would pass for
 // a second call, for which no key is needed.
 //

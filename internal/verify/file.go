@@ -29,7 +29,7 @@ type Selection struct {
 	Interrupted bool    `json:"interrupted,omitempty"` // before its end: what follows is of what was read
 	Selection   bool    `json:"selection"`             // true
 	Records     int64   `json:"records"`               // receipts and events
-	First       string  `json:"first,omitempty"`       // the earliest time of one that is believed
+	First       string  `json:"first,omitempty"`       // the earliest time of a believed record
 	Last        string  `json:"last,omitempty"`
 
 	Unprotected  int64        `json:"unprotected"` // records with members that no hash covers

@@ -275,11 +275,11 @@ func (s *story) completeness(r *chain.Report) Completeness {
 		what := ""
 		switch {
 		case !t.Kept && !t.Recorded:
-			what = "named as a torn line, and no file that can be read; no event in the log tells of it"
+			what = "named as a partial record, but not a readable file; the log has no event about it"
 		case !t.Kept:
 			what = "a partial record was quarantined there, and is not there as it was"
 		case !t.Recorded:
-			what = "a quarantined partial record that no event in the log tells of"
+			what = "a quarantined partial record, but the log has no event about it"
 		default:
 			told++
 			continue
@@ -289,7 +289,7 @@ func (s *story) completeness(r *chain.Report) Completeness {
 		}
 	}
 	if more := bad - maxListed; more > 0 {
-		c.Gaps = append(c.Gaps, text.Count(more, "more quarantined record")+" not as they were, or that no event tells of")
+		c.Gaps = append(c.Gaps, text.Count(more, "more quarantined record")+" changed, or without an event in the log")
 	}
 	note := func(n int64, what, rest string) {
 		if n > 0 {
@@ -298,7 +298,7 @@ func (s *story) completeness(r *chain.Report) Completeness {
 	}
 	note(told, "partial record", " quarantined and accounted for")
 	note(s.damage, "event", " of damage that a writer met and went on after")
-	note(s.steps, "event", " of a clock that had stepped back: what it said stands there")
+	note(s.steps, "event", " of a clock that had stepped back: they say how far")
 	for _, b := range r.Breaks {
 		if b.Kind == chain.Removed || b.Kind == chain.Truncated || b.Kind == chain.Malformed {
 			c.Gaps = append(c.Gaps, "records are missing where the log is damaged")
@@ -309,7 +309,7 @@ func (s *story) completeness(r *chain.Report) Completeness {
 	gaps, notes := s.outcomes.findings(r.Damaged > 0)
 	c.Gaps, c.Notes = append(c.Gaps, gaps...), append(c.Notes, notes...)
 	if s.tally.copies.full {
-		c.Notes = append(c.Notes, fmt.Sprintf("copies were looked for among the first %s alone that are bound to no place", text.Count(maxCopies, "receipt")))
+		c.Notes = append(c.Notes, fmt.Sprintf("copies were looked for only among the first %s without a place of their own", text.Count(maxCopies, "receipt")))
 	}
 	if len(c.Gaps) > 0 {
 		c.Verdict = "gaps"

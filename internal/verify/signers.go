@@ -98,7 +98,7 @@ type checker struct {
 }
 
 // check is chain.VerifyOptions.Check, for a receipt that follows the record with
-// the hash prev. A receipt that is bound to another place tells of a log that was
+// the hash prev. A receipt that is bound to another place shows a log that was
 // made again only if a known key signed it: anybody can sign with a key of their
 // own.
 func (c *checker) check(receipt []byte, prev chain.Hash) (result chain.Checked[checked]) {
@@ -109,7 +109,7 @@ func (c *checker) check(receipt []byte, prev chain.Hash) (result chain.Checked[c
 	return result
 }
 
-// alone is check for a receipt that stands in no log: bad only for what is false,
+// alone is check for a receipt outside of a log: bad only for what is false,
 // not for what merely cannot be verified.
 func (c *checker) alone(receipt []byte) (result chain.Checked[checked]) {
 	v, err := c.verifier.Verify(receipt, c.keys.has)
@@ -163,7 +163,7 @@ func (t *tally) see(e *chain.Entry, c checked) {
 		t.doubt(e, d)
 	}
 	if t.copies.again(c.v) {
-		t.doubt(e, "the same receipt stands in the "+t.copies.in()+" before: a copy, for which no key is needed")
+		t.doubt(e, "the "+t.copies.in()+" has the same receipt earlier: a copy, for which no key is needed")
 	}
 }
 

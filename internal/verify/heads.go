@@ -16,7 +16,7 @@ import (
 // of heads: how far logs went. [Memory.Add] fills it before the log is read.
 type Memory struct {
 	Name string // of the file; "": this machine's own
-	// Dirs stand for the directory of the log (heads.Dirs). Only of this machine's
+	// Dirs are names of the directory of the log (heads.Dirs). Only of this machine's
 	// own system log: a file may be of another machine.
 	Dirs []string
 	// Missing says why there are no entries: State is then "absent" or "unreadable".
@@ -77,7 +77,7 @@ func (h *keptHead) late() bool      { return h.at&1 == 1 }
 func (h *keptHead) time() time.Time { return since2020.Add(time.Duration(h.at>>1) * time.Second) }
 func (h *keptHead) day() uint32     { return h.file &^ (doubtful | unvouched) }
 
-// before says whether h stands before a place in the log.
+// before reports whether h is before a place in the log.
 func (h *keptHead) before(day uint32, end int64) bool {
 	return h.day() < day || h.day() == day && h.end < end
 }

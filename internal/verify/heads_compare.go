@@ -57,7 +57,7 @@ type Unmet struct {
 	Accepted bool       `json:"accepted,omitempty"`
 }
 
-// Other is another log than the one that was verified.
+// Other is a log other than the verified one.
 type Other struct {
 	Log      chain.Hash `json:"log"` // its first record
 	Heads    int64      `json:"heads"`
