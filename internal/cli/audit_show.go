@@ -57,7 +57,7 @@ func (c *command) auditShowVerb() *ucli.Command {
 func (c *command) auditShow(u *ucli.Context) error {
 	args := c.args(u)
 	if len(args) != 1 {
-		return misuse("signet-wrap audit show ID", "one ID is wanted, and there are %d", len(args))
+		return misuse("signet-wrap audit show ID", "audit show takes one ID (got %d)", len(args))
 	}
 	ring, err := c.keyring(u)
 	if err != nil {

@@ -52,7 +52,7 @@ func (c *command) proveVerb() *ucli.Command {
 func (c *command) prove(u *ucli.Context) error {
 	args := c.args(u)
 	if len(args) != 1 {
-		return misuse("signet-wrap prove ID", "one ID is wanted, and there are %d", len(args))
+		return misuse("signet-wrap prove ID", "prove takes one ID (got %d)", len(args))
 	}
 	h, s, err := c.existingStore(u)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *command) prove(u *ucli.Context) error {
 		return err
 	}
 	if !record.Believed() {
-		return fail("signet-wrap verify --chain", fmt.Errorf("the record is not to be believed: %w", record.Err))
+		return fail("signet-wrap verify --chain", fmt.Errorf("the record is not believed: %w", record.Err))
 	}
 	hash := record.RecordHash
 	p, cp, stamp, err := s.Prove(hash)
@@ -82,11 +82,11 @@ func (c *command) prove(u *ucli.Context) error {
 			return err
 		}
 		if e.RecordHash() != hash {
-			return fail("signet-wrap verify --chain", errors.New("the record is not the one that its hash was made for"))
+			return fail("signet-wrap verify --chain", errors.New("the record does not match its hash"))
 		}
 		if len(p.Extra) > tlog.MaxExtra {
 			p.Extra = nil
-			c.complain("the receipt is too long for the proof and was left out: who checks it must have it", "")
+			c.complain("the receipt is too long for the proof and was left out: the verifier must have it already", "")
 		}
 	}
 	if s.Policy.HasQuorum() && !cp.Quorum {
