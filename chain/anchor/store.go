@@ -214,6 +214,16 @@ func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 // the log's events.
 func (s *Store) PolicyHash() chain.Hash { return sha256.Sum256(s.policy) }
 
+// PolicyHash returns the hash of the policy of the store in a directory. It reads
+// only the policy.
+func PolicyHash(dir string) (chain.Hash, error) {
+	b, err := readFile(PolicyFile(dir), tlog.MaxPolicy)
+	if err != nil {
+		return chain.Hash{}, err
+	}
+	return sha256.Sum256(b), nil
+}
+
 // lock makes this process the only one that anchors.
 func (s *Store) lock() (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(s.Dir, lockName), os.O_RDWR|os.O_CREATE, 0o644)

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +15,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// acceptedFile has what was accepted for good: an id a line, and after it when and
-// by whom. Who has the account whose log it is must not be able to write it, so it
+// acceptedFile has what was accepted for good: an id a line, and after it when, by
+// whom and why. Who has the account whose log it is must not be able to write it, so it
 // counts only if root alone can. Tests put another in its place.
 var acceptedFile = "/etc/signet-wrap/accepted"
 
@@ -44,13 +44,19 @@ func readAccepted() (ids []string, err error) {
 	if !rootsAlone(st) || !rootsAlone(dir) || !st.Mode().IsRegular() {
 		return nil, errors.New("others than root can write it, or its directory")
 	}
-	lines := bufio.NewScanner(io.LimitReader(f, maxAccepted))
-	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) > 0 && !strings.HasPrefix(fields[0], "#") {
+	b, err := io.ReadAll(io.LimitReader(f, maxAccepted+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxAccepted {
+		return nil, fmt.Errorf("it is longer than %d bytes", maxAccepted)
+	}
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) > 0 && acceptable(fields[0]) {
 			ids = append(ids, fields[0])
 		}
 	}
-	return ids, lines.Err()
+	return ids, nil
 }
 
 func rootsAlone(st fs.FileInfo) bool {
@@ -58,8 +64,8 @@ func rootsAlone(st fs.FileInfo) bool {
 	return ok && uid == 0 && st.Mode().Perm()&0o022 == 0
 }
 
-// remember writes ids to the file.
-func remember(ids []string) error {
+// remember writes ids to the file, with when, by whom and why they were accepted.
+func remember(ids []string, why string) error {
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%s is root's alone", acceptedFile)
 	}
@@ -70,14 +76,13 @@ func remember(ids []string) error {
 	if err != nil {
 		return err
 	}
-	who := os.Getenv("SUDO_USER")
-	if who == "" {
-		who = "root"
-	}
+	oneLine := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	var lines strings.Builder
 	for _, id := range ids {
-		if _, err = fmt.Fprintf(f, "%s accepted at %s by %s\n", strings.Fields(id + " ")[0], event.FormatTime(time.Now()), strings.Join(strings.Fields(who), "_")); err != nil {
-			break
-		}
+		fmt.Fprintf(&lines, "%s accepted at %s by %s: %s\n", id, event.FormatTime(time.Now()),
+			cmp.Or(oneLine(os.Getenv("SUDO_USER")), "root"), cmp.Or(oneLine(why), "no reason given"))
 	}
-	return errors.Join(err, f.Close())
+	_, err = f.WriteString(lines.String())
+	// Whatever the umask: those whose logs they are have to read it.
+	return errors.Join(err, f.Chmod(0o644), f.Close())
 }

@@ -32,8 +32,9 @@ FLAGS
   --trust FILE   who is trusted, until when (default: /etc/signet-wrap/trust)
   --chain        the log: is it unbroken, unedited, signed by known keys, and
                  as the system's log, the store (--store) and witnesses say?
-  --against X    and as X says: a head ("sha256:..."), a file of
-                 "journalctl -o json" or of syslog, receipts; may be repeated
+  --against X    and as X says: a head ("sha256:..."), a file of "journalctl
+                 -o json", of syslog or of receipts, the directory of another
+                 party's log; may be repeated
   --log DIR      the log's directory, of any name: nothing of a home is taken
   --online       ask the witnesses, too; with --kit FILE, from "anchor enroll",
                  nothing of the home is needed for that
@@ -42,7 +43,7 @@ FLAGS
   --require W    exit 3 unless W (system-log or witness) covers all records; of
                  a witness --max-unanchored D (15m) allows newer records
   --accept ID    accept this loss: the ID of a new_epoch event, a head or log;
-                 with --remember, as root, for good
+                 with --remember, as root, for good (--reason TEXT)
   --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
@@ -79,6 +80,8 @@ func (c *command) verifyVerb() *ucli.Command {
 				return c.verifyChain(u)
 			case u.IsSet("log"):
 				return misuse("signet-wrap verify --chain --log DIR", "--log goes with --chain")
+			case u.Bool("remember") && len(args) == 0:
+				return c.remembers(u)
 			case len(args) == 0:
 				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "what is to be verified is missing")
 			case len(args) > 1:

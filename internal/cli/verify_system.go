@@ -23,13 +23,14 @@ import (
 
 // systemFlags are those of verify --chain about what others keep of the log.
 func systemFlags() []ucli.Flag {
-	return []ucli.Flag{&ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "remember"}}
+	return []ucli.Flag{&ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "remember"}, &ucli.StringFlag{Name: "reason"}}
 }
 
 // remembered adds to o what this machine's system log and those of --against have
 // kept. It reads before the log is, or that would seem to end too early.
 func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, o *verify.Options) error {
-	own, err := c.systemLog(ctx, u, p, ring.Keys)
+	log, _ := chain.First(p.audit) // the zero Hash, if nothing is left
+	own, err := c.systemLog(ctx, u, p, ring.Keys, log)
 	if err != nil {
 		return err
 	}
@@ -39,14 +40,9 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, r
 			o.Kept = append(o.Kept, k)
 			continue
 		}
-		in, err := c.open(ctx, against)
+		m, k, err := c.readAgainst(ctx, against, ring.Keys, log)
 		if err != nil {
-			return &failure{exitUsage, fmt.Errorf("--against: %w", unread(err)), `a head ("sha256:..."), what journalctl printed, a syslog file, or receipts that others kept`}
-		}
-		m, k, err := verify.ReadAgainst(in, against, ring.Keys)
-		in.Close()
-		if err != nil {
-			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, unread(err)), ""}
+			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, unread(err)), againstHint}
 		}
 		if m != nil {
 			o.Memories = append(o.Memories, m)
@@ -58,9 +54,33 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, r
 	return nil
 }
 
+const againstHint = `a head ("sha256:..."), what journalctl printed, a syslog file, receipts that others kept, or the directory of another party's log`
+
+// readAgainst reads what others kept, from a file, standard input, or the directory
+// of a log or of the home that has it.
+func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys, log chain.Hash) (*verify.Memory, *verify.Kept, error) {
+	if st, err := os.Stat(path); path != "-" && err == nil && st.IsDir() {
+		s, err := chain.TakeSnapshot(path)
+		if err == nil && len(s.Days()) == 0 {
+			s, err = chain.TakeSnapshot(home.Dir(path).Audit())
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		k, err := verify.ReadAgainstLog(ctx, s, path, keys, log)
+		return nil, k, err
+	}
+	in, err := c.open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	return verify.ReadAgainst(in, path, keys, log)
+}
+
 // systemLog reads what this machine's own system log has kept.
-func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys) (*verify.Memory, error) {
-	m := &verify.Memory{Dirs: heads.Dirs(p.audit), Began: time.Now()}
+func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys, log chain.Hash) (*verify.Memory, error) {
+	m := &verify.Memory{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
 	var err error
 	m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
 		m.Add(e, keys)
@@ -123,17 +143,17 @@ func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 	return found
 }
 
-// owners are the users whose entries count: those who own the log's directory, the
-// home, and the one that has the link. Where nothing is left, it is the one
-// who asks, or who owns what the directory was in.
+// owners are the users whose entries count: the owners of the log's directory, of
+// the home, and of links on the way there, which may have been put in its place. If
+// the directory is root's, the caller may be the one who writes there; if nothing is
+// left, it is the caller, or the owner of what the directory was in.
 func owners(p logPlace) []uint32 {
 	around := string(p.home)
 	if around == "" {
 		around = filepath.Dir(p.audit)
 	}
 	var uids []uint32
-	add := func(path string, stat func(string) (os.FileInfo, error)) bool {
-		st, err := stat(path)
+	add := func(st os.FileInfo, err error) bool {
 		if err != nil {
 			return false
 		}
@@ -142,15 +162,27 @@ func owners(p logPlace) []uint32 {
 		}
 		return true
 	}
-	for _, path := range []string{p.audit, around} {
-		add(path, os.Stat)
-		add(path, os.Lstat)
+	audit, err := filepath.Abs(p.audit)
+	if err != nil {
+		audit = p.audit
 	}
-	if uid := os.Getuid(); uid > 0 && !slices.Contains(uids, uint32(uid)) {
+	add(os.Stat(audit))
+	add(os.Stat(around))
+	for path := audit; path != filepath.Dir(path); path = filepath.Dir(path) {
+		st, err := os.Lstat(path)
+		if err != nil || st.Mode()&os.ModeSymlink == 0 {
+			continue
+		}
+		if uid, _ := systemlog.Owner(st); uid != 0 { // such as /home
+			add(st, nil)
+		}
+	}
+	roots := func() bool { return len(uids) == 0 || slices.Equal(uids, []uint32{0}) }
+	if uid := os.Getuid(); uid > 0 && roots() {
 		uids = append(uids, uint32(uid))
 	}
-	for dir := filepath.Dir(around); len(uids) == 0 || slices.Equal(uids, []uint32{0}); dir = filepath.Dir(dir) {
-		if add(dir, os.Stat) || dir == filepath.Dir(dir) {
+	for dir := filepath.Dir(around); roots(); dir = filepath.Dir(dir) {
+		if add(os.Stat(dir)) || dir == filepath.Dir(dir) {
 			break
 		}
 	}
@@ -161,11 +193,18 @@ func owners(p logPlace) []uint32 {
 // and in the file that root alone writes.
 func (c *command) accepted(u *ucli.Context) ([]string, error) {
 	given := u.StringSlice("accept")
-	if u.Bool("remember") {
-		if len(given) == 0 {
-			return nil, misuse("verify --accept ID --remember", "--remember goes with --accept")
+	for _, id := range given {
+		if !acceptable(id) {
+			return nil, misuse("an id that verify --chain printed", "--accept %q is none", id)
 		}
-		if err := remember(given); err != nil {
+	}
+	switch {
+	case u.Bool("remember") && len(given) == 0:
+		return nil, misuse("verify --accept ID --remember", "--remember goes with --accept")
+	case u.IsSet("reason") && !u.Bool("remember"):
+		return nil, misuse("verify --accept ID --remember --reason TEXT", "--reason goes with --remember")
+	case u.Bool("remember"):
+		if err := remember(given, u.String("reason")); err != nil {
 			return nil, &failure{exitUsage, fmt.Errorf("--remember: %w", err), "only root can: sudo signet-wrap verify --accept ID --remember"}
 		}
 	}
@@ -174,6 +213,23 @@ func (c *command) accepted(u *ucli.Context) ([]string, error) {
 		c.complain(fmt.Sprintf("%s does not count: %v", acceptedFile, err), "")
 	}
 	return append(given, kept...), nil
+}
+
+// acceptable says whether something looks like an id that can be accepted.
+func acceptable(id string) bool {
+	return !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) && len(id) <= 100 &&
+		(strings.HasPrefix(id, "evt_") || strings.HasPrefix(id, "rec_") || strings.HasPrefix(id, "sha256:"))
+}
+
+// remembers is verify --accept ID --remember, with nothing to verify.
+func (c *command) remembers(u *ucli.Context) error {
+	if _, err := c.accepted(u); err != nil {
+		return err
+	}
+	for _, id := range u.StringSlice("accept") {
+		fmt.Fprintf(c.Stdout, "%s is accepted on this machine: %s\n", id, acceptedFile)
+	}
+	return nil
 }
 
 // printKept says to a person what others keep of the log, but for witnesses.
@@ -205,6 +261,12 @@ func (c *command) printRemembered(row func(name, format string, a ...any), r *ve
 	if r.From != "" && r.By == systemLogName {
 		row("", "it reaches from %s to %s", r.From, r.To)
 	}
+	if r.Kept != "" {
+		row("", "what was cut off before its oldest head, of %s, does not show", r.Kept)
+	}
+	if r.Unread != "" {
+		row("", "not all of it could be read: %s", r.Unread)
+	}
 	for i, x := range r.UnmetHeads {
 		if i == maxShown {
 			row("", "and more: --json lists them")
@@ -216,20 +278,45 @@ func (c *command) printRemembered(row func(name, format string, a ...any), r *ve
 		row("", "not what it saw: another log was in this directory, with heads up to %s", o.At)
 		row("", "(%s)%s", o.Log, words(o.Doubtful, o.Accepted))
 	}
-	if r.Tampered() {
+	if id := newest(r); id != "" && r.Tampered() {
 		row("", "causes: records were cut off, or the log was replaced; or, with no bad intent,")
-		row("", "a restored backup, a new installation, a mount that is missing. If you know of")
-		row("", "it: signet-wrap verify --accept ID, or sudo ... --remember, with the id shown")
+		row("", "  a restored backup, a new installation: signet-wrap verify --chain --accept")
+		row("", "    %s", id)
+		row("", "    (for good: sudo signet-wrap verify --accept ID --remember --reason TEXT)")
+		row("", "  the log was moved: signet-wrap verify --chain --home DIR, with where it is")
+		row("", "  a mount is missing: mount it, and verify again")
 	}
 	for _, o := range r.Gone {
 		row("", "another log of this user, last seen at %s, is gone or shorter, or its", o.At)
 		row("", "directory is not known here (%s)", o.Log)
+	}
+	if r.Elsewhere > 0 {
+		row("", "%s on other machines, whose system logs have their heads: ask there, or", count(r.Elsewhere, "session"))
+		row("", "take what they have kept to verify --chain --against FILE")
 	}
 	few(row, r.Examples)
 	if r.Unended > 0 {
 		row("", "%s without a last head (running, or killed): what came up to a second after", count(r.Unended, "session"))
 		row("", "the newest, of %s, and was cut off, does not show", r.Window)
 	}
+}
+
+// newest is the id of the newest head that the log does not agree with, which
+// accepts the others with it; "" if there is none.
+func newest(r *verify.Remembered) (id string) {
+	at := ""
+	see := func(i, t string, accepted bool) {
+		if !accepted && t >= at { // RFC 3339, in UTC
+			id, at = i, t
+		}
+	}
+	for _, u := range r.UnmetHeads {
+		see(u.ID, u.At, u.Accepted || u.Doubtful)
+	}
+	for _, o := range r.Replaced {
+		see(o.ID, o.At, o.Accepted || o.Doubtful)
+	}
+	return id
 }
 
 const systemLogName = "system log"
@@ -271,6 +358,9 @@ func shortfalls(r *verify.Remembered) string {
 	say(r.Silent, "session", " without heads")
 	say(int64(len(r.Gone)), "other log", " gone or shorter")
 	say(r.Older, "head", " not looked at")
+	if r.Unread != "" {
+		all = append(all, "not all of it could be read")
+	}
 	if len(all) == 0 {
 		return ""
 	}

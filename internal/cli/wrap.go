@@ -10,9 +10,11 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -68,6 +70,10 @@ func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
 	o.Knows = h.Knows
 	o.Keep = keepIn(h)
 	o.Anchor = c.anchorFor(h, s.key)
+	o.Policy = func() event.Hash {
+		hash, _ := anchor.PolicyHash(h.Anchor()) // zero, if the home has no store
+		return hash
+	}
 	return wrap.Run(o)
 }
 

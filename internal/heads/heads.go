@@ -42,6 +42,7 @@ type Sender struct {
 	signer  *sign.Signer
 	session string
 	to      systemlog.Sender
+	policy  func() chain.Hash // may be nil
 	dirs    []string
 
 	made []made // records of the current append, set by Records; the session's appends come one after the other
@@ -61,12 +62,14 @@ type Sender struct {
 	inSecond int       // records
 }
 
-// New returns a Sender for what one session writes to a log; nil if to is nil.
-func New(log *chain.Log, signer *sign.Signer, session string, to systemlog.Sender) *Sender {
+// New returns a Sender for what one session writes to a log; nil if to is nil. Each
+// head carries the hash that policy returns, if policy is not nil: the policy by
+// which the log is anchored.
+func New(log *chain.Log, signer *sign.Signer, session string, to systemlog.Sender, policy func() chain.Hash) *Sender {
 	if to == nil {
 		return nil
 	}
-	return &Sender{log: log, signer: signer, session: session, to: to, dirs: Dirs(log.Dir()), tokens: Burst, filled: time.Now()}
+	return &Sender{log: log, signer: signer, session: session, to: to, policy: policy, dirs: Dirs(log.Dir()), tokens: Burst, filled: time.Now()}
 }
 
 // Dirs identify a directory, as named and with all links resolved. A part of the
@@ -194,10 +197,14 @@ func (s *Sender) send(at chain.End, last bool) bool {
 		s.first, _ = chain.First(s.log.Dir())
 		s.looked = true
 	}
-	// Its time is that of the record, which shows a late head.
-	head, err := s.signer.Event(event.Head{
+	e := event.Head{
 		Seq: s.seq, Last: last, Lost: s.lost, Log: s.first, Dirs: s.dirs, File: at.File, End: at.Offset, Head: at.Hash, Session: s.session,
-	}, at.Time, at.Hash)
+	}
+	if s.policy != nil {
+		e.Policy = s.policy()
+	}
+	// Its time is that of the record, which shows a late head.
+	head, err := s.signer.Event(e, at.Time, at.Hash)
 	if err != nil || s.to.Send(systemlog.Identifier, append([]byte(Phrase), head.JSON...)) != nil {
 		return false
 	}

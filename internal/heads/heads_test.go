@@ -54,7 +54,7 @@ func session(t testing.TB, to *kept, o chain.Options) (s *Sender, call func()) {
 	}
 	l := chain.New(t.TempDir(), o)
 	t.Cleanup(func() { l.Close() })
-	s = New(l, signer, "ses_"+strings.Repeat("0", 32), to)
+	s = New(l, signer, "ses_"+strings.Repeat("0", 32), to, func() chain.Hash { return chain.Hash{9} })
 	return s, func() {
 		written, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
 			r, err := signer.Event(event.Gap{Session: s.session, Calls: 1, From: at.Time, To: at.Time}, at.Time, at.Prev)
@@ -99,11 +99,28 @@ func TestHeads(t *testing.T) {
 			}
 			at, _ := s.log.End()
 			last := all[len(all)-1]
-			if !last.Last || last.End != at.Offset || last.Head != at.Hash || last.Seq != int64(len(all)-1) || name == "Sync" && last.Lost == 0 {
+			if !last.Last || last.End != at.Offset || last.Head != at.Hash || last.Seq != int64(len(all)-1) || last.Policy != (chain.Hash{9}) || name == "Sync" && last.Lost == 0 {
 				t.Errorf("%+v, and the log ends at %+v", last, at)
 			}
 		})
 	}
+}
+
+// A head has a thousand bytes at most with all that syslog puts before it, whatever
+// its numbers.
+func TestHeadsAreShort(t *testing.T) {
+	to := &kept{}
+	s, call := session(t, to, chain.Options{})
+	call()
+	const most = 1<<53 - 1 // what JSON numbers can be trusted with
+	s.mu.Lock()
+	s.seq, s.lost = most-1, most
+	sent := s.send(chain.End{Position: chain.Position{File: "9999-12-31.jsonl", Offset: most}, Hash: chain.Hash{1}, Time: time.Now()}, true)
+	s.mu.Unlock()
+	if header := len("<14>signet-wrap[4194304]: "); !sent || to.most+header > 1000 {
+		t.Errorf("%d bytes and a header of %d", to.most, header)
+	}
+	t.Logf("%d bytes", to.most)
 }
 
 // BenchmarkHead is what a head costs a call, but for the system's own part.

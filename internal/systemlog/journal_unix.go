@@ -51,7 +51,7 @@ func Journal(ctx context.Context, uids []uint32, see func(Entry) bool) (Reach, e
 		time  *time.Time
 	}{{nil, &reach.From}, {[]string{"-n", "1"}, &reach.To}} {
 		args := append(append(append([]string{}, base...), end.flags...), users...)
-		err := run(ctx, path, args, func(e Entry) bool {
+		_, err := run(ctx, path, args, func(e Entry) bool {
 			*end.time = e.Time
 			return false
 		})
@@ -60,14 +60,16 @@ func Journal(ctx context.Context, uids []uint32, see func(Entry) bool) (Reach, e
 		}
 	}
 	args := append(append(append([]string{}, base...), "-r"), users...)
-	return reach, run(ctx, path, append(args, "SYSLOG_IDENTIFIER="+Identifier), func(e Entry) bool {
+	var err error
+	reach.Partial, err = run(ctx, path, append(args, "SYSLOG_IDENTIFIER="+Identifier), func(e Entry) bool {
 		return e.Message == nil || see(e)
 	})
+	return reach, err
 }
 
 // run runs journalctl with an empty environment, and ends it when see returns
-// false.
-func run(ctx context.Context, path string, args []string, see func(Entry) bool) error {
+// false. The warning says what journalctl could not read, "" if it read all.
+func run(ctx context.Context, path string, args []string, see func(Entry) bool) (warning string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -77,10 +79,10 @@ func run(ctx context.Context, path string, args []string, see func(Entry) bool) 
 	cmd.Stderr = &limited{&said, 4 << 10}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return "", err
 	}
 	enough := false
 	any := false
@@ -94,24 +96,35 @@ func run(ctx context.Context, path string, args []string, see func(Entry) bool) 
 	if enough {
 		cancel()
 		cmd.Wait()
-		return nil
+		return "", nil
 	}
 	err = cmd.Wait()
-	stderr := said.String()
+	warning = complaint(said.String())
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
-	case strings.Contains(stderr, "No journal files were found"):
-		return ErrAbsent
-	case strings.Contains(stderr, "insufficient permissions") && !any:
-		return errors.New("this user may not read the journal: root or a member of the group systemd-journal may")
-	case err != nil && any, err != nil && strings.TrimSpace(stderr) != "":
-		line, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
-		return fmt.Errorf("%s: %w: %s", path, err, line)
+		return "", ctx.Err()
+	case strings.Contains(warning, "No journal files were found"):
+		return "", ErrAbsent
+	case strings.Contains(warning, "insufficient permissions") && !any:
+		return "", errors.New("this user may not read the journal: root or a member of the group systemd-journal may")
+	case err != nil && (any || warning != "" || !cmd.ProcessState.Exited()):
+		return warning, errors.New(strings.TrimSuffix(fmt.Sprintf("%s: %v: %s", path, err, warning), ": "))
 	case err != nil:
-		return nil // journalctl of some versions: nothing matches
+		return "", nil // journalctl of some versions: nothing matches
 	}
-	return rerr
+	return warning, rerr
+}
+
+// complaint is the first line of what journalctl wrote to stderr that is not
+// advice.
+func complaint(stderr string) string {
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "Hint:") && !strings.HasPrefix(line, "Users in ") && !strings.HasPrefix(line, "Pass -q ") {
+			return line
+		}
+	}
+	return ""
 }
 
 // limited keeps the first bytes that are written to it.

@@ -2,7 +2,6 @@ package systemlog
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,20 +13,14 @@ import (
 // most 1,000, and journalctl adds a dozen fields.
 const maxLine = 64 << 10
 
-// Parse reads messages in the form of `journalctl -o json`, `-o cat`, or a syslog
-// file, one on a line, and calls see for each. Lines longer than 64 KiB and lines
-// of other forms are skipped. It ends early if see returns false. An Entry is valid
-// until see returns.
-func Parse(r io.Reader, see func(Entry) bool) error {
-	return lines(r, func(line []byte) bool {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			return true
-		}
-		if e, ok := journalEntry(line); ok {
-			return see(e)
-		}
-		return see(Entry{Message: line})
-	})
+// ParseLine reads a line in the form of `journalctl -o json`, `-o cat`, or a syslog
+// file; in the latter two, the whole line is the message. journal says whether it is
+// an entry of a journal, which may have no message for us.
+func ParseLine(line []byte) (e Entry, journal bool) {
+	if e, ok := journalEntry(line); ok {
+		return e, true
+	}
+	return Entry{Message: line}, false
 }
 
 // lines calls see for each line that is not too long.
@@ -53,32 +46,43 @@ func lines(r io.Reader, see func([]byte) bool) error {
 }
 
 // journalEntry reads an entry of `journalctl -o json`. A field that occurs twice is
-// a list there, and one that is not text is a list of numbers. ok is false for such
-// an entry, because somebody has added a second value to the field.
+// a list there, and one that is not text is a list of numbers. Such an entry has no
+// message, because somebody has added a second value to the field.
 func journalEntry(line []byte) (e Entry, ok bool) {
-	if line[0] != '{' {
+	if len(line) == 0 || line[0] != '{' {
 		return e, false
 	}
 	var f struct {
-		Message  *string `json:"MESSAGE"`
-		ID       string  `json:"SYSLOG_IDENTIFIER"`
-		UID      string  `json:"_UID"`
-		Host     string  `json:"_MACHINE_ID"`
-		Source   string  `json:"_SOURCE_REALTIME_TIMESTAMP"`
-		Received string  `json:"__REALTIME_TIMESTAMP"`
+		Message  *text `json:"MESSAGE"`
+		ID       text  `json:"SYSLOG_IDENTIFIER"`
+		UID      text  `json:"_UID"`
+		Host     text  `json:"_MACHINE_ID"`
+		Source   text  `json:"_SOURCE_REALTIME_TIMESTAMP"`
+		Received text  `json:"__REALTIME_TIMESTAMP"`
 	}
-	if json.Unmarshal(line, &f) != nil || f.Received == "" {
+	if json.Unmarshal(line, &f) != nil || f.Received.s == "" {
 		return e, false
 	}
-	for _, us := range []string{f.Source, f.Received} {
+	for _, us := range []string{f.Source.s, f.Received.s} {
 		if n, err := strconv.ParseInt(us, 10, 64); err == nil && n > 0 {
 			e.Time = time.UnixMicro(n).UTC()
 			break
 		}
 	}
-	e.UID, e.Host, e.Trusted = f.UID, f.Host, f.UID != ""
-	if f.Message != nil && (f.ID == Identifier || f.ID == Records) {
-		e.Message = []byte(*f.Message)
+	e.UID, e.Host, e.Trusted = f.UID.s, f.Host.s, f.UID.s != ""
+	if f.Message != nil && (f.ID.s == Identifier || f.ID.s == Records) && !f.UID.odd && !f.Host.odd && !f.Source.odd {
+		e.Message = []byte(f.Message.s)
 	}
 	return e, true
+}
+
+// text is a field that is a text; s is "" if it is anything else.
+type text struct {
+	s   string
+	odd bool
+}
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	t.odd = json.Unmarshal(b, &t.s) != nil
+	return nil
 }

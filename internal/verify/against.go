@@ -3,6 +3,7 @@ package verify
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -21,7 +22,7 @@ type Kept struct {
 	Name    string
 	checker checker
 	hashes  map[chain.Hash]bool // whether it was found
-	ids     map[[16]byte]bool
+	ids     map[keptID]bool
 	others  int64 // receipts that were not looked for
 }
 
@@ -52,21 +53,22 @@ var ErrNotKept = errors.New("it has neither heads nor receipts")
 
 // ReadAgainst reads what others kept: the heads of a system's log into a Memory, as
 // `journalctl -o json`, `-o cat` or a syslog file has them, and receipts, as they
-// are in requests, in logs and in exports, one a line. What there is none of is
-// nil.
-func ReadAgainst(r io.Reader, name string, keys Keys) (*Memory, *Kept, error) {
-	m, k := &Memory{Name: name}, &Kept{Name: name, ids: map[[16]byte]bool{}}
+// are in requests, in logs and in exports, one a line. Keys are those that are
+// known, and log is the first record of the log, if it has one. What there is none
+// of is nil; a system's log without a head of any log is a Memory.
+func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*Memory, *Kept, error) {
+	m, k := &Memory{Name: name, Log: log}, &Kept{Name: name, ids: map[keptID]bool{}}
 	in := bufio.NewReaderSize(r, 64<<10)
+	system := false // it is of a system's log
 	for {
 		line, err := readLine(in)
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if bytes.Contains(line, []byte(heads.Phrase)) {
-				systemlog.Parse(bytes.NewReader(line), func(e systemlog.Entry) bool {
-					m.Add(e, keys)
-					return true
-				})
-			} else if line[0] == '{' {
-				k.add(line, keys)
+			e, journal := systemlog.ParseLine(line)
+			phrase := bytes.Contains(e.Message, []byte(heads.Phrase))
+			system = system || journal || phrase
+			// The phrase may as well stand in the arguments of a call.
+			if !phrase || !m.Add(e, keys) {
+				k.line(e.Message, keys)
 			}
 		}
 		if err == io.EOF {
@@ -76,7 +78,7 @@ func ReadAgainst(r io.Reader, name string, keys Keys) (*Memory, *Kept, error) {
 			return nil, nil, err
 		}
 	}
-	if len(m.order) == 0 {
+	if !system {
 		m = nil
 	}
 	if len(k.ids) == 0 && k.others == 0 {
@@ -88,14 +90,41 @@ func ReadAgainst(r io.Reader, name string, keys Keys) (*Memory, *Kept, error) {
 	return m, k, nil
 }
 
+// ReadAgainstLog takes the receipts in the log of another party, such as a server or
+// a bridge that keeps those it gets; and of an older copy of this log, its end.
+func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Keys, log chain.Hash) (*Kept, error) {
+	k := &Kept{Name: name, hashes: map[chain.Hash]bool{}, ids: map[keptID]bool{}}
+	var first, last chain.Hash
+	for e, err := range s.Records(ctx, chain.ReadOptions{}) {
+		if bad := (*chain.LineError)(nil); errors.As(err, &bad) {
+			continue // what that log has, and not how
+		}
+		if err != nil {
+			return nil, err
+		}
+		if last = e.RecordHash; first.IsZero() {
+			first = last
+		}
+		k.line(e.Raw, keys)
+	}
+	if first == log && !log.IsZero() {
+		k.hashes[last] = false
+	}
+	if len(k.hashes) == 0 && len(k.ids) == 0 && k.others == 0 {
+		return nil, ErrNotKept
+	}
+	return k, nil
+}
+
 // readLine reads a line of bounded length; of a longer one nothing is left.
 func readLine(in *bufio.Reader) (line []byte, err error) {
+	long := false
 	for {
 		part, err := in.ReadSlice('\n')
-		if len(line)+len(part) <= sign.MaxReceipt {
+		if long = long || len(line)+len(part) > sign.MaxReceipt; !long {
 			line = append(line, part...)
 		} else {
-			line = line[:0]
+			line = nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
@@ -103,31 +132,55 @@ func readLine(in *bufio.Reader) (line []byte, err error) {
 	}
 }
 
-// add takes the receipt in a line: one by itself, in a record, in a request, or in
-// the receipt of a server.
-func (k *Kept) add(line []byte, keys Keys) {
+// line takes the receipts in a line: in a value, which syslog puts something
+// before, or in each of a batch of requests.
+func (k *Kept) line(line []byte, keys Keys) {
+	if bytes.HasPrefix(line, []byte("[")) {
+		var batch []json.RawMessage
+		json.Unmarshal(line, &batch)
+		for _, one := range batch {
+			k.add(one, keys)
+		}
+		return
+	}
+	if i := bytes.IndexByte(line, '{'); i >= 0 {
+		k.add(line[i:], keys)
+	}
+}
+
+// add takes the receipt in a value: one by itself, in a record, in a request under
+// whatever name, or in the receipt of a server.
+func (k *Kept) add(value []byte, keys Keys) {
 	var in struct {
 		Receipt json.RawMessage `json:"receipt"`
 		Agent   json.RawMessage `json:"agent_receipt"`
 		Params  struct {
-			Meta struct {
-				Signet json.RawMessage `json:"_signet"`
-			} `json:"_meta"`
+			Meta map[string]json.RawMessage `json:"_meta"`
 		} `json:"params"`
 	}
-	json.Unmarshal(line, &in) // what it has not, it has not
-	if in.Receipt != nil {
-		line, in.Agent = in.Receipt, nil
-		json.Unmarshal(line, &in)
+	json.Unmarshal(value, &in) // what it has not, it has not
+	record := in.Receipt != nil
+	if record {
+		value, in.Agent = in.Receipt, nil
+		json.Unmarshal(value, &in)
 	}
 	switch {
 	case in.Agent != nil:
-		line = in.Agent
-	case in.Params.Meta.Signet != nil:
-		line = in.Params.Meta.Signet
+		k.receipt(in.Agent, false, keys)
+	case len(in.Params.Meta) > 0:
+		for _, member := range in.Params.Meta {
+			k.receipt(member, false, keys)
+		}
+	default:
+		k.receipt(value, record, keys)
 	}
+}
+
+// receipt takes a receipt, if it is one. Of those that stand in no record, only
+// calls through a wrapper must be in a log.
+func (k *Kept) receipt(receipt []byte, record bool, keys Keys) {
 	k.checker.keys = &keys
-	got := k.checker.alone(line).Result
+	got := k.checker.alone(receipt).Result
 	v := got.v
 	if got.err != nil {
 		if errors.As(got.err, new(*sign.InvalidError)) {
@@ -135,12 +188,30 @@ func (k *Kept) add(line []byte, keys Keys) {
 		}
 		return
 	}
-	var id [16]byte
-	if !history.IsWrapped(v) || !got.known || !take(&id, v.ID, "rec_") || len(k.ids) >= maxKept {
+	id, ok := keptIDOf(v)
+	if !ok || !got.known || !record && !history.IsWrapped(v) || len(k.ids) >= maxKept {
 		k.others++
 		return
 	}
 	k.ids[id] = false
+}
+
+// keptID is an id, in the half of the bytes.
+type keptID struct {
+	id    [16]byte
+	event bool
+}
+
+func keptIDOf(v *sign.Verified) (id keptID, ok bool) {
+	id.event = v.Event != nil
+	return id, take(&id.id, v.ID, id.prefix())
+}
+
+func (id *keptID) prefix() string {
+	if id.event {
+		return "evt_"
+	}
+	return "rec_"
 }
 
 // see takes the records of the log.
@@ -148,8 +219,10 @@ func (k *Kept) see(e *chain.Entry, c checked) {
 	if _, wanted := k.hashes[e.RecordHash]; wanted {
 		k.hashes[e.RecordHash] = true
 	}
-	var id [16]byte
-	if len(k.ids) > 0 && c.v != nil && take(&id, c.v.ID, "rec_") {
+	if len(k.ids) == 0 || c.v == nil {
+		return
+	}
+	if id, ok := keptIDOf(c.v); ok {
 		if _, wanted := k.ids[id]; wanted {
 			k.ids[id] = true
 		}
@@ -178,7 +251,7 @@ func (k *Kept) result(accept []string) KeptResult {
 	}
 	for id, found := range k.ids {
 		if !found {
-			absent("rec_" + hexOf(id))
+			absent(id.prefix() + hexOf(id.id))
 		}
 	}
 	return r

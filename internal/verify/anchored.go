@@ -114,6 +114,8 @@ type anchoring struct {
 	covered int64     // records in the newest claim with a quorum
 	oldest  time.Time // of the first record after it that is believed
 	policy  *event.AnchorPolicy
+	since   time.Time  // of policy
+	byHead  chain.Hash // the policy by the newest head in this machine's system log that is newer, zero if there is none
 	epochs  []Epoch
 	accept  []string // ids of those that a key that may has accepted
 
@@ -177,13 +179,27 @@ func (t *anchoring) believe(c checked, maintained bool) {
 	}
 	switch e := c.v.Event.(type) {
 	case event.AnchorPolicy:
-		t.policy = &e
+		t.policy, t.since = &e, c.v.Time
 	case event.NewEpoch:
 		if maintained && len(t.accept) < maxListed {
 			t.accept = append(t.accept, c.v.ID)
 		}
 		if len(t.epochs) < maxListed {
 			t.epochs = append(t.epochs, Epoch{c.v.ID, text.Clip(e.Origin, maxClip), e.Size, text.Clip(e.Reason, maxClip)})
+		}
+	}
+}
+
+// heads takes the policy that the heads in this machine's own system log carry.
+func (t *anchoring) heads(all []*remembering) {
+	for _, r := range all {
+		if r.m.Name != "" {
+			continue
+		}
+		for _, g := range r.groups {
+			if g.policyAt.After(t.since) {
+				t.since, t.byHead = g.policyAt, g.policy
+			}
 		}
 	}
 }
@@ -293,7 +309,12 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 		}
 		f.lacks("a new epoch began (%s, %s): whether the %s that were anchored before are there cannot be known", e.ID, e.Reason, text.Count(e.Size, "record"))
 	}
-	if p := t.policy; p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin) {
+	switch p := t.policy; {
+	case !t.byHead.IsZero() && !a.Policy.IsZero() && t.byHead != a.Policy:
+		f.lacks("the policy is not that of the newest head in the system's log")
+	case !t.byHead.IsZero() && p == nil && !a.Given && a.Store != "present":
+		f.lacks("the store by which the log is anchored, as a head in the system's log says, is %s%s", cmp.Or(a.Store, "absent"), strings.TrimRight(": "+a.Why, ": "))
+	case t.byHead.IsZero() && p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin):
 		f.lacks("the policy is not that of the log's newest event about it")
 	}
 	if p := t.policy; p != nil && a.Store != "present" && !a.Given && (p.Store == "home" || a.Require) {

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 // of heads: how far logs went. [Memory.Add] fills it before the log is read.
 type Memory struct {
 	Name string // of the file; "": this machine's own
+	// Log is the log's first record, the zero Hash if there is none. Its heads are
+	// kept, however many others there are.
+	Log chain.Hash
 	// Dirs are names of the directory of the log (heads.Dirs). Only of this machine's
 	// own system log: a file may be of another machine.
 	Dirs []string
@@ -37,9 +41,10 @@ type Memory struct {
 // logs and sessions.
 const (
 	maxHeads    = 2_000_000
-	maxLogs     = 10_000
+	maxLogs     = 10_000 // besides those that Memory.Log and Memory.Dirs name
 	maxSessions = 1_000_000
 	maxDirs     = 100 // of one log
+	maxSpans    = 100 // of one session
 	maxHead     = 4 << 10
 )
 
@@ -55,6 +60,8 @@ type remembered struct {
 	dirs     map[string]bool
 	heads    []keptHead // newest first
 	sessions map[[16]byte]*keptSession
+	policy   chain.Hash // of anchoring, by the newest head that has one
+	policyAt time.Time
 }
 
 // keptHead is a head of which the signature is good. It has 48 bytes.
@@ -98,39 +105,84 @@ func dayFile(day uint32) string {
 
 // keptSession is what the heads of a session tell.
 type keptSession struct {
-	seq, first int64 // of the head seen last, and the smallest
-	missing    int64 // between those that were seen
-	ended      bool
-	newest     time.Time
+	seqs   []span // of the heads that were seen, in order, with gaps between them
+	ended  bool
+	newest time.Time
 }
+
+// span is numbers from first to last.
+type span struct{ first, last int64 }
+
+// add notes a number. It may come in any order and more than once, as where two
+// files are put together.
+func (s *keptSession) add(seq int64) {
+	i, found := slices.BinarySearchFunc(s.seqs, seq, func(x span, seq int64) int {
+		switch {
+		case x.last < seq:
+			return -1
+		case x.first > seq:
+			return 1
+		}
+		return 0
+	})
+	before := i > 0 && s.seqs[i-1].last == seq-1
+	after := i < len(s.seqs) && s.seqs[i].first == seq+1
+	switch {
+	case found:
+	case before && after:
+		s.seqs[i-1].last = s.seqs[i].last
+		s.seqs = slices.Delete(s.seqs, i, i+1)
+	case before:
+		s.seqs[i-1].last = seq
+	case after:
+		s.seqs[i].first = seq
+	case len(s.seqs) < maxSpans: // else it stays missing
+		s.seqs = slices.Insert(s.seqs, i, span{seq, seq})
+	}
+}
+
+// missing is how many numbers are between those that were seen, and before them if
+// the first is missed, too. A number that somebody made up makes it no more than
+// maxMissing, so that a sum stays one.
+func (s *keptSession) missing(first bool) (n int64) {
+	for i := 1; i < len(s.seqs); i++ {
+		n += min(s.seqs[i].first-s.seqs[i-1].last-1, maxMissing-n)
+	}
+	if first {
+		n += min(s.seqs[0].first, maxMissing-n)
+	}
+	return n
+}
+
+const maxMissing = 1 << 40
 
 // lateAfter is how long a head may take to the system's log. What comes later
 // says nothing of when the record was made: the machine slept, or the log was busy.
 const lateAfter = 10 * time.Second
 
-// Add takes an entry of a system's log. What is no head, or whose signature is not
-// good under the key that it names, is passed over. Whether the key is known makes
-// no difference if the system's log itself says which user wrote it: so no key
-// that is deleted takes its heads away.
-func (m *Memory) Add(e systemlog.Entry, keys Keys) {
+// Add takes an entry of a system's log, and says whether it is a head with a
+// signature that is good under the key that it names; else it is passed over.
+// Whether the key is known makes no difference if the system's log itself says
+// which user wrote it: so no key that is deleted takes its heads away.
+func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
 	i := bytes.Index(e.Message, []byte(heads.Phrase))
 	if i < 0 || len(e.Message)-i > maxHead {
-		return
+		return false
 	}
 	m.checker.keys = &keys
 	c := m.checker.alone(bytes.TrimSpace(e.Message[i+len(heads.Phrase):])).Result
 	if c.err != nil {
-		return
+		return false
 	}
 	v := c.v
 	h, ok := v.Event.(event.Head)
-	if !ok || !v.Follows(h.Head) {
-		return
+	if !ok || !v.Follows(h.Head) || h.Seq < 0 || h.End < 0 {
+		return false
 	}
 	k := keptHead{end: h.End, file: dayNumber(h.File)}
 	copy(k.hash[:], h.Head[:])
 	if !take(&k.id, v.ID, "evt_") || k.file == 0 {
-		return
+		return false
 	}
 	at, late := e.Time, e.Time.After(v.Time.Add(lateAfter))
 	if at.IsZero() {
@@ -146,10 +198,10 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) {
 	if late {
 		k.at |= 1
 	}
-	g := m.group(group{e.Host, e.UID, h.Log})
+	g := m.group(group{e.Host, e.UID, h.Log}, h.Dirs)
 	if g == nil || m.kept >= maxHeads {
 		m.older++
-		return
+		return true
 	}
 	m.kept++
 	g.heads = append(g.heads, k)
@@ -158,7 +210,11 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) {
 			g.dirs[d] = true
 		}
 	}
+	if !h.Policy.IsZero() && e.Trusted && at.After(g.policyAt) {
+		g.policy, g.policyAt = h.Policy, at
+	}
 	g.session(h, at)
+	return true
 }
 
 // take decodes the 16 bytes of an id.
@@ -171,19 +227,32 @@ func take(to *[16]byte, s, prefix string) bool {
 	return err == nil
 }
 
-func (m *Memory) group(key group) *remembered {
+// group is that of a head; nil if there are too many, and this is neither of the
+// log nor of its directory: heads of ten thousand others, which cost nothing to
+// make, must not keep out those that count.
+func (m *Memory) group(key group, dirs []string) *remembered {
 	g := m.groups[key]
-	if g == nil && len(m.groups) < maxLogs {
-		if m.groups == nil {
-			m.groups = map[group]*remembered{}
-		}
-		g = &remembered{group: key, dirs: map[string]bool{}, sessions: map[[16]byte]*keptSession{}}
-		m.groups[key], m.order = g, append(m.order, g)
+	if g != nil {
+		return g
 	}
+	mine := !m.Log.IsZero() && key.log == m.Log
+	here := slices.ContainsFunc(dirs, func(d string) bool { return slices.Contains(m.Dirs, d) })
+	limit := maxLogs
+	if here {
+		limit = 2 * maxLogs
+	}
+	if len(m.groups) >= limit && !mine {
+		return nil
+	}
+	if m.groups == nil {
+		m.groups = map[group]*remembered{}
+	}
+	g = &remembered{group: key, dirs: map[string]bool{}, sessions: map[[16]byte]*keptSession{}}
+	m.groups[key], m.order = g, append(m.order, g)
 	return g
 }
 
-// session counts the heads of a session, which come in order, from either end.
+// session counts the heads of a session.
 func (g *remembered) session(h event.Head, at time.Time) {
 	key, ok := sessionKey(h.Session)
 	if !ok {
@@ -194,13 +263,10 @@ func (g *remembered) session(h event.Head, at time.Time) {
 		if len(g.sessions) >= maxSessions {
 			return
 		}
-		s = &keptSession{seq: h.Seq, first: h.Seq}
+		s = &keptSession{}
 		g.sessions[key] = s
 	}
-	if gap := max(h.Seq-s.seq, s.seq-h.Seq); gap > 1 {
-		s.missing += gap - 1
-	}
-	s.seq, s.first = h.Seq, min(s.first, h.Seq)
+	s.add(h.Seq)
 	s.ended = s.ended || h.Last
 	if at.After(s.newest) {
 		s.newest = at

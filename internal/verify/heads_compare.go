@@ -23,23 +23,26 @@ type Remembered struct {
 	From  string `json:"reaches_from,omitempty"` // the oldest entry of the user
 	To    string `json:"reaches_to,omitempty"`   // the newest
 
-	Heads   int64  `json:"heads"`              // of this log
-	Records int64  `json:"records"`            // anchored up to this record, counted from 1
-	At      string `json:"at,omitempty"`       // when that head came
-	After   int64  `json:"unanchored_records"` // that came after it
+	Heads   int64  `json:"heads"`               // of this log
+	Kept    string `json:"kept_from,omitempty"` // when the oldest of them came: what was cut off before, does not show
+	Records int64  `json:"records"`             // anchored up to this record, counted from 1
+	At      string `json:"at,omitempty"`        // when that head came
+	After   int64  `json:"unanchored_records"`  // that came after it
 
 	Unmet      int64   `json:"unmet"` // heads that the log does not agree with
 	UnmetHeads []Unmet `json:"unmet_heads,omitempty"`
 	Replaced   []Other `json:"replaced_logs,omitempty"` // logs that were in this directory
 	Gone       []Other `json:"other_logs,omitempty"`    // of this user, that are not where they were
 
-	Missing   int64    `json:"missing_heads"`   // by their numbers
-	Silent    int64    `json:"silent_sessions"` // that claim heads and have none, or send none
+	Missing   int64    `json:"missing_heads"`      // by their numbers
+	Silent    int64    `json:"silent_sessions"`    // that claim heads and have none, or send none
+	Elsewhere int64    `json:"sessions_elsewhere"` // on other machines, whose system logs have their heads
 	Unended   int64    `json:"unended_sessions"`
 	Window    string   `json:"unended_newest,omitempty"` // when the last of those sent its newest head: one second after it is covered
 	Backdated int64    `json:"backdated"`
 	Examples  []string `json:"backdated_records,omitempty"`
 	Older     int64    `json:"older_heads,omitempty"` // that were not looked at: there are too many
+	Unread    string   `json:"unread,omitempty"`      // why not all of it could be read
 	Lacking   []string `json:"lacking,omitempty"`     // why the state is not "all"
 
 	doubts bool
@@ -91,11 +94,12 @@ type remembering struct {
 	more    []keptHead // unmet beyond those that are listed
 	records int64
 
-	met      int64     // number of the newest record that a head is met by
-	metAt    time.Time // when that came
-	system   time.Time // the newest of those that did not come late
-	sessions map[[16]byte]string
-	found    Remembered
+	met       int64               // number of the newest record that a head is met by
+	metAt     time.Time           // when that came
+	system    time.Time           // the newest of those that did not come late
+	sessions  map[[16]byte]string // of this machine, begun within the reach: where their heads go to
+	elsewhere map[[16]byte]bool   // of others
+	found     Remembered
 }
 
 // record takes the records in their order. It returns when a system's log, for which
@@ -179,7 +183,16 @@ func (r *remembering) claims(e *chain.Entry, c checked) {
 	if _, again := r.sessions[key]; !ok || again {
 		return
 	}
-	if !r.here(told.Heads.Machine) || r.m.Reach.From.IsZero() || c.v.Time.Before(r.m.Reach.From) || c.v.Time.After(r.m.Began.Add(-2*time.Second)) {
+	if !r.here(told.Heads.Machine) {
+		if r.elsewhere == nil {
+			r.elsewhere = map[[16]byte]bool{}
+		}
+		if len(r.elsewhere) < maxSessions {
+			r.elsewhere[key] = true
+		}
+		return
+	}
+	if r.m.Reach.From.IsZero() || c.v.Time.Before(r.m.Reach.From) || c.v.Time.After(r.m.Began.Add(-2*time.Second)) {
 		return
 	}
 	if r.sessions == nil {
@@ -231,6 +244,13 @@ func (r *remembering) finish(days []string) *Remembered {
 	if r.met > 0 {
 		f.At = formatSeconds(r.metAt)
 	}
+	var oldest time.Time
+	for i := range r.heads {
+		if at := r.heads[i].time(); oldest.IsZero() || at.Before(oldest) {
+			oldest = at
+		}
+	}
+	f.Kept = formatSeconds(oldest)
 	r.others(f)
 	r.accepts(f)
 	r.inSessions(f)
@@ -325,7 +345,8 @@ func (r *remembering) inSessions(f *Remembered) {
 	for _, g := range r.groups {
 		for key, s := range g.sessions {
 			all[key] = s
-			f.Missing += s.missing
+			_, within := r.sessions[key]
+			f.Missing += s.missing(within)
 			if !s.ended {
 				f.Unended++
 				if s.newest.After(window) {
@@ -336,10 +357,13 @@ func (r *remembering) inSessions(f *Remembered) {
 	}
 	f.Window = formatSeconds(window)
 	for key := range r.sessions {
-		if s := all[key]; s == nil {
+		if all[key] == nil {
 			f.Silent++
-		} else {
-			f.Missing += s.first // it began within the reach
+		}
+	}
+	for key := range r.elsewhere {
+		if all[key] == nil { // else its journal was brought here
+			f.Elsewhere++
 		}
 	}
 }
@@ -369,6 +393,9 @@ func (r *remembering) state(f *Remembered) {
 	lack(f.Silent, "session", " without a head, where one could be")
 	lack(int64(len(f.Gone)), "other log", " of this user not where the system's log saw it, or shorter")
 	lack(f.Older, "older head", " not looked at: there are too many")
+	if f.Unread = text.Clip(r.m.Reach.Partial, maxClip); f.Unread != "" {
+		f.Lacking = append(f.Lacking, "not all of it could be read: "+f.Unread)
+	}
 	for _, u := range f.UnmetHeads {
 		f.doubts = f.doubts || u.Doubtful && !u.Accepted
 	}

@@ -225,6 +225,7 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 	s.dated(o.Now)
 	f.Authenticity = s.tally.finding()
 	f.Completeness = s.completeness(r)
+	s.anchoring.heads(s.remembering)
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
 	contradicted, lacking := s.remembered(&f.Completeness, r.Files, o)

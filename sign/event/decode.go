@@ -112,11 +112,15 @@ func (f *fields) read(kind string) Event {
 	case AnchorFinding{}.Type():
 		return AnchorFinding{f.text("kind"), f.text("origin"), f.integer("size"), f.texts("by"), f.text("detail")}
 	case Head{}.Type():
-		return Head{
+		e := Head{
 			Seq: f.integer("seq"), Last: f.flag("last"), Lost: f.integer("lost"),
 			Log: f.hash("log"), Dirs: f.texts("dirs"), File: f.text("file"), End: f.integer("end"), Head: f.hash("head"),
 			Session: f.text("session"),
 		}
+		if f.has("policy") {
+			e.Policy = f.hash("policy")
+		}
+		return e
 	}
 	return Other{kind, f.members}
 }

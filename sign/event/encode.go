@@ -183,11 +183,15 @@ func (e Unanchored) Members() []Member {
 }
 
 func (e Head) Members() []Member {
-	return []Member{
+	members := []Member{
 		{"dirs", list(e.Dirs, appendText)},
 		integer("end", e.End), text("file", e.File), hash("head", e.Head), {"last", strconv.AppendBool(nil, e.Last)},
 		hash("log", e.Log), integer("lost", e.Lost), integer("seq", e.Seq), text("session", e.Session),
 	}
+	if !e.Policy.IsZero() {
+		members = append(members, hash("policy", e.Policy))
+	}
+	return members
 }
 
 // Members returns e.Rest.

@@ -253,6 +253,8 @@ type Head struct {
 	End     int64    // in File, in bytes: the end of the newest record that was on the disk
 	Head    Hash     // the hash of that record
 	Session string
+
+	Policy Hash // by which the log is anchored, as AnchorPolicy has it; zero: none
 }
 
 // Other is an event of an unknown type, or one that lacks members of its type.

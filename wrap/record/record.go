@@ -160,6 +160,9 @@ type Options struct {
 	// Anchor is called when records are to be anchored: when many wait, after a
 	// time, and when the session ends. nil: the session does not anchor.
 	Anchor Anchor
+	// Policy is the hash of the policy by which the log is anchored now, which the
+	// heads carry; zero: by none. It must not block. nil: heads carry none.
+	Policy func() event.Hash
 
 	system func() (systemlog.Sender, *event.Heads) // where heads go (nil: nowhere), and what the session's event says about it
 }
@@ -407,7 +410,7 @@ func (r *Recorder) open() error {
 		if err != nil {
 			return err
 		}
-		r.heads = heads.New(r.log, signer, r.id, to)
+		r.heads = heads.New(r.log, signer, r.id, to, r.opts.Policy)
 	}
 	return nil
 }
