@@ -37,7 +37,8 @@ var fakes = map[string]func(args []string) int{
 	"print-environ": fakePrintEnviron, // its environment, one variable a line
 
 	// Not servers.
-	"tap": fakeTap, // PREFIX COMMAND…: runs it and keeps what passes
+	"tap":       fakeTap,       // PREFIX COMMAND…: runs it and keeps what passes
+	"recorders": fakeRecorders, // HOME CALLS: records calls over the last midnight
 }
 
 // runFake is main of a fake.

@@ -87,8 +87,8 @@ func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, ke
 		return true
 	})
 	to := c.OpenLog()
-	if err == nil && m.Reach.From.IsZero() && to == nil {
-		err = systemlog.ErrAbsent
+	if err == nil && m.Reach.From.IsZero() && (to == nil || to.To() != "journald") {
+		err = systemlog.ErrAbsent // journalctl without a journal says nothing
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -65,7 +65,7 @@ func (a *auditors) calls(n int, anchored bool) {
 	a.clock = a.clock.Add(time.Hour)
 	l := chain.New(a.log, chain.Options{Now: func() time.Time { return a.clock }})
 	defer l.Close()
-	s := heads.New(l, a.signer, "ses_0123456789abcdef0123456789abcdef", kept{a})
+	s := heads.New(l, a.signer, "ses_0123456789abcdef0123456789abcdef", kept{a}, nil)
 	written, err := l.Append(n, func(_ int, at chain.At) ([]byte, error) { return call(a.t, a.signer, "pay")(at), nil })
 	if err != nil {
 		a.t.Fatal(err)

@@ -1,0 +1,277 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// systemLogAttacks are further ways of an agent that has a shell, the key and the
+// log.
+var systemLogAttacks = []systemLogPart{
+	// Each line stays as long as it was, so that nothing but hashes tells.
+	{"EditsOneArgument", func(s *agent) {
+		s.session(5, "--outcomes", "off")
+		s.seen()
+		path, lines := s.log()
+		signer := s.signer()
+		prev := chain.Hash{}
+		for i, line := range lines {
+			var r struct {
+				Receipt struct {
+					Action struct {
+						Tool, Target, Session string
+						CallID                string `json:"call_id"`
+						Params                json.RawMessage
+					}
+					Ts time.Time
+				}
+				RecordHash chain.Hash `json:"record_hash"`
+			}
+			if err := json.Unmarshal(line, &r); err != nil {
+				s.t.Fatal(err)
+			}
+			a := r.Receipt.Action
+			if i < 2 {
+				prev = r.RecordHash
+				continue
+			}
+			if i == 2 {
+				a.Params = []byte(`{"n":7}`)
+			}
+			d, err := signer.Prepare(sign.Action{Tool: a.Tool, Target: a.Target, Session: a.Session, CallID: a.CallID, Arguments: a.Params})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			receipt, err := d.SignAt(r.Receipt.Ts, prev)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			lines[i], prev = recordLine(prev, receipt.JSON)
+		}
+		_, before := s.log()
+		if string(before[2]) == string(lines[2]) || len(bytes.Join(before, nil))+1 != len(bytes.Join(lines, nil)) {
+			s.t.Fatalf("%d bytes, and there were %d", len(bytes.Join(lines, nil)), len(bytes.Join(before, nil)))
+		}
+		s.put(path, lines...)
+		f := s.must(1)
+		if u := f.Completeness.Heads.UnmetList; len(u) == 0 || u[0].Why != "another record is there" {
+			s.t.Errorf("%+v", f)
+		}
+	}},
+	{"SignsRotate", func(s *agent) {
+		s.session(2)
+		s.seen()
+		s.forge(s.event(event.Other{Kind: "rotate", Rest: []event.Member{{Name: "successor", Value: []byte(`"ed25519:AAAA"`)}}}))
+		s.must(0)
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-2]...)
+		s.must(1)
+	}},
+	// A link, above the home, to what another user has.
+	{"LinksToAnothersHome", func(s *agent) {
+		other := *s
+		other.uid += 1000
+		other.dir += ".other"
+		other.home = filepath.Join(other.dir, "x", ".signet")
+		if err := os.MkdirAll(filepath.Dir(other.home), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		other.own(other.dir)
+		other.session(1)
+		if out, err := exec.Command("chmod", "-R", "a+rX", other.dir).CombinedOutput(); err != nil {
+			s.t.Fatalf("%v: %s", err, out)
+		}
+		s.home = filepath.Join(s.dir, "x", ".signet")
+		if err := os.Mkdir(filepath.Dir(s.home), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		s.own(s.dir)
+		s.session(2)
+		s.seen()
+		if err := errors.Join(os.RemoveAll(filepath.Dir(s.home)), os.Symlink(filepath.Dir(other.home), filepath.Dir(s.home))); err != nil {
+			s.t.Fatal(err)
+		}
+		s.own(s.dir)
+		s.must(1)
+		if status, f := s.by(0).verify("--home", s.home); status != 1 {
+			s.t.Errorf("exit status %d for root: %+v", status, f)
+		}
+	}},
+	{"DeletesTheStore", func(s *agent) {
+		if out, err := s.command("identity", "generate", "--name", "default", "--unencrypted").CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		if out, err := s.command("anchor", "init", "--origin", "example.com/log").CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		s.session(2)
+		poll(s.t, "heads carry the policy", func() bool {
+			_, f := s.verify()
+			return f.Completeness.Heads.Heads > 0 && f.Completeness.Heads.After == 0
+		})
+		s.must(0)
+		// The policy is edited, and an event is signed that says so; the next session
+		// puts the edited one back.
+		policy := filepath.Join(s.home, "anchor", "policy")
+		was, err := os.ReadFile(policy)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.put(policy, was, []byte("# edited\n"))
+		s.must(3)
+		s.session(1) // whose heads carry the edited one
+		poll(s.t, "its heads are there", func() bool {
+			_, f := s.verify()
+			return f.Completeness.Heads.After == 0
+		})
+		s.put(policy, was)
+		s.must(3)
+		if err := os.RemoveAll(filepath.Dir(policy)); err != nil {
+			s.t.Fatal(err)
+		}
+		s.must(3)
+	}},
+	{"RemembersByRoot", func(s *agent) {
+		s.session(3)
+		s.seen()
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		f := s.must(1)
+		id := f.Completeness.Heads.UnmetList[len(f.Completeness.Heads.UnmetList)-1].ID
+		remember := func(by *agent) (int, string) {
+			cmd := by.command("verify", "--accept", id, "--remember", "--reason", "a disk\nwas full")
+			cmd.Env = append(cmd.Env, "SUDO_USER=ada")
+			out, _ := cmd.CombinedOutput()
+			return cmd.ProcessState.ExitCode(), string(out)
+		}
+		if status, out := remember(s); status != 2 || !strings.Contains(out, "root's alone") {
+			s.t.Errorf("%d: %s", status, out)
+		}
+		s.must(1)
+		const accepted = "/etc/signet-wrap/accepted"
+		defer os.Remove(accepted)
+		if status, out := remember(s.by(0)); status != 0 || !strings.Contains(out, accepted) {
+			s.t.Errorf("%d: %s", status, out)
+		}
+		if b, err := os.ReadFile(accepted); err != nil || !strings.HasPrefix(string(b), id+" accepted at 2") || !strings.HasSuffix(string(b), " by ada: a disk was full\n") {
+			s.t.Errorf("%v: %s", err, b)
+		}
+		s.must(0)
+		// What comes later is not accepted with it, by the second.
+		for at := time.Now().Unix(); time.Now().Unix() == at; time.Sleep(10 * time.Millisecond) {
+		}
+		s.session(2)
+		s.seen()
+		path, lines = s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		s.must(1)
+		// Nor is what others than root can write, whatever it is.
+		for _, spoil := range []func() error{
+			func() error { return os.Chmod(accepted, 0o666) },
+			func() error { return os.Chmod(filepath.Dir(accepted), 0o777) },
+			func() error { return os.Truncate(accepted, 1<<40) },
+			func() error { return errors.Join(os.Remove(accepted), os.Mkdir(accepted, 0o755)) },
+		} {
+			if err := spoil(); err != nil {
+				s.t.Fatal(err)
+			}
+			cmd := s.command("verify", "--chain")
+			out, _ := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), accepted+" does not count: ") {
+				s.t.Errorf("%s", out)
+			}
+			os.Chmod(filepath.Dir(accepted), 0o755)
+			os.Chmod(accepted, 0o644)
+		}
+		for _, bad := range []string{"", " ", "evt_ x", "x"} {
+			if status, _ := s.verify("--accept", bad); status != 2 {
+				s.t.Errorf("--accept %q: %d", bad, status)
+			}
+		}
+	}},
+	// Entries that are none of ours, of every kind, under our name.
+	{"HostileEntries", func(s *agent) {
+		s.session(3)
+		f := s.seen()
+		had := f.Completeness.Heads.Heads
+		head := func() string {
+			out, err := exec.Command("/usr/bin/journalctl", "-o", "cat", "--all", "-n", "1", "--no-pager", fmt.Sprintf("_UID=%d", s.uid), "SYSLOG_IDENTIFIER=signet-wrap").Output()
+			if err != nil || len(out) == 0 {
+				s.t.Fatal(err)
+			}
+			return strings.TrimSpace(string(out))
+		}()
+		var fields strings.Builder
+		for i := range 1000 {
+			fmt.Fprintf(&fields, "X%d=%d\n", i, i)
+		}
+		for _, entry := range []string{
+			"MESSAGE=\xff\xfe\x01", "MESSAGE=", "X=no message", "MESSAGE={}", "MESSAGE=" + strings.Repeat("[", 60_000),
+			"MESSAGE=" + strings.Repeat("x", 100_000),
+			"MESSAGE=head of a signet-wrap log ", "MESSAGE=head of a signet-wrap log {\"v\":1}", "MESSAGE=head of a signet-wrap log null",
+			"MESSAGE=" + strings.Replace(head, `"seq":`, `"seq":9`, 1),
+			"MESSAGE=" + head[:len(head)-1],
+			"MESSAGE=" + head + "\nMESSAGE=" + head,
+			"MESSAGE=" + head + "\nSYSLOG_IDENTIFIER=signet-wrap-record",
+			fields.String() + "MESSAGE=x",
+		} {
+			s.send("SYSLOG_IDENTIFIER=signet-wrap\n" + entry + "\n")
+		}
+		// Longer than any datagram.
+		s.say(bytes.Repeat([]byte("x"), 2_000_000))
+		s.session(1)
+		f = s.seen()
+		if f.Completeness.Heads.Heads <= had || f.Completeness.Heads.Missing > 0 {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(0, "--require", "system-log")
+	}},
+}
+
+// send sends a datagram to journald as the account.
+func (s *agent) send(datagram string) {
+	s.t.Helper()
+	cmd := s.command("fake", "datagram", socket)
+	cmd.Path = s.fakes()
+	cmd.Stdin = strings.NewReader(datagram)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// fakeDatagram is a fake that sends its input to a socket: PATH.
+func fakeDatagram(args []string) int {
+	c, err := net.Dial("unixgram", args[0])
+	if err == nil {
+		var b []byte
+		if b, err = io.ReadAll(os.Stdin); err == nil {
+			_, err = c.Write(b)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func init() { fakes["datagram"] = fakeDatagram }
+
+// recordLine is a line of a log, and its hash.
+func recordLine(prev chain.Hash, receipt []byte) (line []byte, hash chain.Hash) {
+	hash = event.HashOf(fmt.Appendf(nil, `{"prev_hash":"%s","receipt":%s}`, prev, receipt))
+	return fmt.Appendf(nil, `{"receipt":%s,"prev_hash":"%s","record_hash":"%s"}`+"\n", receipt, prev, hash), hash
+}

@@ -1,0 +1,344 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/heads"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// kept is a log with its signer, and what a system log says of it.
+type keptLog struct {
+	t      testing.TB
+	audit  string
+	signer *sign.Signer
+	known  Keys
+	first  chain.Hash
+	day    string
+	lines  [][]byte
+}
+
+func newKeptLog(t testing.TB, records int) *keptLog {
+	t.Helper()
+	home := t.TempDir()
+	if err := testlog.Write(home, testlog.Options{Records: records}); err != nil {
+		t.Fatal(err)
+	}
+	l := &keptLog{t: t, audit: filepath.Join(home, "audit"), known: Keys{}}
+	list, err := keys.Store{Dir: filepath.Join(home, "keys")}.List()
+	if err != nil || len(list) == 0 {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		l.known.Add(p.Key, p.Name)
+	}
+	l.signer = newSigner(t, &l.known)
+	if l.first, err = chain.First(l.audit); err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range snapshot(t, l.audit).Records(t.Context(), chain.ReadOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.day = e.File
+		l.lines = append(l.lines, bytes.Clone(e.Raw))
+	}
+	return l
+}
+
+// head is the message of a head after so many records; after more than there are,
+// it is one that the log does not agree with.
+func (l *keptLog) head(signer *sign.Signer, h event.Head, records int) []byte {
+	l.t.Helper()
+	for _, line := range l.lines[:min(records, len(l.lines))] {
+		h.End += int64(len(line)) + 1
+	}
+	if e, err := chain.ParseEntry(l.lines[min(records, len(l.lines))-1]); err == nil {
+		h.Head = e.RecordHash
+	}
+	h.End += int64(max(0, records-len(l.lines)))
+	h.File, h.Dirs = l.day, heads.Dirs(l.audit)
+	if h.Session == "" {
+		h.Session = "ses_" + strings.Repeat("7", 32)
+	}
+	r, err := signer.Event(h, time.Now(), h.Head)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return append([]byte(heads.Phrase), r.JSON...)
+}
+
+func entry(message []byte) systemlog.Entry {
+	return systemlog.Entry{Message: message, Time: time.Now(), Trusted: true, UID: "1000", Host: "x"}
+}
+
+// journalLine is an entry as journalctl writes it.
+func journalLine(t testing.TB, id string, message any) []byte {
+	b, err := json.Marshal(map[string]any{
+		"MESSAGE": message, "SYSLOG_IDENTIFIER": id, "_UID": "1000", "_MACHINE_ID": "x",
+		"__REALTIME_TIMESTAMP": fmt.Sprint(time.Now().UnixMicro()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
+func (l *keptLog) check(o Options) *Log {
+	l.t.Helper()
+	o.Now = time.Now()
+	f, err := CheckLog(l.t.Context(), snapshot(l.t, l.audit), l.known, o)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return f
+}
+
+// newSigner signs with a new key, which it adds to those that are known.
+func newSigner(t testing.TB, known *Keys) *sign.Signer {
+	pubkey, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sign.NewSigner(key, "x", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known.Add(pubkey, "x")
+	return s
+}
+
+// Heads of logs that never were, which cost nothing to make and are the newest,
+// keep out none of those of this log, or of its directory.
+func TestHeadsOfManyLogs(t *testing.T) {
+	l := newKeptLog(t, 10)
+	signer := newSigner(t, &Keys{})
+	for name, own := range map[string]event.Head{"of this log": {Log: l.first}, "of this directory": {Log: chain.Hash{1, 2, 3}}} {
+		t.Run(name, func(t *testing.T) {
+			m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+			elsewhere := *l
+			elsewhere.audit = "/elsewhere"
+			for i := range maxLogs + 10 {
+				h := event.Head{Log: event.HashOf(fmt.Append(nil, i))}
+				if !m.Add(entry(elsewhere.head(signer, h, 1)), l.known) {
+					t.Fatal("no head")
+				}
+			}
+			m.Add(entry(l.head(l.signer, own, 11)), l.known)
+			if f := l.check(Options{Memories: []*Memory{m}}); f.Verdict != Tampered || f.Completeness.Remembered.Older == 0 {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// The numbers of a session's heads may come in any order, twice, and from anybody.
+func TestMissingHeads(t *testing.T) {
+	for _, x := range []struct {
+		seqs         []int64
+		within       bool
+		missing, all int64
+	}{
+		{[]int64{0, 1, 2, 3}, true, 0, 1},
+		{[]int64{3, 2, 1, 0}, true, 0, 1},
+		{[]int64{3, 1, 0, 2, 2, 0}, true, 0, 1},
+		{[]int64{5, 3}, true, 4, 2},
+		{[]int64{5, 3}, false, 1, 2},
+		{[]int64{0, 1, 2, 3, 0, 1, 2, 3}, true, 0, 1},
+		{[]int64{0, 1<<63 - 1, 1 << 62}, true, maxMissing, 3},
+	} {
+		s := &keptSession{}
+		for _, seq := range x.seqs {
+			s.add(seq)
+		}
+		if got := s.missing(x.within); got != x.missing || int64(len(s.seqs)) != x.all {
+			t.Errorf("%v: %d missing, %v", x.seqs, got, s.seqs)
+		}
+	}
+	s := &keptSession{}
+	for i := range int64(10 * maxSpans) {
+		s.add(2 * i)
+	}
+	if len(s.seqs) != maxSpans || s.missing(true) != maxSpans-1 {
+		t.Errorf("%d spans, %d missing", len(s.seqs), s.missing(true))
+	}
+}
+
+// A store that has another policy than the heads say, or is gone.
+func TestPolicyOfHeads(t *testing.T) {
+	l := newKeptLog(t, 3)
+	for _, x := range []struct {
+		name    string
+		anchors *Anchors
+		want    Verdict
+	}{
+		{"the same", &Anchors{Policy: chain.Hash{9}, Store: "present"}, Valid},
+		{"another", &Anchors{Policy: chain.Hash{8}, Store: "present"}, Unconfirmed},
+		{"gone", &Anchors{}, Unconfirmed},
+	} {
+		m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+		m.Add(entry(l.head(l.signer, event.Head{Log: l.first, Policy: chain.Hash{9}}, 3)), l.known)
+		if f := l.check(Options{Memories: []*Memory{m}, Anchors: x.anchors}); f.Verdict != x.want {
+			t.Errorf("%s: %s %+v", x.name, f.Verdict, f.Completeness.Anchored)
+		}
+	}
+}
+
+// What is kept is found among anything, in whatever form: as journalctl writes it,
+// as a syslog file has it, in requests, batches and records; and nothing is lost
+// but what nobody could read.
+func TestReadAgainst(t *testing.T) {
+	l := newKeptLog(t, 4)
+	head := l.head(l.signer, event.Head{Log: l.first}, 4)
+	_, receipt, ok := bytes.Cut(l.lines[0], []byte(`{"receipt":`))
+	end := bytes.LastIndex(receipt, []byte(`,"prev_hash"`))
+	if !ok || end < 0 {
+		t.Fatalf("%s", l.lines[0])
+	}
+	receipt = receipt[:end]
+	request := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"progressToken":1,"com.example/receipt":%s}}}`, receipt)
+	fields := map[string]any{}
+	for i := range 3000 {
+		fields[fmt.Sprint("X", i)] = i
+	}
+	many, _ := json.Marshal(fields)
+	junk := strings.Join([]string{
+		"", "\x00\xff\xfe", "{", "[", `{"MESSAGE":`, "null", `[1,{}]`, strings.Repeat("[", 100_000), strings.Repeat(`{"receipt":`, 100_000), string(many),
+		`{"__REALTIME_TIMESTAMP":"1","MESSAGE":["a","b"],"_UID":7}`, `{"__REALTIME_TIMESTAMP":[],"MESSAGE":{}}`,
+		heads.Phrase, heads.Phrase + "null", heads.Phrase + `{"v":1,"type":"head"}`, string(head[:len(head)-9]),
+		strings.Repeat("x", 3<<20), string(journalLine(t, systemlog.Identifier, []int{104, 101})),
+	}, "\n") + "\n"
+	for _, x := range []struct {
+		name, content   string
+		heads, receipts int
+	}{
+		{"journal", string(journalLine(t, systemlog.Identifier, string(head))), 1, 0},
+		{"cat", string(head) + "\n", 1, 0},
+		{"syslog", "Nov 29 17:05:36 host signet-wrap[1]: " + string(head) + "\r\n", 1, 0},
+		{"no newline", string(head), 1, 0},
+		{"request", request + "\n", 0, 1},
+		{"batch", "[" + request + "," + request + `,7]` + "\n", 0, 1},
+		{"record", string(l.lines[0]) + "\n" + string(l.lines[1]) + "\n", 0, 2},
+		{"records in a journal", string(journalLine(t, systemlog.Records, string(l.lines[0]))), 0, 1},
+		{"records in syslog", "Nov 29 17:05:36 host signet-wrap-record[1]: " + string(l.lines[0]) + "\n", 0, 1},
+		{"server's", fmt.Sprintf(`{"v":3,"agent_receipt":%s,"response":{}}`, receipt) + "\n", 0, 1},
+		{"phrase in arguments", strings.Replace(request, `"name":"x"`, `"name":"`+heads.Phrase+`"`, 1) + "\n", 0, 1},
+	} {
+		for _, content := range []string{x.content, junk + x.content} {
+			m, k, err := ReadAgainst(strings.NewReader(content), x.name, l.known, l.first)
+			if err != nil {
+				t.Errorf("%s: %v", x.name, err)
+				continue
+			}
+			nHeads, nReceipts := 0, 0
+			if m != nil {
+				nHeads = m.kept
+			}
+			if k != nil {
+				nReceipts = len(k.ids)
+			}
+			if nHeads != x.heads || nReceipts != x.receipts {
+				t.Errorf("%s: %d heads, %d receipts", x.name, nHeads, nReceipts)
+			}
+		}
+	}
+	// A journal without a head of this log, and what is no system log at all.
+	m, _, err := ReadAgainst(bytes.NewReader(journalLine(t, systemlog.Identifier, "x")), "x", l.known, l.first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := l.check(Options{Memories: []*Memory{m}}); f.Verdict != Unconfirmed {
+		t.Errorf("%+v", f)
+	}
+	if _, _, err := ReadAgainst(strings.NewReader("nothing\n\x00"), "x", l.known, l.first); !errors.Is(err, ErrNotKept) {
+		t.Error(err)
+	}
+	// A line of 300 MB, of which nothing is held, and a head after it.
+	long := io.MultiReader(io.LimitReader(endless{}, 300<<20), strings.NewReader("\n"), bytes.NewReader(head))
+	if m, _, err := ReadAgainst(long, "x", l.known, l.first); err != nil || m.kept != 1 {
+		t.Error(err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+// Of another party's log the receipts count, and of a copy of this one its end.
+func TestReadAgainstLog(t *testing.T) {
+	l := newKeptLog(t, 6)
+	k, err := ReadAgainstLog(t.Context(), snapshot(t, l.audit), "copy", l.known, l.first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := l.check(Options{Kept: []*Kept{k}}); f.Verdict != Valid || f.Completeness.Kept[0].Looked < 2 {
+		t.Errorf("%s %+v", f.Verdict, f.Completeness.Kept)
+	}
+	other := newKeptLog(t, 6)
+	other.known = l.known // all keys of l are known, and none of its calls are there
+	if k, err = ReadAgainstLog(t.Context(), snapshot(t, l.audit), "another's", other.known, other.first); err != nil {
+		t.Fatal(err)
+	}
+	if f := other.check(Options{Kept: []*Kept{k}}); f.Verdict != Tampered {
+		t.Errorf("%s %+v", f.Verdict, f.Completeness.Kept)
+	}
+}
+
+// BenchmarkHeads verifies a log with 100,000 heads, of each record one: what a
+// memory costs beside the log, which BenchmarkLog has.
+func BenchmarkHeads(b *testing.B) {
+	const n = 100_000
+	l := newKeptLog(b, n)
+	messages := make([][]byte, 0, n)
+	end := int64(0)
+	for i, line := range l.lines {
+		e, err := chain.ParseEntry(line)
+		if err != nil {
+			b.Fatal(err)
+		}
+		end += int64(len(line)) + 1
+		r, err := l.signer.Event(event.Head{
+			Seq: int64(i), Log: l.first, Dirs: heads.Dirs(l.audit), File: l.day, End: end, Head: e.RecordHash, Session: "ses_" + strings.Repeat("7", 32),
+		}, time.Now(), e.RecordHash)
+		if err != nil {
+			b.Fatal(err)
+		}
+		messages = append(messages, append([]byte(heads.Phrase), r.JSON...))
+	}
+	for _, with := range []bool{false, true} {
+		b.Run(map[bool]string{false: "without", true: "with"}[with], func(b *testing.B) {
+			for b.Loop() {
+				var o Options
+				if with {
+					m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+					for _, message := range messages {
+						m.Add(entry(message), l.known)
+					}
+					o.Memories = []*Memory{m}
+				}
+				if f := l.check(o); with && f.Completeness.SystemLog != "all" {
+					b.Fatalf("%+v", f)
+				}
+			}
+		})
+	}
+}
