@@ -45,7 +45,7 @@ func (s *agent) covered(records int64) remembered {
 func (s *agent) restart(conf string) {
 	s.t.Helper()
 	s.journald.stop()
-	conf = "[Journal]\nSystemMaxUse=32M\nSystemMaxFileSize=4M\nRuntimeMaxUse=32M\nRateLimitBurst=0\n" + conf
+	conf = "[Journal]\nSystemMaxUse=256M\nSystemMaxFileSize=4M\nRuntimeMaxUse=64M\nRateLimitBurst=0\n" + conf
 	if err := os.WriteFile("/run/systemd/journald.conf.d/small.conf", []byte(conf), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
