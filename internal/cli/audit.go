@@ -52,14 +52,12 @@ FLAGS
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 One line for each call with its outcome, and for each event; the newest is
-last. Times are local. On a narrow terminal a column that says the same in all
-rows goes into a line below the table; others give way. Only what is
-signed counts: the first response whose signer, session, tool, server and
-request time are those of the call. Other records have lines of their own that
-say why (no call, disagrees, further, unsigned, invalid). Copies are left out
-and counted. "?" after a signer: its key is not in the home directory. Whether
-the log is whole, "signet-wrap verify --chain" says. An interrupted export does
-not make FILE.
+last. Times are local. On a narrow terminal a column with one value is below
+the table. Only what is signed counts: the first response with the signer,
+session, tool, server and request time of the call. Other records have lines
+that say why they do not count. Copies are counted only. "?" after a signer:
+its key is not in the home. "signet-wrap verify --chain" says whether the log
+is whole.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or only in

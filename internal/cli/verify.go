@@ -48,8 +48,8 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export", each
-checked by itself: that lines were left out does not show. A receipt is
+FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export",
+each checked by itself: that lines were left out does not show. A receipt is
 valid if a known key signed it. Its time is what the signer says.
 
 EXIT STATUS
