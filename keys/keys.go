@@ -96,6 +96,7 @@ type Public struct {
 	Private   bool   // there is a .key file
 	Encrypted bool   // the .key file needs a passphrase
 	Agent     string // SSHAgent: an SSH agent holds the private half; "": it is in the .key file
+	Retired   bool   // it signs no more: see Store.Retired
 }
 
 // A Key is an identity that can sign. It is a [crypto.Signer] for Ed25519.

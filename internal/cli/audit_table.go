@@ -114,7 +114,7 @@ func (c *command) listRows(ctx context.Context, log *chain.Snapshot, o history.O
 // knownKeys are the keys in the home directory; nil if there are none, so that
 // nothing is known of any.
 func knownKeys(h home.Dir) map[string]bool {
-	list, _ := h.Keys().List() // verify and doctor say what is wrong with one
+	list, _ := h.Keys().Known() // verify and doctor say what is wrong with one
 	var known map[string]bool
 	for _, p := range list {
 		if known == nil {

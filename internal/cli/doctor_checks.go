@@ -335,7 +335,7 @@ const clockSlack = 2 * time.Second
 // end looks at the log's last record, and from it at the clock.
 func (x *examination) end() {
 	var known []ed25519.PublicKey
-	all, _ := x.home.Keys().List() // what is wrong with them is said of the keys
+	all, _ := x.home.Keys().Known() // what is wrong with them is said of the keys
 	for _, p := range all {
 		known = append(known, p.Key)
 	}

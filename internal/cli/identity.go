@@ -26,6 +26,7 @@ USAGE
   signet-wrap identity export --name N
   signet-wrap identity protect --name N --with SOURCE [flags]
   signet-wrap identity unprotect --name N
+  signet-wrap identity rotate|retire|revoke --name N
   signet-wrap identity trust add|list|remove [--trust FILE]
 
 EXAMPLE
@@ -120,7 +121,7 @@ func (c *command) identityVerb() *ucli.Command {
 			Name: "export", CustomHelpTemplate: exportHelp, OnUsageError: usageError, HideHelpCommand: true,
 			Flags:  []ucli.Flag{name, homeFlag()},
 			Action: c.export,
-		}, c.trustVerb()}, c.protectVerbs()...),
+		}, c.rotateVerb(), c.retireVerb(), c.revokeVerb(), c.trustVerb()}, c.protectVerbs()...),
 	}
 }
 
@@ -229,6 +230,7 @@ type listed struct {
 	Private   bool   `json:"private"`
 	Encrypted bool   `json:"encrypted"`
 	Agent     string `json:"agent,omitempty"`
+	Retired   bool   `json:"retired,omitempty"`
 	NotUsable bool   `json:"not_usable,omitempty"` // there is a private half, in disorder
 }
 
@@ -240,7 +242,7 @@ func (c *command) list(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	list, disorder := h.Keys().List()
+	list, disorder := h.Keys().Known()
 	if u.Bool("json") {
 		err = c.listJSON(h.Keys(), list)
 	} else {
@@ -261,8 +263,8 @@ func (c *command) list(u *ucli.Context) error {
 
 func (c *command) listJSON(store keys.Store, list []keys.Public) error {
 	for _, p := range list {
-		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted, Agent: p.Agent}
-		l.NotUsable = !p.Private && there(store, p.Name)
+		l := listed{Name: p.Name, Pubkey: formatKey(p.Key), Owner: p.Owner, Private: p.Private, Encrypted: p.Encrypted, Agent: p.Agent, Retired: p.Retired}
+		l.NotUsable = !p.Private && !p.Retired && there(store, p.Name)
 		if !p.Created.IsZero() {
 			l.CreatedAt = formatTime(p.Created)
 		}
@@ -286,6 +288,8 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 	for _, p := range list {
 		private, created := "not here", "-"
 		switch {
+		case p.Retired:
+			private = "retired"
 		case p.Agent != "":
 			private = "ssh agent"
 		case p.Encrypted:

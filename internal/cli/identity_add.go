@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/sshagent"
 	"github.com/signet-wrap/signet-wrap/internal/text"
+	"github.com/signet-wrap/signet-wrap/keys"
 )
 
 const addHelp = `signet-wrap identity add: sign with a key that an SSH agent holds
@@ -71,44 +73,11 @@ func (c *command) addKey(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	socket := ""
-	if given := u.String("socket"); given != "" {
-		if socket, err = home.Expand(given); err == nil {
-			socket, err = filepath.Abs(socket)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	const noAgent = "start an agent (eval $(ssh-agent)) and ssh-add the key, or name the agent's socket with --socket PATH"
-	asked := socket
-	if asked == "" {
-		if asked, err = sshagent.Default(c.Getenv); err != nil {
-			return fail(noAgent, fmt.Errorf("asking an SSH agent: %w", err))
-		}
-	}
-	ctx, stop := c.interruptible()
-	defer stop()
-	list, err := sshagent.List(ctx, asked)
-	if errors.Is(err, sshagent.ErrUnreachable) {
-		return fail(noAgent, err)
-	}
+	held, chosen, err := c.agentKey(u, args)
 	if err != nil {
 		return err
 	}
-	which := ""
-	if len(args) > 0 {
-		which = args[0]
-	}
-	chosen, err := sshagent.Choose(list, which)
-	if err != nil {
-		return fail("ssh-add -l lists the keys, ssh-add -X unlocks the agent", err)
-	}
-	key, _ := chosen.Ed25519()
-	if err := tryAgent(ctx, asked, key); err != nil {
-		return fail("a key limited to hosts (ssh-add -h) signs nothing else; one that asks (ssh-add -c) wants a yes",
-			fmt.Errorf("trying the key %s: %w", chosen.Fingerprint(), err))
-	}
+	key, socket := held.Key, held.Socket
 	store := h.Keys()
 	_, err = store.AddHeld(name, u.String("owner"), key, socket)
 	if errors.Is(err, fs.ErrExist) {
@@ -136,6 +105,49 @@ func (c *command) addKey(u *ucli.Context) error {
 	fmt.Fprintf(c.Stdout, "  sign with it  signet-wrap --key %s%s -- COMMAND\n", name, inHome)
 	fmt.Fprintf(c.Stdout, "a key that asks each time (ssh-add -c, a touch) asks for every record\n")
 	return nil
+}
+
+// agentKey is the key that an SSH agent holds and that is meant, by args a fingerprint or
+// a comment. It has been tried.
+func (c *command) agentKey(u *ucli.Context, args []string) (*keys.HeldKey, sshagent.Key, error) {
+	var none sshagent.Key
+	socket := ""
+	if given := u.String("socket"); given != "" {
+		path, err := home.Expand(given)
+		if err == nil {
+			socket, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return nil, none, err
+		}
+	}
+	const noAgent = "start an agent (eval $(ssh-agent)) and ssh-add the key, or name the agent's socket with --socket PATH"
+	asked := socket
+	if asked == "" {
+		var err error
+		if asked, err = sshagent.Default(c.Getenv); err != nil {
+			return nil, none, fail(noAgent, fmt.Errorf("asking an SSH agent: %w", err))
+		}
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+	list, err := sshagent.List(ctx, asked)
+	if errors.Is(err, sshagent.ErrUnreachable) {
+		return nil, none, fail(noAgent, err)
+	}
+	if err != nil {
+		return nil, none, err
+	}
+	chosen, err := sshagent.Choose(list, strings.Join(args, " "))
+	if err != nil {
+		return nil, none, fail("ssh-add -l lists the keys, ssh-add -X unlocks the agent", err)
+	}
+	key, _ := chosen.Ed25519()
+	if err := tryAgent(ctx, asked, key); err != nil {
+		return nil, none, fail("a key limited to hosts (ssh-add -h) signs nothing else; one that asks (ssh-add -c) wants a yes",
+			fmt.Errorf("trying the key %s: %w", chosen.Fingerprint(), err))
+	}
+	return &keys.HeldKey{Key: key, Socket: socket}, chosen, nil
 }
 
 // tryAgent has an agent sign something that is no receipt.

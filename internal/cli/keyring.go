@@ -46,7 +46,7 @@ func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, er
 			return k, nil
 		}
 		k.from = "in " + h.Keys().Dir
-		list, err := h.Keys().List()
+		list, err := h.Keys().Known()
 		c.complainEach(err)
 		for _, p := range list {
 			k.Add(p.Key, p.Name)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
 // TestMain lets the test binary be signet-wrap, for the scripts in testdata.
@@ -61,6 +63,7 @@ func leavePeak(path string) {
 //	records N                  so many lines must be in the log of $SIGNET_HOME
 //	cut N                      takes the newest N lines out of its newest file
 //	id FILE NAME               sets the variable NAME to the id of a receipt
+//	accept-withdrawn           verify --chain --accept of the first event about a key
 //
 // Each script has a home directory of its own, $SIGNET_HOME.
 func TestScripts(t *testing.T) {
@@ -75,6 +78,8 @@ func TestScripts(t *testing.T) {
 			"records": records,
 			"cut":     cutNewest,
 			"id":      setID,
+
+			"accept-withdrawn": acceptWithdrawn,
 		},
 	})
 }
@@ -134,4 +139,11 @@ func setID(ts *testscript.TestScript, neg bool, args []string) {
 	var receipt struct{ ID string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &receipt))
 	ts.Setenv(args[1], receipt.ID)
+}
+
+func acceptWithdrawn(ts *testscript.TestScript, neg bool, args []string) {
+	var f verify.Log
+	ts.Exec("signet-wrap", "verify", "--chain", "--json") // whose status is another
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &f))
+	ts.Check(ts.Exec("signet-wrap", "verify", "--chain", "--accept", f.Authenticity.Withdrawn[0].ID))
 }

@@ -117,7 +117,7 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 	case "trusted":
 		verdict("authenticity", green, "trusted", "all signatures are good, and by keys trusted by %s", ring.Trust)
 	case "unconfirmed":
-		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys that are trusted at that time")
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all of who signed, and when, is established")
 	case "unknown":
 		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
 	default:
@@ -132,6 +132,11 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 		row("", "%s without a signature, which any program could have written", count(a.Unsigned, "event"))
 	}
 	few(row, a.Doubts)
+	var withdrawn []string
+	for _, w := range a.Withdrawn {
+		withdrawn = append(withdrawn, withdrawnLine(w))
+	}
+	few(row, withdrawn)
 }
 
 // signerLine is a signer in the list of them.

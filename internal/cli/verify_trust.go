@@ -157,3 +157,26 @@ func trustWords(s verify.Signer, inForce bool) string {
 	}
 	return ": " + strings.Join(all, ", ")
 }
+
+// withdrawnLine is what is said of a key that was rotated, retired or revoked.
+func withdrawnLine(w verify.Withdrawn) string {
+	s := fmt.Sprintf("the key %s (%q) was %s", w.Pubkey, w.Name, strings.TrimPrefix(w.Kind, "key_"))
+	if w.Since != "" {
+		s += " from " + w.Since + " on"
+	}
+	if w.Reason != "" {
+		s += fmt.Sprintf(" (%q)", w.Reason)
+	}
+	switch {
+	case w.Records == 0:
+		return s
+	case w.Kind == "key_revoked":
+		s += fmt.Sprintf(", and signed %s from there on", count(w.Records, "record"))
+	default:
+		s += fmt.Sprintf(", and signed %s in sessions that began later", count(w.Records, "record"))
+	}
+	if w.Accepted {
+		return s + ", accepted"
+	}
+	return s + "; if that was you: --accept " + w.ID
+}

@@ -27,7 +27,7 @@ func (d Dir) Keys() keys.Store { return keys.Store{Dir: filepath.Join(string(d),
 
 // Knows says whether the home has the key.
 func (d Dir) Knows(key ed25519.PublicKey) bool {
-	list, _ := d.Keys().List() // without the unreadable keys
+	list, _ := d.Keys().Known() // without the unreadable keys
 	return slices.ContainsFunc(list, func(p keys.Public) bool { return p.Key.Equal(key) })
 }
 

@@ -66,7 +66,7 @@ type Options struct {
 func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*Log, error) {
 	c := checker{keys: &keys}
 	s := newStory(&keys)
-	s.anchoring = newAnchoring(o.Anchors)
+	s.anchoring, s.withdrawals = newAnchoring(o.Anchors), newWithdrawals(s.outcomes)
 	for _, m := range o.Memories {
 		s.remembering = append(s.remembering, &remembering{m: m, accept: o.Accept})
 	}
@@ -93,7 +93,8 @@ type story struct {
 	damage   int64    // events of damage
 	steps    int64    // likewise, of clocks that stepped back
 
-	anchoring   *anchoring // nil: not of a log
+	anchoring   *anchoring   // nil: not of a log
+	withdrawals *withdrawals // likewise
 	remembering []*remembering
 	kept        []*Kept
 
@@ -133,6 +134,9 @@ func (s *story) believe(e *chain.Entry, c checked) {
 	s.outcomes.see(c.v)
 	if c.v.Time.After(s.latest) {
 		s.latest = c.v.Time
+	}
+	if s.withdrawals != nil {
+		s.withdrawals.see(c.v)
 	}
 	if s.anchoring != nil {
 		s.anchoring.believe(c, s.tally.keys.maintains(c.v))
@@ -224,6 +228,10 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 	}
 	s.dated(o.Now)
 	f.Authenticity = s.tally.finding()
+	withdrawn, open := s.withdrawals.finding(o.Accept)
+	if f.Authenticity.Withdrawn = withdrawn; open && f.Authenticity.Established() {
+		f.Authenticity.Verdict = "unconfirmed"
+	}
 	f.Completeness = s.completeness(r)
 	s.anchoring.heads(s.remembering)
 	a := s.anchoring.finding(s.latest)

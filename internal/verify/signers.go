@@ -25,6 +25,8 @@ type Authenticity struct {
 	Unreadable int64    `json:"unreadable"`      // records that are not known as receipts here
 	Signers    []Signer `json:"signers"`
 	Doubts     []string `json:"doubts,omitempty"` // what a good signature does not settle
+
+	Withdrawn []Withdrawn `json:"withdrawn,omitempty"` // keys that were rotated, retired or revoked
 }
 
 // Signer is a key in the log.

@@ -111,6 +111,16 @@ func (f *fields) read(kind string) Event {
 		return Unanchored{f.text("session"), f.time("since")}
 	case AnchorFinding{}.Type():
 		return AnchorFinding{f.text("kind"), f.text("origin"), f.integer("size"), f.texts("by"), f.text("detail")}
+	case KeyRotated{}.Type():
+		return KeyRotated{f.text("name"), f.text("key"), f.text("successor")}
+	case KeyRetired{}.Type():
+		return KeyRetired{f.text("name"), f.text("key")}
+	case KeyRevoked{}.Type():
+		e := KeyRevoked{Name: f.text("name"), Key: f.text("key"), Reason: f.text("reason")}
+		if f.text("since") != "" {
+			e.Since = f.time("since")
+		}
+		return e
 	case Head{}.Type():
 		e := Head{
 			Seq: f.integer("seq"), Last: f.flag("last"), Lost: f.integer("lost"),

@@ -182,6 +182,20 @@ func (e Unanchored) Members() []Member {
 	return []Member{text("session", e.Session), timestamp("since", e.Since)}
 }
 
+func (e KeyRotated) Members() []Member {
+	return []Member{text("key", e.Key), text("name", e.Name), text("successor", e.Successor)}
+}
+
+func (e KeyRetired) Members() []Member { return []Member{text("key", e.Key), text("name", e.Name)} }
+
+func (e KeyRevoked) Members() []Member {
+	since := ""
+	if !e.Since.IsZero() {
+		since = FormatTime(e.Since)
+	}
+	return []Member{text("key", e.Key), text("name", e.Name), text("reason", e.Reason), text("since", since)}
+}
+
 func (e Head) Members() []Member {
 	members := []Member{
 		{"dirs", list(e.Dirs, appendText)},

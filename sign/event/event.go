@@ -30,7 +30,7 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task, CallContext, Owner,
 // Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, Unanchored, Head, or Other for any other type. In all of
+// NewEpoch, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, Head, or Other for any other type. In all of
 // them Session is the id of a session, "ses_" and 32 hex digits, and Target the
 // name of its server, such as "mcp://files".
 type Event interface {
@@ -240,6 +240,24 @@ type Unanchored struct {
 	Since   time.Time // the last time that it was anchored, or the session's beginning
 }
 
+// KeyRotated says that a key has a successor. It makes the successor trusted by
+// nobody.
+type KeyRotated struct {
+	Name           string // of both keys in the home
+	Key, Successor string // public keys, as in receipts
+}
+
+// KeyRetired says that a key signs no more.
+type KeyRetired struct{ Name, Key string }
+
+// KeyRevoked says that what a key signed is not to be believed: from the first record
+// that follows one of the time Since on, or if that is zero from this event on.
+type KeyRevoked struct {
+	Name, Key string
+	Since     time.Time
+	Reason    string
+}
+
 // Head says where the log ended. It is sent to the system's log, not written to
 // ours. Its signer is named only by the public key: chain/FORMAT.md, "Heads".
 type Head struct {
@@ -281,6 +299,9 @@ func (AnchorPolicy) Type() string  { return "anchor_policy" }
 func (NewEpoch) Type() string      { return "new_epoch" }
 func (AnchorFinding) Type() string { return "anchor_finding" }
 func (Unanchored) Type() string    { return "unanchored" }
+func (KeyRotated) Type() string    { return "key_rotated" }
+func (KeyRetired) Type() string    { return "key_retired" }
+func (KeyRevoked) Type() string    { return "key_revoked" }
 func (Head) Type() string          { return "head" }
 
 // Type returns e.Kind.
