@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
@@ -14,6 +15,7 @@ import (
 // for the receipts. Lines that arrive together, or during a sync, are recorded
 // together and share the next sync.
 type pump struct {
+	ahead  *ahead // below client
 	client *mcpwire.LineReader
 	server io.WriteCloser
 	gate   *mcpwire.Gate
@@ -24,13 +26,13 @@ type pump struct {
 	left atomic.Bool // the client has ended its input
 }
 
-func newPump(client io.Reader, server io.WriteCloser, rec *record.Recorder, out *clientWriter, say *speaker, o *Options) *pump {
+func newPump(client *ahead, server io.WriteCloser, rec *record.Recorder, out *clientWriter, say *speaker, o *Options) *pump {
 	metaKey := o.MetaKey
 	if metaKey == "" {
 		metaKey = record.DefaultMetaKey
 	}
 	return &pump{
-		client: mcpwire.NewLineReader(client, o.MaxCall), server: server, gate: mcpwire.NewGate(metaKey),
+		ahead: client, client: mcpwire.NewLineReader(client, o.MaxCall), server: server, gate: mcpwire.NewGate(metaKey),
 		rec: rec, out: out, say: say,
 	}
 }
@@ -87,11 +89,15 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 		calls = appendCalls(calls, v)
 	}
 	receipts, failed := p.rec.Calls(calls)
+	cancelled := p.ahead.cancelled()
 	for i, v := range group {
 		var err error
 		switch n := len(v.Calls); {
 		case n == 0:
 			err = p.pass(w, lines[i], v)
+		case len(cancelled) > 0 && isCancelled(v, cancelled):
+			p.refuse(lines[i], v, mcpwire.CodeInternal, "cancelled by the client before it was signed, so not forwarded")
+			receipts = receipts[min(n, len(receipts)):]
 		case failed != nil:
 			p.refuse(lines[i], v, mcpwire.CodeInternal, fmt.Sprintf("not recorded, so not forwarded: %v", failed))
 		default:
@@ -106,6 +112,12 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 		}
 	}
 	return len(group), nil
+}
+
+// isCancelled reports whether the client has cancelled a call in a line: then none of
+// it is forwarded.
+func isCancelled(v mcpwire.Verdict, ids map[string]bool) bool {
+	return slices.ContainsFunc(v.Calls, func(c mcpwire.Call) bool { return ids[mcpwire.IDKey(c.ID)] })
 }
 
 func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {

@@ -88,7 +88,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	o.Say = say.say
 	rec := record.New(o.Options)
 	p.client = clientW
-	p.pump = newPump(clientR, serverW, rec, newClientWriter(outW), say, &o)
+	p.pump = newPump(&ahead{r: clientR}, serverW, rec, newClientWriter(outW), say, &o)
 	go func() {
 		defer close(p.ended)
 		if err := p.pump.run(); err != nil {

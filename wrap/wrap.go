@@ -16,6 +16,7 @@
 //
 //	wrap.go          Run: the order of a session, from start to exit status
 //	pump.go          client to server: lines, gate, record, splice
+//	ahead.go         what the client sends while a call waits for its signature
 //	relay.go         server to client
 //	clientwriter.go  what is written to the client: the server's output, and our replies
 //	files.go         the files of the server's command, and their hashes
@@ -46,7 +47,7 @@ const DefaultMaxCall = 64 << 20
 // set; all else may be zero.
 type Options struct {
 	// Options say how calls are recorded. Command is the server: a name that is
-	// looked up in PATH, or a path, and its arguments. Run sets Files and Say.
+	// looked up in PATH, or a path, and its arguments. Run sets Files, Say and Waits.
 	record.Options
 
 	// Env is the server's environment. nil: that of this process.
@@ -113,8 +114,10 @@ func Run(o Options) (Exit, error) {
 
 	out := newClientWriter(o.Stdout)
 	o.Say, o.Files = say.say, func(ctx context.Context) []event.File { return hashFiles(ctx, o.Command) }
+	client := &ahead{r: proc.UntilEnd(o.Stdin)}
+	o.Waits = client.start
 	rec := record.New(o.Options)
-	p := newPump(proc.UntilEnd(o.Stdin), srv.Stdin, rec, out, say, &o)
+	p := newPump(client, srv.Stdin, rec, out, say, &o)
 	go func() {
 		if err := p.run(); err != nil {
 			// The server reads no more. The client's next write must fail, as

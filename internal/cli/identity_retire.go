@@ -33,7 +33,7 @@ the old one is, or an SSH agent holds it. The old private half is deleted; its
 public half goes to keys/retired, where verification finds it. The old key
 signs an event that names the new one, and makes it trusted by nobody: a trust
 file does. Servers that run go on with the old key until they end. What it
-signs in sessions that begin later is exit 3. For a leak, see "identity revoke".
+signs in later sessions is exit 3. For a leak, see "identity revoke".
 
 EXIT STATUS
   0 rotated, 1 failed, 2 bad usage

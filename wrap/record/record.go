@@ -69,6 +69,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -147,6 +148,11 @@ type Options struct {
 	// block, because calls wait for it, and must not use the Recorder. nil:
 	// messages are dropped.
 	Say func(text string)
+	// Waits is called when a call waits for the holder of the key, such as an SSH agent
+	// that asks a person, perhaps several times. It must not block. nil:
+	// nobody is told.
+	Waits func()
+
 	// Verbose also says which calls were recorded.
 	Verbose bool
 
@@ -201,15 +207,18 @@ type Recorder struct {
 	messages messages  // state of Request
 	anchor   *anchorer // nil: the session does not anchor
 
-	mu     sync.Mutex // guards all below
-	signer *sign.Signer
-	log    *chain.Log
-	heads  *heads.Sender // for log; nil: no heads are sent
-	gap    gap
-	torn   int       // number of torn_line events in this session
-	signBy time.Time // the deadline of the signatures of the current append
-	closed bool
-	over   bool // Close has closed the log, too
+	held atomic.Bool // the signer's key is
+
+	mu      sync.Mutex // guards all below
+	signer  *sign.Signer
+	log     *chain.Log
+	heads   *heads.Sender // for log; nil: no heads are sent
+	gap     gap
+	torn    int       // number of torn_line events in this session
+	calling bool      // append is for Calls
+	signBy  time.Time // the deadline of the signatures of the current append
+	closed  bool
+	over    bool // Close has closed the log, too
 }
 
 // New returns a Recorder for a new session. The caller must call Close. Missing
@@ -244,12 +253,19 @@ var errClosed = errors.New("the session is over")
 // With FailOpen the only error is that the session is over; if the calls could not
 // be recorded, all receipts are nil.
 func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		if r.held.Load() {
+			r.waits() // for a signature of what is written beside calls
+		}
+		r.mu.Lock()
+	}
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, errClosed
 	}
+	r.calling = true
 	receipts, err := r.append(calls)
+	r.calling = false
 	if err == nil {
 		return receipts, nil
 	}
@@ -396,6 +412,7 @@ func (r *Recorder) open() error {
 			return err
 		}
 		r.signer = signer
+		r.held.Store(signer.Held())
 	}
 	if r.log == nil {
 		if r.opts.Audit == "" {
@@ -449,11 +466,28 @@ func (r *Recorder) sign(signed func() (*sign.Receipt, error)) (*sign.Receipt, er
 		receipt, err := signed()
 		done <- result{receipt, err}
 	}()
+	if r.calling {
+		select {
+		case d := <-done:
+			return d.receipt, d.err
+		case <-time.After(quick):
+			r.waits()
+		}
+	}
 	select {
 	case d := <-done:
 		return d.receipt, d.err
 	case <-time.After(time.Until(r.signBy)):
 		return nil, sshagent.ErrSilent
+	}
+}
+
+// quick is how long a signature takes that nobody was asked for.
+const quick = 50 * time.Millisecond
+
+func (r *Recorder) waits() {
+	if r.opts.Waits != nil {
+		r.opts.Waits()
 	}
 }
 
