@@ -23,11 +23,10 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 USAGE
   signet-wrap audit [flags]
   signet-wrap audit show ID [--json]        all about one call
-  signet-wrap audit tools [--target S]      the tools that were listed, and changes
+  signet-wrap audit tools [--target S]      the listed tools, and changes
 
 EXAMPLE
   signet-wrap audit --since 24h --tool write
-  signet-wrap audit --json | jq .receipt.action.tool
 
 FLAGS
   --since T        from then on: 90m, 24h or 7d ago, a day (2026-05-01), or a
@@ -41,8 +40,7 @@ FLAGS
   --signer S       signed under the name S, or with the key ed25519:B64
   --session S      of the session whose ID begins with S
   --failed         calls that failed
-  --open           calls without a known outcome: in flight, no response, or a
-                   task whose result was not fetched
+  --open           calls without a known outcome
   --limit N        the newest N rows, or all of them with "all" (default: the
                    newest 100 of a table without --since and --until)
   --json           one whole record a line, as in the log. With --limit,

@@ -33,7 +33,7 @@ EXAMPLE
 FLAGS
   --target S   servers with S in their name
   --tool S     tools with S in their name
-  --json       one object a line: target, tool, signer, pubkey, definition_hash,
+  --json       an object a line: target, tool, signer, pubkey, definition_hash,
                listed, first_use, last_use, calls, kept, and the definition
   --home DIR   keys, log, definitions (default: $SIGNET_HOME or ~/.signet)
 

@@ -28,8 +28,8 @@ FLAGS
                        (or from $SIGNET_PASSPHRASE; else you are asked)
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
 
-The key signs an event in the log, and its .pub gets the owner. Receipts have it
-from then on; those of wrappers that run already, when they have been restarted.
+The key signs an event in the log, and its .pub gets the owner. Receipts have
+it from then on. Wrappers that run already have it after a restart.
 Where an older receipt has no owner, "audit" shows this one.
 
 EXIT STATUS

@@ -48,14 +48,13 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export",
-each checked by itself: that lines were left out does not show. A receipt is
+FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export":
+each is checked by itself. That lines were left out does not show. A receipt is
 valid if a known key signed it. Its time is what the signer says.
 
 EXIT STATUS
   0 valid: all is established
-  1 tampered: changed after signing, the log is damaged, or it is shorter than
-    or another than the one that others remember
+  1 tampered: changed after signing, damaged, or not the log that others know
   2 unchecked: no such file, not a receipt, no records, Ctrl-C, bad usage
   3 unconfirmed: nothing is wrong, but not all is established
 `
