@@ -56,6 +56,47 @@ type requested struct {
 	// values; "" for the one that needs no flag. All other flags stay.
 	given  []string
 	values map[string]string
+
+	targets map[*install.Entry]string // of those that are not wrapped
+}
+
+// name gives each server that is not wrapped its target: the client's name for it,
+// and the client too where another of the configurations has another server of that
+// name, which would look like one that changes its tools.
+func (w *requested) name(configs []*install.Config) {
+	commands := map[string]map[string]bool{} // by target
+	for _, f := range configs {
+		for _, e := range entries(f) {
+			target := record.TargetNamed(e.Name)
+			if commands[target] == nil {
+				commands[target] = map[string]bool{}
+			}
+			commands[target][strings.Join(append([]string{e.Command}, e.Args...), "\x00")] = true
+		}
+	}
+	w.targets = map[*install.Entry]string{}
+	for _, f := range configs {
+		for _, e := range entries(f) {
+			target := record.TargetNamed(e.Name)
+			if target != "" && len(commands[target]) > 1 {
+				target += "/" + f.Client.Name
+			}
+			w.targets[e] = target
+		}
+	}
+}
+
+// entries are the servers of a configuration that run a command.
+func entries(f *install.Config) (all []*install.Entry) {
+	if f.Err != nil {
+		return nil
+	}
+	for _, e := range f.Doc.Entries {
+		if !e.Remote && e.Command != "" {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 func (w *requested) set(name, value string) {
@@ -66,7 +107,7 @@ func (w *requested) set(name, value string) {
 func (w *requested) of(e *install.Entry) install.Wrapper {
 	if !e.Wrapped {
 		plain := install.Wrapper{Path: w.plain.Path, Flags: slices.Clone(w.plain.Flags)}
-		if target := record.TargetNamed(e.Name); target != "" {
+		if target := w.targets[e]; target != "" {
 			plain.Flags = append(plain.Flags, "--target", target)
 		}
 		return plain

@@ -49,7 +49,8 @@ FLAGS
 
 The command becomes the path of signet-wrap, and its args ["--target",
 "mcp://NAME", "--", the old command, ...]: NAME is what the client calls the
-server. No other byte changes. A file for which that cannot be proved is not
+server, and /CLIENT follows it where clients have different servers of one
+name. No other byte changes. A file for which that cannot be proved is not
 changed, and the edit to make by hand is shown. The old file goes to the
 directory backup of --home. "signet-wrap uninstall" undoes the change.
 
@@ -96,6 +97,7 @@ func (c *command) install(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	w.name(t.configs)
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t,
 		meant:  func(e *install.Entry) bool { return meant(u, e) },

@@ -157,7 +157,8 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 			s.Home = string(dir)
 		}
 		for _, g := range givenFlags(s.Flags) {
-			usual := g.name == "target" && g.value == record.TargetNamed(e.Name) // as install gives it
+			named := record.TargetNamed(e.Name)
+			usual := g.name == "target" && (g.value == named || g.value == named+"/"+f.Client.Name) // as install gives it
 			if g.name != "key" && g.name != "home" && !usual {
 				s.other = append(s.other, g.words...)
 			}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -17,8 +18,7 @@ type contexts struct {
 
 	mu    sync.Mutex // guards all fields below
 	calls []event.Context
-	bytes int         // about how many calls take
-	timer *time.Timer // nil: none was needed yet
+	bytes int // about how many calls take
 }
 
 // Limits of one event, in calls and bytes, and of the wait.
@@ -51,14 +51,11 @@ func (x *contexts) add(c *Call, receipt string, client *event.Implementation) {
 		x.write()
 	}
 	x.calls, x.bytes = append(x.calls, event.Context{Call: receipt, Client: client, Span: c.Span, IDs: c.ClientIDs}), x.bytes+size
-	switch {
-	case len(x.calls) == maxContexts:
+	switch len(x.calls) {
+	case 1:
+		alarm.After(x.delay, x.flush)
+	case maxContexts:
 		x.write()
-	case len(x.calls) > 1:
-	case x.timer == nil:
-		x.timer = time.AfterFunc(x.delay, x.flush)
-	default:
-		x.timer.Reset(x.delay)
 	}
 }
 
