@@ -36,8 +36,7 @@ FLAGS
                  -o json", of syslog or of receipts, the directory of another
                  party's log; may be repeated
   --log DIR      the log's directory, of any name: nothing of a home is taken
-  --online       ask the witnesses, too; with --kit FILE, from "anchor enroll",
-                 nothing of the home is needed for that
+  --online       ask the witnesses, too; --kit FILE of "anchor enroll" will do
   --policy FILE  which log and which witnesses count
   --tsa-root PEM the roots of the time-stamp authority that counts
   --require W    exit 3 unless W (system-log or witness) covers all records; of
