@@ -227,14 +227,13 @@ func (l *lister) contextsOf(rows []*Row) error {
 		oldest bool
 	}
 	look := func(e chain.Entry, bad *chain.LineError) (found, bool) {
-		if bad == nil && e.Position() == oldest {
-			return found{oldest: true}, true
+		f := found{oldest: bad == nil && e.Position() == oldest}
+		if bad == nil && (!e.Canonical || saysContext(e.Receipt)) {
+			if r, ok := l.lookAt(e, bad); ok {
+				f.r = r
+			}
 		}
-		if bad != nil || e.Canonical && !saysContext(e.Receipt) {
-			return found{}, false
-		}
-		r, ok := l.lookAt(e, bad)
-		return found{r: r}, ok
+		return f, f.oldest || f.r != nil
 	}
 	for f, err := range chain.Read(ctx, l.log, o, look) {
 		switch {
@@ -242,11 +241,13 @@ func (l *lister) contextsOf(rows []*Row) error {
 			return nil // far enough
 		case err != nil:
 			return err
-		case f.oldest:
-			passed = true
-		default:
+		}
+		passed = passed || f.oldest
+		if f.r != nil {
 			l.contexts.take(f.r.Says)
-			delete(wanted, l.contexts.party(f.r.Says))
+			if _, session := f.r.Says.Event.(event.Session); session {
+				delete(wanted, l.contexts.party(f.r.Says))
+			}
 		}
 		if passed && len(wanted) == 0 {
 			return nil
