@@ -11,7 +11,7 @@ GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # Inputs, not seconds: where seconds run out, a fuzzer on a busy machine sometimes
 # fails with "context deadline exceeded" (https://go.dev/issue/75804).
-FUZZTIME ?= 10000x
+FUZZTIME ?= 2000x
 # Those two test other processes, which are not built with the race detector.
 RACE = $(filter-out %/integration %/internal/bench,$(shell go list ./...))
 # What verifies has to build where there is no system to speak of: a page, a plug-in.
@@ -42,7 +42,7 @@ race: ## tests with the race detector, but for integration and bench (needs a C 
 	CGO_ENABLED=1 go test -race -timeout 20m $(RACE)
 
 # Built once for all targets of a package, and not for each.
-fuzz: ## each fuzz target with FUZZTIME (10000x) inputs
+fuzz: ## each fuzz target with FUZZTIME (2000x) inputs
 	@set -e; bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; \
 	go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r p d; do \
 	  fs=$$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$d"/*_test.go); \
