@@ -14,6 +14,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // auditors is what an auditor has: a copy of a log in a directory of any name, and
@@ -269,6 +270,31 @@ func TestTrustedReceipt(t *testing.T) {
 		export := a.file("export.jsonl", strings.Repeat(string(read(t, receipt))+"\n", 1)+"\n"+string(call(t, a.signer, "b")(chain.At{Time: time.Now()}))+"\n")
 		if status, out, _ := run(t, "verify", export, "--trust", path); status != c.status {
 			t.Errorf("an export, %q: exit status %d\n%s", c.trust, status, out)
+		}
+	}
+}
+
+// TestMaintenance: that records are gone is accepted by a key that may, and by no other.
+func TestMaintenance(t *testing.T) {
+	a := newAuditors(t)
+	l := chain.New(a.log, chain.Options{})
+	if _, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+		return eventBy(t, a.signer, event.NewEpoch{Origin: "o", Size: 5, Root: "AAAA", Reason: "moved"})(at), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for _, c := range []struct {
+		line   keys.TrustLine
+		status int
+	}{
+		{keys.TrustLine{}, exitUnconfirmed},
+		{keys.TrustLine{Maintenance: true}, exitOK},
+		{keys.TrustLine{Maintenance: true, Before: time.Now().Add(time.Hour)}, exitUnconfirmed},
+		{keys.TrustLine{Maintenance: true, After: time.Now().Add(time.Hour)}, exitUnconfirmed},
+	} {
+		if _, status, out := a.verify("--trust", a.file("trust", a.line(c.line))); status != c.status {
+			t.Errorf("%+v: exit status %d, want %d\n%s", c.line, status, c.status, out)
 		}
 	}
 }
