@@ -31,6 +31,7 @@ type auditTable struct {
 	err   error
 
 	clock bool            // the time column has the time of day alone
+	zone  *time.Location  // of all times
 	only  [columns]string // of a column that is not shown: what it says in all rows so far
 	mixed [columns]bool   // it does not say the same in all rows
 	noted [columns]bool   // only says something
@@ -78,7 +79,9 @@ const (
 	offScreen    = 200 // and where there is none
 )
 
-func newAuditTable(w io.Writer, width int) *auditTable { return &auditTable{w: w, width: width} }
+func newAuditTable(w io.Writer, width int) *auditTable {
+	return &auditTable{w: w, width: width, zone: localZone()}
+}
 
 // width is that of the screen on which results appear, 0 if there is none.
 func (c *command) width() int {
@@ -245,6 +248,9 @@ func (t *auditTable) print(r auditRow) {
 	var line strings.Builder
 	for i, cell := range r.cells {
 		hidden := t.cols[i] < 0
+		if i == timeColumn && head && !t.clock {
+			cell += " (" + t.zone.String() + ")"
+		}
 		if i == timeColumn && t.clock && !head {
 			t.note(i, r.event, day(cell))
 			_, cell, _ = strings.Cut(cell, " ")
@@ -287,6 +293,9 @@ func (t *auditTable) say() {
 		name := strings.ToLower(auditHead.cells[i])
 		if i == timeColumn {
 			name = "day"
+			if what != "" {
+				what += " (" + t.zone.String() + ")"
+			}
 		}
 		switch {
 		case i == sessionColumn || i == tookColumn || what == "" && !t.mixed[i]:
@@ -296,12 +305,27 @@ func (t *auditTable) say() {
 			all = append(all, name+" "+what)
 		}
 	}
-	if len(all) > 0 {
-		fmt.Fprintf(t.w, "in all rows: %s\n", strings.Join(all, ", "))
+	t.list("in all rows:", all)
+	t.list("not shown on so narrow a screen:", more)
+}
+
+// list prints items after a heading, in as many lines as the screen needs.
+func (t *auditTable) list(heading string, items []string) {
+	if len(items) == 0 {
+		return
 	}
-	if len(more) > 0 {
-		fmt.Fprintf(t.w, "not shown, for the screen is narrow: %s\n", strings.Join(more, ", "))
+	line := heading
+	for i, item := range items {
+		if i < len(items)-1 {
+			item += ","
+		}
+		if n := utf8.RuneCountInString(line) + 1 + utf8.RuneCountInString(item); t.width > 0 && n > t.width && line != heading {
+			fmt.Fprintln(t.w, line)
+			line = " "
+		}
+		line += " " + item
 	}
+	fmt.Fprintln(t.w, line)
 }
 
 // shorten cuts s to n characters.
@@ -331,7 +355,7 @@ func (t *auditTable) row(row *history.Row) auditRow {
 		sessionColumn: shortID(v.Session), idColumn: shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {
-		r.cells[timeColumn] = v.Time.Local().Format(time.DateTime)
+		r.cells[timeColumn] = v.Time.In(t.zone).Format(time.DateTime)
 	}
 	if took, ok := row.Took(); ok {
 		r.cells[tookColumn] = duration(took)

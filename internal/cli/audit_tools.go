@@ -43,7 +43,8 @@ several definitions has changed: each change is shown below the table, line by
 line. The log has the hashes of the definitions; the directory tools of --home
 has the definitions, and only those with that hash are shown. "not kept": the
 definition is not there; "altered": the file has another hash; "not listed":
-the tool was called, and no listing before had it.
+the tool was called, and no listing before had it. Times are local; a narrow
+terminal shows only the day.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or Ctrl-C; 2
@@ -168,14 +169,20 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 	if len(all) == 0 {
 		return nil
 	}
+	zone := localZone()
+	// On a narrow screen names are shorter, and of times the day is shown.
+	layout, in, serverRoom, toolRoom, signerRoom := "2006-01-02 15:04", " ("+zone.String()+")", 24, 28, 16
+	if w := c.width(); w > 0 && w < 128 {
+		layout, in, serverRoom, toolRoom, signerRoom = time.DateOnly, "", 8, 18, 8
+	}
 	at := func(t time.Time) string {
 		if t.IsZero() {
 			return "-"
 		}
-		return t.Local().Format("2006-01-02 15:04:05")
+		return t.In(zone).Format(layout)
 	}
 	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SERVER\tTOOL\tDEFINITION\tLISTED\tFIRST USE\tLAST USE\tCALLS\tSIGNER\t")
+	fmt.Fprintf(t, "SERVER\tTOOL\tHASH\tLISTED%[1]s\tLAST USE%[1]s\tCALLS\tSIGNER\t\n", in)
 	for _, v := range all {
 		hash := "-"
 		if !v.Hash.IsZero() {
@@ -183,11 +190,11 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		}
 		signer := glance(v.Signer.Name)
 		if known != nil && !known[string(v.Signer.Key)] {
-			signer += "?"
+			signer = shorten(signer, signerRoom-1) + "?"
 		}
 		_, why := definitionOf(v, store)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), 24), shorten(glance(v.Tool), 28),
-			hash, at(v.Listed), at(v.First), at(v.Last), v.Calls, shorten(signer, 16), why)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), serverRoom), shorten(glance(v.Tool), toolRoom),
+			hash, at(v.Listed), at(v.Last), v.Calls, shorten(signer, signerRoom), why)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -207,7 +214,7 @@ func shortHash(v *history.ToolVersion) string { return fmt.Sprintf("%x", v.Hash[
 // printDrift prints what a server changed in a definition.
 func (c *command) printDrift(was, now *history.ToolVersion, store *toolstore.Store) {
 	fmt.Fprintf(c.Stdout, "\n%s of %s changed: %s, and from %s on %s\n", brief(now.Tool), brief(strings.TrimPrefix(now.Target, "mcp://")),
-		shortHash(was), now.Listed.Local().Format("2006-01-02 15:04:05"), shortHash(now))
+		shortHash(was), now.Listed.Local().Format("2006-01-02 15:04:05 -07:00"), shortHash(now))
 	old, why := definitionOf(was, store)
 	text1, why2 := definitionOf(now, store)
 	if why != "" || why2 != "" {

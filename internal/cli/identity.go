@@ -284,7 +284,8 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tPRIVATE HALF\tCREATED\tOWNER\tPUBLIC KEY")
+	zone := localZone()
+	fmt.Fprintf(t, "NAME\tPRIVATE HALF\tCREATED (%s)\tOWNER\tPUBLIC KEY\n", zone)
 	for _, p := range list {
 		private, created := "not here", "-"
 		switch {
@@ -300,7 +301,7 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 			private = "not usable" // and why is said on stderr
 		}
 		if !p.Created.IsZero() {
-			created = p.Created.Local().Format("2006-01-02 15:04")
+			created = p.Created.In(zone).Format("2006-01-02 15:04")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, clean(p.Owner), formatKey(p.Key))
 	}

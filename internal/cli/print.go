@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
@@ -50,6 +51,16 @@ func (c *command) complain(msg, hint string) {
 	if hint != "" {
 		fmt.Fprintf(c.Stderr, "hint: %s\n", clean(hint))
 	}
+}
+
+// localZone is the zone of the times in a table, as the machine has it now: one for
+// all rows, also of the other half of the year, so that the heading can name it.
+func localZone() *time.Location {
+	_, offset := time.Now().Zone()
+	if offset == 0 {
+		return time.UTC
+	}
+	return time.FixedZone("UTC"+time.Now().Format("-07:00"), offset)
 }
 
 // isTerminal says whether a person looks at w.
