@@ -30,3 +30,19 @@ func keep(tmp string, st fs.FileInfo) (regrouped bool, err error) {
 	}
 	return regrouped, os.Chmod(tmp, mode)
 }
+
+// hardLinked says whether the file that st is of has other names.
+func hardLinked(st fs.FileInfo) bool {
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	return ok && sys.Nlink > 1
+}
+
+// takesNoFile says whether err is that of a directory in which there can be no new
+// file.
+func takesNoFile(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// isMount says whether err is that of renaming over a file that is mounted by
+// itself.
+func isMount(err error) bool { return errors.Is(err, syscall.EBUSY) }
