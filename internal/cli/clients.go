@@ -74,21 +74,19 @@ func (c *command) targets(u *ucli.Context, sys install.System, h home.Dir) (*tar
 				return nil, misuse("one of: "+strings.Join(clientNames(), ", "), "there is no client %q", name)
 			}
 		}
-		project := ""
+		var projects []string
 		if u.Bool("project") {
-			var err error
-			if project, err = os.Getwd(); err != nil {
+			here, err := os.Getwd()
+			if err != nil {
 				return nil, err
 			}
+			projects = sys.Projects(here)
 		}
-		files = sys.Find(project)
+		files = sys.Find(projects, wanted...)
 	}
 	t := &targets{elsewhere: make(map[*install.Config]bool)}
 	homes := []string{backups(h)}
 	for _, f := range files {
-		if len(wanted) > 0 && !slices.Contains(wanted, f.Client.Name) {
-			continue
-		}
 		opened := f.Open()
 		if named != "" && opened.Err == nil && !opened.Doc.Leads() {
 			return nil, wrongPointer(u.String("pointer"), opened)
@@ -154,6 +152,7 @@ func (c *command) namedFile(u *ucli.Context, path string) (install.File, error) 
 	if err != nil {
 		return f, misuse("", "--file: %w", err)
 	}
+	f.Project = true // it may well be
 	if _, err := os.Stat(path); err != nil {
 		return f, err
 	}

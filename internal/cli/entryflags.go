@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -58,6 +60,57 @@ type requested struct {
 	values map[string]string
 
 	targets map[*install.Entry]string // of those that are not wrapped
+
+	fromPath *bool                   // what --from-path says, nil for nothing
+	shared   map[*install.Entry]bool // in files that others may have, too
+}
+
+// share notes the entries of files that others may have, too: those of projects,
+// and those that git has.
+func (w *requested) share(t *targets) {
+	w.shared = map[*install.Entry]bool{}
+	for _, f := range t.configs {
+		if f.Err != nil || !(f.Project || t.elsewhere[f] || w.fromPath != nil && f.Tracked()) {
+			continue
+		}
+		for _, e := range f.Doc.Entries {
+			w.shared[e] = true
+		}
+	}
+}
+
+// path is that of the program which e is to have: in a file that others have, too,
+// its name, if that is asked for or there already and works.
+func (w *requested) path(e *install.Entry) string {
+	if !w.shared[e] {
+		return w.plain.Path
+	}
+	if w.fromPath != nil && *w.fromPath {
+		return programName
+	}
+	if _, err := exec.LookPath(e.Wrapper); w.fromPath == nil && e.Wrapped && isName(e.Wrapper) && err == nil {
+		return e.Wrapper
+	}
+	return w.plain.Path
+}
+
+// programName is what PATH finds this program by.
+const programName = "signet-wrap"
+
+// isName says whether a command is a name that PATH finds, and no path.
+func isName(command string) bool { return !strings.ContainsAny(command, `/\`) }
+
+// machinePaths are the paths of this machine that w has in it.
+func machinePaths(w install.Wrapper) (paths []string) {
+	for _, word := range append([]string{w.Path}, w.Flags...) {
+		if _, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(word, "-") {
+			word = value
+		}
+		if filepath.IsAbs(word) {
+			paths = append(paths, word)
+		}
+	}
+	return paths
 }
 
 // name gives each server that is not wrapped its target: the client's name for it,
@@ -106,7 +159,7 @@ func (w *requested) set(name, value string) {
 // of is the wrapper that e is to have.
 func (w *requested) of(e *install.Entry) install.Wrapper {
 	if !e.Wrapped {
-		plain := install.Wrapper{Path: w.plain.Path, Flags: slices.Clone(w.plain.Flags)}
+		plain := install.Wrapper{Path: w.path(e), Flags: slices.Clone(w.plain.Flags)}
 		if target := w.targets[e]; target != "" {
 			plain.Flags = append(plain.Flags, "--target", target)
 		}
@@ -117,7 +170,7 @@ func (w *requested) of(e *install.Entry) install.Wrapper {
 		same = same && flagValue(e.Flags, name) == w.values[name]
 	}
 	if same {
-		return install.Wrapper{Path: w.plain.Path, Flags: e.Flags}
+		return install.Wrapper{Path: w.path(e), Flags: e.Flags}
 	}
 	var flags []string
 	for _, name := range w.given {
@@ -130,5 +183,5 @@ func (w *requested) of(e *install.Entry) install.Wrapper {
 			flags = append(flags, f.words...)
 		}
 	}
-	return install.Wrapper{Path: w.plain.Path, Flags: flags}
+	return install.Wrapper{Path: w.path(e), Flags: flags}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,7 +39,9 @@ FLAGS
                        names, you are asked, client by client
   --client C           only the client C, as "signet-wrap status" names it
   --server S           only the server S
-  --project            also the files of the project here (.mcp.json, ...)
+  --project            also the files of the project here and above (.mcp.json)
+  --from-path          in files of projects and in files that git has, write
+                       signet-wrap, to be found by PATH, and not its path here
   --file F             configuration of another client: .json, .toml or .yaml
   --pointer KEY        the key in F that holds the servers, or a path (/a/b)
   --dry-run            show the change (secrets masked), make none
@@ -71,7 +74,7 @@ func (c *command) installVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"},
-			&ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
+			&ucli.BoolFlag{Name: "from-path"}, &ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
 		Action: c.install,
 	}
 }
@@ -98,6 +101,7 @@ func (c *command) install(u *ucli.Context) error {
 		return err
 	}
 	w.name(t.configs)
+	w.share(t)
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t,
 		meant:  func(e *install.Entry) bool { return meant(u, e) },
@@ -123,6 +127,7 @@ func (c *command) install(u *ucli.Context) error {
 			return changed, true
 		})
 	}
+	ch.paths = func(e *install.Entry) []string { return machinePaths(w.of(e)) }
 	ch.did = func(e *install.Entry) string {
 		if !e.Wrapped {
 			return "wrapped"
@@ -186,6 +191,13 @@ func (c *command) requested(u *ucli.Context, sys install.System, h home.Dir) (*r
 	var err error
 	if w.plain.Path, err = install.Self(os.Args[0]); err != nil {
 		return nil, fail("put signet-wrap into a directory that lasts, such as /usr/local/bin, and run it from there", err)
+	}
+	if u.IsSet("from-path") {
+		on := u.Bool("from-path")
+		if _, err := exec.LookPath(programName); on && err != nil {
+			return nil, fail("put signet-wrap into a directory of PATH that clients have too, such as /usr/local/bin", fmt.Errorf("--from-path: %w", err))
+		}
+		w.fromPath = &on
 	}
 	dir := string(h)
 	if dir == filepath.Join(sys.Home, ".signet") {
@@ -292,6 +304,7 @@ type change struct {
 	// lost are the servers of a file that are not to count as lost any more. May
 	// be nil.
 	lost   func(*install.Config) []*install.Entry
+	paths  func(*install.Entry) []string // of this machine, that come with one. May be nil.
 	byHand func(*install.Entry) string
 	hint   string                                       // what to do with a file that cannot be read
 	listed func(*install.Config, *install.Entry) string // of one that was not changed; "" for not at all
@@ -321,7 +334,7 @@ func (ch *change) run(sys install.System) error {
 }
 
 // one changes one file, and says so.
-func (ch *change) one(f *install.Config, sys install.System) error {
+func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 	if f.Err != nil {
 		ch.refuse(f, f.Err, cmp.Or(durable.Permit(f.Err), ch.hint))
 		return ch.forgetUnread(f)
@@ -329,8 +342,11 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 	data, chosen, err := ch.edit(f)
 	if err != nil {
 		ch.refuse(f, err, "")
-		for _, e := range chosen {
+		for _, e := range chosen[:min(len(chosen), maxByHand)] {
 			fmt.Fprintf(ch.Stdout, "  by hand  %s: %s\n", entryName(e), clean(ch.byHand(e)))
+		}
+		if more := len(chosen) - maxByHand; more > 0 {
+			fmt.Fprintf(ch.Stdout, "  by hand  the other %d in the same way\n", more)
 		}
 		return nil
 	}
@@ -338,6 +354,7 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 	if ch.lost != nil {
 		lost = ch.lost(f)
 	}
+	ch.warnTracked(f, chosen)
 	if len(chosen)+len(lost) > 0 {
 		if yes, err := ch.choose(f, ch.describe(chosen, lost)); err != nil || !yes {
 			return err
@@ -360,13 +377,25 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 		if !slices.Contains(ch.changed, f.Client) {
 			ch.warnRunning([]*install.Client{f.Client})
 		}
-		var regrouped bool
-		kept, regrouped, err = f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		// A signal waits until the file and the note of it agree again.
+		ctx, stop := ch.interruptible()
+		w, err := f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		interrupted := ctx.Err() != nil
+		stop()
+		defer func() {
+			if interrupted && failed == nil {
+				failed = fmt.Errorf("interrupted: %s is done, what follows it is not", clean(f.Path))
+			}
+		}()
+		kept = w.Kept
 		if err != nil && kept == "" {
 			ch.refuse(f, err, durable.Permit(err))
 			return nil
 		}
-		if regrouped {
+		if w.InPlace {
+			ch.complain(clean(f.Path)+": it was written in place, for it has other names, is mounted by itself, or stands in a read-only directory", "")
+		}
+		if w.Regrouped {
 			ch.complain(clean(f.Path)+": its group could not be kept, so it is for its owner alone now", "chgrp and chmod it as it was, if others need it")
 		}
 		if err != nil { // done, but not noted
@@ -397,6 +426,31 @@ func (ch *change) one(f *install.Config, sys install.System) error {
 	}
 	fmt.Fprint(ch.Stdout, cleanLines(diff))
 	return nil
+}
+
+// maxByHand bounds how many edits are shown of a file that could not be edited.
+const maxByHand = 20
+
+// warnTracked tells of paths of this machine that would come to others.
+func (ch *change) warnTracked(f *install.Config, chosen []*install.Entry) {
+	if ch.paths == nil {
+		return
+	}
+	var paths []string
+	for _, e := range chosen {
+		paths = append(paths, ch.paths(e)...)
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	if len(paths) == 0 || !f.Tracked() {
+		return
+	}
+	would := "gets"
+	if ch.dry {
+		would = "would get"
+	}
+	ch.complain(fmt.Sprintf("%s is in git, and %s what only this machine has: %s", clean(f.Path), would, clean(strings.Join(paths, ", "))),
+		"with --from-path the command is signet-wrap, which each finds by PATH; `signet-wrap uninstall` takes it out before you commit")
 }
 
 // failing is why a wrapped server would not start, or its calls be refused; "" if

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -29,7 +31,7 @@ EXAMPLE
 FLAGS
   --client C     only the client C: claude-code, claude-desktop, cursor, ...
   --server S     only the server S
-  --project      also the files of the project here (.mcp.json, ...)
+  --project      also the files of the project here and above (.mcp.json, ...)
   --file F       configuration of another client: .json, .toml or .yaml
   --pointer KEY  the key in F that holds the servers, or a path (/a/b)
   --json         one object a line: client, file, project, server, state,
@@ -131,7 +133,8 @@ func (c *command) status(u *ucli.Context) error {
 			}
 		}
 	}
-	if len(list) == 0 && !bad {
+	elsewhere := c.mentionProject(u, sys, t)
+	if len(list) == 0 && !bad && !elsewhere {
 		c.complain("no servers found in the configurations of clients", "")
 	}
 	if bad {
@@ -146,8 +149,18 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 	switch {
 	case e.Wrapped:
 		s.State, s.Wrapper, s.Flags = "wrapped", e.Wrapper, e.MaskedFlags()
-		if err := b.check(e); err != nil {
+		err := b.check(e)
+		switch gone := (*goneError)(nil); {
+		case errors.As(err, &gone):
+			uninstall := "signet-wrap uninstall --all"
+			if f.Project {
+				uninstall += " --project"
+			}
+			s.Problem, s.fails = fmt.Sprintf("%v; or unwrap with `%s`", err, uninstall), true
+		case err != nil:
 			s.Problem, s.fails = err.Error(), true
+		default:
+			s.Problem = foundHere(e)
 		}
 		if s.Key = flagValue(e.Flags, "key"); s.Key == "" {
 			s.Key = home.DefaultKey
@@ -172,6 +185,45 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 		s.fails = noDashesHint(e) != ""
 	}
 	return s
+}
+
+// mentionProject tells of servers in the files of the project here, if they are not
+// listed for want of --project.
+func (c *command) mentionProject(u *ucli.Context, sys install.System, t *targets) bool {
+	here, err := os.Getwd()
+	if err != nil || u.Bool("project") || u.String("file") != "" {
+		return false
+	}
+	var files []string
+	var all, wrapped int
+	for _, f := range sys.Find(sys.Projects(here), u.StringSlice("client")...) {
+		if !f.Project {
+			continue
+		}
+		opened := f.Open()
+		servers, done := 0, 0
+		for _, e := range entries(opened) {
+			if meant(u, e) {
+				servers++
+				if e.Wrapped {
+					done++
+				}
+			}
+		}
+		// Of a file that install has wrapped, what is wrapped is listed anyway.
+		if servers > done || servers > 0 && !slices.ContainsFunc(t.configs, f.Is) {
+			files, all, wrapped = append(files, clean(f.Path)), all+servers, wrapped+done
+		}
+	}
+	if len(files) == 0 {
+		return false
+	}
+	if more := len(files) - 5; more > 0 {
+		files = append(files[:5], fmt.Sprintf("and %d more", more))
+	}
+	c.complain(fmt.Sprintf("the project here has %s, %d of them wrapped, in %s", count(int64(all), "server"), wrapped, strings.Join(files, ", ")),
+		"`signet-wrap status --project` lists them, `signet-wrap install --project` wraps them")
+	return true
 }
 
 func (c *command) statusJSON(list []serverStatus) error {
@@ -241,11 +293,11 @@ type bare struct {
 }
 
 func (b bare) check(e *install.Entry) error {
-	if !filepath.IsAbs(e.Wrapper) {
-		return fmt.Errorf("the path %q is not absolute, and clients search a short PATH: run `signet-wrap install --all`", e.Wrapper)
+	if !filepath.IsAbs(e.Wrapper) && !isName(e.Wrapper) {
+		return fmt.Errorf("the path %q is not absolute, and clients start servers from any directory: run `signet-wrap install --all`", e.Wrapper)
 	}
 	if _, err := exec.LookPath(e.Wrapper); err != nil {
-		return fmt.Errorf("%s cannot be executed: %w: run `signet-wrap install --all` from where it is now", e.Wrapper, errors.Unwrap(err))
+		return &goneError{e.Wrapper, errors.Unwrap(err)}
 	}
 	flags, err := parseWrapFlags(e.Flags)
 	if errors.Is(err, errNotWrapping) {
@@ -273,6 +325,32 @@ func (b bare) check(e *install.Entry) error {
 		b.opened[id] = err
 	}
 	return err
+}
+
+// A goneError says that the program which wraps a server is not there.
+type goneError struct {
+	wrapper string
+	err     error
+}
+
+func (e *goneError) Error() string {
+	if isName(e.wrapper) {
+		return fmt.Sprintf("%s is not found by PATH: put it into a directory such as /usr/local/bin, or run `signet-wrap install --all`", e.wrapper)
+	}
+	return fmt.Sprintf("%s cannot be executed: %v: run `signet-wrap install --all` from where it is now", e.wrapper, e.err)
+}
+
+// foundHere says what may keep a client from finding the program by its name, as
+// this shell does; "" if nothing does.
+func foundHere(e *install.Entry) string {
+	if !isName(e.Wrapper) || runtime.GOOS == "windows" {
+		return ""
+	}
+	path, err := exec.LookPath(e.Wrapper)
+	if err != nil || slices.Contains([]string{"/usr/bin", "/bin"}, filepath.Dir(path)) {
+		return ""
+	}
+	return fmt.Sprintf("PATH finds %s here; a client that is not started from a terminal may have another PATH", path)
 }
 
 // homeOf is the home of a wrapped server.

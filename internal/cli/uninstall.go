@@ -20,7 +20,7 @@ FLAGS
                  and --file wrapped; else, without names, you are asked
   --client C     only the client C, as "signet-wrap status" names it
   --server S     only the server S
-  --project      also the files of the project here (.mcp.json, ...)
+  --project      also the files of the project here and above (.mcp.json, ...)
   --file F       configuration of another client: .json, .toml or .yaml
   --pointer KEY  the key in F that holds the servers, or a path (/a/b)
   --dry-run      show the change (secrets masked), make none

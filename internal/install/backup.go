@@ -22,7 +22,8 @@ import (
 //	20261123T230419.123456789Z-cursor/manifest.json   what was done; the last to come
 //
 // Where a wrapper is only to be forgotten, which a client has undone, there is
-// no file beside the manifest.
+// no file beside the manifest. Of each file the newest changes are kept, and those
+// that are needed: see prune.
 const (
 	stamp        = "20060102T150405.000000000Z"
 	manifestName = "manifest.json"
@@ -95,6 +96,13 @@ type Past struct {
 // there. Those in disorder are named in the error; the rest is good.
 func ReadPast(backups ...string) (Past, error) {
 	past := Past{make(map[string]bool), make(map[string]File), make(map[string]int)}
+	err := eachManifest(backups, func(_ string, m manifest) { past.add(m) })
+	return past, err
+}
+
+// eachManifest calls do with the manifests in directories of backups, the oldest
+// first, and the directory of each.
+func eachManifest(backups []string, do func(dir string, m manifest)) error {
 	var changes []string
 	var errs []error
 	for _, dir := range backups {
@@ -103,14 +111,15 @@ func ReadPast(backups ...string) (Past, error) {
 			errs = append(errs, err)
 		}
 		for _, e := range entries {
-			changes = append(changes, filepath.Join(dir, e.Name(), manifestName))
+			changes = append(changes, filepath.Join(dir, e.Name()))
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b string) int { // by name, hence by age
-		return strings.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
+		return strings.Compare(filepath.Base(a), filepath.Base(b))
 	})
-	for _, name := range changes {
+	for _, dir := range changes {
 		var m manifest
+		name := filepath.Join(dir, manifestName)
 		b, err := readBounded(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a change that was not carried out
@@ -125,9 +134,65 @@ func ReadPast(backups ...string) (Past, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			continue
 		}
-		past.add(m)
+		do(dir, m)
 	}
-	return past, errors.Join(errs...)
+	return errors.Join(errs...)
+}
+
+// maxBackups bounds how many old states of one file are kept, beside those that
+// are needed.
+const maxBackups = 10
+
+// prune deletes the oldest changes of the file path in backups but for the newest
+// maxBackups, and for what is needed: the newest change of each server that is
+// wrapped, by which uninstall finds it and status knows that it is lost, and the
+// file as it was before the first of these servers was wrapped.
+func prune(backups, path string) error {
+	type change struct {
+		dir string
+		m   manifest
+	}
+	var changes []change
+	err := eachManifest([]string{backups}, func(dir string, m manifest) {
+		if m.Path == path {
+			changes = append(changes, change{dir, m})
+		}
+	})
+	if err != nil || len(changes) <= maxBackups {
+		return nil // ReadPast tells of what is in disorder
+	}
+	newest := make(map[manifestServer]int)
+	wrapped := make(map[manifestServer]bool)
+	first, count := 0, 0 // the change that wrapped the first, of those that are wrapped now
+	for i, c := range changes {
+		for _, s := range c.m.Servers {
+			if c.m.Wrapped && !wrapped[s] {
+				if count++; count == 1 {
+					first = i
+				}
+			} else if !c.m.Wrapped && wrapped[s] {
+				count--
+			}
+			newest[s], wrapped[s] = i, c.m.Wrapped
+		}
+	}
+	stays := make(map[manifestServer]bool) // an older change that is kept has it as wrapped
+	var errs []error
+	for i, c := range changes[:len(changes)-maxBackups] {
+		needed := count > 0 && i == first
+		for _, s := range c.m.Servers {
+			// Were an unwrapping forgotten before a wrapping, the server would be lost.
+			needed = needed || newest[s] == i && wrapped[s] || !c.m.Wrapped && stays[s]
+		}
+		if !needed {
+			errs = append(errs, os.RemoveAll(c.dir))
+			continue
+		}
+		for _, s := range c.m.Servers {
+			stays[s] = c.m.Wrapped
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (p *Past) add(m manifest) {
@@ -197,5 +262,8 @@ func (c *Config) Forget(backups string, lost []*Entry, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return m.write(dir)
+	if err := m.write(dir); err != nil {
+		return err
+	}
+	return prune(backups, m.Path)
 }

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -68,20 +69,24 @@ func (c *Config) Writable(backups string) error {
 	if err := Writable(backups); err != nil {
 		return fmt.Errorf("keeping the old file: %w", err)
 	}
-	if err := durable.Replaceable(c.real); err != nil {
-		return err
-	}
-	return Writable(filepath.Dir(c.real))
+	return durable.Replaceable(c.real)
+}
+
+// A Written is what Write did.
+type Written struct {
+	Kept      string // the directory with the old file; "" if nothing was changed
+	Regrouped bool   // the file lost its group: see durable.Replace
+	InPlace   bool   // see durable.ReplaceOrOverwrite
 }
 
 // Write puts data, which is Doc with the chosen entries wrapped or unwrapped,
 // in the place of the file. Before that it keeps the old file in a new directory
 // in backups, mode 0600 in 0700, for it may hold secrets; after it, a manifest
-// by which Past knows what was done. The directory's path is returned, and whether
-// the file lost its group: see durable.Replace.
+// by which Past knows what was done. Old directories that nothing needs any more
+// are deleted.
 //
 // The error wraps durable.ErrChanged if the file is no longer what Open read.
-func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (kept string, regrouped bool, err error) {
+func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (w Written, err error) {
 	m := newManifest(c, wrapped, chosen, now)
 	m.Backup = filepath.Base(c.real)
 	dir, err := newChange(backups, m, now)
@@ -89,11 +94,19 @@ func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entr
 		err = durable.WriteNew(filepath.Join(dir, m.Backup), c.Doc.data, 0o600)
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("keeping the old file: %w", err)
+		return Written{}, fmt.Errorf("keeping the old file: %w", err)
 	}
-	if regrouped, err = durable.Replace(c.real, c.Doc.data, data); err != nil {
-		os.RemoveAll(dir)
-		return "", false, err
+	if w.Regrouped, w.InPlace, err = durable.ReplaceOrOverwrite(c.real, c.Doc.data, data); err != nil {
+		// What was written in place is there, should it have come to nothing.
+		if now, rerr := readBounded(c.real); !w.InPlace || rerr == nil && bytes.Equal(now, c.Doc.data) {
+			os.RemoveAll(dir)
+			return Written{}, err
+		}
+		return Written{}, fmt.Errorf("%w; the old file is in %s", err, dir)
 	}
-	return dir, regrouped, m.write(dir)
+	w.Kept = dir
+	if err := m.write(dir); err != nil {
+		return w, err
+	}
+	return w, prune(backups, m.Path)
 }

@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,10 +35,11 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, _, err := c.Write(backups, true, data, chosen, now)
+	w, err := c.Write(backups, true, data, chosen, now)
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := w.Kept
 	if got := filepath.Base(kept); got != "20261123T010203.000000004Z-cursor" {
 		t.Errorf("kept in %s", got)
 	}
@@ -82,7 +84,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Write(backups, false, data, chosen, now); err != nil { // in the same nanosecond
+	if _, err := c.Write(backups, false, data, chosen, now); err != nil { // in the same nanosecond
 		t.Fatal(err)
 	}
 	content(t, path, small)
@@ -112,7 +114,7 @@ func TestWriteChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, path, small+"\n")
-	if _, _, err := c.Write(backups, true, data, chosen, time.Now()); !errors.Is(err, durable.ErrChanged) {
+	if _, err := c.Write(backups, true, data, chosen, time.Now()); !errors.Is(err, durable.ErrChanged) {
 		t.Errorf("%v, want ErrChanged", err)
 	}
 	content(t, path, small+"\n")
@@ -135,7 +137,7 @@ func TestWriteWithoutBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Write(filepath.Join(dir, "backup"), true, data, chosen, time.Now()); err == nil || !strings.Contains(err.Error(), "keeping the old file") {
+	if _, err := c.Write(filepath.Join(dir, "backup"), true, data, chosen, time.Now()); err == nil || !strings.Contains(err.Error(), "keeping the old file") {
 		t.Errorf("%v", err)
 	}
 	content(t, path, small)
@@ -154,5 +156,49 @@ func content(t *testing.T, path, want string) {
 	t.Helper()
 	if got, err := os.ReadFile(path); err != nil || string(got) != want {
 		t.Errorf("%s: %q, %v\nwant %q", path, got, err, want)
+	}
+}
+
+// A file with a second name keeps it, and its backup is complete before it is
+// written in place.
+func TestWriteHardLinked(t *testing.T) {
+	dir := t.TempDir()
+	path, backups := filepath.Join(dir, "mcp.json"), filepath.Join(dir, "backup")
+	put(t, path, small)
+	if err := os.Link(path, filepath.Join(dir, "second.json")); err != nil || runtime.GOOS == "windows" {
+		t.Skip(err)
+	}
+	c := open(t, path)
+	data, chosen, err := c.Doc.Wrap(with(wrapper, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.Write(backups, true, data, chosen, time.Now())
+	if err != nil || !w.InPlace {
+		t.Fatal(w.InPlace, err)
+	}
+	content(t, filepath.Join(dir, "second.json"), string(data))
+	content(t, filepath.Join(w.Kept, "mcp.json"), small)
+}
+
+// Somebody took the file away in between: nothing is made in its place.
+func TestWriteRemoved(t *testing.T) {
+	dir := t.TempDir()
+	path, backups := filepath.Join(dir, "mcp.json"), filepath.Join(dir, "backup")
+	put(t, path, small)
+	c := open(t, path)
+	data, chosen, err := c.Doc.Wrap(with(wrapper, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(path)
+	if _, err := c.Write(backups, true, data, chosen, time.Now()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadDir(backups); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("there is a file again")
 	}
 }

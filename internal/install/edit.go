@@ -141,6 +141,9 @@ func (d *Document) splice(edits []edit, want *Document) ([]byte, *Document, erro
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(out) > MaxSize {
+		return nil, nil, fmt.Errorf("with the wrappers it would be larger than %d MiB: wrap fewer of its servers", MaxSize>>20)
+	}
 	got, err := Parse(out, d.format, d.pointers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the edit would not be readable: %w", err)

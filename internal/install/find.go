@@ -5,7 +5,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
 // A System is what paths depend on.
@@ -20,39 +23,70 @@ type File struct {
 	Client  *Client
 	Path    string
 	Managed bool // an administrator's
+	Project bool // in the directory of a project, which others may work on
 }
 
-// Find lists the files that the clients have on this system, in the table's
-// order; of the files of a project (a directory, "" for none) those in it, too. A
-// file that two paths lead to is listed once.
-func (s System) Find(project string) []File {
+// Find lists the files of the clients on this system, in the table's order, and
+// after them those in the directories of projects. A file that two paths lead to
+// is listed once, and so is one that two clients read: for the first of them. Of
+// the clients named in only, if there are any, and no others.
+func (s System) Find(projects []string, only ...string) []File {
 	var found []File
 	seen := make(map[string]bool)
-	add := func(c *Client, paths []string, managed bool) {
+	add := func(f File, paths []string) {
 		for _, p := range paths {
 			real, err := filepath.EvalSymlinks(p)
-			if st, serr := os.Stat(p); err != nil || serr != nil || st.IsDir() || seen[c.Name+"\x00"+real] {
+			if st, serr := os.Stat(p); err != nil || serr != nil || st.IsDir() || seen[real] {
 				continue
 			}
-			seen[c.Name+"\x00"+real] = true
-			found = append(found, File{c, p, managed})
+			seen[real] = true
+			f.Path = p
+			found = append(found, f)
 		}
 	}
+	var wanted []*Client
 	for i := range Clients {
-		c := &Clients[i]
+		if c := &Clients[i]; len(only) == 0 || slices.Contains(only, c.Name) {
+			wanted = append(wanted, c)
+		}
+	}
+	for _, c := range wanted {
 		for _, t := range c.Files {
-			add(c, s.expand(t), false)
+			add(File{Client: c}, s.expand(t))
 		}
 		for _, t := range c.Managed {
-			add(c, s.expand(t), true)
+			add(File{Client: c, Managed: true}, s.expand(t))
 		}
-		if project != "" {
+	}
+	for _, dir := range projects {
+		for _, c := range wanted {
 			for _, t := range c.Project {
-				add(c, glob(project, t), false)
+				add(File{Client: c, Project: true}, glob(dir, t))
 			}
 		}
 	}
 	return found
+}
+
+// Projects are the directories in which clients that were started in dir look for
+// the files of a project: dir, and those above it up to the one that a repository
+// begins with. Without a repository, up to the user's home directory, whose files
+// belong to no project, or the top. A directory of another user, and one in which
+// everybody may make files, end it: what is planted there is nobody's project.
+func (s System) Projects(dir string) []string {
+	dirs := []string{dir}
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil { // a file in a worktree
+			return dirs
+		}
+		up := filepath.Dir(dir)
+		st, err := os.Stat(up)
+		if err != nil || up == dir || dir == s.Home || up == s.Home || !durable.IsOurs(st) || st.Mode()&fs.ModeSticky != 0 {
+			return dirs
+		}
+		dir = up
+		dirs = append(dirs, dir)
+	}
 }
 
 // Extensions are the names of what the client has for extensions.

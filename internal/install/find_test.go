@@ -3,6 +3,7 @@ package install
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,20 +16,31 @@ func TestFind(t *testing.T) {
 		".claude.json", ".cursor/mcp.json", ".copilot/mcp-config.json", ".codex/config.toml", ".gemini/settings.json",
 		".codeium/windsurf/mcp_config.json", ".cline/data/settings/cline_mcp_settings.json", ".lmstudio/mcp.json",
 		".kiro/settings/mcp.json", ".junie/mcp/mcp.json", ".config/opencode/opencode.json", ".config/opencode/opencode.jsonc",
+		".gemini/config/mcp_config.json", ".gemini/antigravity/mcp_config.json", ".qwen/settings.json",
+		".ai/mcp/mcp.json", ".config/kilo/kilo.jsonc", ".kilocode/cli/global/settings/mcp_settings.json",
+		".aws/amazonq/mcp.json", ".aws/amazonq/default.json", ".aws/amazonq/agents/default.json", ".aws/amazonq/cli-agents/mine.json",
+		".vscode-server/data/User/mcp.json", ".vscode-remote/data/User/mcp.json", ".vscode-server-insiders/data/User/mcp.json",
+		".vscode-server/data/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
 		".factory/mcp.json", ".warp/.mcp.json", ".config/amp/settings.json", ".continue/config.yaml", ".continue/mcpServers/a.yaml",
 	}
 	application := []string{
 		"Claude/claude_desktop_config.json", "Code/User/mcp.json", "Code/User/profiles/-1a2b/mcp.json",
 		"Code - Insiders/User/mcp.json", "VSCodium/User/mcp.json",
 		"Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+		"Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+		"Cursor/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json",
+		"VSCodium/User/globalStorage/kilocode.kilo-code/settings/mcp_settings.json",
 	}
 	for _, c := range []struct {
 		system, applications string
 		more                 []string
 	}{
-		{"linux", ".config", []string{".config/zed/settings.json", ".config/goose/config.yaml"}},
-		{"darwin", "Library/Application Support", []string{".config/zed/settings.json", ".config/goose/config.yaml"}},
+		{"linux", ".config", []string{".config/zed/settings.json", ".config/goose/config.yaml",
+			".config/crush/crush.json", ".config/github-copilot/intellij/mcp.json"}},
+		{"darwin", "Library/Application Support", []string{".config/zed/settings.json", ".config/goose/config.yaml",
+			".config/crush/crush.json", ".config/github-copilot/intellij/mcp.json"}},
 		{"windows", "AppData/Roaming", []string{"AppData/Roaming/Zed/settings.json", "AppData/Roaming/Block/goose/config/config.yaml",
+			"AppData/Local/crush/crush.json", "AppData/Local/github-copilot/intellij/mcp.json",
 			"AppData/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"}},
 	} {
 		t.Run(c.system, func(t *testing.T) {
@@ -46,7 +58,7 @@ func TestFind(t *testing.T) {
 			}
 			s := System{OS: c.system, Home: home, Getenv: func(string) string { return "" }}
 			var got []string
-			for _, f := range s.Find("") {
+			for _, f := range s.Find(nil) {
 				if name, ok := strings.CutPrefix(f.Path, home+string(filepath.Separator)); ok {
 					got = append(got, filepath.ToSlash(name))
 				}
@@ -87,10 +99,10 @@ func TestFindByEnvironment(t *testing.T) {
 	env := map[string]string{"XDG_CONFIG_HOME": xdg, "CODEX_HOME": filepath.Join(xdg, "codex"), "CLAUDE_CONFIG_DIR": "relative"}
 	s := System{OS: "linux", Home: home, Getenv: func(name string) string { return env[name] }}
 	var got []string
-	for _, f := range s.Find(filepath.Join(home, "work")) {
+	for _, f := range s.Find([]string{filepath.Join(home, "work")}) {
 		got = append(got, f.Client.Name)
 	}
-	if want := []string{"claude-code", "vscode", "codex", "opencode"}; !slices.Equal(got, want) {
+	if want := []string{"codex", "opencode", "claude-code", "vscode"}; !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
@@ -103,8 +115,64 @@ func TestFindOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := System{OS: "linux", Home: home, Getenv: func(string) string { return "" }}
-	if got := s.Find(""); len(got) != 1 {
+	if got := s.Find(nil); len(got) != 1 {
 		t.Errorf("found %d", len(got))
+	}
+}
+
+// Of files that several clients read, each is listed once; --client decides for whom.
+func TestFindShared(t *testing.T) {
+	project := t.TempDir()
+	for _, name := range []string{".mcp.json", ".github/mcp.json"} {
+		put(t, filepath.Join(project, name), "{}")
+	}
+	s := System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+	for only, want := range map[string]string{"": "claude-code copilot-cli ", "copilot-cli": "copilot-cli copilot-cli ", "gemini": ""} {
+		got := ""
+		for _, f := range s.Find([]string{project}, strings.Fields(only)...) {
+			got += f.Client.Name + " "
+			if !f.Project {
+				t.Errorf("%s is of a project", f.Path)
+			}
+		}
+		if got != want {
+			t.Errorf("only %q: found for %q, want %q", only, got, want)
+		}
+	}
+}
+
+// A project begins where its repository does, and else below the home directory.
+func TestProjects(t *testing.T) {
+	top := t.TempDir()
+	for _, name := range []string{"home/repo/.git/HEAD", "home/repo/a/b/x", "home/plain/a/x", "home/tree/.git", "home/tree/a/x", "else/sticky/a/b/x"} {
+		put(t, filepath.Join(top, name), "")
+	}
+	if err := os.Chmod(filepath.Join(top, "else/sticky"), 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	s := System{Home: filepath.Join(top, "home")}
+	for dir, want := range map[string]string{
+		"home/repo/a/b":   "home/repo/a/b home/repo/a home/repo",
+		"home/repo":       "home/repo",
+		"home/tree/a":     "home/tree/a home/tree",
+		"home/plain/a":    "home/plain/a home/plain",
+		"home":            "home",
+		"else/sticky/a/b": "else/sticky/a/b else/sticky/a",
+	} {
+		if runtime.GOOS == "windows" && strings.HasPrefix(dir, "else") {
+			continue
+		}
+		var got []string
+		for _, d := range s.Projects(filepath.Join(top, dir)) {
+			rel, err := filepath.Rel(top, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, filepath.ToSlash(rel))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("from %s: %q, want %q", dir, got, want)
+		}
 	}
 }
 
