@@ -80,6 +80,27 @@ var systemLogAttacks = []systemLogPart{
 		s.put(path, lines[:len(lines)-2]...)
 		s.must(1)
 	}},
+	// journald adds the command line to each entry, which so is longer than any head;
+	// and whatever else the account logs may be long, too.
+	{"LongEntries", func(s *agent) {
+		cmd := s.command("--", "sh", "-c", "cat", strings.Repeat("x", 100_000))
+		cmd.Stdin = strings.NewReader(calls(3))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		s.seen()
+		s.say(append([]byte("x\nLONG="), bytes.Repeat([]byte("x"), 100_000)...))
+		poll(s.t, "the newest entry is the long one", func() bool {
+			out, err := exec.Command("journalctl", "-o", "cat", "-n", "1", fmt.Sprintf("_UID=%d", s.uid)).Output()
+			return err == nil && string(out) == "x\n"
+		})
+		if f := s.must(0); f.Completeness.Heads.To == "" {
+			s.t.Errorf("%+v", f)
+		}
+		path, lines := s.log()
+		s.put(path, lines[:len(lines)-1]...)
+		s.must(1)
+	}},
 	// A link, above the home, to what another user has.
 	{"LinksToAnothersHome", func(s *agent) {
 		other := *s

@@ -238,6 +238,7 @@ type remembered struct {
 		Heads     struct {
 			Why       string                     `json:"why"`
 			From      string                     `json:"reaches_from"`
+			To        string                     `json:"reaches_to"`
 			Heads     int64                      `json:"heads"`
 			Records   int64                      `json:"records"`
 			After     int64                      `json:"unanchored_records"`

@@ -49,7 +49,7 @@ func Journal(ctx context.Context, uids []uint32, see func(Entry) bool) (Reach, e
 	for _, end := range []struct {
 		flags []string
 		time  *time.Time
-	}{{nil, &reach.From}, {[]string{"-n", "1"}, &reach.To}} {
+	}{{nil, &reach.From}, {[]string{"-r"}, &reach.To}} {
 		args := append(append(append([]string{}, base...), end.flags...), users...)
 		_, err := run(ctx, path, args, func(e Entry) bool {
 			*end.time = e.Time

@@ -2,6 +2,7 @@ package systemlog
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,8 +11,15 @@ import (
 )
 
 // maxLine is the maximum length of a line that is read, in bytes. A head has at
-// most 1,000, and journalctl adds a dozen fields.
-const maxLine = 64 << 10
+// most 1,000, but journald adds the command line of the process, which can have
+// megabytes: such a head counts as any other.
+const maxLine = 16 << 20
+
+// endless is how much of a line without an end is read, in bytes.
+const endless = 1 << 30
+
+// ErrEndless reports a line that is longer than a gigabyte.
+var ErrEndless = errors.New("a line of more than a gigabyte")
 
 // ParseLine reads a line in the form of `journalctl -o json`, `-o cat`, or a syslog
 // file; in the latter two, the whole line is the message. journal says whether it is
@@ -25,15 +33,10 @@ func ParseLine(line []byte) (e Entry, journal bool) {
 
 // lines calls see for each line that is not too long.
 func lines(r io.Reader, see func([]byte) bool) error {
-	in := bufio.NewReaderSize(r, maxLine)
+	in := bufio.NewReaderSize(r, 64<<10)
 	for {
-		line, err := in.ReadSlice('\n')
-		long := false
-		for errors.Is(err, bufio.ErrBufferFull) {
-			long = true
-			_, err = in.ReadSlice('\n')
-		}
-		if !long && len(line) > 0 && !see(line) {
+		line, err := ReadLine(in, maxLine)
+		if len(line) > 0 && !see(line) {
 			return nil
 		}
 		if errors.Is(err, io.EOF) {
@@ -43,6 +46,29 @@ func lines(r io.Reader, see func([]byte) bool) error {
 			return err
 		}
 	}
+}
+
+// ReadLine reads a line, which is valid until the next read. Of one that is longer
+// than limit nothing is left, and one without an end is [ErrEndless].
+func ReadLine(in *bufio.Reader, limit int) (line []byte, err error) {
+	line, err = in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	line = bytes.Clone(line)
+	for read := len(line); errors.Is(err, bufio.ErrBufferFull); {
+		var part []byte
+		part, err = in.ReadSlice('\n')
+		switch read += len(part); {
+		case read > endless:
+			return nil, ErrEndless
+		case read > limit:
+			line = nil
+		default:
+			line = append(line, part...)
+		}
+	}
+	return line, err
 }
 
 // journalEntry reads an entry of `journalctl -o json`. A field that occurs twice is

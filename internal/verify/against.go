@@ -61,7 +61,7 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*Memory, 
 	in := bufio.NewReaderSize(r, 64<<10)
 	system := false // it is of a system's log
 	for {
-		line, err := readLine(in)
+		line, err := systemlog.ReadLine(in, sign.MaxReceipt)
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			e, journal := systemlog.ParseLine(line)
 			phrase := bytes.Contains(e.Message, []byte(heads.Phrase))
@@ -114,22 +114,6 @@ func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Ke
 		return nil, ErrNotKept
 	}
 	return k, nil
-}
-
-// readLine reads a line of bounded length; of a longer one nothing is left.
-func readLine(in *bufio.Reader) (line []byte, err error) {
-	long := false
-	for {
-		part, err := in.ReadSlice('\n')
-		if long = long || len(line)+len(part) > sign.MaxReceipt; !long {
-			line = append(line, part...)
-		} else {
-			line = nil
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
-	}
 }
 
 // line takes the receipts in a line: in a value, which syslog puts something

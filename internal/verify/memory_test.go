@@ -272,6 +272,9 @@ func TestReadAgainst(t *testing.T) {
 	if m, _, err := ReadAgainst(long, "x", l.known, l.first); err != nil || m.kept != 1 {
 		t.Error(err)
 	}
+	if _, _, err := ReadAgainst(endless{}, "x", l.known, l.first); !errors.Is(err, systemlog.ErrEndless) {
+		t.Error(err)
+	}
 }
 
 type endless struct{}
