@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -45,10 +46,11 @@ EXIT STATUS
 `
 
 func (c *command) anchorVerb() *ucli.Command {
-	store := &ucli.StringFlag{Name: "store"}
+	store := storeFlag()
 	reason, origin := &ucli.StringFlag{Name: "reason"}, &ucli.StringFlag{Name: "origin"}
 	asJSON := &ucli.BoolFlag{Name: "json"}
-	signs := []ucli.Flag{store, &ucli.StringFlag{Name: "key", Value: home.DefaultKey}, passphraseFileFlag(), homeFlag()}
+	event := []ucli.Flag{&ucli.StringFlag{Name: "key"}, passphraseFileFlag(), homeFlag()}
+	signs := append([]ucli.Flag{store}, event...)
 	verb := func(name, help string, action ucli.ActionFunc, flags ...ucli.Flag) *ucli.Command {
 		return &ucli.Command{
 			Name: name, CustomHelpTemplate: help, OnUsageError: usageError, HideHelpCommand: true, Flags: flags,
@@ -57,6 +59,9 @@ func (c *command) anchorVerb() *ucli.Command {
 					return err
 				}
 				c.anchorSaid = true // these verbs report findings themselves
+				if _, err := c.systemConfig(); err != nil {
+					return couldNot(err)
+				}
 				return couldNot(action(u))
 			},
 		}
@@ -69,9 +74,7 @@ func (c *command) anchorVerb() *ucli.Command {
 		HideHelpCommand:    true,
 		Flags:              []ucli.Flag{homeFlag()},
 		Subcommands: []*ucli.Command{
-			verb("init", anchorInitHelp, c.anchorInit, append(signs, origin, &ucli.StringSliceFlag{Name: "witness"},
-				&ucli.IntFlag{Name: "quorum"}, &ucli.StringFlag{Name: "tsa"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "proxy"},
-				&ucli.StringFlag{Name: "ca"}, &ucli.BoolFlag{Name: "plain-http"})...),
+			verb("init", anchorInitHelp, c.anchorInit, append(anchorSettingFlags(), event...)...),
 			verb("now", anchorNowHelp, c.anchorNow, append(signs, asJSON, &ucli.BoolFlag{Name: "due", Hidden: true})...),
 			verb("status", anchorStatusHelp, c.anchorStatus, append(signs, asJSON)...),
 			verb("enroll", anchorEnrollHelp, c.anchorEnroll, store, &ucli.StringFlag{Name: "output"}, homeFlag()),
@@ -101,16 +104,46 @@ func couldNot(err error) error {
 	return &failure{exitUsage, err, hint}
 }
 
-// store is where the store is: where the command line says, else where the home
-// does.
+// store is where the store is: where the command line says, else where it is for
+// wrapping. What locks it does not keep verify from looking at another one.
 func (c *command) store(u *ucli.Context, h home.Dir) (dir string, inHome bool) {
-	dir, inHome = h.Store()
-	if given := u.String("store"); given != "" {
-		dir = given
-		abs, err := filepath.Abs(dir)
-		inHome = err == nil && abs == h.Anchor()
+	given := u.String("store")
+	if given == "" {
+		return c.storeOf(h)
 	}
-	return dir, inHome
+	if s := c.configurationOf(h).setting(anchorPrefix+"store", []string{given}); s.Overridden != nil && c.verb == "anchor" {
+		c.complainOverridden(s)
+		return c.storeOf(h)
+	}
+	return given, isAnchor(h, given)
+}
+
+// storeOf is where a home's store is: what is locked, else what the home's
+// config.toml says, else where "anchor init" has made it, else what the system's says.
+func (c *command) storeOf(h home.Dir) (dir string, inHome bool) {
+	s := c.configurationOf(h).setting(anchorPrefix+"store", nil)
+	if s.Values != nil {
+		if dir, err := home.Expand(s.Values[0]); err == nil {
+			return dir, isAnchor(h, dir)
+		}
+	}
+	return h.Anchor(), true
+}
+
+func isAnchor(h home.Dir, dir string) bool {
+	abs, err := filepath.Abs(dir)
+	return err == nil && abs == h.Anchor()
+}
+
+// keyOf is the key that signs events.
+func (c *command) keyOf(u *ucli.Context, h home.Dir) string {
+	var given []string
+	if key := u.String("key"); key != "" {
+		given = []string{key}
+	}
+	s := c.configurationOf(h).setting("key", given)
+	c.complainOverridden(s)
+	return slices.Concat(s.Values, []string{home.DefaultKey})[0]
 }
 
 // openStore opens the store that the command line names.

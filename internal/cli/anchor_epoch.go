@@ -5,6 +5,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -54,7 +55,10 @@ func (c *command) anchorNewEpoch(u *ucli.Context) error {
 	if err := c.logEvent(write, old); err != nil {
 		return err
 	}
-	origin := logName(u)
+	origin := u.String("origin") // and not that of config.toml, which the former log has
+	if origin == "" {
+		origin = anchor.RandomOrigin()
+	}
 	if s, err = s.NewEpoch(origin); err != nil {
 		return err
 	}

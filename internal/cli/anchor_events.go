@@ -21,7 +21,7 @@ func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error
 	if !owns(h.Audit()) {
 		return nil, nil
 	}
-	signer, err := c.signer(u, h, u.String("key"))
+	signer, err := c.signer(u, h, c.keyOf(u, h))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -50,7 +51,8 @@ func (c *command) anchorInit(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	o, err := c.anchorSettings(u)
+	a := c.anchoring(u, h)
+	o, err := c.anchorSettings(a)
 	if err != nil {
 		return err
 	}
@@ -68,9 +70,9 @@ func (c *command) anchorInit(u *ucli.Context) error {
 		fmt.Fprintf(c.Stdout, "made %s, for the log %s\n", dir, s.Policy.Log.Name())
 	case err != nil:
 		return err
-	case u.IsSet("origin") && u.String("origin") != s.Policy.Log.Name():
+	case a.has("origin") && a.value("origin") != s.Policy.Log.Name():
 		return misuse(`a log keeps its origin until "signet-wrap anchor new-epoch"`, "%s is for the log %s", dir, s.Policy.Log.Name())
-	case !u.IsSet("witness") && !u.IsSet("tsa"):
+	case !a.has("witness") && !a.has("tsa"):
 		return misuse("give --witness or --tsa to change it", "%s exists already, for the log %s", dir, s.Policy.Log.Name())
 	default:
 		if s, err = s.Reconfigure(o); err != nil {
@@ -88,19 +90,13 @@ func (c *command) anchorInit(u *ucli.Context) error {
 	return err
 }
 
-// logName is the name of the log that --origin gives, or a random one.
-func logName(u *ucli.Context) string {
-	if u.IsSet("origin") {
-		return u.String("origin")
+// anchorSettings are the settings of a store.
+func (c *command) anchorSettings(a anchoring) (o anchor.Settings, err error) {
+	if o.Origin = a.value("origin"); !a.has("origin") {
+		o.Origin = anchor.RandomOrigin()
 	}
-	return anchor.RandomOrigin()
-}
-
-// anchorSettings are the settings of a store from the command line.
-func (c *command) anchorSettings(u *ucli.Context) (o anchor.Settings, err error) {
-	o.Origin = logName(u)
-	o.Config = anchor.Config{Proxy: u.String("proxy"), TSA: u.String("tsa"), Plain: u.Bool("plain-http")}
-	for _, w := range u.StringSlice("witness") {
+	o.Config = anchor.Config{Proxy: a.value("proxy"), TSA: a.value("tsa"), Plain: a.value("plain-http") == "true"}
+	for _, w := range a["witness"] {
 		i := strings.LastIndex(w, "@http")
 		if i < 0 {
 			return o, misuse("for example example.com/w1+7e0f…+BD…@https://w1.example.com", "--witness %.200q is not a key, @ and a URL", w)
@@ -108,22 +104,30 @@ func (c *command) anchorSettings(u *ucli.Context) (o anchor.Settings, err error)
 		o.Witnesses = append(o.Witnesses, tlog.Witness{Key: w[:i], URL: w[i+1:]})
 	}
 	o.Quorum = len(o.Witnesses)/2 + 1
-	if u.IsSet("quorum") {
-		o.Quorum = u.Int("quorum")
-	}
-	if n := len(o.Witnesses); u.IsSet("quorum") && (o.Quorum < 1 || o.Quorum > n) {
-		return o, misuse("", "--quorum %d of %s", o.Quorum, count(int64(n), "witness"))
-	}
-	if ca := u.String("ca"); ca != "" {
-		if o.Config.CA, err = filepath.Abs(ca); err != nil {
-			return o, err
+	if a.has("quorum") {
+		n := len(o.Witnesses)
+		if o.Quorum, err = strconv.Atoi(a.value("quorum")); err != nil || o.Quorum < 1 || o.Quorum > n {
+			return o, misuse("", "--quorum %s of %s", a.value("quorum"), count(int64(n), "witness"))
 		}
 	}
-	if u.IsSet("tsa") != u.IsSet("tsa-root") {
+	if a.has("ca") {
+		ca, err := a.path("ca")
+		if err == nil {
+			o.Config.CA, err = filepath.Abs(ca)
+		}
+		if err != nil {
+			return o, fmt.Errorf("--ca: %w", err)
+		}
+	}
+	if a.has("tsa") != a.has("tsa-root") {
 		return o, misuse("without the roots any time stamp would count", "--tsa URL and --tsa-root PEM belong together")
 	}
-	if u.IsSet("tsa-root") {
-		if o.TSARoots, err = c.readFile(u.String("tsa-root"), 1<<20); err != nil {
+	if a.has("tsa-root") {
+		roots, err := a.path("tsa-root")
+		if err == nil {
+			o.TSARoots, err = c.readFile(roots, 1<<20)
+		}
+		if err != nil {
 			return o, fmt.Errorf("--tsa-root: %w", err)
 		}
 	}

@@ -26,6 +26,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -110,6 +111,10 @@ type command struct {
 	verb  string
 
 	anchorSaid bool // complainOfAnchor was called
+
+	config     *config.File // what systemConfig has read
+	configErr  error
+	configRead bool
 }
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a

@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
@@ -23,14 +24,16 @@ EXAMPLE
   signet-wrap doctor --json | jq -r 'select(.state == "repair") | .do'
 
 FLAGS
-  --key NAME          the identity that signs (default: default)
+  --key NAME          the identity that signs (default: as wrapping has it)
   --passphrase-file F file with its passphrase (or $SIGNET_PASSPHRASE)
-  --json              one object a line: check, state, says, do
+  --json              one object a line: check, state, says, do; for each
+                      setting setting, value and from
   --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
 Checks who can read the home directory; whether the key opens; whether the log
 can be written (in a temporary file), locked and continued; the free space;
-the clock; and who else remembers the log. It repairs nothing. "signet-wrap
+the clock; who can read the key and rewrite the log; who else remembers it;
+and the settings in force (docs/CONFIG.md). It repairs nothing. "signet-wrap
 verify --chain" says whether the log is unedited, and "signet-wrap status"
 whether your clients' servers are wrapped.
 
@@ -46,7 +49,7 @@ func (c *command) doctorVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "key", Value: home.DefaultKey}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
+			&ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
 		},
 		Action: c.doctor,
 	}
@@ -54,10 +57,15 @@ func (c *command) doctorVerb() *ucli.Command {
 
 // finding is what the doctor says of one thing. Its JSON is a line of --json.
 type finding struct {
-	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock", "anchor" or "heads"
+	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock", "reads", "writes", "anchor", "heads" or "config"
 	State string `json:"state"` // "ok", "note" or "repair"
 	Says  string `json:"says"`
-	Do    string `json:"do,omitempty"` // what repairs it
+	Do    string `json:"do,omitempty"` // what repairs or improves it
+
+	// Of "config": a setting, its value in force, and where that comes from.
+	Setting string        `json:"setting,omitempty"`
+	Value   any           `json:"value,omitempty"`
+	From    config.Source `json:"from,omitempty"`
 }
 
 func (c *command) doctor(u *ucli.Context) error {
@@ -74,11 +82,22 @@ func (c *command) doctor(u *ucli.Context) error {
 			return &failure{exitUsage, fmt.Errorf("looking at the home directory: %w", err), durable.Permit(err)}
 		}
 	}
-	x := examination{home: h, key: u.String("key"), passphrase: c.unlock(u, h, u.String("key")).Passphrase}
-	x.all()
-	if _, err := os.Stat(h.Audit()); err == nil {
-		x.findings = append(x.findings, c.anchorFinding(h), c.headsFinding(h))
+	flags := make(map[string]string)
+	for _, name := range []string{"key", "passphrase-file"} {
+		if v := flagUp(u, name); v != "" {
+			flags[name] = v
+		}
 	}
+	k := c.doctored(u, h)
+	s := inForce(k.wrapping(flags))
+	unlock := home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv}
+	x := examination{home: h, key: s.key, passphrase: unlock.Passphrase}
+	x.all()
+	x.findings = append(x.findings, c.readsFinding(h, s)...)
+	if _, err := os.Stat(h.Audit()); err == nil {
+		x.findings = append(x.findings, c.writesFinding(h), c.anchorFinding(h), c.headsFinding(h))
+	}
+	x.findings = append(x.findings, k.configFindings(c.SystemConfig, flags, u.Bool("json"))...)
 
 	repairs := 0
 	for _, r := range x.findings {
@@ -104,6 +123,14 @@ func (c *command) doctor(u *ucli.Context) error {
 		return status(exitFailed)
 	}
 	return nil
+}
+
+// doctored is the configuration of the home that is looked at.
+func (c *command) doctored(u *ucli.Context, h home.Dir) *configuration {
+	if flagUp(u, "home") != "" {
+		return c.configurationOf(h)
+	}
+	return c.configuration("", c.Getenv)
 }
 
 func (c *command) printFinding(r finding) {

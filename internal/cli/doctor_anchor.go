@@ -14,9 +14,9 @@ import (
 // improve it. It asks nobody.
 func (c *command) anchorFinding(h home.Dir) finding {
 	r := finding{Check: "anchor", State: "note"}
-	dir, inHome := h.Store()
+	dir, inHome := c.storeOf(h)
 	s, err := anchor.Open(dir)
-	if errors.Is(err, anchor.ErrNoStore) && inHome {
+	if _, madeInHome := h.Store(); errors.Is(err, anchor.ErrNoStore) && madeInHome { // that config.toml names one makes none
 		r.Says = "nobody else remembers how far the log goes, as far as this home knows: truncation by who holds the key would not show"
 		r.Do = "signet-wrap anchor init --witness VKEY@URL"
 		return r
@@ -30,6 +30,9 @@ func (c *command) anchorFinding(h home.Dir) finding {
 	}
 	if err != nil {
 		r.State, r.Says = "repair", fmt.Sprintf("the store of anchors cannot be used: %v", err)
+		if errors.Is(err, anchor.ErrNoStore) {
+			r.Do = "bring it back or, if it never was there, signet-wrap anchor init"
+		}
 		return r
 	}
 	switch f.Verdict {
@@ -80,7 +83,7 @@ func (c *command) complainOfAnchor(h home.Dir) {
 		return
 	}
 	c.anchorSaid = true
-	dir, _ := h.Store()
+	dir, _ := c.storeOf(h)
 	if _, err := os.Lstat(dir); err != nil {
 		return
 	}

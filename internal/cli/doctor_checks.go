@@ -34,15 +34,15 @@ type examination struct {
 }
 
 func (x *examination) ok(check, format string, a ...any) {
-	x.findings = append(x.findings, finding{check, "ok", fmt.Sprintf(format, a...), ""})
+	x.findings = append(x.findings, finding{Check: check, State: "ok", Says: fmt.Sprintf(format, a...)})
 }
 
 func (x *examination) note(check, do, format string, a ...any) {
-	x.findings = append(x.findings, finding{check, "note", fmt.Sprintf(format, a...), do})
+	x.findings = append(x.findings, finding{Check: check, State: "note", Says: fmt.Sprintf(format, a...), Do: do})
 }
 
 func (x *examination) repair(check, do, format string, a ...any) {
-	x.findings = append(x.findings, finding{check, "repair", fmt.Sprintf(format, a...), do})
+	x.findings = append(x.findings, finding{Check: check, State: "repair", Says: fmt.Sprintf(format, a...), Do: do})
 }
 
 func (x *examination) all() {

@@ -14,7 +14,7 @@ import (
 // back, and what would improve it.
 func (c *command) headsFinding(h home.Dir) finding {
 	note := func(do, format string, a ...any) finding {
-		return finding{"heads", "note", fmt.Sprintf(format, a...), do}
+		return finding{Check: "heads", State: "note", Says: fmt.Sprintf(format, a...), Do: do}
 	}
 	to := c.OpenLog()
 	if to == nil {
@@ -44,5 +44,5 @@ func (c *command) headsFinding(h home.Dir) finding {
 	case count == 0:
 		return note("", "where the log ends goes to journald, which has no head of this user yet")
 	}
-	return finding{"heads", "ok", fmt.Sprintf("where the log ends goes to journald, the newest at %s; it reaches from %s", formatTime(newest), formatTime(reach.From)), ""}
+	return finding{Check: "heads", State: "ok", Says: fmt.Sprintf("where the log ends goes to journald, the newest at %s; it reaches from %s", formatTime(newest), formatTime(reach.From))}
 }

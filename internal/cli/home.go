@@ -19,9 +19,18 @@ func passphraseFileFlag() ucli.Flag {
 	return &ucli.StringFlag{Name: "passphrase-file", Usage: "file whose first line opens the key"}
 }
 
-// home finds the home directory. It makes nothing.
-func (c *command) home(u *ucli.Context) (home.Dir, error) {
-	dir, err := home.Find(flagUp(u, "home"), c.Getenv)
+// home finds the home directory. It makes nothing. What locks the home of wrapping
+// does not keep anybody from looking at another one, by --home.
+func (c *command) home(u *ucli.Context) (dir home.Dir, err error) {
+	if flag := flagUp(u, "home"); flag != "" {
+		dir, err = home.Find(flag, c.Getenv)
+	} else {
+		k := c.configuration("", c.Getenv)
+		if dir, err = k.dir, k.dirErr; k.systemErr != nil && c.verb != "doctor" { // which says so itself
+			c.complain(k.systemErr.Error(), "")
+		}
+		c.complainOverridden(k.dirFrom)
+	}
 	if err != nil {
 		return "", &failure{exitUsage, err, ""}
 	}

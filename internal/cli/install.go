@@ -108,7 +108,7 @@ func (c *command) install(u *ucli.Context) error {
 		byHand: func(e *install.Entry) string { return e.ByHand(w.of(e)) },
 		hint:   "by hand: of each server, " + (&install.Entry{Command: "the old command", Args: []string{"its args"}}).ByHand(w.plain),
 	}
-	would := bare{home: sys.Home, opened: make(map[string]error)}
+	would := bare{c: c, home: sys.Home, opened: make(map[string]error)}
 	fails := make(map[*install.Entry]error)
 	ch.edit = func(f *install.Config) ([]byte, []*install.Entry, error) {
 		return f.Doc.Wrap(func(e *install.Entry) (install.Wrapper, bool) {

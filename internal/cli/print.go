@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
@@ -30,6 +31,8 @@ type System struct {
 	Stderr io.Writer
 	Getenv func(string) string
 
+	SystemConfig string // the path of the system's config.toml
+
 	// OpenLog and ReadLog are systemlog.Open and systemlog.Journal, for what is said
 	// of the system log. Whether it is written to, a flag says.
 	OpenLog func() systemlog.Sender
@@ -41,7 +44,8 @@ type System struct {
 func OSSystem() System {
 	return System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-		OpenLog: systemlog.Open, ReadLog: systemlog.Journal,
+		SystemConfig: config.SystemFile(),
+		OpenLog:      systemlog.Open, ReadLog: systemlog.Journal,
 	}
 }
 

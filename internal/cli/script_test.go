@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,12 +39,14 @@ func TestMain(m *testing.M) {
 }
 
 // Variables that have signet-wrap, as tests run it, show its progress at once
-// and always; when it has shown it, go on only when it is interrupted; and leave
-// what /proc/self/status has in the end in a file.
+// and always; when it has shown it, go on only when it is interrupted; leave
+// what /proc/self/status has in the end in a file; and take another file for the
+// system's config.toml.
 const (
 	eagerBar       = "SIGNET_TEST_EAGER_BAR"
 	awaitInterrupt = "SIGNET_TEST_AWAIT_INTERRUPT"
 	peakFile       = "SIGNET_TEST_PEAK_FILE"
+	systemConfig   = "SIGNET_TEST_SYSTEM_CONFIG"
 )
 
 func leavePeak(path string) {
@@ -65,13 +68,19 @@ func leavePeak(path string) {
 //	id FILE NAME               sets the variable NAME to the id of a receipt
 //	accept-withdrawn           verify --chain --accept of the first event about a key
 //
-// Each script has a home directory of its own, $SIGNET_HOME.
+// and the condition [root]. Each script has a home directory of its own, $SIGNET_HOME.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SIGNET_HOME", filepath.Join(e.WorkDir, "home"))
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("no condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,

@@ -14,6 +14,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -35,7 +36,8 @@ FLAGS
   --file F       configuration of another client: .json, .toml or .yaml
   --pointer KEY  the key in F that holds the servers, or a path (/a/b)
   --json         one object a line: client, file, project, server, state,
-                 disabled, problem; of wrapped ones wrapper, key, home, flags
+                 disabled, problem; of wrapped ones wrapper, key, home, flags,
+                 and settings: each with its value in force, and from where
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
 
 Files that "install" wrapped with --project or --file are listed, too.
@@ -79,6 +81,8 @@ type serverStatus struct {
 	Key      string   `json:"key,omitempty"`
 	Home     string   `json:"home,omitempty"`
 	Flags    []string `json:"flags,omitempty"` // all of them, with secrets masked
+	// Settings are all settings, with those of config.toml.
+	Settings map[string]settingJSON `json:"settings,omitempty"`
 
 	fails bool // it runs signet-wrap and cannot start, or its calls are refused
 	other []string
@@ -99,7 +103,7 @@ func (c *command) status(u *ucli.Context) error {
 	}
 	c.complainEach(t.err)
 	bad := t.err != nil
-	bare := bare{home: sys.Home, opened: make(map[string]error)}
+	bare := bare{c: c, home: sys.Home, opened: make(map[string]error)}
 	var list []serverStatus
 	for _, f := range t.configs {
 		if f.Err != nil {
@@ -162,12 +166,19 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 		default:
 			s.Problem = foundHere(e)
 		}
-		if s.Key = flagValue(e.Flags, "key"); s.Key == "" {
-			s.Key = home.DefaultKey
+		masked := make(map[string]string)
+		for _, g := range givenFlags(s.Flags) {
+			masked[g.name] = g.value
 		}
-		s.Home = flagValue(e.Flags, "home")
-		if dir, err := b.homeOf(e); err == nil {
-			s.Home = string(dir)
+		k := b.configuration(e)
+		list := k.all(masked)
+		s.Key, s.Home = inForce(list).key, flagValue(e.Flags, "home")
+		if k.dirErr == nil {
+			s.Home = string(k.dir)
+		}
+		s.Settings = make(map[string]settingJSON)
+		for _, setting := range list {
+			s.Settings[setting.Name] = k.json(setting)
 		}
 		for _, g := range givenFlags(s.Flags) {
 			named := record.TargetNamed(e.Name)
@@ -288,6 +299,7 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 // bare finds out whether a wrapped server would be recorded where a client
 // starts it with nothing but HOME, PATH, USER and the entry's own environment.
 type bare struct {
+	c      *command
 	home   string           // $HOME
 	opened map[string]error // what came of opening each key, as that takes a second
 }
@@ -306,14 +318,18 @@ func (b bare) check(e *install.Entry) error {
 	if err != nil {
 		return err
 	}
-	dir, err := b.homeOf(e)
-	if err != nil {
-		return err
+	k := b.configuration(e)
+	switch {
+	case k.systemErr != nil:
+		return fmt.Errorf("its calls are refused: %w", k.systemErr)
+	case k.dirErr != nil:
+		return fmt.Errorf("the home directory %w", k.dirErr)
 	}
+	dir, s := k.dir, inForce(k.wrapping(flags))
 	if err := install.Writable(dir.Audit()); err != nil {
 		return fmt.Errorf("the log cannot be written: %w", err)
 	}
-	key, file, secret := flags.key, flags.passphraseFile, e.Env["SIGNET_PASSPHRASE"]
+	key, file, secret := s.key, s.passphraseFile, e.Env["SIGNET_PASSPHRASE"]
 	id := strings.Join([]string{string(dir), key, file, secret, fmt.Sprint(e.Env)}, "\x00")
 	err, known := b.opened[id]
 	if !known {
@@ -353,22 +369,18 @@ func foundHere(e *install.Entry) string {
 	return fmt.Sprintf("PATH finds %s here; a client that is not started from a terminal may have another PATH", path)
 }
 
-// homeOf is the home of a wrapped server.
-func (b bare) homeOf(e *install.Entry) (home.Dir, error) {
-	for _, dir := range []string{flagValue(e.Flags, "home"), e.Env["SIGNET_HOME"]} {
-		if dir == "" {
-			continue
-		}
-		dir, err := home.Expand(dir)
-		if err == nil && !filepath.IsAbs(dir) {
-			err = fmt.Errorf("%q is not absolute", dir)
-		}
-		if err != nil {
-			return "", fmt.Errorf("the home directory %w", err)
-		}
-		return home.Dir(dir), nil
+// configuration is that of a wrapped server.
+func (b bare) configuration(e *install.Entry) *configuration {
+	given := flagValue(e.Flags, "home")
+	k := b.c.configuration(given, func(name string) string { return e.Env[name] })
+	if given == "" {
+		given = e.Env["SIGNET_HOME"]
 	}
-	return home.Dir(filepath.Join(b.home, ".signet")), nil
+	byEntry := k.dirFrom.From == config.Flag || k.dirFrom.From == fromEnvironment
+	if path, err := home.Expand(given); byEntry && err == nil && !filepath.IsAbs(path) {
+		k.dirErr = fmt.Errorf("%q is not absolute", given)
+	}
+	return k
 }
 
 // openKey says why the key could not be opened, or made.

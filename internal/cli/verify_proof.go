@@ -70,7 +70,7 @@ func (c *command) policy(u *ucli.Context) (p *tlog.Policy, fromHome bool, err er
 	if err != nil {
 		return nil, false, nil // of which only the keys would be wanted
 	}
-	dir, _ := h.Store()
+	dir, _ := c.storeOf(h)
 	s, err := anchor.Open(dir)
 	if err != nil {
 		if !errors.Is(err, anchor.ErrNoStore) {

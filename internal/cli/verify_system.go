@@ -114,8 +114,8 @@ func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, ke
 // h: the usual one, and those that clients' configurations name.
 func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 	dirs := []string{}
-	if usual, err := home.Find("", c.Getenv); err == nil {
-		dirs = append(dirs, usual.Audit())
+	if k := c.configuration("", c.Getenv); k.dirErr == nil {
+		dirs = append(dirs, k.dir.Audit())
 	}
 	sys, err := c.system()
 	var t *targets

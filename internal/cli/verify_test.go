@@ -39,6 +39,7 @@ func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 // logless is s on a machine without a system log: what tests find does not depend
 // on that of the machine they run on.
 func logless(s System) System {
+	s.SystemConfig = os.Getenv(systemConfig)
 	s.OpenLog = func() systemlog.Sender { return nil }
 	s.ReadLog = func(context.Context, []uint32, func(systemlog.Entry) bool) (systemlog.Reach, error) {
 		return systemlog.Reach{}, systemlog.ErrAbsent

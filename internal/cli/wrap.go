@@ -23,7 +23,7 @@ import (
 // the server's own (and by its signal, if one killed it), or 125 to 127 with a
 // line on stderr. ok is false if the command line is for urfave/cli.
 func (c *command) wrap(args []string) (exit int, ok bool) {
-	s, err := parseWrapFlags(args)
+	flags, err := parseWrapFlags(args)
 	if errors.Is(err, errNotWrapping) {
 		return 0, false
 	}
@@ -31,7 +31,7 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	c.Stderr = messages
 	var end wrap.Exit
 	if err == nil {
-		end, err = c.run(s)
+		end, err = c.run(flags)
 	}
 	if err == nil {
 		messages.Close()
@@ -46,15 +46,27 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	return exit, true
 }
 
-// run wraps the command after "--" with these settings.
-func (c *command) run(s *wrapSettings) (wrap.Exit, error) {
+// run wraps the command after "--", with these flags.
+func (c *command) run(flags map[string]string) (wrap.Exit, error) {
 	if len(c.after) == 0 || c.after[0] == "" {
 		return wrap.Exit{}, misuseOfWrap("signet-wrap -- COMMAND [ARG...]", `no server command after "--"`)
 	}
 	staySmall()
+	k := c.configuration(flags["home"], c.Getenv)
+	list := k.wrapping(flags)
+	s, h, err := inForce(list), k.dir, k.dirErr
 	o := s.Options
 	o.Command, o.Messages = c.after, c.Stderr
-	h, err := home.Find(s.home, c.Getenv)
+	if k.systemErr != nil {
+		// What it locks is not known, so nothing is forwarded, by --fail-open neither.
+		c.complain(k.systemErr.Error()+": every call is refused", `see "signet-wrap doctor"`)
+		o.FailOpen, o.Signer = false, func() (*sign.Signer, error) { return nil, k.systemErr }
+		return wrap.Run(o)
+	}
+	c.complainOverridden(list...)
+	if k.homeErr != nil {
+		c.complain(k.homeErr.Error()+": it is ignored", `see "signet-wrap doctor"`)
+	}
 	if err == nil {
 		s.passphraseFile, err = home.Expand(s.passphraseFile)
 	}

@@ -18,7 +18,7 @@ func (c *command) anchorFor(h home.Dir, key string) record.Anchor {
 	return func(look bool) <-chan record.Anchoring {
 		result := make(chan record.Anchoring, 1)
 		program, err := os.Executable()
-		dir, inHome := h.Store()
+		dir, inHome := c.storeOf(h)
 		switch _, gone := os.Lstat(anchor.PolicyFile(dir)); {
 		case gone != nil && inHome:
 			result <- record.Anchoring{Result: record.AnchorNotAsked}

@@ -11,42 +11,45 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/wrap"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // wrapFlag is a flag of wrapping.
 type wrapFlag struct {
-	name  string
-	value string // what the help calls its value; "" for a switch
-	usage string // for the help, in lines
+	name    string
+	value   string // what the help calls its value; "" for a switch, DIR or F for a path, BYTES for a number
+	initial string // the default; "" if it depends on the command, the key or the user
+	usage   string // for the help, in lines
 	// take checks a value and puts it into the settings. A switch takes "true"
 	// or "false". What it returns is a misuseOfWrap.
 	take func(s *wrapSettings, value string) error
 }
 
 // wrapFlags is the only definition of the flags of wrapping: the parser, the
-// help, and what other verbs know of them are made from it.
+// help, the keys of config.toml, and what other verbs know of them are made from it.
 var wrapFlags = []wrapFlag{
-	{"key", "NAME", "the identity that signs (default: default, which is made\nat the first call)", takeKey},
-	{"target", "URI", "the server's name in receipts (default: from COMMAND)",
+	{"key", "NAME", home.DefaultKey, "the identity that signs (default: default, which is made\nat the first call)", takeKey},
+	{"target", "URI", "", "the server's name in receipts (default: from COMMAND)",
 		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
-	{"hash-only", "", "log a hash of the arguments instead of the arguments",
+	{"hash-only", "", "false", "log a hash of the arguments instead of the arguments",
 		func(s *wrapSettings, v string) error { s.HashOnly = v == "true"; return nil }},
-	{"fail-open", "", "forward calls unsigned when they cannot be recorded",
+	{"fail-open", "", "false", "forward calls unsigned when they cannot be recorded",
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
-	{"sync", "always|off", "wait for the disk before each call (default: always)", takeSync},
-	{"outcomes", "on|off", "record the response to each call, too (default: on)", takeOutcomes},
-	{"environment", "on|off", "record user, host and working directory (default: on)", takeEnvironment},
-	{"system-log", "WHAT", "what to write to the system's log: heads (default),\nrecords (and heads), or off", takeSystemLog},
-	{"meta-key", "KEY|none", "the member of params._meta for the receipt (default:\n_signet); none: the receipt is only logged", takeMetaKey},
-	{"max-call", "BYTES", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
-	{"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)",
+	{"sync", "always|off", "always", "wait for the disk before each call (default: always)", takeSync},
+	{"outcomes", "on|off", "on", "record the response to each call, too (default: on)", takeOutcomes},
+	{"environment", "on|off", "on", "record user, host and working directory (default: on)", takeEnvironment},
+	{"system-log", "WHAT", "heads", "what to write to the system's log: heads (default),\nrecords (and heads), or off", takeSystemLog},
+	{"meta-key", "KEY|none", record.DefaultMetaKey, "the member of params._meta for the receipt (default:\n_signet); none: the receipt is only logged", takeMetaKey},
+	{"max-call", "BYTES", "64MiB", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
+	{"home", "DIR", "", "keys and log (default: $SIGNET_HOME or ~/.signet)",
 		func(s *wrapSettings, v string) error { s.home = v; return nil }},
-	{"passphrase-file", "F", "file with its passphrase (or $SIGNET_PASSPHRASE)",
+	{"passphrase-file", "F", "", "file with its passphrase (or $SIGNET_PASSPHRASE)",
 		func(s *wrapSettings, v string) error { s.passphraseFile = v; return nil }},
-	{"verbose", "", "say on stderr what is recorded",
+	{"verbose", "", "false", "say on stderr what is recorded",
 		func(s *wrapSettings, v string) error { s.Verbose = v == "true"; return nil }},
 }
 
@@ -131,10 +134,10 @@ const leastMaxCall = 1 << 10
 var errNotWrapping = errors.New("not a command line that wraps")
 
 // parseWrapFlags reads what is before the "--" of a command line that
-// wraps, without the program's name. The error is errNotWrapping or a
+// wraps, without the program's name: the flags there, with good values. The error is errNotWrapping or a
 // *wrap.StartError. It does without urfave/cli, which takes its time: each
 // start of a server comes through here.
-func parseWrapFlags(args []string) (*wrapSettings, error) {
+func parseWrapFlags(args []string) (given map[string]string, err error) {
 	set := flag.NewFlagSet("signet-wrap", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	var help bool
@@ -148,7 +151,7 @@ func parseWrapFlags(args []string) (*wrapSettings, error) {
 			set.String(f.name, "", "")
 		}
 	}
-	err := set.Parse(args)
+	err = set.Parse(args)
 	// An empty word is nobody's verb: a configuration may have a variable there
 	// that is not set.
 	for err == nil && set.NArg() > 0 && set.Arg(0) == "" {
@@ -160,17 +163,27 @@ func parseWrapFlags(args []string) (*wrapSettings, error) {
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
 	}
-	given := make(map[string]string)
+	given = make(map[string]string)
 	set.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
-	s := &wrapSettings{key: home.DefaultKey}
 	for _, f := range wrapFlags {
 		if v, ok := given[f.name]; ok {
-			if err := f.take(s, v); err != nil {
+			if err := f.take(new(wrapSettings), v); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return s, nil
+	return given, nil
+}
+
+// inForce are the settings of wrapping with these values, which were checked before.
+func inForce(list []config.Setting) *wrapSettings {
+	s := &wrapSettings{key: home.DefaultKey}
+	for _, f := range wrapFlags {
+		if v := settingOf(list, f.name).Values; v != nil {
+			f.take(s, v[0])
+		}
+	}
+	return s
 }
 
 // misuseOfWrap is a command line that makes no sense where a server was to be

@@ -31,6 +31,9 @@ func (d Dir) Knows(key ed25519.PublicKey) bool {
 	return slices.ContainsFunc(list, func(p keys.Public) bool { return p.Key.Equal(key) })
 }
 
+// Config is the file with the settings of the home.
+func (d Dir) Config() string { return filepath.Join(string(d), "config.toml") }
+
 // Audit is the directory of the log.
 func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// SystemFile is the path of the system's file. No environment variable moves it.
+func SystemFile() string { return systemFile() }
+
+// ReadSystem reads the system's file; nil if there is none. It must be such that only
+// the administrator can have written it, so everything on the way to it is looked at,
+// too. keys is called only if there is a file: most machines have none, and every
+// start of a server comes through here.
+func ReadSystem(path string, keys func() []Key) (*File, error) {
+	// Lstat: a link that leads nowhere is a file that is bad, not none.
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("the system's configuration: %w", err)
+	}
+	err := administrators(path)
+	var f *File
+	if err == nil {
+		f, err = read(path, keys, true, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the system's configuration %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// ReadHome reads a home's file; nil if there is none. It must be the user's own.
+func ReadHome(path string, keys func() []Key) (*File, error) {
+	f, err := read(path, keys, false, ours)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func read(path string, keys func() []Key, system bool, check func(path string, st fs.FileInfo) error) (*File, error) {
+	in, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		if bad := (*fs.PathError)(nil); errors.As(err, &bad) {
+			err = bad.Err // the caller names the file
+		}
+		return nil, err
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	if check != nil {
+		if err := check(path, st); err != nil {
+			return nil, err
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	f, err := Parse(b, keys(), system)
+	if err != nil {
+		return nil, err
+	}
+	f.Path = path
+	return f, nil
+}
