@@ -520,7 +520,7 @@ func TestLyingWitness(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	h.sign(t, 1)
-	if out := h.signet(t, 3, nil, "anchor", "now"); !strings.Contains(out, "not enough witnesses say so to be sure") {
+	if out := h.signet(t, 3, nil, "anchor", "now"); !strings.Contains(out, "too few witnesses say so to be sure") {
 		t.Errorf("%s", out)
 	}
 	if n := len(h.events(t, "anchor_finding")); n != 0 {
