@@ -8,6 +8,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TSA = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
 # Without its docs generator, urfave/cli brings no Markdown renderer.
 GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
+CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# Of the newest tag, as semantic versioning has it.
+VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null),v0.0.0-g$(shell git rev-parse --short HEAD))
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # Inputs, not seconds: where seconds run out, a fuzzer on a busy machine sometimes
 # fails with "context deadline exceeded" (https://go.dev/issue/75804).
@@ -20,10 +23,10 @@ BENCHTIME ?= 1s
 SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint nightly bench soak micro demo dist
+.PHONY: help build test race fuzz lint nightly bench soak micro demo dist packages release sign
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/signet-wrap, for this machine
 	go build $(GOFLAGS_RELEASE) -o bin/ .
@@ -69,6 +72,7 @@ nightly: ## what takes too long for every commit: long fuzzing, torture, crowds,
 	go install $(TSA)
 	SIGNET_WRAP_TIMESTAMP_SERVER="$$(go env GOPATH)/bin/timestamp-server" \
 	  go test -count=1 -run Sigstore ./integration
+	SIGNET_WRAP_RELEASE=1 go test -count=1 -timeout 90m -run Release ./internal/packages
 	$(MAKE) bench SCALE=1000000
 	$(MAKE) soak
 
@@ -89,12 +93,34 @@ micro: ## the packages' Go benchmarks, BENCHTIME (1s) for each
 demo: ## a signed session from end to end, with nothing else installed
 	go run . demo
 
+SUMS = cd dist && if command -v sha256sum >/dev/null; then sha256sum signet-wrap*; else shasum -a 256 signet-wrap*; fi > SHA256SUMS
+
 dist: ## release binaries and their SHA-256 sums, in dist/
 	rm -rf dist
 	@set -e; for p in $(PLATFORMS); do \
 	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
 	  out=dist/signet-wrap-$$os-$$arch$$ext; echo $$out; \
-	  GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_RELEASE) -o $$out .; \
+	  GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_RELEASE) $(BUILDVCS) -o $$out .; \
 	done
-	cd dist && if command -v sha256sum >/dev/null; then sha256sum signet-wrap-*; else shasum -a 256 signet-wrap-*; fi > SHA256SUMS
+	$(SUMS)
 	@cat dist/SHA256SUMS
+
+packages: dist ## dist, and of it the npm, .deb and .rpm packages, an OCI image (buildah), a formula
+	go run ./internal/packages -version '$(VERSION)' -binaries dist -out dist
+	$(SUMS)
+
+# docs/RELEASING.md says what comes before and after.
+release: ## packages and SBOMs of a tag, from a clean tree: the same bytes on any machine
+	@[ -z "$$(git status --porcelain)" ] || { echo "the tree is not clean: commit or remove what git status lists"; exit 1; }
+	@git describe --tags --exact-match --match 'v[0-9]*' >/dev/null
+	$(MAKE) packages BUILDVCS=-buildvcs=true
+	@set -e; for p in $(PLATFORMS); do \
+	  name=signet-wrap-$${p%/*}-$${p#*/}; \
+	  GOFLAGS=-trimpath go run $(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' \
+	    -output dist/$$name.cdx.json $$(ls dist/$$name dist/$$name.exe 2>/dev/null); \
+	done
+	$(SUMS)
+
+sign: ## signs dist/SHA256SUMS with the SSH key KEY
+	@[ -n "$(KEY)" ] || { echo "which key? make sign KEY=~/.ssh/release"; exit 1; }
+	ssh-keygen -Y sign -f $(KEY) -n file dist/SHA256SUMS

@@ -27,6 +27,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/config"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -42,6 +43,7 @@ const (
 // Main runs the command line args (args[0] is the program's name) and returns
 // the exit status. It never calls os.Exit.
 func Main(args []string, sys System) int {
+	proc.EndWithShim()
 	return MainContext(context.Background(), args, sys)
 }
 

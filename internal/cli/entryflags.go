@@ -88,7 +88,7 @@ func (w *requested) path(e *install.Entry) string {
 	if w.fromPath != nil && *w.fromPath {
 		return programName
 	}
-	if _, err := exec.LookPath(e.Wrapper); w.fromPath == nil && e.Wrapped && isName(e.Wrapper) && err == nil {
+	if _, err := exec.LookPath(e.Wrapper); w.fromPath == nil && e.Wrapped && isName(e.Wrapper) && len(e.Package) == 0 && err == nil {
 		return e.Wrapper
 	}
 	return w.plain.Path

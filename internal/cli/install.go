@@ -118,7 +118,7 @@ func (c *command) install(u *ucli.Context) error {
 			changed := w.of(e)
 			if e.Wrapped && !slices.Equal(changed.Flags, e.Flags) {
 				then := *e
-				then.Wrapper, then.Flags = changed.Path, changed.Flags
+				then.Wrapper, then.Package, then.Flags = changed.Path, nil, changed.Flags
 				if err := would.check(&then); err != nil {
 					fails[e] = err
 					return install.Wrapper{}, false
@@ -133,7 +133,7 @@ func (c *command) install(u *ucli.Context) error {
 			return "wrapped"
 		}
 		then := *e
-		then.Wrapper, then.Flags = w.of(e).Path, w.of(e).Flags
+		then.Wrapper, then.Package, then.Flags = w.of(e).Path, nil, w.of(e).Flags
 		return "changed: now " + wrapping(&then) + ch.failing(would, &then)
 	}
 	ch.listed = func(f *install.Config, e *install.Entry) string {
@@ -160,7 +160,7 @@ func (c *command) install(u *ucli.Context) error {
 
 // wrapping is the command line that wraps a server.
 func wrapping(e *install.Entry) string {
-	return flagLine(append([]string{e.Wrapper}, e.MaskedFlags()...))
+	return flagLine(slices.Concat([]string{e.Wrapper}, e.Package, e.MaskedFlags()))
 }
 
 // flagLine is words as a command line.
@@ -190,7 +190,7 @@ func (c *command) requested(u *ucli.Context, sys install.System, h home.Dir) (*r
 	w := &requested{values: make(map[string]string)}
 	var err error
 	if w.plain.Path, err = install.Self(os.Args[0]); err != nil {
-		return nil, fail("put signet-wrap into a directory that lasts, such as /usr/local/bin, and run it from there", err)
+		return nil, fail("put signet-wrap into a directory that lasts, such as /usr/local/bin, or have `npm install -g signet-wrap` do it, and run it from there", err)
 	}
 	if u.IsSet("from-path") {
 		on := u.Bool("from-path")

@@ -359,7 +359,7 @@ func (e *goneError) Error() string {
 // foundHere says what may keep a client from finding the program by its name, as
 // this shell does; "" if nothing does.
 func foundHere(e *install.Entry) string {
-	if !isName(e.Wrapper) || runtime.GOOS == "windows" {
+	if !isName(e.Wrapper) || len(e.Package) > 0 || runtime.GOOS == "windows" {
 		return ""
 	}
 	path, err := exec.LookPath(e.Wrapper)

@@ -317,7 +317,7 @@ func (e *Entry) becomePlain(made bool) {
 // like a secret is masked.
 func (e *Entry) ByHand(w Wrapper) string {
 	n := *e
-	n.Wrapped, n.Wrapper, n.Flags = true, w.Path, w.Flags
+	n.Wrapped, n.Wrapper, n.Package, n.Flags = true, w.Path, nil, w.Flags
 	return n.String()
 }
 
@@ -333,7 +333,7 @@ func (e *Entry) Plain() string {
 func (e *Entry) String() string {
 	command := redact.Command(append([]string{e.Command}, e.Args...))
 	if e.Wrapped {
-		command = slices.Concat([]string{e.Wrapper}, e.MaskedFlags(), []string{"--"}, command)
+		command = slices.Concat([]string{e.Wrapper}, e.Package, e.MaskedFlags(), []string{"--"}, command)
 	}
 	join := func(s ...string) string { return string(bytes.Join(literals(s...), []byte(", "))) }
 	name, args := e.cmdName, e.argsName

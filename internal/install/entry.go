@@ -16,7 +16,8 @@ type Entry struct {
 	Command  string   // as the file has it; of a wrapped one the old command
 	Args     []string // as the file has them; of a wrapped one the old ones
 	Wrapped  bool     // signet-wrap wraps it
-	Wrapper  string   // path of signet-wrap, if wrapped
+	Wrapper  string   // path of signet-wrap, if wrapped; or of npx
+	Package  []string // what npx is told before the flags: -y signet-wrap
 	Flags    []string // of signet-wrap, before the "--"
 	Env      map[string]string
 	Remote   bool
@@ -178,8 +179,8 @@ func (e *Entry) readPair() {
 	if e.args != nil {
 		elems = e.args.elems
 	}
-	if isWrapper(e.Command) {
-		e.readWrapped(e.Command, elems, 0)
+	if from, ok := runsWrapper(e.Command, values(elems)); ok {
+		e.readWrapped(elems, 0, from)
 		return
 	}
 	e.Args = values(elems)
@@ -206,11 +207,11 @@ func (e *Entry) readList() {
 		return
 	}
 	e.Command = elems[0].value
-	if isWrapper(e.Command) {
-		e.readWrapped(e.Command, elems, 1)
+	e.Args = values(elems[1:])
+	if from, ok := runsWrapper(e.Command, e.Args); ok {
+		e.readWrapped(elems, 1, 1+from)
 		return
 	}
-	e.Args = values(elems[1:])
 	switch {
 	case startsWrapper(e.Args):
 		e.Reason = indirect
@@ -219,23 +220,24 @@ func (e *Entry) readList() {
 	}
 }
 
-// readWrapped reads the arguments of signet-wrap, which begin at index from.
-func (e *Entry) readWrapped(wrapper string, elems []*node, from int) {
+// readWrapped reads the arguments of e.Command, which begin at index args, and those
+// of signet-wrap at index from.
+func (e *Entry) readWrapped(elems []*node, args, from int) {
 	all := values(elems)
 	i := slices.Index(all, "--")
 	switch {
 	case i >= from && i+1 < len(all) && (i == from || strings.HasPrefix(all[from], "-")):
 	default:
-		e.Command, e.Args = wrapper, all[min(from, len(all)):]
+		e.Args = all[min(args, len(all)):]
 		e.Reason = "it runs signet-wrap, but not in front of a server"
-		if i < 0 && slices.ContainsFunc(e.Args, func(a string) bool { return !strings.HasPrefix(a, "-") }) {
+		if i < 0 && slices.ContainsFunc(all[min(from, len(all)):], func(a string) bool { return !strings.HasPrefix(a, "-") }) {
 			e.NoDashes = true
 		}
 		return
 	}
-	e.Wrapped, e.Wrapper, e.Flags, e.old = true, wrapper, all[from:i], i+1
+	e.Wrapped, e.Wrapper, e.Package, e.Flags, e.old = true, e.Command, all[args:from], all[from:i], i+1
 	e.Command, e.Args = all[i+1], all[i+2:]
-	if !e.args.cuttable() || elems[e.old].kind != str || elems[e.old].end < 0 || e.command.end < 0 && from == 0 {
+	if !e.args.cuttable() || elems[e.old].kind != str || elems[e.old].end < 0 || e.command.end < 0 && args == 0 {
 		e.Reason, e.Manual = uncut, true
 	}
 }
@@ -267,9 +269,34 @@ func startsWrapper(args []string) bool {
 	return i >= 0 && slices.Contains(words[i:], "--")
 }
 
-// isWrapper says whether command is signet-wrap, wherever it is. The file may
-// have come from another system, hence both slashes.
+// isWrapper says whether command is signet-wrap, wherever it is.
 func isWrapper(command string) bool {
-	base := command[strings.LastIndexAny(command, `/\`)+1:]
-	return base == "signet-wrap" || strings.EqualFold(base, "signet-wrap.exe")
+	base := baseOf(command)
+	return base == "signet-wrap" || strings.EqualFold(base, "signet-wrap.exe") || strings.HasPrefix(base, "signet-wrap@")
 }
+
+// runsWrapper says whether command is signet-wrap, or npx that is told to run it, and
+// where among the arguments signet-wrap's own begin.
+func runsWrapper(command string, args []string) (from int, ok bool) {
+	if isWrapper(command) {
+		return 0, true
+	}
+	switch strings.ToLower(baseOf(command)) {
+	case "npx", "npx.cmd", "bunx", "pnpx", "pnpx.cmd":
+	default:
+		return 0, false
+	}
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			return i + 1, isWrapper(a)
+		}
+		if !slices.Contains([]string{"-y", "--yes", "--offline", "--prefer-offline", "-q", "--quiet"}, a) {
+			break // others may have a value
+		}
+	}
+	return 0, false
+}
+
+// baseOf is the last part of a path. The file may have come from another system,
+// hence both slashes.
+func baseOf(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }

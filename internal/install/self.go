@@ -61,10 +61,16 @@ func unversioned(p string) []string {
 
 func passing(p string) bool {
 	p = filepath.ToSlash(p)
-	for _, s := range []string{"/Cellar/", "/.asdf/installs/", "/mise/installs/", "/nix/store/", "/go-build"} {
+	for _, s := range []string{"/Cellar/", "/.asdf/installs/", "/mise/installs/", "/nix/store/", "/go-build", "/_npx/", "/.pnpm/", "/.yarn/"} {
 		if strings.Contains(p, s) {
 			return true
 		}
+	}
+	// npm's packages for all projects have no package.json above them. A project's
+	// have one, and so have those that npx and its like keep for a while.
+	if above, _, ok := strings.Cut(p, "/node_modules/"); ok {
+		_, err := os.Stat(above + "/package.json")
+		return err == nil
 	}
 	return false
 }
