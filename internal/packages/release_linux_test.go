@@ -20,7 +20,7 @@ type built struct {
 	env []string
 }
 
-const tag = "v7.8.9"
+const tag = "v1.8.9"
 
 // TestRelease makes a release twice, from clones at paths of different lengths and
 // with nothing in Go's cache, compares them to the byte, and installs each package
