@@ -198,6 +198,9 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 	return s
 }
 
+// maxMentioned bounds the files of projects that are read without --project.
+const maxMentioned = 1 << 20
+
 // mentionProject tells of servers in the files of the project here, if they are not
 // listed for want of --project.
 func (c *command) mentionProject(u *ucli.Context, sys install.System, t *targets) bool {
@@ -209,6 +212,10 @@ func (c *command) mentionProject(u *ucli.Context, sys install.System, t *targets
 	var all, wrapped int
 	for _, f := range sys.Find(sys.Projects(here), u.StringSlice("client")...) {
 		if !f.Project {
+			continue
+		}
+		// Whoever lists clients does not wait for what a project has made large.
+		if st, err := os.Stat(f.Path); err != nil || st.Size() > maxMentioned {
 			continue
 		}
 		opened := f.Open()

@@ -75,15 +75,24 @@ func (d *Document) Wrap(with func(*Entry) (Wrapper, bool)) ([]byte, []*Entry, er
 // wrapAll puts the wrappers in front of the plain entries at these places.
 func (d *Document) wrapAll(wrappers map[int]Wrapper) ([]byte, error) {
 	var edits []edit
+	for i, w := range wrappers {
+		edits = append(edits, d.wrap(d.Entries[i], w)...)
+	}
+	out, err := d.spliced(edits)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) > MaxSize {
+		return nil, fmt.Errorf("with the wrappers it would be larger than %d MiB: wrap fewer of its servers", MaxSize>>20)
+	}
 	want, err := d.again()
 	if err != nil {
 		return nil, err
 	}
 	for i, w := range wrappers {
-		edits = append(edits, d.wrap(d.Entries[i], w)...)
 		want.Entries[i].becomeWrapped(w)
 	}
-	out, wrapped, err := d.splice(edits, want)
+	wrapped, err := d.prove(out, want)
 	if err != nil {
 		return nil, err
 	}
@@ -141,17 +150,23 @@ func (d *Document) splice(edits []edit, want *Document) ([]byte, *Document, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(out) > MaxSize {
-		return nil, nil, fmt.Errorf("with the wrappers it would be larger than %d MiB: wrap fewer of its servers", MaxSize>>20)
-	}
-	got, err := Parse(out, d.format, d.pointers)
+	got, err := d.prove(out, want)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the edit would not be readable: %w", err)
-	}
-	if !got.root.equal(want.root) {
-		return nil, nil, errors.New("the edit would change more than the command")
+		return nil, nil, err
 	}
 	return out, got, nil
+}
+
+// prove reads out, what an edit made, and says whether it reads as want.
+func (d *Document) prove(out []byte, want *Document) (*Document, error) {
+	got, err := Parse(out, d.format, d.pointers)
+	if err != nil {
+		return nil, fmt.Errorf("the edit would not be readable: %w", err)
+	}
+	if !got.root.equal(want.root) {
+		return nil, errors.New("the edit would change more than the command")
+	}
+	return got, nil
 }
 
 // spliced is the file with the edits carried out.

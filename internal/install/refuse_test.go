@@ -108,6 +108,25 @@ func TestManyServers(t *testing.T) {
 	}
 }
 
+// What would be too large to be read again is not written, and said before more
+// is made of it.
+func TestWrapTooLarge(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString(`{"mcpServers":{`)
+	for i := range 1000 {
+		fmt.Fprintf(&b, `"s%d":{"command":"x"},`, i)
+	}
+	b.WriteString(`"last":{"command":"x"}}}`)
+	d, err := Parse(b.Bytes(), JSON, mcpServers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := Wrapper{Path: "/" + strings.Repeat("x", MaxSize/1000) + "/signet-wrap"}
+	if _, chosen, err := d.Wrap(with(long, all)); err == nil || !strings.Contains(err.Error(), "larger than 32 MiB: wrap fewer") || len(chosen) != 1001 {
+		t.Errorf("%d chosen, %v", len(chosen), err)
+	}
+}
+
 // Servers that are left as they are.
 func TestLeft(t *testing.T) {
 	for _, c := range []struct{ data, why string }{
