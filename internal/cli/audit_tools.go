@@ -170,10 +170,12 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		return nil
 	}
 	zone := localZone()
-	// On a narrow screen names are shorter, and of times the day is shown.
+	// On a narrow screen names are shorter, of times the day is shown, and LISTED is
+	// left out.
 	layout, in, serverRoom, toolRoom, signerRoom := "2006-01-02 15:04", " ("+zone.String()+")", 24, 28, 16
-	if w := c.width(); w > 0 && w < 128 {
-		layout, in, serverRoom, toolRoom, signerRoom = time.DateOnly, "", 8, 18, 8
+	wide := true
+	if w := c.width(); w > 0 && w < 146 {
+		layout, in, serverRoom, toolRoom, signerRoom, wide = time.DateOnly, "", 8, 18, 8, false
 	}
 	at := func(t time.Time) string {
 		if t.IsZero() {
@@ -182,7 +184,11 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		return t.In(zone).Format(layout)
 	}
 	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "SERVER\tTOOL\tHASH\tLISTED%[1]s\tLAST USE%[1]s\tCALLS\tSIGNER\t\n", in)
+	listed := ""
+	if wide {
+		listed = "LISTED" + in + "\t"
+	}
+	fmt.Fprintf(t, "SERVER\tTOOL\tHASH\t%[2]sFIRST USE%[1]s\tLAST USE%[1]s\tCALLS\tSIGNER\t\n", in, listed)
 	for _, v := range all {
 		hash := "-"
 		if !v.Hash.IsZero() {
@@ -193,8 +199,11 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 			signer = shorten(signer, signerRoom-1) + "?"
 		}
 		_, why := definitionOf(v, store)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), serverRoom), shorten(glance(v.Tool), toolRoom),
-			hash, at(v.Listed), at(v.Last), v.Calls, shorten(signer, signerRoom), why)
+		if wide {
+			listed = at(v.Listed) + "\t"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\t%s\t%d\t%s\t%s\n", shorten(glance(strings.TrimPrefix(v.Target, "mcp://")), serverRoom), shorten(glance(v.Tool), toolRoom),
+			hash, listed, at(v.First), at(v.Last), v.Calls, shorten(signer, signerRoom), why)
 	}
 	if err := t.Flush(); err != nil {
 		return err
