@@ -13,23 +13,23 @@ import (
 // transparencyHead begins docs/TRANSPARENCY.md; the table follows.
 const transparencyHead = `# What a client notices
 
-Nothing, but for the log. Below, every way in which clients end their servers
-meets every way in which servers answer that, each with and without the
-wrapper. The table is written by the test that does it, from what it saw
+Nothing except the log. The table below combines every way in which clients end
+their servers with every way in which servers react, each with and without the
+wrapper. A test runs all of these and writes the table from what it saw
 (` + "`UPDATE_DOCS=1 go test -run TestTransparency ./integration`" + `, on Linux); in every
-other run that test holds the table to be true.
+other run the test checks the table.
 
 - same: the same bytes on stdout, the same exit status or signal, at the same
-  step of the client's, and no process left that is not left without the
+  step of the client, and no process is left that is not also left without the
   wrapper.
-- cleaner: the same, but without the wrapper processes stay behind, and with it
-  none or fewer.
-- later: the server itself is gone at the same step, but has left processes
-  behind. The wrapper asks them to end (SIGTERM) and waits for them, 10 s at
-  most and not longer than until the next signal: its only timer. A client that
-  does not wait for that kills the wrapper, and so them.
+- cleaner: the same, but without the wrapper some processes are left, and with
+  it none or fewer.
+- later: the server itself ends at the same step, but leaves processes. The
+  wrapper sends them SIGTERM and waits for them, 10 s at most and only until the
+  next signal: this is its only timer. A client that does not wait for that
+  kills the wrapper, and with it these processes.
 
-The clients, and what they do until the server is gone:
+The clients, and what they do until the server has ended:
 
 `
 

@@ -84,7 +84,7 @@ func (c *command) anchorVerb() *ucli.Command {
 			if a := c.args(u); len(a) > 0 {
 				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), `see "signet-wrap anchor --help"`), "there is no verb %q of anchor", a[0])
 			}
-			return misuse(`see "signet-wrap anchor --help"`, "anchor what: init, now, status, enroll or new-epoch?")
+			return misuse(`see "signet-wrap anchor --help"`, "anchor needs a verb: init, now, status, enroll or new-epoch")
 		},
 	}
 }

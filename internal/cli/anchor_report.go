@@ -124,7 +124,7 @@ func (c *command) printAnchor(f anchorFinding) {
 	case f.Verdict != "established":
 		fmt.Fprintf(w, "%s: the log is not the one that was anchored\n", c.paint(red, f.Verdict))
 	case len(f.Witnesses) == 0 && f.TSA == nil:
-		fmt.Fprintf(w, "%s: the log continues the last checkpoint; nobody else has seen that\n", c.paint(green, "established"))
+		fmt.Fprintf(w, "%s: the log continues the last checkpoint; no witness has cosigned it\n", c.paint(green, "established"))
 	case f.Quorum:
 		fmt.Fprintf(w, "%s: cosigned by enough witnesses since %s\n", c.paint(green, "established"), f.Since)
 	default:

@@ -146,7 +146,7 @@ func (c *command) listed(sum history.Summary, o history.Options, h home.Dir, sho
 	switch _, missing := os.Stat(h.Audit()); {
 	case !shown:
 	case sum.Rows == 0 && sum.Bad == nil && errors.Is(missing, fs.ErrNotExist):
-		c.complain("nothing has been logged yet in "+h.Audit(), "signet-wrap -- COMMAND logs, `signet-wrap demo` shows how")
+		c.complain("nothing has been logged yet in "+h.Audit(), "wrap your servers with `signet-wrap install`, or one with signet-wrap -- COMMAND")
 	case sum.Rows == 0 && sum.Bad == nil:
 		c.complain("no record matches", "")
 	case sum.More:

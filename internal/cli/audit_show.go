@@ -83,7 +83,7 @@ func (c *command) auditShow(u *ucli.Context) error {
 func (c *command) find(audit, id string) (*history.Story, error) {
 	want, ok := history.ParsePrefix(id)
 	if !ok {
-		return nil, misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an id", id)
+		return nil, misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an ID", id)
 	}
 	ctx, stop := c.interruptible()
 	defer stop()

@@ -17,7 +17,7 @@ func (c *command) anchorFinding(h home.Dir) finding {
 	dir, inHome := c.storeOf(h)
 	s, err := anchor.Open(dir)
 	if _, madeInHome := h.Store(); errors.Is(err, anchor.ErrNoStore) && madeInHome { // that config.toml names one makes none
-		r.Says = "nobody else remembers how far the log goes, as far as this home knows: truncation by who holds the key would not show"
+		r.Says = "not anchored, as far as this home knows: truncation by the key holder would not show"
 		r.Do = "signet-wrap anchor init --witness VKEY@URL"
 		return r
 	}
@@ -51,10 +51,10 @@ func (c *command) anchorFinding(h home.Dir) finding {
 			}
 		case f.TSA != nil:
 			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
-			r.Says = fmt.Sprintf("%s stamped at %s, and no witness remembers them: a stamp alone shows no truncation", count(f.Records, "record"), f.TSA.Seen)
+			r.Says = fmt.Sprintf("%s stamped at %s, and no witness has cosigned them: a stamp alone shows no truncation", count(f.Records, "record"), f.TSA.Seen)
 		default:
 			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
-			r.Says = "the log's own checkpoint has " + count(f.Records, "record") + ", and nobody else has seen it"
+			r.Says = "the log's own checkpoint has " + count(f.Records, "record") + ", and no witness has cosigned it"
 		}
 	case "unconfirmed":
 		r.Do, r.Says = "signet-wrap anchor now", "nothing is anchored yet"

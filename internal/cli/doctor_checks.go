@@ -399,7 +399,7 @@ func (x *examination) clock(last time.Time, day string) {
 	case day > now.UTC().Format(time.DateOnly):
 		x.repair("clock", set, "the newest file of the log is that of %s, which is in the future: all records go there until then", day)
 	default:
-		x.ok("clock", "it goes on from the newest record, of %s", formatTime(last))
+		x.ok("clock", "it is not before the newest record, of %s", formatTime(last))
 	}
 }
 

@@ -19,10 +19,10 @@ func (c *command) headsFinding(h home.Dir) finding {
 	to := c.OpenLog()
 	if to == nil {
 		return note(`anchor it ("signet-wrap anchor init"), or keep the head of "signet-wrap verify --chain" elsewhere`,
-			"there is no system log here: that the log was truncated does not show")
+			"there is no system log: truncation of the log would not show")
 	}
 	if to.To() != "journald" {
-		return note("signet-wrap verify --chain --against FILE, with the file that it writes", "where the log ends goes to %s, which is not read by itself", to.To())
+		return note("signet-wrap verify --chain --against FILE, with the file that it writes", "heads go to %s, which verify does not read without --against", to.To())
 	}
 	count := 0
 	var newest time.Time

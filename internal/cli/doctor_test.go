@@ -68,7 +68,7 @@ func TestDoctor(t *testing.T) {
 		says  string
 		modes bool // of files, which Windows has not
 	}{
-		{"nothing", func(*testing.T, string) {}, "", "it goes on from the newest record", false},
+		{"nothing", func(*testing.T, string) {}, "", "it is not before the newest record", false},
 		{"home open", func(t *testing.T, h string) { must(t, os.Chmod(h, 0o755)) }, "home repair", "chmod 700 ", true},
 		{"log open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "audit"), 0o750)) }, "log repair", "chmod 700 ", true},
 		{"key open", func(t *testing.T, h string) { must(t, os.Chmod(path(h, "keys", "default.key"), 0o644)) }, "key repair", "chmod 600 ", true},
@@ -112,7 +112,7 @@ func TestDoctor(t *testing.T) {
 				return []func(chain.At) []byte{call(t, other, "t"), raw(`{"ts":"9999-12-31T00:00:00.000Z","type":"note","v":1}`)}[i](at), nil
 			})
 			must(t, err)
-		}, "", "it goes on from the newest record", false},
+		}, "", "it is not before the newest record", false},
 		{"which is in the future", func(t *testing.T, h string) {
 			// Its last record is of now, as after a clock that was repaired.
 			appendRecord(t, h, time.Now())

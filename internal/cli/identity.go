@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -133,7 +134,7 @@ func (c *command) keyName(u *ucli.Context, flag string) (string, error) {
 	return c.validName(u, flag)
 }
 
-// validName is keyName where arguments have a place.
+// validName is keyName for a verb that takes arguments.
 func (c *command) validName(u *ucli.Context, flag string) (string, error) {
 	name := u.String(flag)
 	if name == "" {
@@ -148,7 +149,7 @@ func (c *command) validName(u *ucli.Context, flag string) (string, error) {
 // noArgs refuses arguments where only flags make sense.
 func (c *command) noArgs(u *ucli.Context) error {
 	if a := c.args(u); len(a) > 0 {
-		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "there is no place for %q", a[0])
+		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "%s takes no arguments (got %q)", strings.TrimPrefix(u.Command.HelpName, u.App.Name+" "), a[0])
 	}
 	return nil
 }

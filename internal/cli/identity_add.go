@@ -32,7 +32,7 @@ FLAGS
   --ssh-agent      of the agent (OpenSSH's or gpg-agent): the key with this
                    fingerprint or comment (ssh-add -l), or the only one
   --socket PATH    the agent's socket (default: $SSH_AUTH_SOCK, each time)
-  --owner O        who is responsible for it; stands in every receipt
+  --owner O        who is responsible for it; every receipt has this
   --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
 
 The private half stays with the agent: programs that read files cannot take it.
@@ -67,7 +67,7 @@ func (c *command) addKey(u *ucli.Context) error {
 	case !u.Bool("ssh-agent"):
 		return misuse(fmt.Sprintf("see %q; \"identity generate\" makes a key file", helpCommand(u)), "--ssh-agent is missing")
 	case len(args) > 1:
-		return misuse("one fingerprint or comment", "there is no place for %q", args[1])
+		return misuse("signet-wrap identity add --name N --ssh-agent [FINGERPRINT|COMMENT]", "identity add takes one fingerprint or comment (got also %q)", args[1])
 	}
 	h, err := c.home(u)
 	if err != nil {

@@ -31,15 +31,15 @@ EXAMPLE
 The name stays, and so do clients' configurations. The new key is protected as
 the old one is, or an SSH agent holds it. The old private half is deleted; its
 public half goes to keys/retired, where verification finds it. The old key
-signs an event that names the new one, and makes it trusted by nobody: a trust
-file does. Servers that run go on with the old key until they end. What it
-signs in later sessions is exit 3. For a leak, see "identity revoke".
+signs an event that names the new one. The event makes nobody trust the new
+key: a trust file does. Running servers use the old key until they end. What
+it signs in later sessions is exit 3. For a leak, see "identity revoke".
 
 EXIT STATUS
   0 rotated, 1 failed, 2 bad usage
 `
 
-const retireHelp = `signet-wrap identity retire: have a key sign no more
+const retireHelp = `signet-wrap identity retire: end the use of a key
 
 USAGE
   signet-wrap identity retire --name N [--passphrase-file F] [--home DIR]
@@ -48,8 +48,8 @@ EXAMPLE
   signet-wrap identity retire --name ci-bot
 
 Deletes the private half. The public half goes to keys/retired, where
-verification finds it. The key signs an event that says so. Servers that run
-go on with it until they end. What it signs in later sessions is exit 3.
+verification finds it. The key signs an event that says so. Running servers
+use it until they end. What it signs in later sessions is exit 3.
 
 EXIT STATUS
   0 retired, 1 failed, 2 bad usage
@@ -67,7 +67,7 @@ EXAMPLE
 
 FLAGS
   --name N             the key that leaked; it is retired, too
-  --pubkey KEY         instead, one of keys/retired (ed25519:B64): N says it
+  --pubkey KEY         a key of keys/retired instead (ed25519:B64); N signs
   --since TIME         from when on (RFC 3339); default: from now on
   --reason TEXT        for those who read the log
   --passphrase-file F  the passphrase of an encrypted key
@@ -76,7 +76,7 @@ FLAGS
 What the key signed after the first record of that time, whatever time it
 claims, is exit 3, until "verify --accept ID" names the event. Whoever has the
 key can sign events, too: close it first in a trust file outside the account
-("identity trust"). docs/KEYS.md has all that is to do.
+("identity trust"). docs/KEYS.md has all the steps.
 
 EXIT STATUS
   0 revoked, 1 failed, 2 bad usage
@@ -118,7 +118,7 @@ func (c *command) rotate(u *ucli.Context) error {
 	}
 	args := c.args(u)
 	if len(args) > 1 || len(args) == 1 && !u.Bool("ssh-agent") {
-		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "there is no place for %q", args[len(args)-1])
+		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "rotate takes one fingerprint or comment, after --ssh-agent (got %q)", args[len(args)-1])
 	}
 	h, err := c.existingHome(u)
 	if err != nil {
@@ -142,10 +142,10 @@ func (c *command) rotate(u *ucli.Context) error {
 	if next != nil && former != nil && former.Kind == keys.Keychain {
 		keychain.Delete(former.Entry) // best effort: it opens nothing any more
 	}
-	fmt.Fprintf(c.Stdout, "the key %q is another one\n", name)
-	fmt.Fprintf(c.Stdout, "  until now  %s\n", formatKey(old.Public().(ed25519.PublicKey)))
-	fmt.Fprintf(c.Stdout, "             %s\n", store.RetiredPath(name, old.Public().(ed25519.PublicKey)))
-	fmt.Fprintf(c.Stdout, "  from now   %s\n", formatKey(now.Key))
+	fmt.Fprintf(c.Stdout, "rotated the key %q\n", name)
+	fmt.Fprintf(c.Stdout, "  old      %s\n", formatKey(old.Public().(ed25519.PublicKey)))
+	fmt.Fprintf(c.Stdout, "           %s\n", store.RetiredPath(name, old.Public().(ed25519.PublicKey)))
+	fmt.Fprintf(c.Stdout, "  new      %s\n", formatKey(now.Key))
 	err = c.tellKey(h, old, event.KeyRotated{Name: name, Key: formatKey(old.Public().(ed25519.PublicKey)), Successor: formatKey(now.Key)})
 	fmt.Fprintf(c.Stdout, "next\n  those who verify need the new public half: signet-wrap identity export --name %s\n", name)
 	return err
@@ -180,9 +180,9 @@ func (c *command) retireWith(u *ucli.Context, h home.Dir, name string, e func(*k
 	if former != nil && former.Kind == keys.Keychain {
 		keychain.Delete(former.Entry) // best effort: it opens nothing any more
 	}
-	fmt.Fprintf(c.Stdout, "the key %q signs no more: %s\n", name, store.RetiredPath(name, p.Key))
+	fmt.Fprintf(c.Stdout, "retired the key %q; its public half is now %s\n", name, store.RetiredPath(name, p.Key))
 	if key == nil {
-		c.complain("of this key there was only the public half, so that no event says it", "")
+		c.complain("only the public half of this key was here, so no event records that it is retired", "")
 		return nil
 	}
 	return c.tellKey(h, key, e(p))
@@ -218,7 +218,7 @@ func (c *command) revoke(u *ucli.Context) error {
 	e := event.KeyRevoked{Name: name, Reason: u.String("reason")}
 	if s := u.String("since"); s != "" {
 		if e.Since, err = time.Parse(time.RFC3339, s); err != nil || e.Since.After(time.Now()) {
-			return misuse("RFC 3339, such as 2026-11-29T12:00:00Z, and not to come", "--since %q is not such a time", s)
+			return misuse("RFC 3339, such as 2026-11-29T12:00:00Z, and not in the future", "--since %q is not a valid time", s)
 		}
 	}
 	h, err := c.existingHome(u)

@@ -316,7 +316,7 @@ type change struct {
 func (ch *change) run(sys install.System) error {
 	ch.complainEach(ch.err)
 	if len(ch.configs) == 0 {
-		ch.complain("no configuration of a client found", "see `signet-wrap install --help` for --file")
+		ch.complain("found no configuration of a client", "see `signet-wrap install --help` for --file")
 		return nil
 	}
 	for _, f := range ch.configs {

@@ -73,7 +73,7 @@ func (c *command) verifyVerb() *ucli.Command {
 			args := c.args(u)
 			switch {
 			case u.Bool("chain") && len(args) > 0:
-				return misuse("--chain checks the log in --home DIR, or in --log DIR", "there is no place for %q beside --chain", args[0])
+				return misuse("--chain checks the log in --home DIR, or in --log DIR", "--chain takes no arguments (got %q)", args[0])
 			case u.Bool("chain"):
 				return c.verifyChain(u)
 			case u.IsSet("log"):
@@ -81,9 +81,9 @@ func (c *command) verifyVerb() *ucli.Command {
 			case u.Bool("remember") && len(args) == 0:
 				return c.remembers(u)
 			case len(args) == 0:
-				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "what is to be verified is missing")
+				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "verify needs a FILE, or --chain")
 			case len(args) > 1:
-				return misuse("verify takes one FILE", "there is no place for %q", args[1])
+				return misuse("signet-wrap verify FILE", "verify takes one FILE (got also %q)", args[1])
 			}
 			return c.verifyFile(u, args[0])
 		},

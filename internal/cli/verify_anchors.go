@@ -34,7 +34,7 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 	a := &verify.Anchors{MaxUnanchored: u.Duration("max-unanchored"), Accept: accept, Require: required(u, "witness")}
 	for _, r := range u.StringSlice("require") {
 		if r != "witness" && r != requireSystem {
-			return nil, misuse("--require witness or --require system-log", "%q cannot be required", r)
+			return nil, misuse("--require witness or --require system-log", "--require takes no %q", r)
 		}
 	}
 	switch {
@@ -160,7 +160,7 @@ func (c *command) kit(u *ucli.Context, a *verify.Anchors, given **tlog.Policy) (
 // printAnchored says to a person up to where others remember the log.
 func (c *command) printAnchored(row func(name, format string, a ...any), a *verify.Anchored) {
 	for _, x := range a.Contradictions {
-		what := map[string]string{"rollback": "the log is shorter", "fork": "the log is another one"}[x.Kind]
+		what := map[string]string{"rollback": "the log is shorter", "fork": "the log is a different one"}[x.Kind]
 		accepted := ""
 		if x.Accepted != "" {
 			accepted = ", accepted by " + x.Accepted
@@ -172,7 +172,7 @@ func (c *command) printAnchored(row func(name, format string, a ...any), a *veri
 		row("", "anchored up to record %s at %s, by %s", grouped(a.Records), a.Since, strings.Join(a.By, ", "))
 	case "unwitnessed":
 		row("", "not anchored: no quorum of witnesses has cosigned it, and its own checkpoint")
-		row("", "of %s would show no truncation by who holds the store", count(a.Signed, "record"))
+		row("", "of %s would show no truncation by who can write the store", count(a.Signed, "record"))
 	case "absent", "unreadable":
 		row("", "witnesses: the store is %s %s", a.State, a.Why)
 	}

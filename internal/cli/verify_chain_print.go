@@ -117,7 +117,7 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 	case "trusted":
 		verdict("authenticity", green, "trusted", "all signatures are good, and by keys trusted by %s", ring.Trust)
 	case "unconfirmed":
-		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all of who signed, and when, is established")
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but for some it is not established who signed, or when")
 	case "unknown":
 		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
 	default:
