@@ -90,8 +90,8 @@ soak: ## one wrapper under load for SOAK (1h), and whether it grows
 micro: ## the packages' Go benchmarks, BENCHTIME (1s) for each
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 60m ./...
 
-demo: ## a signed session from end to end, with nothing else installed
-	go run . demo
+demo: build ## a signed session from end to end, with nothing else installed
+	bin/signet-wrap demo
 
 SUMS = cd dist && if command -v sha256sum >/dev/null; then sha256sum signet-wrap*; else shasum -a 256 signet-wrap*; fi > SHA256SUMS
 
