@@ -200,7 +200,8 @@ func usageError(u *ucli.Context, err error, _ bool) error {
 	if u.Command != nil && len(u.Command.Flags) > 0 {
 		flags = u.Command.Flags
 	}
-	return &failure{status: exitUsage, err: err, hint: suggestFlag(err, flags, fmt.Sprintf("see %q", helpCommand(u)))}
+	err, hint := flagError(err, flags, fmt.Sprintf("see %q", helpCommand(u)))
+	return &failure{status: exitUsage, err: err, hint: hint}
 }
 
 func helpCommand(u *ucli.Context) string {

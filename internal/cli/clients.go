@@ -144,6 +144,9 @@ func (c *command) namedFile(u *ucli.Context, path string) (install.File, error) 
 	if len(u.StringSlice("client")) > 0 || u.Bool("project") {
 		return install.File{}, misuse("leave one of the two out", "--file is for a client that is not known")
 	}
+	if u.String("pointer") == "" {
+		return install.File{}, misuse("the key that holds the servers: --pointer mcpServers, or /a/b", "--file needs --pointer KEY")
+	}
 	p, err := install.ParsePointer(u.String("pointer"))
 	if err != nil {
 		return install.File{}, misuse("the key that holds the servers: --pointer mcpServers, or /a/b", "--pointer: %w", err)

@@ -29,18 +29,22 @@ func suggest(word string, candidates []string, rest string) string {
 	return hint + " " + rest
 }
 
-// suggestFlag is suggest for an error of package flag about a flag that is not
-// defined. The hint is only rest if err is another error.
-func suggestFlag(err error, flags []ucli.Flag, rest string) string {
+// flagError is an error of package flag in the spelling of the help, and a hint:
+// what the flag may have been meant to be, if there is none of that name, and rest.
+func flagError(err error, flags []ucli.Flag, rest string) (error, string) {
+	if word, ok := strings.CutPrefix(err.Error(), "flag needs an argument: "); ok {
+		return fmt.Errorf("--%s needs a value", strings.TrimLeft(word, "-")), rest
+	}
 	word, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
 	if !ok {
-		return rest
+		return err, rest
 	}
+	word = "--" + strings.TrimLeft(word, "-")
 	var names []string
 	for _, f := range flags {
 		names = append(names, "--"+f.Names()[0])
 	}
-	return suggest("--"+strings.TrimLeft(word, "-"), names, rest)
+	return fmt.Errorf("there is no flag %s", word), suggest(word, names, rest)
 }
 
 // verbNames returns the names of verbs.

@@ -159,7 +159,8 @@ func parseWrapFlags(args []string) (given map[string]string, err error) {
 	}
 	switch {
 	case err != nil: // what follows it was not looked at
-		return nil, misuseOfWrap(suggestFlag(err, generalWrapFlags(), `see "signet-wrap help wrap"`), "%w", err)
+		err, hint := flagError(err, generalWrapFlags(), `see "signet-wrap help wrap"`)
+		return nil, misuseOfWrap(hint, "%w", err)
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
 	}
