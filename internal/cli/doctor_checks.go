@@ -352,7 +352,7 @@ func (x *examination) end() {
 			x.note("end", "", "%s ends in a partial record, such as a crash leaves; the next call quarantines it", bad.File)
 			return
 		case errors.As(err, &bad):
-			x.repair("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call goes on after it", "%v", bad)
+			x.repair("end", "keep a copy of the log, and see `signet-wrap verify --chain`; the next call is recorded after it", "%v", bad)
 			return
 		case err != nil:
 			x.repair("end", cmp.Or(durable.Permit(err), "signet-wrap verify --chain"), "the log cannot be read: %v", err)

@@ -273,7 +273,7 @@ func (c *command) passphraseFile(u *ucli.Context, h home.Dir, key string) (strin
 	}
 	if file == "" {
 		return "", fail("see `signet-wrap identity protect --help`, or give --passphrase-file F, or --key of one that is not encrypted",
-			fmt.Errorf("the key %q is encrypted, and nobody can be asked while wrapping", key))
+			fmt.Errorf("the key %q is encrypted, and nothing can ask for its passphrase while wrapping", key))
 	}
 	if file, err = absolute(file); err != nil {
 		return "", err
@@ -393,7 +393,7 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 			return nil
 		}
 		if w.InPlace {
-			ch.complain(clean(f.Path)+": it was written in place, for it has other names, is mounted by itself, or stands in a read-only directory", "")
+			ch.complain(clean(f.Path)+": it was written in place, because it has other names, is a mount of its own, or is in a read-only directory", "")
 		}
 		if w.Regrouped {
 			ch.complain(clean(f.Path)+": its group could not be kept, so it is for its owner alone now", "chgrp and chmod it as it was, if others need it")

@@ -265,7 +265,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 	fmt.Fprintf(c.Stdout, "the key %q is NOT encrypted any more: it is readable by you alone, and by what runs as you\n", name)
 	if src != nil && src.Kind == keys.Keychain {
 		if err := keychain.Delete(src.Entry); err != nil && !errors.Is(err, keychain.ErrNotFound) {
-			c.complain(fmt.Sprintf("the keychain still has the entry %q, of use to nobody: %v", src.Entry, err), "")
+			c.complain(fmt.Sprintf("the keychain still has the entry %q, which is of no use now: %v", src.Entry, err), "")
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func (c *command) printSelection(path string, f *verify.Selection, ring keyring)
 		row("", "%s with members that no hash covers: they prove nothing", count(f.Unprotected, "record"))
 	}
 	printAuthenticity(verdict, row, &f.Authenticity, ring)
-	verdict("completeness", yellow, "a selection", "what was left out of it, nobody can tell; verify --chain checks a log")
+	verdict("completeness", yellow, "a selection", "records that were left out do not show; verify --chain checks a log")
 	few(row, f.Gaps)
 	few(row, f.Notes)
 	c.printBreaks(f.Breaks, f.Damaged)
