@@ -93,6 +93,19 @@ func TestReadSystem(t *testing.T) {
 	}
 }
 
+// Without files nothing is made ready to read one: every start of a server looks for
+// them.
+func TestNoFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	keys := func() []Key { t.Error("the keys were asked for"); return nil }
+	if f, err := ReadSystem(path, keys); f != nil || err != nil {
+		t.Error(f, err)
+	}
+	if f, err := ReadHome(path, keys); f != nil || err != nil {
+		t.Error(f, err)
+	}
+}
+
 // A home's file is the user's own, and what keeps others out may be the directory.
 func TestReadHome(t *testing.T) {
 	for _, c := range []struct {
