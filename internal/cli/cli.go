@@ -117,6 +117,7 @@ type command struct {
 	config     *config.File // what systemConfig has read
 	configErr  error
 	configRead bool
+	configSaid bool // home has said what is wrong with it
 }
 
 // interruptible is a context for long work: the first Ctrl-C ends it, and a

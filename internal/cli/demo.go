@@ -8,11 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/demo"
-	ucli "github.com/urfave/cli/v2"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 const demoHelp = `signet-wrap demo: a session from start to end, with nothing else installed
@@ -57,6 +61,18 @@ const (
 )
 
 func (c *command) demo() (err error) {
+	// What it shows is what it is without a configuration.
+	flags := []string{"--key", home.DefaultKey, "--hash-only=false", "--meta-key", record.DefaultMetaKey, "--outcomes", "on"}
+	switch f, err := c.systemConfig(); {
+	case err != nil:
+		return err
+	case f != nil:
+		for _, name := range []string{"home", "key", "hash-only", "meta-key", "outcomes"} {
+			if slices.Contains(f.Locked, name) {
+				return fmt.Errorf("the demo has a home and settings of its own, and %s locks %s", f.Path, name)
+			}
+		}
+	}
 	dir, err := os.MkdirTemp("", "signet-wrap-demo-")
 	if err != nil {
 		return err
@@ -67,9 +83,9 @@ func (c *command) demo() (err error) {
 		return err
 	}
 	received := filepath.Join(dir, "received")
-	home := filepath.Join(dir, "home")
+	own := filepath.Join(dir, "home")
 	// What a client's configuration would have: our flags, "--", a server.
-	args := []string{"--home", home, "--system-log", "off", "--", self, "demo", "--serve", received}
+	args := slices.Concat([]string{"--home", own, "--system-log", "off"}, flags, []string{"--", self, "demo", "--serve", received})
 
 	c.step("1. An MCP client starts a server through signet-wrap and calls a tool.")
 	c.show("signet-wrap --home %s -- %s demo --serve ...", "DIR", "signet-wrap")
@@ -88,16 +104,16 @@ func (c *command) demo() (err error) {
 	c.show("%s", receipt)
 
 	c.step("3. The log.")
-	if err := c.again("--home", home, "audit"); err != nil {
+	if err := c.again("--home", own, "audit"); err != nil {
 		return err
 	}
 	c.step("4. The log, verified.")
-	if err := c.again("--home", home, "verify", "--chain"); err != nil {
+	if err := c.again("--home", own, "verify", "--chain"); err != nil {
 		return err
 	}
 
 	c.step("5. Somebody edits one byte: year < 2020 becomes year < 2021.")
-	file, log, err := demoLog(filepath.Join(home, "audit"))
+	file, log, err := demoLog(filepath.Join(own, "audit"))
 	if err != nil {
 		return err
 	}
@@ -105,7 +121,7 @@ func (c *command) demo() (err error) {
 	if bytes.Equal(edited, log) {
 		return errors.New("the log does not hold the call")
 	}
-	if err := c.demoTampered(file, edited, home); err != nil {
+	if err := c.demoTampered(file, edited, own); err != nil {
 		return err
 	}
 
@@ -118,11 +134,11 @@ func (c *command) demo() (err error) {
 	if err := os.WriteFile(file, bytes.Join(lines[:len(lines)-2], nil), 0o600); err != nil {
 		return err
 	}
-	if err := c.again("--home", home, "verify", "--chain"); err != nil {
+	if err := c.again("--home", own, "verify", "--chain"); err != nil {
 		return err
 	}
 	c.step("7. Who has kept the head that step 4 printed can tell. The system's log keeps heads\n   by default, where there is one; this demo leaves yours alone.")
-	if err := c.demoTampered("", nil, home, "--against", newest.RecordHash.String()); err != nil {
+	if err := c.demoTampered("", nil, own, "--against", newest.RecordHash.String()); err != nil {
 		return err
 	}
 	c.step("Both were noticed. To wrap a server of your own, see `signet-wrap --help`.")

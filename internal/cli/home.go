@@ -26,10 +26,14 @@ func (c *command) home(u *ucli.Context) (dir home.Dir, err error) {
 		dir, err = home.Find(flag, c.Getenv)
 	} else {
 		k := c.configuration("", c.Getenv)
-		if dir, err = k.dir, k.dirErr; k.systemErr != nil && c.verb != "doctor" { // which says so itself
+		dir, err = k.dir, k.dirErr
+		if k.systemErr != nil && !c.configSaid && c.verb != "doctor" { // which says so itself
 			c.complain(k.systemErr.Error(), "")
 		}
-		c.complainOverridden(k.dirFrom)
+		if !c.configSaid {
+			c.complainOverridden(k.dirFrom)
+		}
+		c.configSaid = true
 	}
 	if err != nil {
 		return "", &failure{exitUsage, err, ""}
