@@ -668,6 +668,14 @@ func TestAnchorByAnotherUser(t *testing.T) {
 	}
 	owner(0, append([]string{"verify", "--chain"}, elsewhere...)...)
 	root(0, "anchor", "now")
+	// Without --home it is the home that the store was made for, not root's own.
+	for _, verb := range []string{"now", "enroll", "status"} {
+		cmd := exec.Command(program, "anchor", verb, "--store", filepath.Join(store, "s"))
+		cmd.Env, cmd.Dir = scrubbed(t.TempDir()), "/"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("anchor %s: %v: %s", verb, err, out)
+		}
+	}
 	// What the owner's program cuts off, the other user finds; each verb of the
 	// owner's says so, and the next session writes it to the log, once.
 	h.truncate(t, 1)

@@ -49,6 +49,7 @@ type Config struct {
 	CA    string `json:"ca,omitempty"`    // a file with more roots for https
 	TSA   string `json:"tsa,omitempty"`   // URL of a time-stamp authority
 	Plain bool   `json:"plain,omitempty"` // allows http, not only https, to other hosts than this one
+	Home  string `json:"home,omitempty"`  // the home directory whose log it is, if the store is elsewhere
 }
 
 // Settings are the settings of [Create] and [Store.Reconfigure].

@@ -40,7 +40,8 @@ FLAGS
 For a store that exists, the witnesses, the quorum, the authority and the rest
 are replaced by those given. The log's key and origin stay. A signed event in
 the log records the policy. If the log belongs to another user, that user's
-"anchor status --store DIR" writes the event.
+"anchor status --store DIR" writes the event. A store outside the home knows
+that home: with --store DIR, and without --home or $SIGNET_HOME, it is taken.
 
 EXIT STATUS
   0 done, 2 could not run or bad usage
@@ -61,6 +62,11 @@ func (c *command) anchorInit(u *ucli.Context) error {
 		return err
 	}
 	dir, inHome := c.store(u, h)
+	if !inHome {
+		if o.Config.Home, err = filepath.Abs(string(h)); err != nil {
+			return err
+		}
+	}
 	s, err := anchor.Open(dir)
 	switch {
 	case errors.Is(err, anchor.ErrNoStore):

@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 )
 
@@ -22,7 +23,11 @@ func passphraseFileFlag() ucli.Flag {
 // home finds the home directory. It makes nothing. What locks the home of wrapping
 // does not keep anybody from looking at another one, by --home.
 func (c *command) home(u *ucli.Context) (dir home.Dir, err error) {
-	if flag := flagUp(u, "home"); flag != "" {
+	flag := flagUp(u, "home")
+	if flag == "" && c.Getenv("SIGNET_HOME") == "" {
+		flag = homeOfStore(u.String("store"))
+	}
+	if flag != "" {
 		dir, err = home.Find(flag, c.Getenv)
 	} else {
 		k := c.configuration("", c.Getenv)
@@ -40,6 +45,19 @@ func (c *command) home(u *ucli.Context) (dir home.Dir, err error) {
 	}
 	c.complainOfAnchor(dir)
 	return dir, nil
+}
+
+// homeOfStore is the home that a store was made for, "" if it does not say. Root's
+// "anchor now --store DIR" must not take root's own log for the one that DIR anchors.
+func homeOfStore(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	s, err := anchor.Open(dir)
+	if err != nil {
+		return "" // which is said where the store is opened
+	}
+	return s.Config.Home
 }
 
 // existingHome is home for verbs that only read: a directory that --home names,
