@@ -284,7 +284,8 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 	if len(list) == 0 {
 		return nil
 	}
-	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	zone := localZone()
 	fmt.Fprintf(t, "NAME\tPRIVATE HALF\tCREATED (%s)\tOWNER\tPUBLIC KEY\n", zone)
 	for _, p := range list {
@@ -306,7 +307,17 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, clean(p.Owner), formatKey(p.Key))
 	}
-	return t.Flush()
+	t.Flush()
+	for line := range strings.Lines(table.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		if w := c.width(); w > 0 {
+			line = shorten(line, w) // the end of the key: --json has all of it
+		}
+		if _, err := fmt.Fprintln(c.Stdout, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // there says whether there is a private half, in order or not.
