@@ -173,7 +173,10 @@ func (b *built) rpm(t *testing.T) {
 	if out := run(t, nil, "chroot", root, "/usr/bin/signet-wrap", "version"); !strings.Contains(out, tag) {
 		t.Errorf("the version is %s", out)
 	}
-	run(t, nil, "rpm", "--root", root, "-e", "--noscripts", "signet-wrap")
+	run(t, nil, "rpm", "--root", root, "-e", "--noscripts", "signet-wrap") // there is no shell for them
+	if out := run(t, nil, "find", filepath.Join(root, "usr"), "-name", "*signet-wrap*"); out != "" {
+		t.Errorf("the removal left %s", out)
+	}
 }
 
 // image has the program of the image, unpacked, run as if in a container.
