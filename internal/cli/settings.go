@@ -266,7 +266,8 @@ func (c *command) anchoring(u *ucli.Context, h home.Dir) anchoring {
 	return a
 }
 
-func (a anchoring) has(name string) bool { return a.value(name) != "" }
+// has says whether the setting was given, even if its value is empty.
+func (a anchoring) has(name string) bool { return len(a[name]) > 0 }
 
 func (a anchoring) value(name string) string { return slices.Concat(a[name], []string{""})[0] }
 
