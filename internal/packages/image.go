@@ -1,8 +1,10 @@
 package main
 
 import (
+	"archive/tar"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,13 +59,34 @@ func (r release) image() error {
 			}
 		}
 	}
-	to, err := filepath.Abs(filepath.Join(r.out, "signet-wrap-"+r.Version+"-oci.tar"))
+	// buildah's archive has the time of now in it.
+	layout := filepath.Join(storage, "layout")
+	if _, err := buildah("manifest", "push", "--all", list, "oci:"+layout+":"+r.Version); err != nil {
+		return err
+	}
+	return r.archive(layout, filepath.Join(r.out, "signet-wrap-"+r.Version+"-oci.tar"))
+}
+
+// archive writes the files in dir to a tar file.
+func (r release) archive(dir, to string) error {
+	file, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(to); err != nil {
+	w := tar.NewWriter(file)
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: r.Time}); err != nil {
+			return err
+		}
+		_, err = w.Write(data)
 		return err
-	}
-	_, err = buildah("manifest", "push", "--all", list, "oci-archive:"+to+":signet-wrap:"+r.Version)
-	return err
+	})
+	return errors.Join(err, w.Close(), file.Close())
 }

@@ -137,7 +137,8 @@ signet-wrap verify --chain
 // a running wrapper, and removes it.
 func (b *built) debian(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "debian")
-	run(t, nil, "mmdebstrap", "-q", "--variant=minbase", "stable", root)
+	suite := strings.TrimSpace(run(t, nil, "sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME")) // a mirror of this one is near
+	run(t, nil, "mmdebstrap", "-q", "--variant=minbase", suite, root)
 	deb := b.file(t, "*_"+runtime.GOARCH+".deb")
 	run(t, nil, "cp", deb, filepath.Join(root, "signet-wrap.deb"))
 	in := func(script string) string { return run(t, nil, "chroot", root, "/bin/sh", "-ec", script) }
@@ -219,6 +220,7 @@ func (b *built) goInstall(t *testing.T) {
 	at := filepath.Join(proxy, module, "@v")
 	gomod, err := os.ReadFile("../../go.mod")
 	if err = errors.Join(err, os.MkdirAll(at, 0o755), os.WriteFile(filepath.Join(at, tag+".mod"), gomod, 0o644),
+		os.WriteFile(filepath.Join(at, "list"), []byte(tag+"\n"), 0o644),
 		os.WriteFile(filepath.Join(at, tag+".info"), []byte(`{"Version":"`+tag+`"}`), 0o644)); err != nil {
 		t.Fatal(err)
 	}
