@@ -96,7 +96,8 @@ func TestKeyIsReadAtTheFirstCall(t *testing.T) {
 		ours := regexp.MustCompile(`.*(` + regexp.QuoteMeta(home.dir) + `|` + regexp.QuoteMeta(passphrase) + `).*`)
 		var lines []string
 		for _, l := range ours.FindAllString(string(text), -1) {
-			if !strings.Contains(l, "execve(") { // the flags stand there
+			// execve has the flags, and config.toml may have settings of the start.
+			if !strings.Contains(l, "execve(") && !strings.Contains(l, "/config.toml") {
 				lines = append(lines, l)
 			}
 		}

@@ -77,6 +77,7 @@ func TestSuggest(t *testing.T) {
 		"identity lst":           `did you mean "list"?`,
 		"anchor nwo":             `did you mean "now"?`,
 		"frobnicate":             "",
+		"anchor foo":             "",
 		"verify --frobnicate":    "",
 		"--sync always -x -- ls": "",
 	} {

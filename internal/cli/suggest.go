@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -15,7 +16,10 @@ func suggest(word string, candidates []string, rest string) string {
 	best, distance := "", most+1
 	for _, c := range candidates {
 		d := smetrics.WagnerFischer(strings.ToLower(word), c, 1, 1, 1)
-		if d < distance && d <= (len(c)+1)/2 {
+		if letters(word) == letters(c) {
+			d = 1 // in another order
+		}
+		if d < distance && d <= len(c)/2 {
 			best, distance = c, d
 		}
 	}
@@ -27,6 +31,13 @@ func suggest(word string, candidates []string, rest string) string {
 		return hint
 	}
 	return hint + " " + rest
+}
+
+// letters returns the letters of a word, sorted.
+func letters(word string) string {
+	b := []byte(word)
+	slices.Sort(b)
+	return string(b)
 }
 
 // flagError is an error of package flag in the spelling of the help, and a hint:
