@@ -201,7 +201,7 @@ func usageError(u *ucli.Context, err error, _ bool) error {
 	if u.Command != nil && len(u.Command.Flags) > 0 {
 		flags = u.Command.Flags
 	}
-	err, hint := flagError(err, flags, fmt.Sprintf("see %q", helpCommand(u)))
+	hint, err := flagError(err, flags, fmt.Sprintf("see %q", helpCommand(u)))
 	return &failure{status: exitUsage, err: err, hint: hint}
 }
 

@@ -42,20 +42,20 @@ func letters(word string) string {
 
 // flagError is an error of package flag in the spelling of the help, and a hint:
 // what the flag may have been meant to be, if there is none of that name, and rest.
-func flagError(err error, flags []ucli.Flag, rest string) (error, string) {
+func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain error) {
 	if word, ok := strings.CutPrefix(err.Error(), "flag needs an argument: "); ok {
-		return fmt.Errorf("--%s needs a value", strings.TrimLeft(word, "-")), rest
+		return rest, fmt.Errorf("--%s needs a value", strings.TrimLeft(word, "-"))
 	}
 	word, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
 	if !ok {
-		return err, rest
+		return rest, err
 	}
 	word = "--" + strings.TrimLeft(word, "-")
 	var names []string
 	for _, f := range flags {
 		names = append(names, "--"+f.Names()[0])
 	}
-	return fmt.Errorf("there is no flag %s", word), suggest(word, names, rest)
+	return suggest(word, names, rest), fmt.Errorf("there is no flag %s", word)
 }
 
 // verbNames returns the names of verbs.

@@ -159,7 +159,7 @@ func parseWrapFlags(args []string) (given map[string]string, err error) {
 	}
 	switch {
 	case err != nil: // what follows it was not looked at
-		err, hint := flagError(err, generalWrapFlags(), `see "signet-wrap help wrap"`)
+		hint, err := flagError(err, generalWrapFlags(), `see "signet-wrap help wrap"`)
 		return nil, misuseOfWrap(hint, "%w", err)
 	case help || set.NArg() > 0:
 		return nil, errNotWrapping
