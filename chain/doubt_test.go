@@ -249,7 +249,7 @@ func sparse(t testing.TB, path string, size int64) {
 }
 
 // TestEndOutOfReach: where the log's end would take too long to read, records go
-// on: after the record that this Log saw last, or in a chain that begins anew and
+// on: after the record that this Log saw last, or in a new chain and
 // does not look complete.
 func TestEndOutOfReach(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -36,7 +36,7 @@ func TestRecordHash(t *testing.T) {
 }
 
 // FuzzRecord: a line is either refused, or it is a JSON object whose members are
-// what the parser says; and what the parser says, written anew, is read as the
+// what the parser says; and what the parser says, written again, is read as the
 // same again, by its quick way.
 func FuzzRecord(f *testing.F) {
 	line, _ := appendRecord(nil, receipt("a", day0), genesis)

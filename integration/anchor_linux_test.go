@@ -534,7 +534,7 @@ func TestLyingWitness(t *testing.T) {
 	}
 }
 
-// tellsOnce runs a session until an event tells of what was found.
+// tellsOnce runs a session until the log has an event of what was found.
 func (h home) tellsOnce(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	in, err := cmd.StdinPipe()

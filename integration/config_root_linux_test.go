@@ -45,7 +45,7 @@ func configured(t *testing.T, bin string) {
 			t.Fatal(err)
 		}
 	}
-	// Nothing of this is left behind: /etc is one over the machine's, in memory.
+	// Nothing of this stays: /etc is one over the machine's, in memory.
 	upper := t.TempDir()
 	must(unix.Mount("tmpfs", upper, "tmpfs", 0, "mode=755"))
 	t.Cleanup(func() {

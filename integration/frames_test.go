@@ -293,12 +293,12 @@ func TestBothFull(t *testing.T) {
 // ends here where that is not known.
 func peak(t *testing.T, pid int) int { return held(t, pid, "VmHWM") }
 
-// held is a size that /proc tells of a process, in bytes.
+// held is a size of a process as /proc has it, in bytes.
 func held(t *testing.T, pid int, what string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		t.Skipf("memory is read from /proc: %v", err)
+		noSuchThing(t, []string{"windows", "darwin"}, "memory is read from /proc: %v", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		var kB int

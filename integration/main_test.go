@@ -93,6 +93,16 @@ func (w way) argv(t testing.TB, flags []string, server ...string) []string {
 	return slices.Concat([]string{binary(t)}, flags, []string{"--"}, server)
 }
 
+// noSuchThing ends a test of what this operating system does not have. On those that
+// have it, it is missing.
+func noSuchThing(t testing.TB, on []string, format string, a ...any) {
+	t.Helper()
+	if slices.Contains(on, runtime.GOOS) {
+		t.Skipf(format, a...)
+	}
+	missing(t, format, a...)
+}
+
 // missing ends a test that needs a tool this machine does not have. On CI that
 // is a failure: there, nothing is left untested silently.
 func missing(t testing.TB, format string, a ...any) {

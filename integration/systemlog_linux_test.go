@@ -330,7 +330,7 @@ func (s *agent) signer() *sign.Signer {
 	return signer
 }
 
-// forge writes a log with these receipts, signed anew with the key, after what is
+// forge writes a log with these receipts, signed again with the key, after what is
 // there.
 func (s *agent) forge(receipts ...func(at chain.At) ([]byte, error)) {
 	s.t.Helper()
@@ -678,7 +678,7 @@ var systemLogParts = []systemLogPart{
 		empty := filepath.Join(s.dir, "empty")
 		s.put(empty, []byte("nothing\n"))
 		s.must(2, "--against", empty)
-		// The journal is gone: it was volatile, or the machine was installed anew.
+		// The journal is gone: it was volatile, or the system was reinstalled.
 		os.RemoveAll("/var/log/journal")
 		defer func() {
 			os.Mkdir("/var/log/journal", 0o755)

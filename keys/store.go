@@ -414,7 +414,7 @@ func publicOf(seed []byte) ed25519.PublicKey {
 	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 }
 
-// SetOwner changes the owner in the .pub of the key name, which is written anew. The
+// SetOwner changes the owner in the .pub of the key name, which is written again. The
 // errors are those of Public.
 func (s Store) SetOwner(name, owner string) error {
 	if err := checkName(name); err != nil {

@@ -431,7 +431,7 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 // maxByHand bounds how many edits are shown of a file that could not be edited.
 const maxByHand = 20
 
-// warnTracked tells of paths of this machine that would come to others.
+// warnTracked names paths of this machine that would come to others.
 func (ch *change) warnTracked(f *install.Config, chosen []*install.Entry) {
 	if ch.paths == nil {
 		return

@@ -61,7 +61,7 @@ func TestOtherUsersFiles(t *testing.T) {
 		}
 	}
 
-	// A group that cannot be kept is told of, and no other group gets its rights.
+	// A group that cannot be kept is reported, and no other group gets its rights.
 	write(nobody, 0, 0o660)
 	says(run(0, "install", "--all"), "its group could not be kept")
 	st, err := os.Stat(config)

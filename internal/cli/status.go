@@ -201,7 +201,7 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 // maxMentioned bounds the files of projects that are read without --project.
 const maxMentioned = 1 << 20
 
-// mentionProject tells of servers in the files of the project here, if they are not
+// mentionProject names servers in the files of the project here, if they are not
 // listed for want of --project.
 func (c *command) mentionProject(u *ucli.Context, sys install.System, t *targets) bool {
 	here, err := os.Getwd()

@@ -172,7 +172,7 @@ func TestJoinDirections(t *testing.T) {
 }
 
 // What a Backward holds of statements stays bounded, and each one that it forgets
-// is told of.
+// is reported.
 func TestBackwardIsBounded(t *testing.T) {
 	defer func(n int) { maxRecent = n }(maxRecent)
 	maxRecent = 100

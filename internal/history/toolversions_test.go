@@ -9,7 +9,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// versions are the definitions of tools that the log tells of, in words.
+// versions are the definitions of tools that the log has, in words.
 func (s *scene) versions(o ToolOptions) (said []string) {
 	s.t.Helper()
 	log, err := chain.TakeSnapshot(s.dir)

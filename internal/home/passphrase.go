@@ -61,7 +61,7 @@ func readPassphrase(path string) ([]byte, error) {
 	select {
 	case r := <-done:
 		return r.b, r.err
-	case <-time.After(pipeLimit): // what reads stays behind: nothing else ends an open
+	case <-time.After(pipeLimit): // the reading goroutine stays: nothing else ends an open
 		return nil, fmt.Errorf("nothing came from %q within %v", path, pipeLimit)
 	}
 }

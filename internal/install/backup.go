@@ -159,7 +159,7 @@ func prune(backups, path string) error {
 		}
 	})
 	if err != nil || len(changes) <= maxBackups {
-		return nil // ReadPast tells of what is in disorder
+		return nil // ReadPast reports what is damaged
 	}
 	newest := make(map[manifestServer]int)
 	wrapped := make(map[manifestServer]bool)

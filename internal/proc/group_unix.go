@@ -60,7 +60,7 @@ const leaveAfter = 10 * time.Second
 // killed is how long a killed process may take to end.
 const killed = time.Second
 
-// End ends the processes that the server, which has ended, left behind, if the
+// End ends the processes that the server, which has ended, left running, if the
 // server was asked to end. A server that ended without being asked may have left
 // children on purpose. The channel is closed when no process is left.
 func (s *Server) End() <-chan struct{} {

@@ -224,7 +224,7 @@ func TestOutcomesComeLater(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	// No new try may come in between: it would make the directory anew.
+	// No new try may come in between: it would make the directory again.
 	out := s.rec.queue
 	out.mu.Lock()
 	err := errors.Join(os.Remove(s.dir), os.Rename(away, s.dir))
