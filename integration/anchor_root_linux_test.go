@@ -23,25 +23,9 @@ func TestRootWipesJournalAndStore(t *testing.T) {
 		wiped(t, bin)
 		return
 	}
-	if os.Getuid() != 0 {
-		missing(t, "only root can start a journald")
-	}
-	for _, tool := range []string{journald, "/usr/bin/journalctl"} {
-		if _, err := os.Stat(tool); err != nil {
-			missing(t, "there is no %s: apt-get install systemd", tool)
-		}
-	}
+	needJournald(t)
 	testwitness.New(t, "needed") // or it is skipped
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^TestRootWipesJournalAndStore$", "-test.v", "-test.timeout=10m")
-	cmd.Env = append(os.Environ(), inWiped+"="+binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	isolated(t, inWiped, "^TestRootWipesJournalAndStore$", syscall.CLONE_NEWNS)
 }
 
 func wiped(t *testing.T, bin string) {

@@ -22,19 +22,7 @@ func TestSystemConfig(t *testing.T) {
 		configured(t, bin)
 		return
 	}
-	if os.Getuid() != 0 {
-		missing(t, "only root has files of root")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^TestSystemConfig$", "-test.v", "-test.timeout=10m")
-	cmd.Env = append(os.Environ(), inConfigured+"="+binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	isolated(t, inConfigured, "^TestSystemConfig$", syscall.CLONE_NEWNS)
 }
 
 func configured(t *testing.T, bin string) {

@@ -29,21 +29,7 @@ func TestSigstoreTimestamps(t *testing.T) {
 		stampedBySigstore(t, server, bin)
 		return
 	}
-	if os.Getuid() != 0 {
-		missing(t, "only root can make a network")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^TestSigstoreTimestamps$", "-test.v", "-test.timeout=10m")
-	cmd.Env = append(os.Environ(), inNetwork+"="+binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
+	isolated(t, inNetwork, "^TestSigstoreTimestamps$", syscall.CLONE_NEWNET)
 }
 
 func stampedBySigstore(t *testing.T, server, bin string) {

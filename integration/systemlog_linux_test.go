@@ -43,33 +43,15 @@ func TestSystemLog(t *testing.T) {
 		inNamespace(t, bin)
 		return
 	}
-	if os.Getuid() != 0 {
-		missing(t, "only root can start a journald")
-	}
-	for _, tool := range []string{journald, "/usr/bin/journalctl"} {
-		if _, err := os.Stat(tool); err != nil {
-			missing(t, "there is no %s: apt-get install systemd", tool)
-		}
-	}
+	needJournald(t)
 	if err := os.Mkdir("/etc/signet-wrap", 0o755); err == nil { // to be mounted over
 		defer os.Remove("/etc/signet-wrap")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
 	}
 	parts := "^TestSystemLog$"
 	if run := flag.Lookup("test.run").Value.String(); strings.HasPrefix(run, "TestSystemLog/") {
 		parts = run
 	}
-	cmd := exec.Command(self, "-test.run="+parts, "-test.v", "-test.timeout=10m")
-	cmd.Env = append(os.Environ(), inJournal+"="+binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
+	isolated(t, inJournal, parts, syscall.CLONE_NEWNS)
 }
 
 // inNamespace runs the parts.

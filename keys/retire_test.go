@@ -64,7 +64,7 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestRetiredFiles: what stands there under another name, or is none, is no key.
+// TestRetiredFiles: what is there under another name, or is none, is no key.
 func TestRetiredFiles(t *testing.T) {
 	s := Store{filepath.Join(t.TempDir(), "keys")}
 	if list, err := s.Retired(); len(list) > 0 || err != nil {

@@ -182,7 +182,7 @@ func (l *TrustLine) takeOptions(field string) (counts bool, err error) {
 		name, value, valued := strings.Cut(option, "=")
 		name = strings.ToLower(name)
 		if slices.Contains(given, name) {
-			return false, fmt.Errorf("the option %s stands twice", name)
+			return false, fmt.Errorf("the option %s is there twice", name)
 		}
 		given = append(given, name)
 		if quotes := strings.Count(value, `"`); valued && (quotes != 2 || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"') {

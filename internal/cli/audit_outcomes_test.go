@@ -17,7 +17,7 @@ import (
 
 // outcomesHome is a home with a session of five calls: one executed, one failed,
 // one listed as without a response, one that wants input, and one of which the log
-// says nothing more. A hand-signed receipt stands after them.
+// says nothing more. A hand-signed receipt comes after them.
 func outcomesHome(t *testing.T) (home, key string) {
 	t.Helper()
 	bot, key := testSigner(t, "bot")

@@ -22,7 +22,7 @@ import (
 // auditTable prints records as rows. The columns are made as wide as the first
 // rows need; so a list of any length is printed as it is read. On a screen, a
 // column that says the same in all rows, or finds no room, is left out, and what it
-// would say stands below the table.
+// would say is below the table.
 type auditTable struct {
 	w     io.Writer
 	width int // of the screen, in characters; 0: not a screen

@@ -11,7 +11,7 @@ import (
 )
 
 // What belongs to other users or other groups, as a user who is not root meets it:
-// the advice speaks of the file or the directory that stands in the way.
+// the advice speaks of the file or the directory that is in the way.
 func TestOtherUsersFiles(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")

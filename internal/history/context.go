@@ -95,7 +95,7 @@ func (c *contexts) take(v *sign.Verified) {
 	}
 }
 
-// callKey stands for a call of the signer and the session of v.
+// callKey identifies a call of the signer and the session of v.
 func (c *contexts) callKey(id ID, v *sign.Verified) ID {
 	party := c.party(v)
 	for i := range 8 {

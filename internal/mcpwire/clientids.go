@@ -19,7 +19,7 @@ var clientIDNames = []string{"tooluseid", "toolcallid", "callid", "requestid", "
 const (
 	maxClientIDs    = 8
 	maxClientIDName = 100
-	maxClientID     = 200 // a longer one stands as its hash
+	maxClientID     = 200 // of a longer one, the hash
 )
 
 // isClientID says whether the name of a member of _meta, as spelled, is one of
