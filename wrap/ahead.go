@@ -78,31 +78,46 @@ func (a *ahead) start() {
 
 // cancelled are the ids of requests that the client has cancelled in what was read
 // ahead, as [mcpwire.IDKey] has them.
-func (a *ahead) cancelled() map[string]bool {
+func (a *ahead) cancelled() (ids []string) {
 	a.mu.Lock()
 	read := bytes.Clone(a.read)
 	a.mu.Unlock()
-	const method = "notifications/cancelled"
-	if !bytes.Contains(read, []byte(method)) {
+	if !bytes.Contains(read, []byte(cancelledMethod)) {
 		return nil
 	}
-	found := map[string]bool{}
 	in := mcpwire.NewLineReader(bytes.NewReader(read), maxAhead)
 	for {
 		lines, err := in.More(nil)
 		for _, l := range lines {
-			var m struct {
-				Method string `json:"method"`
-				Params struct {
-					ID json.RawMessage `json:"requestId"`
-				} `json:"params"`
-			}
-			if json.Unmarshal(l.Bytes, &m) == nil && m.Method == method && m.Params.ID != nil {
-				found[mcpwire.IDKey(m.Params.ID)] = true
-			}
+			ids = append(ids, cancelledIn(l.Bytes)...)
 		}
 		if err != nil {
-			return found
+			return ids
 		}
 	}
+}
+
+const cancelledMethod = "notifications/cancelled"
+
+// cancelledIn are the ids of requests that a message or batch of the client cancels.
+func cancelledIn(line []byte) (ids []string) {
+	if !bytes.Contains(line, []byte(cancelledMethod)) {
+		return nil
+	}
+	var messages []json.RawMessage
+	if json.Unmarshal(line, &messages) != nil {
+		messages = []json.RawMessage{line} // no batch
+	}
+	for _, message := range messages {
+		var m struct {
+			Method string `json:"method"`
+			Params struct {
+				ID json.RawMessage `json:"requestId"`
+			} `json:"params"`
+		}
+		if json.Unmarshal(message, &m) == nil && m.Method == cancelledMethod && m.Params.ID != nil {
+			ids = append(ids, mcpwire.IDKey(m.Params.ID))
+		}
+	}
+	return ids
 }

@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,13 +44,13 @@ func TestAhead(t *testing.T) {
 	for range 4 {
 		<-written
 	}
-	var ids map[string]bool
+	var ids []string
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if ids = a.cancelled(); len(ids) == 2 {
 			break
 		}
 	}
-	if len(ids) != 2 || !ids[mcpwire.IDKey([]byte("7"))] || !ids[mcpwire.IDKey([]byte(`"b"`))] {
+	if !slices.Equal(ids, []string{mcpwire.IDKey([]byte("7")), mcpwire.IDKey([]byte(`"b"`))}) {
 		t.Errorf("cancelled: %v", ids)
 	}
 	rest, err := io.ReadAll(a)

@@ -89,13 +89,16 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 		calls = appendCalls(calls, v)
 	}
 	receipts, failed := p.rec.Calls(calls)
-	cancelled := p.ahead.cancelled()
+	var cancelled cancellations
+	if p.rec.KeyHeld() {
+		cancelled = p.cancelled(lines)
+	}
 	for i, v := range group {
 		var err error
 		switch n := len(v.Calls); {
 		case n == 0:
 			err = p.pass(w, lines[i], v)
-		case len(cancelled) > 0 && isCancelled(v, cancelled):
+		case cancelled.cover(v, i):
 			p.refuse(lines[i], v, mcpwire.CodeInternal, "cancelled by the client before it was signed, so not forwarded")
 			receipts = receipts[min(n, len(receipts)):]
 		case failed != nil:
@@ -114,10 +117,32 @@ func (p *pump) forward(w *bufio.Writer, lines []mcpwire.Line) (int, error) {
 	return len(group), nil
 }
 
-// isCancelled reports whether the client has cancelled a call in a line: then none of
-// it is forwarded.
-func isCancelled(v mcpwire.Verdict, ids map[string]bool) bool {
-	return slices.ContainsFunc(v.Calls, func(c mcpwire.Call) bool { return ids[mcpwire.IDKey(c.ID)] })
+// cancellations are, of requests that the client has cancelled, by their ids as
+// [mcpwire.IDKey] has them, the numbers of the last lines that say so.
+type cancellations map[string]int
+
+// cancelled are the cancellations in lines, and in what was read ahead of them.
+func (p *pump) cancelled(lines []mcpwire.Line) cancellations {
+	found := cancellations{}
+	for i, l := range lines {
+		for _, id := range cancelledIn(l.Bytes) {
+			found[id] = i
+		}
+	}
+	for _, id := range p.ahead.cancelled() {
+		found[id] = len(lines)
+	}
+	return found
+}
+
+// cover reports whether the client has cancelled a call in line number i: then none of
+// the line is forwarded. A cancellation before the call is of another request that had
+// the same id.
+func (c cancellations) cover(v mcpwire.Verdict, i int) bool {
+	return len(c) > 0 && slices.ContainsFunc(v.Calls, func(call mcpwire.Call) bool {
+		by, ok := c[mcpwire.IDKey(call.ID)]
+		return ok && by >= i
+	})
 }
 
 func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {

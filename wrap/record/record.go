@@ -125,7 +125,8 @@ type Options struct {
 	// arguments.
 	HashOnly bool
 	// FailOpen lets calls be forwarded unsigned if they cannot be recorded. The gap
-	// is recorded as soon as the log can be written again.
+	// is recorded as soon as the log can be written again. Calls for which the holder
+	// of the key, such as an SSH agent, does not respond in time are refused anyway.
 	FailOpen bool
 	// NoOutcomes records only calls: no outcomes, and no events about the session.
 	NoOutcomes bool
@@ -250,8 +251,10 @@ var errClosed = errors.New("the session is over")
 // the log and, unless NoSync is set, on the disk. After an error the calls must not
 // be made.
 //
-// With FailOpen the only error is that the session is over; if the calls could not
-// be recorded, all receipts are nil.
+// With FailOpen all receipts are nil if the calls could not be recorded. Then the only
+// errors are that the session is over, and that the holder of the key did not respond
+// in time: a call that has waited for that is not made, because its client may have
+// given it up.
 func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
 	if !r.mu.TryLock() {
 		if r.held.Load() {
@@ -269,7 +272,7 @@ func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
 	if err == nil {
 		return receipts, nil
 	}
-	if !r.opts.FailOpen {
+	if !r.opts.FailOpen || errors.Is(err, sshagent.ErrSilent) {
 		return nil, err
 	}
 	r.widen(len(calls), err)
@@ -340,6 +343,10 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	}
 	return receipts, nil
 }
+
+// KeyHeld reports whether something else holds the key of the session, such as an SSH
+// agent, so that calls may wait for it. It is false until the key is open.
+func (r *Recorder) KeyHeld() bool { return r.held.Load() }
 
 // prepare does what a call needs before the lock of the log is taken. The caller
 // holds mu.
