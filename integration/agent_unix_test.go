@@ -294,6 +294,9 @@ func TestAgentKeys(t *testing.T) {
 	a.must("ssh-add", "-q", "rsa")
 	a.refuses("no plain ssh-ed25519 key", add("a", "--ssh-agent")...)
 	a.refuses(`of the type "ssh-rsa"`, add("a", "--ssh-agent", "rsa")...)
+	a.refuses(`of the type "ssh-rsa"`, add("a", "--ssh-agent=rsa", "--owner", "me")...)
+	a.refuses("neither a fingerprint nor a comment", add("a", "--ssh-agent=")...)
+	a.refuses(`one fingerprint or comment (got also "b")`, add("a", "--ssh-agent=rsa", "b")...)
 
 	// A certificate comes beside its key, which is as good as any.
 	a.must("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "ca")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -46,11 +47,50 @@ EXIT STATUS
   0 added, 1 failed, 2 bad usage
 `
 
+// agentFlag is --ssh-agent, whose value is optional and may stand after it or "=".
+type agentFlag struct{}
+
+func (agentFlag) String() string  { return "--ssh-agent" }
+func (agentFlag) Names() []string { return []string{"ssh-agent"} }
+func (agentFlag) IsSet() bool     { return false }
+
+func (agentFlag) Apply(set *flag.FlagSet) error {
+	set.Var(new(agentValue), "ssh-agent", "")
+	return nil
+}
+
+// agentValue is what stood after "=", if anything did.
+type agentValue string
+
+func (v *agentValue) String() string   { return string(*v) }
+func (v *agentValue) Get() any         { return string(*v) }
+func (v *agentValue) IsBoolFlag() bool { return true }
+
+func (v *agentValue) Set(s string) error {
+	switch s {
+	case "":
+		return errors.New("neither a fingerprint nor a comment")
+	case "true": // package flag, if there is no "="
+		s = ""
+	}
+	*v = agentValue(s)
+	return nil
+}
+
+// agentArgs are the positional arguments of a verb with --ssh-agent, after the key that
+// the flag names by "=".
+func (c *command) agentArgs(u *ucli.Context) []string {
+	if v, _ := u.Value("ssh-agent").(string); v != "" {
+		return append([]string{v}, c.args(u)...)
+	}
+	return c.args(u)
+}
+
 func (c *command) addVerb() *ucli.Command {
 	return &ucli.Command{
 		Name: "add", CustomHelpTemplate: addHelp, OnUsageError: usageError, HideHelpCommand: true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "name"}, &ucli.BoolFlag{Name: "ssh-agent"}, &ucli.StringFlag{Name: "socket"},
+			&ucli.StringFlag{Name: "name"}, agentFlag{}, &ucli.StringFlag{Name: "socket"},
 			&ucli.StringFlag{Name: "owner"}, homeFlag(),
 		},
 		Action: c.addKey,
@@ -62,9 +102,9 @@ func (c *command) addKey(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	args := c.args(u)
+	args := c.agentArgs(u)
 	switch {
-	case !u.Bool("ssh-agent"):
+	case !u.IsSet("ssh-agent"):
 		return misuse(fmt.Sprintf("see %q; \"identity generate\" makes a key file", helpCommand(u)), "--ssh-agent is missing")
 	case len(args) > 1:
 		return misuse("signet-wrap identity add --name N --ssh-agent [FINGERPRINT|COMMENT]", "identity add takes one fingerprint or comment (got also %q)", args[1])

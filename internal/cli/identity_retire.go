@@ -86,7 +86,7 @@ func (c *command) rotateVerb() *ucli.Command {
 	return &ucli.Command{
 		Name: "rotate", CustomHelpTemplate: rotateHelp, OnUsageError: usageError, HideHelpCommand: true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "name"}, &ucli.BoolFlag{Name: "ssh-agent"}, &ucli.StringFlag{Name: "socket"}, homeFlag(), passphraseFileFlag(),
+			&ucli.StringFlag{Name: "name"}, agentFlag{}, &ucli.StringFlag{Name: "socket"}, homeFlag(), passphraseFileFlag(),
 		},
 		Action: c.rotate,
 	}
@@ -116,8 +116,8 @@ func (c *command) rotate(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	args := c.args(u)
-	if len(args) > 1 || len(args) == 1 && !u.Bool("ssh-agent") {
+	args := c.agentArgs(u)
+	if len(args) > 1 || len(args) == 1 && !u.IsSet("ssh-agent") {
 		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "rotate takes one fingerprint or comment, after --ssh-agent (got %q)", args[len(args)-1])
 	}
 	h, err := c.existingHome(u)
@@ -125,7 +125,7 @@ func (c *command) rotate(u *ucli.Context) error {
 		return err
 	}
 	var next *keys.HeldKey
-	if u.Bool("ssh-agent") {
+	if u.IsSet("ssh-agent") {
 		if next, _, err = c.agentKey(u, args); err != nil {
 			return err
 		}
