@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -129,9 +130,26 @@ var systemLogKeys = []systemLogPart{
 		if all := bytes.Join(lines, nil); !bytes.Contains(all, []byte(`"heads":{"key":"ed25519:`)) {
 			s.t.Error("no event names the key of the heads")
 		}
+		// A file without a trusted writer: the events that name the keys vouch for them.
+		kept := filepath.Join(s.dir, "kept")
+		s.put(kept, okay(exec.Command("/usr/bin/journalctl", "-o", "cat", "--no-pager", fmt.Sprintf("_UID=%d", s.uid)).Output()))
+		if out, err := s.command("verify", "--chain", "--against", kept).CombinedOutput(); err != nil || !bytes.Contains(out, []byte("anchored up to record")) {
+			s.t.Errorf("%v\n%s", err, out)
+		}
 		path, lines := s.log()
 		s.put(path, lines[:len(lines)-1]...)
 		s.must(1)
+		out, _ := s.command("verify", "--chain", "--json", "--against", kept).Output()
+		var f struct {
+			Completeness struct {
+				Against []struct {
+					UnmetHeads []struct{ Doubtful bool } `json:"unmet_heads"`
+				}
+			}
+		}
+		if err := json.Unmarshal(out, &f); err != nil || len(f.Completeness.Against) != 1 || len(f.Completeness.Against[0].UnmetHeads) == 0 || f.Completeness.Against[0].UnmetHeads[0].Doubtful {
+			s.t.Errorf("%v, %+v", err, f)
+		}
 	}},
 }
 

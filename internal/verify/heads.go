@@ -2,6 +2,8 @@ package verify
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -31,13 +34,14 @@ type Memory struct {
 	There func(log chain.Hash, file string, end int64) bool
 
 	checker checker
+	writers map[writer]uint32 // of doubtful heads: numbers from 1
 	groups  map[group]*remembered
 	order   []*remembered
 	kept    int
 	older   int64 // heads beyond maxHeads
 }
 
-// Bounds of what is remembered: the newest heads, at 48 bytes each, of so many
+// Bounds of what is remembered: the newest heads, at 56 bytes each, of so many
 // logs and sessions.
 const (
 	maxHeads    = 2_000_000
@@ -64,12 +68,20 @@ type remembered struct {
 	policyAt time.Time
 }
 
-// keptHead is a head of which the signature is good. It has 48 bytes.
+// writer is who signed a head: a key that is not known, and that the session's event
+// may name.
+type writer struct {
+	key     [ed25519.PublicKeySize]byte
+	session [16]byte
+}
+
+// keptHead is a head of which the signature is good. It has 56 bytes.
 type keptHead struct {
 	end      int64
 	hash, id [16]byte // the first half of each hash; the whole id
 	at       uint32   // when it came: seconds since 2020, times two, and one if it came late
 	file     uint32   // the day as a number, 20260501, unvouched and doubtful
+	by       uint32   // of a doubtful one its number in Memory.writers; 0: there were too many
 }
 
 // Bits of keptHead.file.
@@ -192,6 +204,7 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
 		k.file |= unvouched
 		if !c.known {
 			k.file |= doubtful
+			k.by = m.writer(v.Signers, h.Session)
 		}
 	}
 	k.at = uint32(max(0, at.Sub(since2020)/time.Second)) << 1
@@ -215,6 +228,39 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
 	}
 	g.session(h, at)
 	return true
+}
+
+// writer is the number of who signed a head of session; 0 if there are too many.
+func (m *Memory) writer(signers []sign.Party, session string) uint32 {
+	key, ok := sessionKey(session)
+	if !ok || len(signers) != 1 {
+		return 0
+	}
+	w := writer{[ed25519.PublicKeySize]byte(signers[0].Key), key}
+	n := m.writers[w]
+	if n == 0 && len(m.writers) < maxSessions {
+		if m.writers == nil {
+			m.writers = map[writer]uint32{}
+		}
+		n = uint32(len(m.writers)) + 1
+		m.writers[w] = n
+	}
+	return n
+}
+
+// named is the number of the writer that a session's event names, 0 if there is no
+// doubtful head by it.
+func (m *Memory) named(told event.Session) uint32 {
+	if len(m.writers) == 0 || told.Heads == nil {
+		return 0
+	}
+	session, ok := sessionKey(told.Session)
+	coded, keyed := strings.CutPrefix(told.Heads.Key, "ed25519:")
+	key, err := base64.StdEncoding.DecodeString(coded)
+	if !ok || !keyed || err != nil || len(key) != ed25519.PublicKeySize {
+		return 0
+	}
+	return m.writers[writer{[ed25519.PublicKeySize]byte(key), session}]
 }
 
 // take decodes the 16 bytes of an id.

@@ -58,6 +58,8 @@ type Unmet struct {
 	Why      string     `json:"why"`
 	Doubtful bool       `json:"doubtful,omitempty"` // by a key that is not known, in a file that anybody could have written
 	Accepted bool       `json:"accepted,omitempty"`
+
+	head keptHead
 }
 
 // Other is a log other than the verified one.
@@ -94,13 +96,32 @@ type remembering struct {
 	more    []keptHead // unmet beyond those that are listed
 	records int64
 
-	met       int64               // number of the newest record that a head is met by
-	metAt     time.Time           // when that came
-	system    time.Time           // the newest of those that did not come late
+	met    met
+	system time.Time // when the newest of the heads that were met came, of those that did not come late
+
+	named map[uint32]bool // writers that a believed event of their session names
+	later map[uint32]*met // by writer, what heads by keys that are not known were met by
+
 	sessions  map[[16]byte]string // of this machine, begun within the reach: where their heads go to
 	elsewhere map[[16]byte]bool   // of others
 	found     Remembered
 }
+
+// met is the newest record that heads are met by, and when the earliest of these came.
+type met struct {
+	record int64
+	at     time.Time
+}
+
+func (m *met) take(record int64, at time.Time) {
+	if record > m.record || record == m.record && at.Before(m.at) {
+		m.record, m.at = record, at
+	}
+}
+
+// doubts says whether a head is doubtful: nobody vouches for it, and neither is its
+// key known nor does its session's event name it.
+func (r *remembering) doubts(h keptHead) bool { return h.file&doubtful != 0 && !r.named[h.by] }
 
 // record takes the records in their order. It returns when a system's log, for which
 // somebody vouches, saw this one and so all before it, the earliest such time; zero:
@@ -124,11 +145,10 @@ func (r *remembering) record(e *chain.Entry, c checked) (seen time.Time) {
 			continue
 		}
 		if h.file&doubtful != 0 {
+			r.meets(h)
 			continue
 		}
-		if r.met < r.records || h.time().Before(r.metAt) {
-			r.met, r.metAt = r.records, h.time()
-		}
+		r.met.take(r.records, h.time())
 		if !h.late() && h.time().After(r.system) {
 			r.system = h.time()
 		}
@@ -138,6 +158,21 @@ func (r *remembering) record(e *chain.Entry, c checked) (seen time.Time) {
 		}
 	}
 	return seen
+}
+
+// meets notes that a doubtful head is met by the current record. Its session's event
+// may come after that.
+func (r *remembering) meets(h keptHead) {
+	if h.by == 0 {
+		return
+	}
+	if r.later == nil {
+		r.later = map[uint32]*met{}
+	}
+	if r.later[h.by] == nil {
+		r.later[h.by] = &met{}
+	}
+	r.later[h.by].take(r.records, h.time())
 }
 
 // begin looks for the heads of the log whose first record has this hash.
@@ -176,6 +211,12 @@ func (r *remembering) claims(e *chain.Entry, c checked) {
 		}
 	}
 	told, ok := c.v.Event.(event.Session)
+	if by := r.m.named(told); by != 0 {
+		if r.named == nil {
+			r.named = map[uint32]bool{}
+		}
+		r.named[by] = true
+	}
 	if !ok || told.Heads == nil || len(r.sessions) >= maxSessions {
 		return
 	}
@@ -217,7 +258,7 @@ func (r *remembering) miss(h keptHead, why string) {
 		return
 	}
 	r.unmet = append(r.unmet, Unmet{
-		ID: "evt_" + hexOf(h.id), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()), Why: why, Doubtful: h.file&doubtful != 0,
+		ID: "evt_" + hexOf(h.id), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()), Why: why, head: h,
 	})
 }
 
@@ -239,11 +280,17 @@ func (r *remembering) finish(days []string) *Remembered {
 		}
 		r.miss(h, why)
 	}
-	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met, r.m.older
-	f.After = r.records - r.met
-	if r.met > 0 {
-		f.At = formatSeconds(r.metAt)
+	for by, m := range r.later {
+		if r.named[by] {
+			r.met.take(m.record, m.at)
+		}
 	}
+	for i := range r.unmet {
+		r.unmet[i].Doubtful = r.doubts(r.unmet[i].head)
+	}
+	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met.record, r.m.older
+	f.After = r.records - f.Records
+	f.At = formatSeconds(r.met.at)
 	var oldest time.Time
 	for i := range r.heads {
 		if at := r.heads[i].time(); oldest.IsZero() || at.Before(oldest) {
@@ -282,7 +329,7 @@ func (r *remembering) others(f *Remembered) {
 		}
 		o := Other{
 			Log: g.log, Heads: int64(len(g.heads)), File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()),
-			ID: "evt_" + hexOf(h.id), Doubtful: h.file&doubtful != 0, Accepted: slices.Contains(r.accept, g.log.String()),
+			ID: "evt_" + hexOf(h.id), Doubtful: r.doubts(h), Accepted: slices.Contains(r.accept, g.log.String()),
 		}
 		switch here := g.at(r.dirs); {
 		case here && len(f.Replaced) < maxListed:
@@ -328,7 +375,7 @@ func (r *remembering) accepts(f *Remembered) {
 	}
 	f.Unmet -= int64(len(r.more))
 	for _, h := range r.more {
-		if h.time().After(until) && h.file&doubtful == 0 {
+		if h.time().After(until) && !r.doubts(h) {
 			f.Unmet++
 		}
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -141,6 +142,67 @@ func TestHeadsOfManyLogs(t *testing.T) {
 			m.Add(entry(l.head(l.signer, own, 11)), l.known)
 			if f := l.check(Options{Memories: []*Memory{m}}); f.Verdict != Tampered || f.Completeness.Remembered.Older == 0 {
 				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// Heads that nobody vouches for, by a key that is not known, count if a session's event
+// names the key: an event by a key that is known, of the same session.
+func TestHeadsByNamedKey(t *testing.T) {
+	session := "ses_" + strings.Repeat("7", 32)
+	for _, x := range []struct {
+		name     string
+		session  string // of the event
+		known    bool   // its signer
+		says     string // what it names, if not the key
+		records  int    // after which the head is, in the file of 6 before that of the event
+		verdict  Verdict
+		anchored int64
+	}{
+		{"met", session, true, "", 6, Valid, 6},
+		{"met, and more after it", session, true, "", 5, Valid, 5},
+		{"not met", session, true, "", 7, Tampered, 0},
+		{"not met, by an unknown signer", session, false, "", 7, Unconfirmed, 0},
+		{"another session", "ses_" + strings.Repeat("8", 32), true, "", 6, Valid, 0},
+		{"another session, not met", "ses_" + strings.Repeat("8", 32), true, "", 7, Unconfirmed, 0},
+		{"another key, not met", session, true, "ed25519:" + base64.StdEncoding.EncodeToString(make([]byte, 32)), 7, Unconfirmed, 0},
+		{"no key, not met", session, true, "ed25519:x", 7, Unconfirmed, 0},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			l := newKeptLog(t, 6)
+			inMemory := newSigner(t, &Keys{})
+			signer := l.signer
+			if !x.known {
+				signer = newSigner(t, &Keys{})
+			}
+			told := event.Session{Session: x.session, Target: "mcp://x", Heads: &event.Heads{To: "syslog", Key: x.says}}
+			if x.says == "" {
+				told.Heads.Key = FormatKey(inMemory.PublicKey())
+			}
+			log := chain.New(l.audit, chain.Options{NoSync: true, Check: sign.LogCheck(func(ed25519.PublicKey) bool { return true })})
+			_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+				r, err := signer.Event(told, at.Time, at.Prev)
+				if err != nil {
+					return nil, err
+				}
+				return r.Record, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.Close()
+			head := l.head(inMemory, event.Head{Log: l.first, Session: session}, x.records)
+			m, _, err := ReadAgainst(bytes.NewReader(head), "cat", l.known, l.first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := l.check(Options{Memories: []*Memory{m}})
+			if f.Verdict != x.verdict {
+				t.Errorf("%s %+v", f.Verdict, f.Completeness)
+			}
+			if r := f.Completeness.Against; len(r) != 1 || r[0].Records != x.anchored {
+				t.Errorf("%+v", r)
 			}
 		})
 	}
