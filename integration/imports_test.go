@@ -39,6 +39,7 @@ var layers = map[string]int{
 	"/internal/testwitness": 0, // for tests only
 	"/wrap":                 5,
 	"/wrap/record":          4,
+	"/wrap/check":           3,
 	"/internal/heads":       3,
 	"/internal/systemlog":   0,
 	"/internal/alarm":       0,

@@ -26,7 +26,7 @@ func (d *document) readSeal(v *Verified) error {
 	if !ok || len(nonce) == 0 {
 		return invalid("it has no nonce")
 	}
-	if v.Version == 1 {
+	if v.Version == 1 || v.Version == 4 {
 		ts, _ := canon.PlainText(d.ts)
 		v.nonce, v.ts = string(nonce), string(ts)
 	}

@@ -90,6 +90,10 @@ func (v *Verified) Arguments() []byte {
 	return raw
 }
 
+// Nonce is the nonce of a receipt of version 1 or 4: with the key it tells one receipt
+// from all others. "" for other versions.
+func (v *Verified) Nonce() string { return v.nonce }
+
 // Covers says whether the receipt is for a call with these arguments, the JSON text
 // as received: params_hash is their hash, in canonical form or as they are
 // (FORMAT.md, "Exact" and "Apart"). The arguments need not be in the receipt. nil
