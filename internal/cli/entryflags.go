@@ -66,11 +66,15 @@ type requested struct {
 }
 
 // share notes the entries of files that others may have, too: those of projects,
-// and those that git has.
+// and those that git has, which is asked only where that matters.
 func (w *requested) share(t *targets) {
 	w.shared = map[*install.Entry]bool{}
 	for _, f := range t.configs {
-		if f.Err != nil || !(f.Project || t.elsewhere[f] || w.fromPath != nil && f.Tracked()) {
+		if f.Err != nil {
+			continue
+		}
+		matters := w.fromPath != nil || slices.ContainsFunc(f.Doc.Entries, byName)
+		if !f.Project && !t.elsewhere[f] && !(matters && f.Tracked()) {
 			continue
 		}
 		for _, e := range f.Doc.Entries {
@@ -79,19 +83,22 @@ func (w *requested) share(t *targets) {
 	}
 }
 
-// path is that of the program which e is to have: in a file that others have, too,
-// its name, if that is asked for or there already and works.
-func (w *requested) path(e *install.Entry) string {
-	if !w.shared[e] {
-		return w.plain.Path
+// byName says whether e is wrapped by a name that PATH finds, signet-wrap or npx.
+func byName(e *install.Entry) bool { return e.Wrapped && isName(e.Wrapper) }
+
+// program is what e is to start: the path of signet-wrap, and in a file that others
+// have, too, a name, if that is asked for, or there already and found.
+func (w *requested) program(e *install.Entry) install.Wrapper {
+	switch {
+	case !w.shared[e]:
+	case w.fromPath != nil && *w.fromPath:
+		return install.Wrapper{Path: programName}
+	case w.fromPath == nil && byName(e):
+		if _, err := exec.LookPath(e.Wrapper); err == nil {
+			return install.Wrapper{Path: e.Wrapper, Package: e.Package}
+		}
 	}
-	if w.fromPath != nil && *w.fromPath {
-		return programName
-	}
-	if _, err := exec.LookPath(e.Wrapper); w.fromPath == nil && e.Wrapped && isName(e.Wrapper) && len(e.Package) == 0 && err == nil {
-		return e.Wrapper
-	}
-	return w.plain.Path
+	return install.Wrapper{Path: w.plain.Path}
 }
 
 // programName is what PATH finds this program by.
@@ -158,30 +165,31 @@ func (w *requested) set(name, value string) {
 
 // of is the wrapper that e is to have.
 func (w *requested) of(e *install.Entry) install.Wrapper {
+	of := w.program(e)
 	if !e.Wrapped {
-		plain := install.Wrapper{Path: w.path(e), Flags: slices.Clone(w.plain.Flags)}
+		of.Flags = slices.Clone(w.plain.Flags)
 		if target := w.targets[e]; target != "" {
-			plain.Flags = append(plain.Flags, "--target", target)
+			of.Flags = append(of.Flags, "--target", target)
 		}
-		return plain
+		return of
 	}
 	same := true
 	for _, name := range w.given {
 		same = same && flagValue(e.Flags, name) == w.values[name]
 	}
 	if same {
-		return install.Wrapper{Path: w.path(e), Flags: e.Flags}
+		of.Flags = e.Flags
+		return of
 	}
-	var flags []string
 	for _, name := range w.given {
 		if v := w.values[name]; v != "" {
-			flags = append(flags, "--"+name, v)
+			of.Flags = append(of.Flags, "--"+name, v)
 		}
 	}
 	for _, f := range givenFlags(e.Flags) {
 		if !slices.Contains(w.given, f.name) {
-			flags = append(flags, f.words...)
+			of.Flags = append(of.Flags, f.words...)
 		}
 	}
-	return install.Wrapper{Path: w.path(e), Flags: flags}
+	return of
 }

@@ -118,7 +118,7 @@ func (c *command) install(u *ucli.Context) error {
 			changed := w.of(e)
 			if e.Wrapped && !slices.Equal(changed.Flags, e.Flags) {
 				then := *e
-				then.Wrapper, then.Package, then.Flags = changed.Path, nil, changed.Flags
+				then.Wrapper, then.Package, then.Flags = changed.Path, changed.Package, changed.Flags
 				if err := would.check(&then); err != nil {
 					fails[e] = err
 					return install.Wrapper{}, false
@@ -132,8 +132,8 @@ func (c *command) install(u *ucli.Context) error {
 		if !e.Wrapped {
 			return "wrapped"
 		}
-		then := *e
-		then.Wrapper, then.Package, then.Flags = w.of(e).Path, nil, w.of(e).Flags
+		then, now := *e, w.of(e)
+		then.Wrapper, then.Package, then.Flags = now.Path, now.Package, now.Flags
 		return "changed: now " + wrapping(&then) + ch.failing(would, &then)
 	}
 	ch.listed = func(f *install.Config, e *install.Entry) string {

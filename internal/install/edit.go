@@ -13,8 +13,9 @@ import (
 
 // A Wrapper is what is put in front of servers.
 type Wrapper struct {
-	Path  string   // of signet-wrap, absolute
-	Flags []string // before the "--"
+	Path    string   // of signet-wrap, or its name; or of what Package is for
+	Package []string // for npx and its like, as of an Entry
+	Flags   []string // before the "--"
 }
 
 // An edit puts text in the place of the body's bytes from start to end.
@@ -37,7 +38,7 @@ func (d *Document) Wrap(with func(*Entry) (Wrapper, bool)) ([]byte, []*Entry, er
 			continue
 		}
 		w, ok := with(e)
-		if !ok || e.Wrapped && e.Wrapper == w.Path && slices.Equal(e.Flags, w.Flags) {
+		if !ok || e.Wrapped && e.Wrapper == w.Path && slices.Equal(e.Package, w.Package) && slices.Equal(e.Flags, w.Flags) {
 			continue
 		}
 		wrappers[i], wrapped[e] = w, e.Wrapped
@@ -195,7 +196,7 @@ func literals(s ...string) [][]byte {
 }
 
 // ahead are the arguments before the old command.
-func (w Wrapper) ahead() []string { return append(slices.Clone(w.Flags), "--") }
+func (w Wrapper) ahead() []string { return slices.Concat(w.Package, w.Flags, []string{"--"}) }
 
 func (d *Document) wrap(e *Entry, w Wrapper) []edit {
 	if e.command.kind == list {
@@ -278,7 +279,7 @@ func (d *Document) unwrap(e *Entry) (edits []edit, made bool) {
 	if e.old+1 < len(elems) {
 		return []edit{command, {first, elems[e.old+1].start, nil}}, false
 	}
-	tokens := append(literals(Wrapper{Flags: e.Flags}.ahead()...), d.raw(old))
+	tokens := append(literals(Wrapper{Package: e.Package, Flags: e.Flags}.ahead()...), d.raw(old))
 	for _, newline := range []string{"\n", "\r\n"} {
 		if m := d.madeArgs(e, tokens, newline); bytes.HasPrefix(d.body[e.command.end:], m) {
 			return []edit{command, {e.command.end, e.command.end + len(m), nil}}, true
@@ -332,7 +333,7 @@ func (e *Entry) becomePlain(made bool) {
 // like a secret is masked.
 func (e *Entry) ByHand(w Wrapper) string {
 	n := *e
-	n.Wrapped, n.Wrapper, n.Package, n.Flags = true, w.Path, nil, w.Flags
+	n.Wrapped, n.Wrapper, n.Package, n.Flags = true, w.Path, w.Package, w.Flags
 	return n.String()
 }
 

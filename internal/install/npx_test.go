@@ -1,6 +1,9 @@
 package install
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // What npx and its like start is wrapped, as if by a path: it is not wrapped again, its
 // path can become a lasting one, and it can be unwrapped.
@@ -24,6 +27,23 @@ func TestNpx(t *testing.T) {
 			"extensions:\n  a:\n    cmd: \"/usr/local/bin/signet-wrap\"\n    args:\n    - \"--\"\n    - s\n    - x\n", YAML, Pointer{"extensions"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			defer func() { // and it can get another flag, as it is
+				d, err := Parse([]byte(c.plain), c.format, []Pointer{c.pointer})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := Wrapper{Path: "npx", Package: []string{"-y", "signet-wrap"}, Flags: []string{"--key", "bot"}}
+				out, _, err := d.Wrap(func(*Entry) (Wrapper, bool) { return w, true })
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d, err = Parse(out, c.format, []Pointer{c.pointer}); err != nil {
+					t.Fatal(err)
+				}
+				if e := d.Entries[0]; e.Wrapper != "npx" || !slices.Equal(e.Package, w.Package) || !slices.Equal(e.Flags, w.Flags) {
+					t.Errorf("by npx it is %s", out)
+				}
+			}()
 			d, err := Parse([]byte(c.file), c.format, []Pointer{c.pointer})
 			if err != nil {
 				t.Fatal(err)

@@ -47,6 +47,12 @@ func TestTracked(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(top, "ran")); err == nil {
 		t.Error("the repository's program ran")
 	}
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") // git reads no repository then
+	for name, want := range map[string]bool{"repo/.mcp.json": true, "out.json": false} {
+		if got := open(t, filepath.Join(top, name)).Tracked(); got != want {
+			t.Errorf("of another user, %s: %v, want %v", name, got, want)
+		}
+	}
 	t.Setenv("PATH", "")
 	if open(t, filepath.Join(repo, "a/.mcp.json")).Tracked() {
 		t.Error("tracked without git")
