@@ -23,7 +23,7 @@ BENCHTIME ?= 1s
 SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint nightly bench soak micro demo dist packages release sign
+.PHONY: help build test race fuzz lint nightly bench soak micro demo dist packages release sbom sign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ release: ## packages and SBOMs of a tag, from a clean tree: the same bytes on an
 	@[ -z "$$(git status --porcelain)" ] || { echo "the tree is not clean: commit or remove what git status lists"; exit 1; }
 	@git describe --tags --exact-match --match 'v[0-9]*' >/dev/null
 	$(MAKE) packages BUILDVCS=-buildvcs=true
+	$(MAKE) sbom
+
+sbom:
 	@set -e; for p in $(PLATFORMS); do \
 	  name=signet-wrap-$${p%/*}-$${p#*/}; \
 	  GOFLAGS=-trimpath go run $(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' \
