@@ -177,7 +177,7 @@ func noDashesHint(e *install.Entry) string {
 	if !e.NoDashes || len(e.Args) > 0 && isVerb(e.Args[0]) {
 		return ""
 	}
-	return `: there is no "--" before the command (gemini and qwen mcp add and the MCP Inspector take it away: docs/CLIENTS.md has the spelling that works)`
+	return `: there is no "--" before the command (gemini, qwen and droid mcp add and the MCP Inspector remove it: docs/CLIENTS.md has the spelling that works)`
 }
 
 // isVerb says whether name is one of this program's.

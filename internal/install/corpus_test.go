@@ -50,6 +50,7 @@ var corpus = map[string]struct {
 	"copilot-cli-workspace.json":  {[]string{"playwright"}, map[string]string{"trusted": "remote"}},
 	"windsurf.json":               {[]string{"b"}, map[string]string{"a": "remote"}},
 	"cline.json":                  {[]string{"weather"}, map[string]string{"remote": "remote"}},
+	"cline-3.json":                {[]string{"weather", "bare", "before"}, map[string]string{"remote": "remote"}},
 	"zed.jsonc":                   {[]string{"old", "older", "new"}, map[string]string{"mcp-server-github": "extension", "web": "remote"}},
 	"lm-studio.json":              {[]string{"local"}, map[string]string{"hf-mcp-server": "remote"}},
 	"kiro.json":                   {[]string{"aws-docs"}, nil},

@@ -87,10 +87,13 @@ func read(n *node) *Entry {
 		holder:   n,
 		Disabled: n.get("disabled").is("true") || n.get("enabled").is("false"),
 	}
+	if t := n.transport(); t != nil {
+		e.holder = t
+	}
 	e.readEnv()
-	kind := n.get("type").says()
+	kind := e.holder.get("type").says()
 	e.cmdName, e.argsName = "command", "args"
-	e.command = n.get("command")
+	e.command = e.holder.get("command")
 	if e.command == nil && n.get("cmd") != nil { // Goose
 		e.cmdName, e.command = "cmd", n.get("cmd")
 	}
@@ -101,7 +104,7 @@ func read(n *node) *Entry {
 	switch {
 	case n.kind != table:
 		e.Reason = "it is not a server"
-	case isRemote(n, kind, e.command != nil):
+	case isRemote(e.holder, kind, e.command != nil):
 		e.Remote, e.Reason = true, "remote: there is no process to wrap"
 	case e.command == nil && n.get("source").says() == "extension":
 		e.Reason = "it belongs to an extension, which starts it"
@@ -120,6 +123,15 @@ func read(n *node) *Entry {
 		e.Reason = why
 	}
 	return e
+}
+
+// transport is the table that has the command, or the URL, where the server itself
+// has none: Cline writes that since version 3, and reads both.
+func (n *node) transport() *node {
+	if t := n.get("transport"); t != nil && t.kind == table && n.get("command") == nil {
+		return t
+	}
+	return nil
 }
 
 // unfit says why the client could not start the server through another program.

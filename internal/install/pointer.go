@@ -39,7 +39,9 @@ func (d *Document) Candidates() []string {
 	var found []string
 	var look func(n *node, path string, depth int)
 	look = func(n *node, path string, depth int) {
-		isServer := func(v *node) bool { return v.get("command") != nil || v.get("cmd") != nil || v.get("url") != nil }
+		isServer := func(v *node) bool {
+			return v.get("command") != nil || v.get("cmd") != nil || v.get("url") != nil || v.transport() != nil
+		}
 		if slices.ContainsFunc(n.members, func(m member) bool { return isServer(m.value) }) || slices.ContainsFunc(n.elems, isServer) {
 			if name := path[min(1, len(path)):]; !strings.ContainsAny(name, "/~") {
 				path = name

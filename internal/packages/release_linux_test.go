@@ -176,6 +176,12 @@ func root(t *testing.T) string {
 	return root
 }
 
+// inside runs a script in the Debian at root, with a /proc of its own.
+func inside(t *testing.T, root, script string) string {
+	t.Helper()
+	return run(t, nil, "unshare", "--mount", "/bin/sh", "-c", `mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -ec "$2"`, "sh", root, script)
+}
+
 // walk has a package installed and a session in it, and says how long that took.
 func walk(t *testing.T, steps ...func() string) {
 	t.Helper()
@@ -194,7 +200,7 @@ func walk(t *testing.T, steps ...func() string) {
 func (b *built) debian(t *testing.T) {
 	root := root(t)
 	run(t, nil, "cp", b.file(t, "*_"+runtime.GOARCH+".deb"), filepath.Join(root, "signet-wrap.deb"))
-	in := func(script string) string { t.Helper(); return run(t, nil, "chroot", root, "/bin/sh", "-ec", script) }
+	in := func(script string) string { t.Helper(); return inside(t, root, script) }
 	walk(t, func() string { return in("dpkg -i /signet-wrap.deb") }, func() string { return in(session) })
 	in("dpkg -i /signet-wrap.deb")
 	in("! command -v go && ! command -v node")
@@ -218,10 +224,7 @@ kill -TERM $pid; wait $pid || true; cat /out`)
 // says, with the command that another copy then has to run.
 func (b *built) removed(t *testing.T, root string, remove func() string) {
 	t.Helper()
-	in := func(script string) string {
-		t.Helper()
-		return run(t, nil, "chroot", root, "/bin/sh", "-ec", "export HOME=/root; "+script)
-	}
+	in := func(script string) string { t.Helper(); return inside(t, root, "export HOME=/root; "+script) }
 	const before = `{"mcpServers": {"a": {"command": "sh", "args": ["-c", "cat"]}}}`
 	in("mkdir -p /root/.cursor; printf '%s' '" + before + "' >/root/.cursor/mcp.json; signet-wrap install --all")
 	if out := remove(); !strings.Contains(out, "signet-wrap uninstall --all") {
@@ -247,7 +250,7 @@ func (b *built) rpm(t *testing.T) {
 	rpm("--initdb")
 	// Its /bin/sh is in no database of rpm's.
 	walk(t, func() string { return rpm("-U", "--nodeps", file) },
-		func() string { return run(t, nil, "chroot", root, "/bin/sh", "-c", session) })
+		func() string { return inside(t, root, session) })
 	rpm("-U", "--nodeps", "--replacepkgs", file)
 	b.removed(t, root, func() string { return rpm("-e", "signet-wrap") })
 	if out := run(t, nil, "find", filepath.Join(root, "usr"), "-name", "*signet-wrap*"); out != "" {
