@@ -38,6 +38,8 @@ var layers = map[string]int{
 
 	"/internal/testwitness": 0, // for tests only
 	"/wrap":                 5,
+	"/wrap/home":            5,
+	"/wrap/mcpgo":           5, // for programs, never in the release
 	"/wrap/record":          4,
 	"/wrap/check":           3,
 	"/internal/heads":       3,
@@ -64,12 +66,12 @@ var layers = map[string]int{
 
 // owners are the only packages that may import a module, in their tests too.
 // mcp-go encodes each message again, so it must not come near the pipe. It is the
-// client and the server of tests and benchmarks.
+// client and the server of tests and benchmarks, and what wrap/mcpgo is for.
 var owners = map[string][]string{
 	"filippo.io/edwards25519":       {"/internal/edverify"},
 	"github.com/gowebpki/jcs":       {"/internal/canon"},
 	"github.com/urfave/cli":         {"/internal/cli"},
-	"github.com/mark3labs/mcp-go":   {"/internal/bench"},
+	"github.com/mark3labs/mcp-go":   {"/internal/bench", "/wrap/mcpgo"},
 	"github.com/tailscale/hujson":   {"/internal/install"},
 	"github.com/pelletier/go-toml":  {"/internal/install", "/internal/config"},
 	"go.yaml.in/yaml":               {"/internal/install"},
@@ -79,7 +81,7 @@ var owners = map[string][]string{
 	"github.com/digitorus":                {"/chain/anchor"},
 	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"}, // there in tests
 	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor"},
-	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/packages"}, // there in tests
+	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/packages", "/wrap/mcpgo"}, // there in tests
 }
 
 // A listed is what `go list` says of a package.

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
-	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
@@ -103,27 +101,7 @@ func staySmall() {
 // wrapSigner opens the key that signs, at the first call. It never asks: the
 // terminal, if there is one, is not ours while wrapping.
 func (c *command) wrapSigner(h home.Dir, s *wrapSettings) (*sign.Signer, error) {
-	store := h.Keys()
-	passphrase := home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv, Stderr: c.Stderr}.Passphrase
-	key, err := store.Load(s.key, passphrase)
-	if errors.Is(err, keys.ErrNoKey) && s.key == home.DefaultKey {
-		if _, err = store.Generate(home.DefaultKey, "", nil); err == nil {
-			c.complain(fmt.Sprintf("made the key %q, not encrypted, in %s", home.DefaultKey, store.Dir), "")
-		}
-		if err == nil || errors.Is(err, fs.ErrExist) { // another wrapper may have been quicker
-			key, err = store.Load(s.key, passphrase)
-		}
-	}
-	if err != nil {
-		if do := store.Advice(s.key, err); do != "" {
-			err = fmt.Errorf("%w: %s", err, do)
-		}
-		return nil, err
-	}
-	for _, w := range key.Warnings {
-		c.complain(w, "")
-	}
-	return sign.NewSigner(key, key.Name, key.Owner)
+	return home.Unlock{Home: h, Key: s.key, File: s.passphraseFile, Getenv: c.Getenv, Stderr: c.Stderr}.Signer(func(text string) { c.complain(text, "") })
 }
 
 // noVerb is the program without a verb and without "--". To a client a page of

@@ -28,6 +28,10 @@ type Unlock struct {
 	Getenv func(string) string
 	Env    []string  // of a passphrase command; nil: that of this process
 	Stderr io.Writer // of a passphrase command; nil: ours
+
+	// Program is signet-wrap, a path or a name in PATH, which is run to ask the
+	// keychain. "": this program.
+	Program string
 }
 
 // Passphrase finds the passphrase. The error is keys.ErrPassphraseNeeded if there
@@ -45,8 +49,8 @@ func (l Unlock) Passphrase() ([]byte, error) {
 	return Passphrase(l.File, l.Getenv)
 }
 
-// From returns the passphrase that src gives. This program, run again, asks the
-// keychain: so the keychain's client, and D-Bus, stay out of the process between
+// From returns the passphrase that src gives. This program, or Program, is run to ask
+// the keychain: so the keychain's client, and D-Bus, stay out of the process between
 // client and server, and can be stopped.
 func (l Unlock) From(src *keys.Source) ([]byte, error) {
 	switch src.Kind {
@@ -59,9 +63,12 @@ func (l Unlock) From(src *keys.Source) ([]byte, error) {
 		}
 		return l.run(src.String(), src.Command, stderr)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("asking the keychain: %w", err)
+	self := l.Program
+	if self == "" {
+		var err error
+		if self, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("asking the keychain: %w", err)
+		}
 	}
 	said := &bounded{}
 	p, err := l.run(src.String(), []string{self, "identity", "passphrase", "--home", string(l.Home), "--name", l.Key}, said)

@@ -21,6 +21,7 @@ type loggedCall struct {
 	// Guarded by pending.mu.
 	settled    bool              // its outcome is known, or it was dropped
 	cancelled  bool              // by the client
+	lost       string            // why no response comes; "": not known
 	task       string            // id of the task that the call became; "": none
 	taskEnd    *mcpwire.Response // the response that says how the task ended, if its result is not known
 	unreadable int               // number of unreadable messages that may be its response
@@ -211,6 +212,8 @@ func (p *pending) left(ended string) (ends []taskEnd, never []event.Call) {
 			continue
 		case c.action.CallID == "":
 			u.Reason = "it had no id"
+		case c.lost != "":
+			u.Reason = c.lost
 		case c.cancelled:
 			u.Reason = "cancelled by the client"
 		case c.task != "":

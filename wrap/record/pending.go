@@ -239,6 +239,17 @@ func (p *pending) couldNotRead(loose string) (list bool) {
 // cancelled says that the client no longer wants the responses to this id. One may
 // come anyway.
 func (p *pending) cancelled(id string) {
+	p.each(id, func(c *loggedCall) { c.cancelled = true })
+}
+
+// noResponse says why the calls with this id get no response. One may come anyway.
+func (p *pending) noResponse(id, reason string) {
+	p.each(id, func(c *loggedCall) { c.lost = reason })
+}
+
+// each calls lose for the calls that wait with this id, which give way to others
+// with it from now on.
+func (p *pending) each(id string, lose func(*loggedCall)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := p.waiting[mcpwire.LooseKey(id)]
@@ -248,7 +259,7 @@ func (p *pending) cancelled(id string) {
 		}
 		waiting[i].cancelled = true
 		if r.about == aboutCall {
-			r.call.cancelled = true
+			lose(r.call)
 		}
 	}
 }

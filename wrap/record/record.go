@@ -19,6 +19,9 @@
 // are in the log and on the disk, and in the message. Response takes little time:
 // outcomes are written by a goroutine, 20 ms later at most, or with the next call.
 //
+// A call for which no response will come is given to [Recorder.NoResponse].
+// [Recorder.RequestContext] is Request for a caller that may give up.
+//
 // A program without JSON-RPC messages uses [Recorder.Calls], with an ID of its
 // choice for each call, and [Recorder.Outcome]. A program that relays the bytes of
 // a pipe, as package wrap does, writes those of the server to [Recorder.Output].
@@ -61,6 +64,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -107,8 +111,12 @@ type Options struct {
 	// Target is the action's target in each receipt, such as "mcp://files". "":
 	// made from Command.
 	Target string
-	// Transport is the action's transport in each receipt. "": "stdio".
+	// Transport is the action's transport in each receipt. "": as [Recorder.Describe]
+	// says, else "stdio".
 	Transport string
+	// Via is the way by which calls come to the log, such as "wrap", in the session's
+	// event. "": as [Recorder.Describe] says.
+	Via string
 	// Command is the server's program and its arguments, if there is one. It is in
 	// the session's event, with secrets masked.
 	Command []string
@@ -178,9 +186,6 @@ func (o *Options) setDefaults() {
 	if o.Target == "" {
 		o.Target = targetOf(o.Command)
 	}
-	if o.Transport == "" {
-		o.Transport = "stdio"
-	}
 	if o.MetaKey == "" {
 		o.MetaKey = DefaultMetaKey
 	}
@@ -235,6 +240,14 @@ func New(o Options) *Recorder {
 	r.output.init(r.session)
 	r.anchor = newAnchorer(o.Anchor, r.id, r.opts.say, r.tell)
 	return r
+}
+
+// Describe says by which way calls come to the log, and the transport in their
+// receipts, where the options leave it open. It is for packages that put a Recorder
+// into an SDK, and must be called before the first message.
+func (r *Recorder) Describe(via, transport string) {
+	r.opts.Via = cmp.Or(r.opts.Via, via)
+	r.opts.Transport = cmp.Or(r.opts.Transport, transport)
 }
 
 func randomHex(n int) string {
@@ -358,7 +371,7 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 		HashOnly:  r.opts.HashOnly,
 		Room:      c.Room,
 		Target:    r.opts.Target,
-		Transport: r.opts.Transport,
+		Transport: cmp.Or(r.opts.Transport, "stdio"),
 		Session:   r.id,
 		CallID:    mcpwire.CallID(c.ID),
 		TraceID:   c.TraceID,

@@ -2,6 +2,8 @@ package record
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -31,6 +33,45 @@ func (e *RefusedError) Error() string { return "refused, not forwarded: " + e.Re
 // After an error the message must not be sent. The error is a [*RefusedError], or
 // says why the calls could not be recorded.
 func (r *Recorder) Request(message []byte) ([]byte, error) {
+	sent, _, err := r.request(message)
+	return sent, err
+}
+
+// RequestContext is [Recorder.Request], but returns the error of ctx as soon as that
+// is done: the holder of the key may ask somebody first. Calls that are recorded all
+// the same are recorded as cancelled, since they are not sent.
+func (r *Recorder) RequestContext(ctx context.Context, message []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if ctx.Done() == nil {
+		return r.Request(message)
+	}
+	type result struct {
+		sent []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		sent, ids, err := r.request(message)
+		if err == nil && ctx.Err() != nil {
+			for _, id := range ids {
+				r.NoResponse(id, "cancelled by the client before it was sent")
+			}
+			sent, err = nil, ctx.Err()
+		}
+		done <- result{sent, err}
+	}()
+	select {
+	case d := <-done:
+		return d.sent, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// request is Request. ids are those of the calls in the message.
+func (r *Recorder) request(message []byte) (sent []byte, ids []json.RawMessage, err error) {
 	r.messages.mu.Lock()
 	if r.messages.gate == nil {
 		r.messages.gate = mcpwire.NewGate(r.opts.MetaKey)
@@ -38,19 +79,20 @@ func (r *Recorder) Request(message []byte) ([]byte, error) {
 	v := r.messages.gate.Judge(message)
 	r.messages.mu.Unlock()
 	if v.Refusal != nil {
-		return nil, &RefusedError{v.Refusal.Code, v.Refusal.Reason}
+		return nil, nil, &RefusedError{v.Refusal.Code, v.Refusal.Reason}
 	}
 	if len(v.Calls) == 0 {
 		r.Sent(message)
-		return message, nil
+		return message, nil, nil
 	}
 	calls := make([]Call, len(v.Calls))
 	for i := range v.Calls {
 		calls[i] = Call(v.Calls[i].Fields)
+		ids = append(ids, calls[i].ID)
 	}
 	receipts, err := r.Calls(calls)
 	if err != nil {
-		return nil, fmt.Errorf("not recorded, so not forwarded: %w", err)
+		return nil, nil, fmt.Errorf("not recorded, so not forwarded: %w", err)
 	}
 	if v.Batch {
 		r.Sent(message) // the other messages in it
@@ -61,5 +103,5 @@ func (r *Recorder) Request(message []byte) ([]byte, error) {
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size))
 	err = mcpwire.Splice(b, mcpwire.Line{Bytes: message, Length: len(message)}, v.Calls, receipts)
-	return b.Bytes(), err
+	return b.Bytes(), ids, err
 }

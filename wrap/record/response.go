@@ -39,6 +39,15 @@ func (r *Recorder) Outcome(id, result json.RawMessage, isError bool) {
 	})
 }
 
+// NoResponse says that no response to the call with this ID will come, as far as the
+// client knows, and why: a few words for the log. A response that comes all the same
+// counts.
+func (r *Recorder) NoResponse(id json.RawMessage, reason string) {
+	if key := mcpwire.IDKey(id); r.session != nil && key != "" {
+		r.session.pending.noResponse(key, shorten(reason))
+	}
+}
+
 // wanted says whether a response matters now: a request waits for one, or had one
 // that a second may follow.
 func (s *session) wanted() bool { return s.pending.expected.Load() > 0 || s.pending.remembers() }
