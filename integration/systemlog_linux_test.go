@@ -224,8 +224,8 @@ type remembered struct {
 			Heads     int64                      `json:"heads"`
 			Records   int64                      `json:"records"`
 			After     int64                      `json:"unanchored_records"`
-			Unmet     int64                      `json:"unmet"`
-			UnmetList []struct{ ID, Why string } `json:"unmet_heads"`
+			Unmet     int64                      `json:"mismatched"`
+			UnmetList []struct{ ID, Why string } `json:"mismatched_heads"`
 			Replaced  []struct{ Log, ID string } `json:"replaced_logs"`
 			Gone      []struct{ Log string }     `json:"other_logs"`
 			Missing   int64                      `json:"missing_heads"`

@@ -73,7 +73,7 @@ func startPump(t *testing.T, change func(p *piped, o *Options)) *piped {
 	}
 	t.Cleanup(func() { said.Close() })
 	p.said = said
-	o := Options{Messages: said, Options: record.Options{
+	o := Options{Diagnostics: said, Options: record.Options{
 		Audit: p.audit, NoHeads: true, NoOutcomes: true, NoSync: true, Command: []string{"test"}, Target: "mcp://test",
 		Signer: func() (*sign.Signer, error) { return sign.NewSigner(watched, "test", "") },
 	}}

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Messages writes the wrapper's own messages for the user, lines on stderr. Some
-// clients never read a server's stderr, and a full pipe must not delay a call: so
-// Write only queues, and drops what does not fit.
-type Messages struct {
+// A QueuedWriter is for the wrapper's own messages for the user, lines on stderr.
+// Some clients never read a server's stderr, and a full pipe must not delay a call:
+// so Write only queues, and drops what does not fit.
+type QueuedWriter struct {
 	queue chan []byte // nil in it is the end
 	ended chan struct{}
 }
 
-// maxMessages is the maximum number of queued messages. A session writes at most
+// maxQueued is the maximum number of queued messages. A session writes at most
 // maxSaid.
-const maxMessages = 64
+const maxQueued = 64
 
-// lastMessages is how long Close waits for a reader of stderr.
-const lastMessages = 500 * time.Millisecond
+// maxClose is how long Close waits for a reader of stderr.
+const maxClose = 500 * time.Millisecond
 
-// NewMessages returns a Messages that passes what is written to it on to w, in
+// NewQueuedWriter returns a QueuedWriter that passes what is written to it on to w, in
 // order, as fast as w takes it. The caller must call Close.
-func NewMessages(w io.Writer) *Messages {
-	m := &Messages{make(chan []byte, maxMessages), make(chan struct{})}
+func NewQueuedWriter(w io.Writer) *QueuedWriter {
+	m := &QueuedWriter{make(chan []byte, maxQueued), make(chan struct{})}
 	go func() {
 		defer close(m.ended)
 		for b := range m.queue {
@@ -40,7 +40,7 @@ func NewMessages(w io.Writer) *Messages {
 
 // Write queues p, whole lines of text, or drops it. It does not block and never
 // fails.
-func (m *Messages) Write(p []byte) (int, error) {
+func (m *QueuedWriter) Write(p []byte) (int, error) {
 	select {
 	case m.queue <- append([]byte{}, p...):
 	default:
@@ -51,8 +51,8 @@ func (m *Messages) Write(p []byte) (int, error) {
 // Close waits until all queued messages are written, but at most 500 ms. What is
 // written to m later is lost. If w blocks for longer, a goroutine that waits for it
 // remains. The error is always nil.
-func (m *Messages) Close() error {
-	late := time.After(lastMessages)
+func (m *QueuedWriter) Close() error {
+	late := time.After(maxClose)
 	select {
 	case m.queue <- nil:
 	case <-late:

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-func TestMessagesBlockNobody(t *testing.T) {
+func TestQueuedWriterBlocksNobody(t *testing.T) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
 	defer ours.Close()
-	m := NewMessages(ours)
+	m := NewQueuedWriter(ours)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -31,7 +31,7 @@ func TestMessagesBlockNobody(t *testing.T) {
 	}
 	// A reader that comes late gets the first lines, in order.
 	r := bufio.NewReader(theirs)
-	for i := range maxMessages {
+	for i := range maxQueued {
 		line, err := r.ReadString('\n')
 		if err != nil || line[:8] != fmt.Sprintf("%08d", i) {
 			t.Fatalf("line %d is %.8q, %v", i, line, err)
@@ -39,13 +39,13 @@ func TestMessagesBlockNobody(t *testing.T) {
 	}
 }
 
-func TestMessagesAreWrittenBeforeClose(t *testing.T) {
+func TestQueuedWriterWritesBeforeClose(t *testing.T) {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
-	m := NewMessages(ours)
+	m := NewQueuedWriter(ours)
 	fmt.Fprintln(m, "one")
 	fmt.Fprintln(m, "two")
 	m.Close()

@@ -60,9 +60,9 @@ type Options struct {
 	// MaxCall is the maximum length of a line from the client, in bytes. A longer
 	// line is refused. 0: DefaultMaxCall, 64 MiB.
 	MaxCall int
-	// Messages gets the wrapper's own messages for the user. It must not block,
-	// because calls write to it. nil: Stderr, through [NewMessages].
-	Messages io.Writer
+	// Diagnostics gets the wrapper's own messages for the user. It must not block,
+	// because calls write to it. nil: Stderr, through [NewQueuedWriter].
+	Diagnostics io.Writer
 }
 
 // Exit says how the server ended, and so how the wrapper must end.
@@ -96,12 +96,12 @@ func (e *StartError) Unwrap() error { return e.Err }
 // with server/discover or any request.
 func Run(o Options) (Exit, error) {
 	o.setDefaults()
-	if o.Messages == nil {
-		m := NewMessages(o.Stderr)
+	if o.Diagnostics == nil {
+		m := NewQueuedWriter(o.Stderr)
 		defer m.Close()
-		o.Messages = m
+		o.Diagnostics = m
 	}
-	say := &speaker{w: o.Messages}
+	say := &speaker{w: o.Diagnostics}
 	command := proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr}
 	if o.Verbose {
 		command.Say = say.sayf
@@ -150,7 +150,7 @@ func Run(o Options) (Exit, error) {
 			rec.ServerEnded()
 		}
 		if err := rec.Close(); err != nil {
-			fmt.Fprintf(o.Messages, "signet-wrap: %v\n", err) // not through say, which has a limit
+			fmt.Fprintf(o.Diagnostics, "signet-wrap: %v\n", err) // not through say, which has a limit
 		}
 	}()
 	select {

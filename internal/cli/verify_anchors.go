@@ -157,7 +157,7 @@ func (c *command) kit(u *ucli.Context, a *verify.Anchors, given **tlog.Policy) (
 	return s, cp, nil
 }
 
-// printAnchored says to a person up to where others remember the log.
+// printAnchored says to a person up to where others have seen the log.
 func (c *command) printAnchored(row func(name, format string, a ...any), a *verify.Anchored) {
 	for _, x := range a.Contradictions {
 		what := map[string]string{"rollback": "the log is shorter", "fork": "the log is a different one"}[x.Kind]

@@ -34,10 +34,10 @@ func (c *command) verifyChain(u *ucli.Context) error {
 		return err
 	}
 	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
-	if err := c.remembered(ctx, u, p, ring, &o); err != nil {
+	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
 		return err
 	}
-	// Only now: what others remember must not be of more than the snapshot holds.
+	// Only now: what others have seen must not be of more than the snapshot holds.
 	log, err := chain.TakeSnapshot(p.audit)
 	if err != nil {
 		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}

@@ -58,7 +58,7 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	few(row, whole.Notes)
 	if !cut {
 		c.printAnchored(row, whole.Anchored)
-		c.printKept(row, &whole)
+		c.printOthers(row, &whole)
 		row("head", "%s", f.Head)
 	}
 

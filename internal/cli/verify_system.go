@@ -26,18 +26,18 @@ func systemFlags() []ucli.Flag {
 	return []ucli.Flag{&ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "remember"}, &ucli.StringFlag{Name: "reason"}}
 }
 
-// remembered adds to o what this machine's system log and those of --against have
+// addEvidence adds to o what this machine's system log and those of --against have
 // kept. It reads before the log is, or that would seem to end too early.
-func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, o *verify.Options) error {
+func (c *command) addEvidence(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, o *verify.Options) error {
 	log, _ := chain.First(p.audit) // the zero Hash, if nothing is left
 	own, err := c.systemLog(ctx, u, p, ring.Keys, log)
 	if err != nil {
 		return err
 	}
-	o.Memories = append(o.Memories, own)
+	o.SystemHeads = append(o.SystemHeads, own)
 	for _, against := range u.StringSlice("against") {
-		if k := verify.KeepHash(against); k != nil {
-			o.Kept = append(o.Kept, k)
+		if k := verify.ExpectHash(against); k != nil {
+			o.Expected = append(o.Expected, k)
 			continue
 		}
 		m, k, err := c.readAgainst(ctx, against, ring.Keys, log)
@@ -45,10 +45,10 @@ func (c *command) remembered(ctx context.Context, u *ucli.Context, p logPlace, r
 			return &failure{exitUsage, fmt.Errorf("--against %s: %w", against, unread(err)), againstHint}
 		}
 		if m != nil {
-			o.Memories = append(o.Memories, m)
+			o.SystemHeads = append(o.SystemHeads, m)
 		}
 		if k != nil {
-			o.Kept = append(o.Kept, k)
+			o.Expected = append(o.Expected, k)
 		}
 	}
 	return nil
@@ -58,7 +58,7 @@ const againstHint = `a head ("sha256:..."), what journalctl printed, a syslog fi
 
 // readAgainst reads what others kept, from a file, standard input, or the directory
 // of a log or of the home that has it.
-func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys, log chain.Hash) (*verify.Memory, *verify.Kept, error) {
+func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys, log chain.Hash) (*verify.SystemHeads, *verify.Expected, error) {
 	if st, err := os.Stat(path); path != "-" && err == nil && st.IsDir() {
 		s, err := chain.TakeSnapshot(path)
 		if err == nil && len(s.Days()) == 0 {
@@ -79,8 +79,8 @@ func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys
 }
 
 // systemLog reads what this machine's own system log has kept.
-func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys, log chain.Hash) (*verify.Memory, error) {
-	m := &verify.Memory{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
+func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys, log chain.Hash) (*verify.SystemHeads, error) {
+	m := &verify.SystemHeads{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
 	var err error
 	m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
 		m.Add(e, keys)
@@ -221,8 +221,8 @@ func acceptable(id string) bool {
 		(strings.HasPrefix(id, "evt_") || strings.HasPrefix(id, "rec_") || strings.HasPrefix(id, "sha256:"))
 }
 
-// remembers is verify --accept ID --remember, with nothing to verify.
-func (c *command) remembers(u *ucli.Context) error {
+// remember is verify --accept ID --remember, with nothing to verify.
+func (c *command) remember(u *ucli.Context) error {
 	if _, err := c.accepted(u); err != nil {
 		return err
 	}
@@ -232,19 +232,19 @@ func (c *command) remembers(u *ucli.Context) error {
 	return nil
 }
 
-// printKept says to a person what others keep of the log, but for witnesses.
-func (c *command) printKept(row func(name, format string, a ...any), f *verify.Completeness) {
-	if r := f.Remembered; r != nil {
-		c.printRemembered(row, r)
+// printOthers says to a person what others keep of the log, but for witnesses.
+func (c *command) printOthers(row func(name, format string, a ...any), f *verify.Completeness) {
+	if r := f.Heads; r != nil {
+		c.printHeads(row, r)
 		if (r.State == "absent" || r.State == "unreadable") && f.Anchored.State == "none" {
 			row("", "not anchored: truncation, or a rewrite by the key holder, would not show;")
 			row("", "keep a copy of the head elsewhere, for verify --against HEAD")
 		}
 	}
 	for _, a := range f.Against {
-		c.printRemembered(row, a)
+		c.printHeads(row, a)
 	}
-	for _, k := range f.Kept {
+	for _, k := range f.Expected {
 		row("against", "%s: %s of %s in the log", k.By, grouped(k.Looked-k.Absent), count(k.Looked, "kept record"))
 		for _, id := range k.First {
 			row("", "not in the log, and somebody kept it: %s", id)
@@ -255,8 +255,8 @@ func (c *command) printKept(row func(name, format string, a ...any), f *verify.C
 	}
 }
 
-// printRemembered says to a person what system logs have kept of the log.
-func (c *command) printRemembered(row func(name, format string, a ...any), r *verify.Remembered) {
+// printHeads says to a person what system logs have kept of the log.
+func (c *command) printHeads(row func(name, format string, a ...any), r *verify.HeadsResult) {
 	row(r.By, "%s", describe(r))
 	if r.From != "" && r.By == systemLogName {
 		row("", "it reaches from %s to %s", r.From, r.To)
@@ -267,7 +267,7 @@ func (c *command) printRemembered(row func(name, format string, a ...any), r *ve
 	if r.Unread != "" {
 		row("", "not all of it could be read: %s", r.Unread)
 	}
-	for i, x := range r.UnmetHeads {
+	for i, x := range r.MismatchedHeads {
 		if i == maxShown {
 			row("", "and more: --json lists them")
 			break
@@ -303,14 +303,14 @@ func (c *command) printRemembered(row func(name, format string, a ...any), r *ve
 
 // newest is the id of the newest head that the log does not agree with, which
 // accepts the others with it; "" if there is none.
-func newest(r *verify.Remembered) (id string) {
+func newest(r *verify.HeadsResult) (id string) {
 	at := ""
 	see := func(i, t string, accepted bool) {
 		if !accepted && t >= at { // RFC 3339, in UTC
 			id, at = i, t
 		}
 	}
-	for _, u := range r.UnmetHeads {
+	for _, u := range r.MismatchedHeads {
 		see(u.ID, u.At, u.Accepted || u.Doubtful)
 	}
 	for _, o := range r.Replaced {
@@ -331,8 +331,8 @@ func words(doubtful, accepted bool) string {
 	return ""
 }
 
-// describe is the state of a memory in a phrase.
-func describe(r *verify.Remembered) string {
+// describe says in a phrase how far heads agree with the log.
+func describe(r *verify.HeadsResult) string {
 	switch {
 	case r.State == "absent" || r.State == "unreadable":
 		return fmt.Sprintf("%s: %s", r.State, r.Why)
@@ -347,7 +347,7 @@ func describe(r *verify.Remembered) string {
 }
 
 // shortfalls are what the first line counts.
-func shortfalls(r *verify.Remembered) string {
+func shortfalls(r *verify.HeadsResult) string {
 	var all []string
 	say := func(n int64, what, rest string) {
 		if n > 0 {
@@ -370,7 +370,7 @@ func shortfalls(r *verify.Remembered) string {
 // bySystemLog is what the first line says of the system's log: whether the log is
 // more than valid by itself, and the rest of the sentence.
 func bySystemLog(f *verify.Log) (checked bool, rest string) {
-	r := f.Completeness.Remembered
+	r := f.Completeness.Heads
 	if r == nil {
 		return false, ""
 	}

@@ -25,7 +25,7 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	if errors.Is(err, errNotWrapping) {
 		return 0, false
 	}
-	messages := wrap.NewMessages(c.Stderr) // of what wraps, too: the client may read none
+	messages := wrap.NewQueuedWriter(c.Stderr) // of what wraps, too: the client may read none
 	c.Stderr = messages
 	var end wrap.Exit
 	if err == nil {
@@ -54,7 +54,7 @@ func (c *command) run(flags map[string]string) (wrap.Exit, error) {
 	list := k.wrapping(flags)
 	s, h, err := inForce(list), k.dir, k.dirErr
 	o := s.Options
-	o.Command, o.Messages = c.after, c.Stderr
+	o.Command, o.Diagnostics = c.after, c.Stderr
 	if k.systemErr != nil {
 		// What it locks is not known, so nothing is forwarded, by --fail-open neither.
 		c.complain(k.systemErr.Error()+": every call is refused", `see "signet-wrap doctor"`)

@@ -16,18 +16,18 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Kept is what others kept of a log: hashes of records, and receipts. What of it
-// is not in the log was taken out.
-type Kept struct {
+// Expected is what must be in a log, because others have it: hashes of records, and
+// receipts. What is absent was taken out.
+type Expected struct {
 	Name    string
 	checker checker
 	hashes  map[chain.Hash]bool // whether it was found
-	ids     map[keptID]bool
+	ids     map[receiptID]bool
 	others  int64 // receipts that were not looked for
 }
 
-// KeptResult is what came of it. It is part of Completeness.
-type KeptResult struct {
+// ExpectedResult says what of it is in the log. It is part of Completeness.
+type ExpectedResult struct {
 	By       string   `json:"by"`
 	Looked   int64    `json:"looked_for"` // hashes and receipts
 	Absent   int64    `json:"absent"`     // of them
@@ -36,28 +36,28 @@ type KeptResult struct {
 	Others   int64    `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
 }
 
-// maxKept bounds how many receipts are remembered.
-const maxKept = 1_000_000
+// maxExpected bounds how many receipts are looked for.
+const maxExpected = 1_000_000
 
-// KeepHash returns a Kept of one hash of a record, nil if s is none.
-func KeepHash(s string) *Kept {
+// ExpectHash returns an Expected of one hash of a record, nil if s is none.
+func ExpectHash(s string) *Expected {
 	h, err := event.ParseHash(s)
 	if err != nil {
 		return nil
 	}
-	return &Kept{Name: s, hashes: map[chain.Hash]bool{h: h.IsZero()}} // the head of an empty log
+	return &Expected{Name: s, hashes: map[chain.Hash]bool{h: h.IsZero()}} // the head of an empty log
 }
 
-// ErrNotKept reports a file in which there is nothing to compare a log with.
-var ErrNotKept = errors.New("it has neither heads nor receipts")
+// ErrNoEvidence reports a file in which there is nothing to compare a log with.
+var ErrNoEvidence = errors.New("it has neither heads nor receipts")
 
-// ReadAgainst reads what others kept: the heads of a system's log into a Memory, as
-// `journalctl -o json`, `-o cat` or a syslog file has them, and receipts, as they
-// are in requests, in logs and in exports, one a line. Keys are those that are
-// known, and log is the first record of the log, if it has one. What there is none
-// of is nil; a system's log without a head of any log is a Memory.
-func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*Memory, *Kept, error) {
-	m, k := &Memory{Name: name, Log: log}, &Kept{Name: name, ids: map[keptID]bool{}}
+// ReadAgainst reads what others have of a log: heads, as `journalctl -o json`,
+// `-o cat` or a syslog file has them, and receipts, as they are in requests, in logs
+// and in exports, one a line. Keys are those that are known, and log is the first
+// record of the log, if it has one. A result is nil if r has nothing for it; a
+// system's log in which there is no head is SystemHeads without any.
+func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHeads, *Expected, error) {
+	m, k := &SystemHeads{Name: name, Log: log}, &Expected{Name: name, ids: map[receiptID]bool{}}
 	in := bufio.NewReaderSize(r, 64<<10)
 	system := false // it is of a system's log
 	for {
@@ -85,15 +85,15 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*Memory, 
 		k = nil
 	}
 	if m == nil && k == nil {
-		return nil, nil, ErrNotKept
+		return nil, nil, ErrNoEvidence
 	}
 	return m, k, nil
 }
 
 // ReadAgainstLog takes the receipts in the log of another party, such as a server or
 // a bridge that keeps those it gets; and of an older copy of this log, its end.
-func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Keys, log chain.Hash) (*Kept, error) {
-	k := &Kept{Name: name, hashes: map[chain.Hash]bool{}, ids: map[keptID]bool{}}
+func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Keys, log chain.Hash) (*Expected, error) {
+	k := &Expected{Name: name, hashes: map[chain.Hash]bool{}, ids: map[receiptID]bool{}}
 	var first, last chain.Hash
 	for e, err := range s.Records(ctx, chain.ReadOptions{}) {
 		if bad := (*chain.LineError)(nil); errors.As(err, &bad) {
@@ -111,14 +111,14 @@ func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Ke
 		k.hashes[last] = false
 	}
 	if len(k.hashes) == 0 && len(k.ids) == 0 && k.others == 0 {
-		return nil, ErrNotKept
+		return nil, ErrNoEvidence
 	}
 	return k, nil
 }
 
 // line takes the receipts in a line: in a value, which syslog puts something
 // before, or in each of a batch of requests.
-func (k *Kept) line(line []byte, keys Keys) {
+func (k *Expected) line(line []byte, keys Keys) {
 	if bytes.HasPrefix(line, []byte("[")) {
 		var batch []json.RawMessage
 		json.Unmarshal(line, &batch)
@@ -134,7 +134,7 @@ func (k *Kept) line(line []byte, keys Keys) {
 
 // add takes the receipt in a value: one by itself, in a record, in a request under
 // whatever name, or in the receipt of a server.
-func (k *Kept) add(value []byte, keys Keys) {
+func (k *Expected) add(value []byte, keys Keys) {
 	var in struct {
 		Receipt json.RawMessage `json:"receipt"`
 		Agent   json.RawMessage `json:"agent_receipt"`
@@ -162,7 +162,7 @@ func (k *Kept) add(value []byte, keys Keys) {
 
 // receipt takes a receipt, if it is one. Of those that stand in no record, only
 // calls through a wrapper must be in a log.
-func (k *Kept) receipt(receipt []byte, record bool, keys Keys) {
+func (k *Expected) receipt(receipt []byte, record bool, keys Keys) {
 	k.checker.keys = &keys
 	got := k.checker.alone(receipt).Result
 	v := got.v
@@ -172,26 +172,26 @@ func (k *Kept) receipt(receipt []byte, record bool, keys Keys) {
 		}
 		return
 	}
-	id, ok := keptIDOf(v)
-	if !ok || !got.known || !record && !history.IsWrapped(v) || len(k.ids) >= maxKept {
+	id, ok := receiptIDOf(v)
+	if !ok || !got.known || !record && !history.IsWrapped(v) || len(k.ids) >= maxExpected {
 		k.others++
 		return
 	}
 	k.ids[id] = false
 }
 
-// keptID is an id, in the half of the bytes.
-type keptID struct {
+// receiptID is an id, in the half of the bytes.
+type receiptID struct {
 	id    [16]byte
 	event bool
 }
 
-func keptIDOf(v *sign.Verified) (id keptID, ok bool) {
+func receiptIDOf(v *sign.Verified) (id receiptID, ok bool) {
 	id.event = v.Event != nil
 	return id, take(&id.id, v.ID, id.prefix())
 }
 
-func (id *keptID) prefix() string {
+func (id *receiptID) prefix() string {
 	if id.event {
 		return "evt_"
 	}
@@ -199,22 +199,22 @@ func (id *keptID) prefix() string {
 }
 
 // see takes the records of the log.
-func (k *Kept) see(e *chain.Entry, c checked) {
+func (k *Expected) see(e *chain.Entry, c checked) {
 	if _, wanted := k.hashes[e.RecordHash]; wanted {
 		k.hashes[e.RecordHash] = true
 	}
 	if len(k.ids) == 0 || c.v == nil {
 		return
 	}
-	if id, ok := keptIDOf(c.v); ok {
+	if id, ok := receiptIDOf(c.v); ok {
 		if _, wanted := k.ids[id]; wanted {
 			k.ids[id] = true
 		}
 	}
 }
 
-func (k *Kept) result(accept []string) KeptResult {
-	r := KeptResult{By: k.Name, Looked: int64(len(k.hashes) + len(k.ids)), Others: k.others}
+func (k *Expected) result(accept []string) ExpectedResult {
+	r := ExpectedResult{By: k.Name, Looked: int64(len(k.hashes) + len(k.ids)), Others: k.others}
 	accepted := map[string]bool{}
 	for _, id := range accept {
 		accepted[id] = true

@@ -13,7 +13,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A Claim is what somebody remembers of how far the log went.
+// A Claim is how far the log went, as somebody outside of it has it.
 type Claim struct {
 	By     string // "store", "kit", or "witness NAME"
 	Origin string
@@ -56,7 +56,7 @@ type Asked struct {
 	Error string `json:"error,omitempty"` // why it did not say
 }
 
-// Anchored says up to where others remember the log. It is part of Completeness.
+// Anchored says up to where others have seen the log. It is part of Completeness.
 type Anchored struct {
 	// State is "none" (nobody was ever asked to), "absent" or "unreadable" (the
 	// store is), "unwitnessed" (but for the log's own key), "witnessed" (by a
@@ -84,7 +84,7 @@ type Anchored struct {
 	Lacking        []string        `json:"lacking,omitempty"` // what is not established
 }
 
-// A Contradiction is somebody's memory that the log does not agree with.
+// A Contradiction is a claim that the log does not agree with.
 type Contradiction struct {
 	Kind     string `json:"kind"` // "rollback": the log is shorter; "fork": it is another one
 	By       string `json:"by"`
@@ -191,7 +191,7 @@ func (t *anchoring) believe(c checked, maintained bool) {
 }
 
 // heads takes the policy that the heads in this machine's own system log carry.
-func (t *anchoring) heads(all []*remembering) {
+func (t *anchoring) heads(all []*headsCheck) {
 	for _, r := range all {
 		if r.m.Name != "" {
 			continue

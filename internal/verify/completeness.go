@@ -15,14 +15,14 @@ type Completeness struct {
 	Gaps    []string `json:"gaps,omitempty"`  // one phrase each
 	Notes   []string `json:"notes,omitempty"` // what is accounted for
 
-	// SystemLog is the state of Remembered: "all", "partial", "unreadable" or
+	// SystemLog is the state of Heads: "all", "partial", "unreadable" or
 	// "absent"; "" if the system's log was not asked.
-	SystemLog  string        `json:"system_log,omitempty"`
-	Remembered *Remembered   `json:"heads,omitempty"`   // what the system's log has kept of the log
-	Against    []*Remembered `json:"against,omitempty"` // and what files from elsewhere have
-	Kept       []KeptResult  `json:"kept,omitempty"`    // hashes and receipts that others kept
+	SystemLog string           `json:"system_log,omitempty"`
+	Heads     *HeadsResult     `json:"heads,omitempty"`    // what the system's log has kept of the log
+	Against   []*HeadsResult   `json:"against,omitempty"`  // and what files from elsewhere have
+	Expected  []ExpectedResult `json:"expected,omitempty"` // hashes and receipts that others kept
 
-	Anchored *Anchored `json:"anchored,omitempty"` // up to where others remember the log; nil: it was not read to its end
+	Anchored *Anchored `json:"anchored,omitempty"` // up to where others have seen the log; nil: it was not read to its end
 }
 
 // outcomes counts, over a log, the calls that have no outcome and the outcomes
@@ -40,7 +40,7 @@ type outcomes struct {
 	copied     int64 // receipts of outcomes that came earlier
 }
 
-// maxCounted bounds what is remembered: a million calls without outcomes take
+// maxCounted bounds memory: a million calls without outcomes take
 // some 100 MB, and a million sessions 150.
 const maxCounted = 1_000_000
 

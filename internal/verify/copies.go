@@ -11,7 +11,7 @@ import (
 // is displaced, and of a response package history tells; any other would pass for
 // a second call, for which no key is needed.
 //
-// It remembers the hashes of ids, 8 bytes each, with a seed that nobody knows.
+// It holds the hashes of ids, 8 bytes each, with a seed that nobody knows.
 type copies struct {
 	all  bool // bound ones too, and responses: there are no places
 	seed maphash.Seed
@@ -19,7 +19,7 @@ type copies struct {
 	full bool // there were more than maxCopies
 }
 
-// maxCopies bounds what is remembered: some 150 MB.
+// maxCopies bounds memory: some 150 MB.
 const maxCopies = 8_000_000
 
 // in is what they are copies in.

@@ -325,15 +325,15 @@ type selection struct {
 	checker  checker
 	name     string
 	tally    *tally
-	story    *story
+	logCheck *logCheck
 	readable int64 // receipts, and what is known not to be what was signed
 	f        Selection
 	from, to time.Time
 }
 
 func newSelection(keys *Keys, name string) *selection {
-	s := &selection{checker: checker{keys: keys}, name: name, story: newStory(keys)}
-	s.tally = s.story.tally
+	s := &selection{checker: checker{keys: keys}, name: name, logCheck: newLogCheck(keys)}
+	s.tally = s.logCheck.tally
 	s.tally.copies.all = true
 	return s
 }
@@ -506,7 +506,7 @@ func (s *selection) follow(l *lineChecked) {
 	if !c.known {
 		return
 	}
-	s.story.believe(&l.entry, c)
+	s.logCheck.believe(&l.entry, c)
 	if at := c.v.Time; !at.IsZero() {
 		if s.from.IsZero() || at.Before(s.from) {
 			s.from = at
@@ -518,14 +518,14 @@ func (s *selection) follow(l *lineChecked) {
 }
 
 func (s *selection) finding(now time.Time) *Selection {
-	s.story.dated(now)
+	s.logCheck.dated(now)
 	f := &s.f
 	f.Selection, f.Verdict = true, Valid
 	f.First, f.Last = formatTime(s.from), formatTime(s.to)
 	f.Breaks = append([]chain.Break{}, f.Breaks...) // [] rather than null
 	f.Authenticity = s.tally.finding()
-	gaps, notes := s.story.outcomes.findings(true)
-	f.Gaps = append(append(f.Gaps, s.story.gaps...), gaps...)
+	gaps, notes := s.logCheck.outcomes.findings(true)
+	f.Gaps = append(append(f.Gaps, s.logCheck.gaps...), gaps...)
 	f.Notes = notes
 	switch {
 	case f.Damaged > 0:

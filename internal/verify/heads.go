@@ -16,9 +16,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A Memory is what the system's log, or a file that was taken from one, has kept
-// of heads: how far logs went. [Memory.Add] fills it before the log is read.
-type Memory struct {
+// SystemHeads are the heads in the log of a system, or in a file that was taken from
+// it: how far logs went. [SystemHeads.Add] fills it before the log is read.
+type SystemHeads struct {
 	Name string // of the file; "": this machine's own
 	// Log is the log's first record, the zero Hash if there is none. Its heads are
 	// kept, however many others there are.
@@ -35,17 +35,17 @@ type Memory struct {
 
 	checker checker
 	writers map[writer]uint32 // of doubtful heads: numbers from 1
-	groups  map[group]*remembered
-	order   []*remembered
+	groups  map[group]*logHeads
+	order   []*logHeads
 	kept    int
 	older   int64 // heads beyond maxHeads
 }
 
-// Bounds of what is remembered: the newest heads, at 56 bytes each, of so many
-// logs and sessions.
+// Bounds of memory: the newest heads, at 56 bytes each, of so many logs and
+// sessions.
 const (
 	maxHeads    = 2_000_000
-	maxLogs     = 10_000 // besides those that Memory.Log and Memory.Dirs name
+	maxLogs     = 10_000 // besides those that SystemHeads.Log and SystemHeads.Dirs name
 	maxSessions = 1_000_000
 	maxDirs     = 100 // of one log
 	maxSpans    = 100 // of one session
@@ -58,12 +58,12 @@ type group struct {
 	log       chain.Hash
 }
 
-// remembered is what is known of one log from one user of one machine.
-type remembered struct {
+// logHeads is what is known of one log from one user of one machine.
+type logHeads struct {
 	group
 	dirs     map[string]bool
-	heads    []keptHead // newest first
-	sessions map[[16]byte]*keptSession
+	heads    []seenHead // newest first
+	sessions map[[16]byte]*seenSession
 	policy   chain.Hash // of anchoring, by the newest head that has one
 	policyAt time.Time
 }
@@ -75,16 +75,16 @@ type writer struct {
 	session [16]byte
 }
 
-// keptHead is a head of which the signature is good. It has 56 bytes.
-type keptHead struct {
+// seenHead is a head of which the signature is good. It has 56 bytes.
+type seenHead struct {
 	end      int64
 	hash, id [16]byte // the first half of each hash; the whole id
 	at       uint32   // when it came: seconds since 2020, times two, and one if it came late
 	file     uint32   // the day as a number, 20260501, unvouched and doubtful
-	by       uint32   // of a doubtful one its number in Memory.writers; 0: there were too many
+	by       uint32   // of a doubtful one its number in SystemHeads.writers; 0: there were too many
 }
 
-// Bits of keptHead.file.
+// Bits of seenHead.file.
 const (
 	unvouched = 1 << 30 // nobody vouches for who wrote it and when
 	doubtful  = 1 << 31 // and its key is not known
@@ -92,12 +92,12 @@ const (
 
 var since2020 = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (h *keptHead) late() bool      { return h.at&1 == 1 }
-func (h *keptHead) time() time.Time { return since2020.Add(time.Duration(h.at>>1) * time.Second) }
-func (h *keptHead) day() uint32     { return h.file &^ (doubtful | unvouched) }
+func (h *seenHead) late() bool      { return h.at&1 == 1 }
+func (h *seenHead) time() time.Time { return since2020.Add(time.Duration(h.at>>1) * time.Second) }
+func (h *seenHead) day() uint32     { return h.file &^ (doubtful | unvouched) }
 
 // before reports whether h is before a place in the log.
-func (h *keptHead) before(day uint32, end int64) bool {
+func (h *seenHead) before(day uint32, end int64) bool {
 	return h.day() < day || h.day() == day && h.end < end
 }
 
@@ -115,8 +115,8 @@ func dayFile(day uint32) string {
 	return t.Format(time.DateOnly) + ".jsonl"
 }
 
-// keptSession is what the heads of a session tell.
-type keptSession struct {
+// seenSession is what the heads of a session tell.
+type seenSession struct {
 	seqs   []span // of the heads that were seen, in order, with gaps between them
 	ended  bool
 	newest time.Time
@@ -127,7 +127,7 @@ type span struct{ first, last int64 }
 
 // add notes a number. It may come in any order and more than once, as where two
 // files are put together.
-func (s *keptSession) add(seq int64) {
+func (s *seenSession) add(seq int64) {
 	i, found := slices.BinarySearchFunc(s.seqs, seq, func(x span, seq int64) int {
 		switch {
 		case x.last < seq:
@@ -156,7 +156,7 @@ func (s *keptSession) add(seq int64) {
 // missing is how many numbers are between those that were seen, and before them if
 // the first is missed, too. A number that somebody made up makes it no more than
 // maxMissing, so that a sum stays one.
-func (s *keptSession) missing(first bool) (n int64) {
+func (s *seenSession) missing(first bool) (n int64) {
 	for i := 1; i < len(s.seqs); i++ {
 		n += min(s.seqs[i].first-s.seqs[i-1].last-1, maxMissing-n)
 	}
@@ -176,7 +176,7 @@ const lateAfter = 10 * time.Second
 // signature that is good under the key that it names; else it is passed over.
 // Whether the key is known makes no difference if the system's log itself says
 // which user wrote it: so no key that is deleted takes its heads away.
-func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
+func (m *SystemHeads) Add(e systemlog.Entry, keys Keys) bool {
 	i := bytes.Index(e.Message, []byte(heads.Phrase))
 	if i < 0 || len(e.Message)-i > maxHead {
 		return false
@@ -191,7 +191,7 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
 	if !ok || !v.Follows(h.Head) || h.Seq < 0 || h.End < 0 {
 		return false
 	}
-	k := keptHead{end: h.End, file: dayNumber(h.File)}
+	k := seenHead{end: h.End, file: dayNumber(h.File)}
 	copy(k.hash[:], h.Head[:])
 	if !take(&k.id, v.ID, "evt_") || k.file == 0 {
 		return false
@@ -231,7 +231,7 @@ func (m *Memory) Add(e systemlog.Entry, keys Keys) bool {
 }
 
 // writer is the number of who signed a head of session; 0 if there are too many.
-func (m *Memory) writer(signers []sign.Party, session string) uint32 {
+func (m *SystemHeads) writer(signers []sign.Party, session string) uint32 {
 	key, ok := sessionKey(session)
 	if !ok || len(signers) != 1 {
 		return 0
@@ -250,7 +250,7 @@ func (m *Memory) writer(signers []sign.Party, session string) uint32 {
 
 // named is the number of the writer that a session's event names, 0 if there is no
 // doubtful head by it.
-func (m *Memory) named(told event.Session) uint32 {
+func (m *SystemHeads) named(told event.Session) uint32 {
 	if len(m.writers) == 0 || told.Heads == nil {
 		return 0
 	}
@@ -276,7 +276,7 @@ func take(to *[16]byte, s, prefix string) bool {
 // group is that of a head; nil if there are too many, and this is neither of the
 // log nor of its directory: heads of ten thousand others, which cost nothing to
 // make, must not keep out those that count.
-func (m *Memory) group(key group, dirs []string) *remembered {
+func (m *SystemHeads) group(key group, dirs []string) *logHeads {
 	g := m.groups[key]
 	if g != nil {
 		return g
@@ -291,15 +291,15 @@ func (m *Memory) group(key group, dirs []string) *remembered {
 		return nil
 	}
 	if m.groups == nil {
-		m.groups = map[group]*remembered{}
+		m.groups = map[group]*logHeads{}
 	}
-	g = &remembered{group: key, dirs: map[string]bool{}, sessions: map[[16]byte]*keptSession{}}
+	g = &logHeads{group: key, dirs: map[string]bool{}, sessions: map[[16]byte]*seenSession{}}
 	m.groups[key], m.order = g, append(m.order, g)
 	return g
 }
 
 // session counts the heads of a session.
-func (g *remembered) session(h event.Head, at time.Time) {
+func (g *logHeads) session(h event.Head, at time.Time) {
 	key, ok := sessionKey(h.Session)
 	if !ok {
 		return
@@ -309,7 +309,7 @@ func (g *remembered) session(h event.Head, at time.Time) {
 		if len(g.sessions) >= maxSessions {
 			return
 		}
-		s = &keptSession{}
+		s = &seenSession{}
 		g.sessions[key] = s
 	}
 	s.add(h.Seq)
@@ -324,7 +324,7 @@ func sessionKey(session string) (key [16]byte, ok bool) {
 }
 
 // at says whether heads of this log were of one of these directories.
-func (g *remembered) at(dirs map[string]bool) bool {
+func (g *logHeads) at(dirs map[string]bool) bool {
 	for d := range g.dirs {
 		if dirs[d] {
 			return true

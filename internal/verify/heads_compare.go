@@ -11,9 +11,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// Remembered is how the log agrees with the heads in a system's log. It is part of
+// HeadsResult is how the log agrees with the heads in a system's log. It is part of
 // Completeness.
-type Remembered struct {
+type HeadsResult struct {
 	By string `json:"by"` // "system log", or the file's name
 	// State is "all" (each record up to the newest is covered, and nothing is
 	// missing), "partial", "unreadable" or "absent" (no system log, or no head of
@@ -29,10 +29,10 @@ type Remembered struct {
 	At      string `json:"at,omitempty"`        // when that head came
 	After   int64  `json:"unanchored_records"`  // that came after it
 
-	Unmet      int64   `json:"unmet"` // heads that the log does not agree with
-	UnmetHeads []Unmet `json:"unmet_heads,omitempty"`
-	Replaced   []Other `json:"replaced_logs,omitempty"` // logs that were in this directory
-	Gone       []Other `json:"other_logs,omitempty"`    // of this user, that are not where they were
+	Mismatched      int64            `json:"mismatched"` // heads that the log does not agree with
+	MismatchedHeads []MismatchedHead `json:"mismatched_heads,omitempty"`
+	Replaced        []Other          `json:"replaced_logs,omitempty"` // logs that were in this directory
+	Gone            []Other          `json:"other_logs,omitempty"`    // of this user, that are not where they were
 
 	Missing   int64    `json:"missing_heads"`      // by their numbers
 	Silent    int64    `json:"silent_sessions"`    // that claim heads and have none, or send none
@@ -48,8 +48,8 @@ type Remembered struct {
 	doubts bool
 }
 
-// Unmet is a head that the log does not agree with.
-type Unmet struct {
+// MismatchedHead is a head that the log does not agree with.
+type MismatchedHead struct {
 	ID       string     `json:"id"`
 	Log      chain.Hash `json:"log"`
 	File     string     `json:"file"`
@@ -59,7 +59,7 @@ type Unmet struct {
 	Doubtful bool       `json:"doubtful,omitempty"` // by a key that is not known, in a file that anybody could have written
 	Accepted bool       `json:"accepted,omitempty"`
 
-	head keptHead
+	head seenHead
 }
 
 // Other is a log other than the verified one.
@@ -75,26 +75,26 @@ type Other struct {
 }
 
 // Tampered says whether something contradicts the log.
-func (r *Remembered) Tampered() bool {
+func (r *HeadsResult) Tampered() bool {
 	bad := func(doubtful, accepted bool) bool { return !doubtful && !accepted }
-	return r.Unmet > int64(len(r.UnmetHeads)) ||
-		slices.ContainsFunc(r.UnmetHeads, func(u Unmet) bool { return bad(u.Doubtful, u.Accepted) }) ||
+	return r.Mismatched > int64(len(r.MismatchedHeads)) ||
+		slices.ContainsFunc(r.MismatchedHeads, func(u MismatchedHead) bool { return bad(u.Doubtful, u.Accepted) }) ||
 		slices.ContainsFunc(r.Replaced, func(o Other) bool { return bad(o.Doubtful, o.Accepted) })
 }
 
-// remembering compares a log with a Memory while it is read.
-type remembering struct {
-	m       *Memory
-	accept  []string
-	begun   bool
-	log     chain.Hash // the first record
-	dirs    map[string]bool
-	groups  []*remembered // of this log
-	heads   []keptHead    // of this log, in its order; those up to met are done
-	done    int
-	unmet   []Unmet
-	more    []keptHead // unmet beyond those that are listed
-	records int64
+// headsCheck compares a log with SystemHeads while it is read.
+type headsCheck struct {
+	m          *SystemHeads
+	accept     []string
+	begun      bool
+	log        chain.Hash // the first record
+	dirs       map[string]bool
+	groups     []*logHeads // of this log
+	heads      []seenHead  // of this log, in its order; those up to met are done
+	done       int
+	mismatched []MismatchedHead
+	more       []seenHead // mismatched beyond those that are listed
+	records    int64
 
 	met    met
 	system time.Time // when the newest of the heads that were met came, of those that did not come late
@@ -104,7 +104,7 @@ type remembering struct {
 
 	sessions  map[[16]byte]string // of this machine, begun within the reach: where their heads go to
 	elsewhere map[[16]byte]bool   // of others
-	found     Remembered
+	found     HeadsResult
 }
 
 // met is the newest record that heads are met by, and when the earliest of these came.
@@ -121,12 +121,12 @@ func (m *met) take(record int64, at time.Time) {
 
 // doubts says whether a head is doubtful: nobody vouches for it, and neither is its
 // key known nor does its session's event name it.
-func (r *remembering) doubts(h keptHead) bool { return h.file&doubtful != 0 && !r.named[h.by] }
+func (r *headsCheck) doubts(h seenHead) bool { return h.file&doubtful != 0 && !r.named[h.by] }
 
 // record takes the records in their order. It returns when a system's log, for which
 // somebody vouches, saw this one and so all before it, the earliest such time; zero:
 // not.
-func (r *remembering) record(e *chain.Entry, c checked) (seen time.Time) {
+func (r *headsCheck) record(e *chain.Entry, c checked) (seen time.Time) {
 	if !r.begun {
 		r.begin(e.RecordHash)
 	}
@@ -162,7 +162,7 @@ func (r *remembering) record(e *chain.Entry, c checked) (seen time.Time) {
 
 // meets notes that a doubtful head is met by the current record. Its session's event
 // may come after that.
-func (r *remembering) meets(h keptHead) {
+func (r *headsCheck) meets(h seenHead) {
 	if h.by == 0 {
 		return
 	}
@@ -176,7 +176,7 @@ func (r *remembering) meets(h keptHead) {
 }
 
 // begin looks for the heads of the log whose first record has this hash.
-func (r *remembering) begin(log chain.Hash) {
+func (r *headsCheck) begin(log chain.Hash) {
 	r.begun, r.log, r.dirs = true, log, map[string]bool{}
 	for _, d := range r.m.Dirs {
 		r.dirs[d] = true
@@ -187,7 +187,7 @@ func (r *remembering) begin(log chain.Hash) {
 			r.heads = append(r.heads, g.heads...)
 		}
 	}
-	slices.SortFunc(r.heads, func(x, y keptHead) int {
+	slices.SortFunc(r.heads, func(x, y seenHead) int {
 		switch {
 		case x.before(y.day(), y.end):
 			return -1
@@ -202,7 +202,7 @@ func (r *remembering) begin(log chain.Hash) {
 const backdate = time.Minute
 
 // claims compares what a record that is believed claims with the heads before it.
-func (r *remembering) claims(e *chain.Entry, c checked) {
+func (r *headsCheck) claims(e *chain.Entry, c checked) {
 	_, step := c.v.Event.(event.ClockStep)
 	if c.v.Version == 1 && !step && c.v.Time.Before(r.system.Add(-backdate)) {
 		if r.found.Backdated++; len(r.found.Examples) < maxListed {
@@ -242,28 +242,28 @@ func (r *remembering) claims(e *chain.Entry, c checked) {
 	r.sessions[key] = told.Heads.To
 }
 
-// here says whether the memory is of the machine.
-func (r *remembering) here(machine string) bool {
+// here says whether the heads are of the machine.
+func (r *headsCheck) here(machine string) bool {
 	if r.m.Name == "" {
 		return machine == systemlog.Machine()
 	}
-	return slices.ContainsFunc(r.groups, func(g *remembered) bool { return g.host != "" && systemlog.MachineOf(g.host) == machine })
+	return slices.ContainsFunc(r.groups, func(g *logHeads) bool { return g.host != "" && systemlog.MachineOf(g.host) == machine })
 }
 
 // miss notes a head that the log does not agree with.
-func (r *remembering) miss(h keptHead, why string) {
-	r.found.Unmet++
-	if len(r.unmet) >= maxListed {
+func (r *headsCheck) miss(h seenHead, why string) {
+	r.found.Mismatched++
+	if len(r.mismatched) >= maxListed {
 		r.more = append(r.more, h)
 		return
 	}
-	r.unmet = append(r.unmet, Unmet{
+	r.mismatched = append(r.mismatched, MismatchedHead{
 		ID: "evt_" + hexOf(h.id), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()), Why: why, head: h,
 	})
 }
 
 // finish compares what only the whole log could.
-func (r *remembering) finish(days []string) *Remembered {
+func (r *headsCheck) finish(days []string) *HeadsResult {
 	f := &r.found
 	f.By, f.State, f.Why = r.m.Name, r.m.State, r.m.Why
 	if f.By == "" {
@@ -285,8 +285,8 @@ func (r *remembering) finish(days []string) *Remembered {
 			r.met.take(m.record, m.at)
 		}
 	}
-	for i := range r.unmet {
-		r.unmet[i].Doubtful = r.doubts(r.unmet[i].head)
+	for i := range r.mismatched {
+		r.mismatched[i].Doubtful = r.doubts(r.mismatched[i].head)
 	}
 	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met.record, r.m.older
 	f.After = r.records - f.Records
@@ -307,7 +307,7 @@ func (r *remembering) finish(days []string) *Remembered {
 
 // others lists the other logs that were here, and those of the same user that are
 // not where they were.
-func (r *remembering) others(f *Remembered) {
+func (r *headsCheck) others(f *HeadsResult) {
 	users := map[group]bool{}
 	if r.m.Name != "" { // which directory it is, only the heads say
 		for _, g := range r.groups {
@@ -335,7 +335,7 @@ func (r *remembering) others(f *Remembered) {
 		case here && len(f.Replaced) < maxListed:
 			f.Replaced = append(f.Replaced, o)
 		case here:
-			f.Unmet++ // more than are listed
+			f.Mismatched++ // more than are listed
 		case r.m.There != nil && !o.Accepted && len(f.Gone) < maxListed && !r.m.There(g.log, o.File, o.End):
 			f.Gone = append(f.Gone, o)
 		}
@@ -343,7 +343,7 @@ func (r *remembering) others(f *Remembered) {
 }
 
 // accepts marks what was accepted: an id covers all heads that are not newer.
-func (r *remembering) accepts(f *Remembered) {
+func (r *headsCheck) accepts(f *HeadsResult) {
 	var until time.Time
 	see := func(id string, at time.Time) {
 		if slices.Contains(r.accept, id) && at.After(until) {
@@ -354,7 +354,7 @@ func (r *remembering) accepts(f *Remembered) {
 		t, _ := time.Parse(time.RFC3339, s)
 		return t
 	}
-	for _, u := range r.unmet {
+	for _, u := range r.mismatched {
 		see(u.ID, at(u.At))
 	}
 	for _, h := range r.more {
@@ -370,25 +370,25 @@ func (r *remembering) accepts(f *Remembered) {
 			}
 		}
 	}
-	for i := range r.unmet {
-		r.unmet[i].Accepted = !at(r.unmet[i].At).After(until)
+	for i := range r.mismatched {
+		r.mismatched[i].Accepted = !at(r.mismatched[i].At).After(until)
 	}
-	f.Unmet -= int64(len(r.more))
+	f.Mismatched -= int64(len(r.more))
 	for _, h := range r.more {
 		if h.time().After(until) && !r.doubts(h) {
-			f.Unmet++
+			f.Mismatched++
 		}
 	}
 	for i := range f.Replaced {
 		f.Replaced[i].Accepted = f.Replaced[i].Accepted || !at(f.Replaced[i].At).After(until)
 	}
-	f.UnmetHeads = r.unmet
+	f.MismatchedHeads = r.mismatched
 }
 
 // inSessions counts what is missing within sessions.
-func (r *remembering) inSessions(f *Remembered) {
+func (r *headsCheck) inSessions(f *HeadsResult) {
 	var window time.Time
-	all := map[[16]byte]*keptSession{}
+	all := map[[16]byte]*seenSession{}
 	for _, g := range r.groups {
 		for key, s := range g.sessions {
 			all[key] = s
@@ -416,7 +416,7 @@ func (r *remembering) inSessions(f *Remembered) {
 }
 
 // state says what it comes to.
-func (r *remembering) state(f *Remembered) {
+func (r *headsCheck) state(f *HeadsResult) {
 	lack := func(n int64, what, rest string) {
 		if n > 0 {
 			f.Lacking = append(f.Lacking, text.Count(n, what)+rest)
@@ -443,7 +443,7 @@ func (r *remembering) state(f *Remembered) {
 	if f.Unread = text.Clip(r.m.Reach.Partial, maxClip); f.Unread != "" {
 		f.Lacking = append(f.Lacking, "not all of it could be read: "+f.Unread)
 	}
-	for _, u := range f.UnmetHeads {
+	for _, u := range f.MismatchedHeads {
 		f.doubts = f.doubts || u.Doubtful && !u.Accepted
 	}
 	for _, o := range f.Replaced {

@@ -50,10 +50,10 @@ type Options struct {
 
 	Anchors *Anchors // of a log: what is known from outside of it; nil: nothing
 
-	Memories      []*Memory // of a log: what system logs have kept of it; this machine's own first
-	Kept          []*Kept   // of a log: what others kept of it
-	Accept        []string  // ids of what somebody outside of the account has accepted
-	RequireSystem bool      // it is not enough if a system's log cannot be asked, or does not cover all
+	SystemHeads   []*SystemHeads // of a log: what system logs have kept of it; this machine's own first
+	Expected      []*Expected    // of a log: what others kept of it
+	Accept        []string       // ids of what somebody outside of the account has accepted
+	RequireSystem bool           // it is not enough if a system's log cannot be asked, or does not cover all
 
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all, 0 if that is not known; from the goroutine that
@@ -65,17 +65,17 @@ type Options struct {
 // end, and the finding is of what was read.
 func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*Log, error) {
 	c := checker{keys: &keys}
-	s := newStory(&keys)
+	s := newLogCheck(&keys)
 	s.anchoring, s.withdrawals = newAnchoring(o.Anchors), newWithdrawals(s.outcomes)
-	for _, m := range o.Memories {
-		s.remembering = append(s.remembering, &remembering{m: m, accept: o.Accept})
+	for _, m := range o.SystemHeads {
+		s.headChecks = append(s.headChecks, &headsCheck{m: m, accept: o.Accept})
 	}
-	s.kept = o.Kept
+	s.expected = o.Expected
 	r, err := chain.Verify(ctx, log, chain.VerifyOptions[checked]{
 		Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress,
 	})
 	if err != nil {
-		s.remembering, s.kept = nil, nil // of what was not read, nothing is missing
+		s.headChecks, s.expected = nil, nil // of what was not read, nothing is missing
 	}
 	f := judge(r, s, log.Dir(), o)
 	if err != nil {
@@ -85,8 +85,8 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 	return f, err
 }
 
-// story is what the records of a log tell, together.
-type story struct {
+// logCheck is what the records of a log tell, together.
+type logCheck struct {
 	tally    *tally
 	outcomes *outcomes
 	gaps     []string // the first of them
@@ -95,8 +95,8 @@ type story struct {
 
 	anchoring   *anchoring   // nil: not of a log
 	withdrawals *withdrawals // likewise
-	remembering []*remembering
-	kept        []*Kept
+	headChecks  []*headsCheck
+	expected    []*Expected
 
 	latest time.Time // of what is believed
 
@@ -105,22 +105,22 @@ type story struct {
 	begun    bool      // a record in file is of its day
 }
 
-func newStory(keys *Keys) *story {
-	return &story{tally: newTally(keys), outcomes: newOutcomes()}
+func newLogCheck(keys *Keys) *logCheck {
+	return &logCheck{tally: newTally(keys), outcomes: newOutcomes()}
 }
 
 // visit is chain.VerifyOptions.Visit.
-func (s *story) visit(e chain.Entry, c checked) {
+func (s *logCheck) visit(e chain.Entry, c checked) {
 	s.tally.see(&e, c)
 	if at := s.anchoring.seen; !at.IsZero() {
 		s.tally.anchored(at)
 	}
-	for _, r := range s.remembering {
+	for _, r := range s.headChecks {
 		if at := r.record(&e, c); !at.IsZero() {
 			s.tally.anchored(at)
 		}
 	}
-	for _, k := range s.kept {
+	for _, k := range s.expected {
 		k.see(&e, c)
 	}
 	if c.known {
@@ -130,7 +130,7 @@ func (s *story) visit(e chain.Entry, c checked) {
 }
 
 // believe takes a record that is believed.
-func (s *story) believe(e *chain.Entry, c checked) {
+func (s *logCheck) believe(e *chain.Entry, c checked) {
 	s.outcomes.see(c.v)
 	if c.v.Time.After(s.latest) {
 		s.latest = c.v.Time
@@ -156,7 +156,7 @@ func (s *story) believe(e *chain.Entry, c checked) {
 
 // day compares a record that is believed with its file, whose day is never before
 // that of the record (chain/FORMAT.md, "Files").
-func (s *story) day(e *chain.Entry, c checked) {
+func (s *logCheck) day(e *chain.Entry, c checked) {
 	if s.file != e.File {
 		day, _ := dayOf(e.File)
 		s.file, s.fileEnds, s.begun = e.File, day.AddDate(0, 0, 1), false
@@ -177,7 +177,7 @@ func dayOf(file string) (time.Time, error) {
 
 // planted says whether the newest file is of a day to come and has nothing of that
 // day that is believed: no writer of ours has begun it.
-func (s *story) planted(files []string, now time.Time) (file string, planted bool) {
+func (s *logCheck) planted(files []string, now time.Time) (file string, planted bool) {
 	if len(files) == 0 || files[len(files)-1] == s.file && s.begun {
 		return "", false
 	}
@@ -190,7 +190,7 @@ func (s *story) planted(files []string, now time.Time) (file string, planted boo
 const clockSlack = time.Hour
 
 // dated compares the times of what is believed with the clock.
-func (s *story) dated(now time.Time) {
+func (s *logCheck) dated(now time.Time) {
 	if s.latest.After(now.Add(clockSlack)) {
 		s.tally.found.Doubts = append(s.tally.found.Doubts, "records claim times to come, up to "+formatTime(s.latest)+", and the clock here says "+formatTime(now))
 	}
@@ -212,7 +212,7 @@ func (f *Log) cutShort() {
 }
 
 // judge puts the three verdicts together.
-func judge(r *chain.Report, s *story, dir string, o Options) *Log {
+func judge(r *chain.Report, s *logCheck, dir string, o Options) *Log {
 	f := &Log{
 		Verdict: Valid, Dir: dir, Records: r.Records, Files: len(r.Files), Head: r.Head.String(),
 		First: formatTime(r.First), Last: formatTime(r.Last),
@@ -233,10 +233,10 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 		f.Authenticity.Verdict = "unconfirmed"
 	}
 	f.Completeness = s.completeness(r)
-	s.anchoring.heads(s.remembering)
+	s.anchoring.heads(s.headChecks)
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
-	contradicted, lacking := s.remembered(&f.Completeness, r.Files, o)
+	contradicted, lacking := s.compare(&f.Completeness, r.Files, o)
 	switch {
 	case r.Damaged > 0:
 		f.Verdict = Tampered
@@ -248,32 +248,32 @@ func judge(r *chain.Report, s *story, dir string, o Options) *Log {
 	return f
 }
 
-// remembered compares the log with what others have kept of it, and says whether
+// compare compares the log with what others have kept of it, and says whether
 // that contradicts it, or leaves something open.
-func (s *story) remembered(c *Completeness, days []string, o Options) (contradicted, lacking bool) {
+func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradicted, lacking bool) {
 	all := false
-	for _, r := range s.remembering {
+	for _, r := range s.headChecks {
 		f := r.finish(days)
 		contradicted = contradicted || f.Tampered()
 		lacking = lacking || f.doubts || f.Backdated > 0
 		all = all || f.State == "all"
 		if r.m.Name == "" {
-			c.SystemLog, c.Remembered = f.State, f
+			c.SystemLog, c.Heads = f.State, f
 			continue
 		}
 		lacking = lacking || f.Heads == 0 // it was asked for
 		c.Against = append(c.Against, f)
 	}
-	for _, k := range s.kept {
+	for _, k := range s.expected {
 		f := k.result(o.Accept)
 		contradicted = contradicted || f.Absent > f.Accepted
 		lacking = lacking || f.Looked == 0
-		c.Kept = append(c.Kept, f)
+		c.Expected = append(c.Expected, f)
 	}
 	return contradicted, lacking || o.RequireSystem && !all
 }
 
-func (s *story) completeness(r *chain.Report) Completeness {
+func (s *logCheck) completeness(r *chain.Report) Completeness {
 	c := Completeness{Verdict: "no gap", Gaps: s.gaps}
 	if r.Torn != nil {
 		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in a partial record of %s; the next append quarantines it",

@@ -22,8 +22,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// kept is a log with its signer, and what a system log says of it.
-type keptLog struct {
+// headsLog is a log with its signer, and what a system log says of it.
+type headsLog struct {
 	t      testing.TB
 	audit  string
 	signer *sign.Signer
@@ -33,13 +33,13 @@ type keptLog struct {
 	lines  [][]byte
 }
 
-func newKeptLog(t testing.TB, records int) *keptLog {
+func newHeadsLog(t testing.TB, records int) *headsLog {
 	t.Helper()
 	home := t.TempDir()
 	if err := testlog.Write(home, testlog.Options{Records: records}); err != nil {
 		t.Fatal(err)
 	}
-	l := &keptLog{t: t, audit: filepath.Join(home, "audit"), known: Keys{}}
+	l := &headsLog{t: t, audit: filepath.Join(home, "audit"), known: Keys{}}
 	list, err := keys.Store{Dir: filepath.Join(home, "keys")}.List()
 	if err != nil || len(list) == 0 {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func newKeptLog(t testing.TB, records int) *keptLog {
 
 // head is the message of a head after so many records; after more than there are,
 // it is one that the log does not agree with.
-func (l *keptLog) head(signer *sign.Signer, h event.Head, records int) []byte {
+func (l *headsLog) head(signer *sign.Signer, h event.Head, records int) []byte {
 	l.t.Helper()
 	for _, line := range l.lines[:min(records, len(l.lines))] {
 		h.End += int64(len(line)) + 1
@@ -99,7 +99,7 @@ func journalLine(t testing.TB, id string, message any) []byte {
 	return append(b, '\n')
 }
 
-func (l *keptLog) check(o Options) *Log {
+func (l *headsLog) check(o Options) *Log {
 	l.t.Helper()
 	o.Now = time.Now()
 	f, err := CheckLog(l.t.Context(), snapshot(l.t, l.audit), l.known, o)
@@ -126,11 +126,11 @@ func newSigner(t testing.TB, known *Keys) *sign.Signer {
 // Heads of logs that never were, which cost nothing to make and are the newest,
 // keep out none of those of this log, or of its directory.
 func TestHeadsOfManyLogs(t *testing.T) {
-	l := newKeptLog(t, 10)
+	l := newHeadsLog(t, 10)
 	signer := newSigner(t, &Keys{})
 	for name, own := range map[string]event.Head{"of this log": {Log: l.first}, "of this directory": {Log: chain.Hash{1, 2, 3}}} {
 		t.Run(name, func(t *testing.T) {
-			m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+			m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
 			elsewhere := *l
 			elsewhere.audit = "/elsewhere"
 			for i := range maxLogs + 10 {
@@ -140,7 +140,7 @@ func TestHeadsOfManyLogs(t *testing.T) {
 				}
 			}
 			m.Add(entry(l.head(l.signer, own, 11)), l.known)
-			if f := l.check(Options{Memories: []*Memory{m}}); f.Verdict != Tampered || f.Completeness.Remembered.Older == 0 {
+			if f := l.check(Options{SystemHeads: []*SystemHeads{m}}); f.Verdict != Tampered || f.Completeness.Heads.Older == 0 {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -170,7 +170,7 @@ func TestHeadsByNamedKey(t *testing.T) {
 		{"no key, not met", session, true, "ed25519:x", 7, Unconfirmed, 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			l := newKeptLog(t, 6)
+			l := newHeadsLog(t, 6)
 			inMemory := newSigner(t, &Keys{})
 			signer := l.signer
 			if !x.known {
@@ -197,7 +197,7 @@ func TestHeadsByNamedKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := l.check(Options{Memories: []*Memory{m}})
+			f := l.check(Options{SystemHeads: []*SystemHeads{m}})
 			if f.Verdict != x.verdict {
 				t.Errorf("%s %+v", f.Verdict, f.Completeness)
 			}
@@ -223,7 +223,7 @@ func TestMissingHeads(t *testing.T) {
 		{[]int64{0, 1, 2, 3, 0, 1, 2, 3}, true, 0, 1},
 		{[]int64{0, 1<<63 - 1, 1 << 62}, true, maxMissing, 3},
 	} {
-		s := &keptSession{}
+		s := &seenSession{}
 		for _, seq := range x.seqs {
 			s.add(seq)
 		}
@@ -231,7 +231,7 @@ func TestMissingHeads(t *testing.T) {
 			t.Errorf("%v: %d missing, %v", x.seqs, got, s.seqs)
 		}
 	}
-	s := &keptSession{}
+	s := &seenSession{}
 	for i := range int64(10 * maxSpans) {
 		s.add(2 * i)
 	}
@@ -242,7 +242,7 @@ func TestMissingHeads(t *testing.T) {
 
 // A store that has another policy than the heads say, or is gone.
 func TestPolicyOfHeads(t *testing.T) {
-	l := newKeptLog(t, 3)
+	l := newHeadsLog(t, 3)
 	for _, x := range []struct {
 		name    string
 		anchors *Anchors
@@ -252,9 +252,9 @@ func TestPolicyOfHeads(t *testing.T) {
 		{"another", &Anchors{Policy: chain.Hash{8}, Store: "present"}, Unconfirmed},
 		{"gone", &Anchors{}, Unconfirmed},
 	} {
-		m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+		m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
 		m.Add(entry(l.head(l.signer, event.Head{Log: l.first, Policy: chain.Hash{9}}, 3)), l.known)
-		if f := l.check(Options{Memories: []*Memory{m}, Anchors: x.anchors}); f.Verdict != x.want {
+		if f := l.check(Options{SystemHeads: []*SystemHeads{m}, Anchors: x.anchors}); f.Verdict != x.want {
 			t.Errorf("%s: %s %+v", x.name, f.Verdict, f.Completeness.Anchored)
 		}
 	}
@@ -264,7 +264,7 @@ func TestPolicyOfHeads(t *testing.T) {
 // as a syslog file has it, in requests, batches and records; and nothing is lost
 // but what nobody could read.
 func TestReadAgainst(t *testing.T) {
-	l := newKeptLog(t, 4)
+	l := newHeadsLog(t, 4)
 	head := l.head(l.signer, event.Head{Log: l.first}, 4)
 	_, receipt, ok := bytes.Cut(l.lines[0], []byte(`{"receipt":`))
 	end := bytes.LastIndex(receipt, []byte(`,"prev_hash"`))
@@ -323,10 +323,10 @@ func TestReadAgainst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := l.check(Options{Memories: []*Memory{m}}); f.Verdict != Unconfirmed {
+	if f := l.check(Options{SystemHeads: []*SystemHeads{m}}); f.Verdict != Unconfirmed {
 		t.Errorf("%+v", f)
 	}
-	if _, _, err := ReadAgainst(strings.NewReader("nothing\n\x00"), "x", l.known, l.first); !errors.Is(err, ErrNotKept) {
+	if _, _, err := ReadAgainst(strings.NewReader("nothing\n\x00"), "x", l.known, l.first); !errors.Is(err, ErrNoEvidence) {
 		t.Error(err)
 	}
 	// A line of 300 MB, of which nothing is held, and a head after it.
@@ -350,21 +350,21 @@ func (endless) Read(p []byte) (int, error) {
 
 // Of another party's log the receipts count, and of a copy of this one its end.
 func TestReadAgainstLog(t *testing.T) {
-	l := newKeptLog(t, 6)
+	l := newHeadsLog(t, 6)
 	k, err := ReadAgainstLog(t.Context(), snapshot(t, l.audit), "copy", l.known, l.first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := l.check(Options{Kept: []*Kept{k}}); f.Verdict != Valid || f.Completeness.Kept[0].Looked < 2 {
-		t.Errorf("%s %+v", f.Verdict, f.Completeness.Kept)
+	if f := l.check(Options{Expected: []*Expected{k}}); f.Verdict != Valid || f.Completeness.Expected[0].Looked < 2 {
+		t.Errorf("%s %+v", f.Verdict, f.Completeness.Expected)
 	}
-	other := newKeptLog(t, 6)
+	other := newHeadsLog(t, 6)
 	other.known = l.known // all keys of l are known, and none of its calls are there
 	if k, err = ReadAgainstLog(t.Context(), snapshot(t, l.audit), "another's", other.known, other.first); err != nil {
 		t.Fatal(err)
 	}
-	if f := other.check(Options{Kept: []*Kept{k}}); f.Verdict != Tampered {
-		t.Errorf("%s %+v", f.Verdict, f.Completeness.Kept)
+	if f := other.check(Options{Expected: []*Expected{k}}); f.Verdict != Tampered {
+		t.Errorf("%s %+v", f.Verdict, f.Completeness.Expected)
 	}
 }
 
@@ -372,7 +372,7 @@ func TestReadAgainstLog(t *testing.T) {
 // memory costs beside the log, which BenchmarkLog has.
 func BenchmarkHeads(b *testing.B) {
 	const n = 100_000
-	l := newKeptLog(b, n)
+	l := newHeadsLog(b, n)
 	messages := make([][]byte, 0, n)
 	end := int64(0)
 	for i, line := range l.lines {
@@ -394,11 +394,11 @@ func BenchmarkHeads(b *testing.B) {
 			for b.Loop() {
 				var o Options
 				if with {
-					m := &Memory{Log: l.first, Dirs: heads.Dirs(l.audit)}
+					m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
 					for _, message := range messages {
 						m.Add(entry(message), l.known)
 					}
-					o.Memories = []*Memory{m}
+					o.SystemHeads = []*SystemHeads{m}
 				}
 				if f := l.check(o); with && f.Completeness.SystemLog != "all" {
 					b.Fatalf("%+v", f)
