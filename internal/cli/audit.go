@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,44 +21,44 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
-  signet-wrap audit show ID [--json]        all about one call
-  signet-wrap audit tools [--target S]      the listed tools, and changes
+  signet-wrap audit show ID | tools    all about a call; tools, and changes
 
-EXAMPLE
-  signet-wrap audit --since 24h --tool write
+EXAMPLES
+  signet-wrap audit --since 24h --tool write --failed
+  signet-wrap audit --json --limit 1 | jq .arguments
 
 FLAGS
-  --since T        from then on: 90m, 24h or 7d ago, a day (2026-05-01), or a
-                   time (2026-05-01T10:00, local; or with Z or +02:00)
-  --until T        up to then; a day is included
-  --tool S         tools with S in their name
-  --target S       servers with S in their name
-  --client S       clients with S in their name and version
-  --where S        users and hosts with S in user@host
-  --owner S        keys whose owner has S in it
-  --signer S       signed under the name S, or with the key ed25519:B64
-  --session S      of the session whose ID begins with S
-  --failed         calls that failed
-  --open           calls without a known outcome
-  --limit N        the newest N rows, or all of them with "all" (default: the
-                   newest 100 of a table without --since and --until)
-  --json           one whole record a line, as in the log. With --limit,
-                   --failed or --open, the records of the rows of the table:
-                   each call, and after it the response that counts
-  --export FILE    write that into a new FILE, readable by you alone
-  --home DIR       keys and log (default: $SIGNET_HOME or ~/.signet)
+  --since T --until T   90m, 24h or 7d ago, a day (2026-05-01; as an end it is
+                        included), or a time (2026-05-01T10:00, local; or with
+                        Z or +02:00)
+  --tool S --server S   with S in the name of the tool, of the server, of the
+  --client S --owner S  client and its version, of the key's owner, in
+  --where S --via S     user@host, in the way that it came; in any case
+  --grep S              with S in the arguments, in any case
+  --signer S            signed under the name S, or with the key ed25519:B64
+  --session S           of the session whose ID begins with S
+  --outcome LIST        executed, failed, rejected, wants-input, responded,
+                        open (nothing is known), no-response; or of records
+                        that do not count: unsigned, invalid, no-call
+  --failed --open       short for failed,rejected and for open,no-response
+  --limit N             the newest N calls, or "all" (default: 100 in a table
+                        without --since, --until and --grep)
+  --columns LIST        of a table or --csv: time, tool, server, outcome, took,
+                        client, signer, owner, where, via, session, id,
+                        arguments
+  --json                an object for each line of the table (docs/AUDIT.md)
+  --csv                 for spreadsheets: times in UTC, took in milliseconds
+  --records             the records of the lines as they are in the log
+  --export FILE         them into a new FILE, readable by you alone
+  --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
 
-One line for each call with its outcome, and for each event; the newest is
-last. Times are local. On a narrow terminal a column with one value is below
-the table. Only what is signed counts: the first response with the signer,
-session, tool, server and request time of the call. Other records have lines
-that say why they do not count. Copies are counted only. "?" after a signer:
-its key is not in the home. "signet-wrap verify --chain" says whether the log
-is whole.
+A line for each call with its outcome, and for each event; the newest is last.
+Only what is signed counts; other records have lines that say why they do not.
+"?" after a signer: its key is not in the home. "signet-wrap verify --chain"
+says whether the log is whole.
 
 EXIT STATUS
-  0 listed, even if there is nothing; 1 the log could not be read, or only in
-  part, or Ctrl-C; 2 bad usage
+  0 listed, even if nothing; 1 not or not wholly read, or Ctrl-C; 2 bad usage
 `
 
 func (c *command) auditVerb() *ucli.Command {
@@ -69,13 +68,9 @@ func (c *command) auditVerb() *ucli.Command {
 		CustomHelpTemplate: auditHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "since"}, &ucli.StringFlag{Name: "until"},
-			&ucli.StringFlag{Name: "tool"}, &ucli.StringFlag{Name: "signer"}, &ucli.StringFlag{Name: "session"},
-			&ucli.StringFlag{Name: "target"}, &ucli.StringFlag{Name: "client"}, &ucli.StringFlag{Name: "where"}, &ucli.StringFlag{Name: "owner"},
-			&ucli.BoolFlag{Name: "failed"}, &ucli.BoolFlag{Name: "open"},
-			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "json"}, &ucli.StringFlag{Name: "export"}, homeFlag(),
-		},
+		Flags: append(filterFlags(),
+			&ucli.StringFlag{Name: "limit"}, &ucli.StringFlag{Name: "columns"},
+			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"}, &ucli.StringFlag{Name: "export"}, homeFlag()),
 		Action:      c.audit,
 		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditToolsVerb()},
 	}
@@ -95,33 +90,45 @@ func (c *command) audit(u *ucli.Context) error {
 	}
 	path := u.String("export")
 	if path == "-" {
-		return misuse("--json writes them to stdout", "--export wants a FILE")
+		return misuse("--records writes them to stdout", "--export wants a FILE")
+	}
+	columns, err := auditColumns(u)
+	if err != nil {
+		return err
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
 	bar := c.progress("reading")
 	bar.beside = path != "" || isFile(c.Stdout)
+	// Between matches that are far apart it comes again, if only they are on the screen.
+	bar.again = o.Grep != "" && isTerminal(c.Stdout)
 	defer bar.clear()
-	o.Progress = bar.show
 
 	log, err := chain.TakeSnapshot(h.Audit())
 	if err != nil {
 		return fmt.Errorf("listing the log: %w", err)
 	}
 	var sum history.Summary
-	out := recordWriter{bar: bar}
+	var out auditOutput
+	list := func(w auditOutput) (err error) {
+		out = w
+		sum, err = c.listLog(ctx, log, o, w, bar)
+		return err
+	}
 	switch {
 	case path != "":
-		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) (err error) {
-			out.Writer = bufio.NewWriter(w)
-			sum, err = out.list(ctx, log, o)
-			return err
-		})
+		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) error { return list(newAuditRecords(w)) })
+	case u.Bool("records"):
+		err = list(newAuditRecords(c.Stdout))
 	case u.Bool("json"):
-		out.Writer = bufio.NewWriter(c.Stdout)
-		sum, err = out.list(ctx, log, o)
+		err = list(newAuditJSON(c.Stdout, knownKeys(h)))
+	case u.Bool("csv"):
+		err = list(newAuditCSV(c.Stdout, columns))
 	default:
-		sum, err = c.listRows(ctx, log, o, h, bar)
+		t := newAuditTable(c.Stdout, c.width())
+		t.known, t.chosen = knownKeys(h), columns
+		err = list(t)
+		t.say()
 	}
 	bar.clear()
 	switch {
@@ -135,9 +142,38 @@ func (c *command) audit(u *ucli.Context) error {
 		return fmt.Errorf("listing the log: %w", err)
 	}
 	if path != "" {
-		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(out.n, "record"), clean(path))
+		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(out.(*auditRecords).n, "record"), clean(path))
 	}
 	return c.listed(sum, o, h, path == "")
+}
+
+// listLog lists to an output.
+func (c *command) listLog(ctx context.Context, log *chain.Snapshot, o history.Options, w auditOutput, bar *bar) (sum history.Summary, err error) {
+	o.Progress = func(records, bytes, total int64) {
+		if w.waits(auditPatience) {
+			bar.giveWay()
+			w.flush() // whose error the next row has
+		}
+		bar.show(records, bytes, total)
+	}
+	put := func(row *history.Row) error {
+		bar.giveWay()
+		return w.put(row)
+	}
+	if records, ok := w.(*auditRecords); ok && asRecords(o) {
+		sum, err = history.Records(ctx, log, o, func(e *chain.Entry) error {
+			bar.giveWay()
+			return records.write(e)
+		})
+	} else {
+		o.Contexts = !ok
+		sum, err = history.List(ctx, log, o, put)
+	}
+	bar.giveWay()
+	if ferr := w.flush(); err == nil {
+		err = ferr // else it would be said twice
+	}
+	return sum, err
 }
 
 // listed says what there is to say of a list.
@@ -165,38 +201,8 @@ func (c *command) listed(sum history.Summary, o history.Options, h home.Dir, sho
 	return nil
 }
 
-// asRecords says whether JSON has each record that is asked for by itself, as
+// asRecords says whether each record that is asked for is listed by itself, as
 // opposed to calls with what came of them: where nothing depends on that.
-func asRecords(o history.Options) bool { return o.Limit == 0 && !o.Failed && !o.Open }
-
-// recordWriter writes records as they are in the log.
-type recordWriter struct {
-	*bufio.Writer
-	bar *bar
-	n   int64 // written
-}
-
-func (w *recordWriter) put(e *chain.Entry) error {
-	w.bar.giveWay()
-	w.n++
-	w.Write(e.Raw)
-	return w.WriteByte('\n')
-}
-
-func (w *recordWriter) list(ctx context.Context, log *chain.Snapshot, o history.Options) (sum history.Summary, err error) {
-	if asRecords(o) {
-		sum, err = history.Records(ctx, log, o, w.put)
-	} else {
-		sum, err = history.List(ctx, log, o, func(row *history.Row) error {
-			err := w.put(&row.Entry)
-			if row.Response != nil && row.Response != row.Record {
-				err = w.put(&row.Response.Entry)
-			}
-			return err
-		})
-	}
-	if ferr := w.Flush(); err == nil {
-		err = ferr // else it would be said twice
-	}
-	return sum, err
+func asRecords(o history.Options) bool {
+	return o.Limit == 0 && len(o.Outcomes) == 0 && o.Grep == ""
 }

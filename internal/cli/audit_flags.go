@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,28 +14,89 @@ import (
 // tableLimit is how many rows a table has, if nobody says how many or since when.
 const tableLimit = 100
 
-// auditOptions is what the flags of audit ask for.
-func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error) {
-	o.Filter = history.Filter{Tool: u.String("tool"), Signer: u.String("signer"), Session: u.String("session"),
-		Target: u.String("target"), Client: u.String("client"), Owner: u.String("owner"), Where: u.String("where"),
-		Failed: u.Bool("failed"), Open: u.Bool("open")}
-	if o.Since, err = parseWhen("since", u.String("since"), now, false); err != nil {
-		return o, err
+// filterFlags say which calls are asked for.
+func filterFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringFlag{Name: "since"}, &ucli.StringFlag{Name: "until"},
+		&ucli.StringFlag{Name: "tool"}, serverFlag(), &ucli.StringFlag{Name: "client"}, &ucli.StringFlag{Name: "owner"},
+		&ucli.StringFlag{Name: "where"}, &ucli.StringFlag{Name: "via"}, &ucli.StringFlag{Name: "grep"},
+		&ucli.StringFlag{Name: "signer"}, &ucli.StringFlag{Name: "session"},
+		&ucli.StringFlag{Name: "outcome"}, &ucli.BoolFlag{Name: "failed"}, &ucli.BoolFlag{Name: "open"},
 	}
-	if o.Until, err = parseWhen("until", u.String("until"), now, true); err != nil {
-		return o, err
+}
+
+// serverFlag is --server, which once was --target.
+func serverFlag() ucli.Flag { return &ucli.StringFlag{Name: "server", Aliases: []string{"target"}} }
+
+// auditFilter is what the flags of filterFlags ask for.
+func auditFilter(u *ucli.Context, now time.Time) (f history.Filter, err error) {
+	f = history.Filter{Tool: u.String("tool"), Signer: u.String("signer"), Session: u.String("session"),
+		Target: u.String("server"), Client: u.String("client"), Owner: u.String("owner"), Where: u.String("where"),
+		Via: u.String("via"), Grep: u.String("grep")}
+	if f.Outcomes, err = auditOutcomes(u); err != nil {
+		return f, err
 	}
-	if !o.Until.IsZero() && o.Until.Before(o.Since) {
-		return o, misuse("", "--since %s is after --until %s", u.String("since"), u.String("until"))
+	if f.Since, err = parseWhen("since", u.String("since"), now, false); err != nil {
+		return f, err
 	}
-	if b64, ok := strings.CutPrefix(o.Signer, "ed25519:"); ok {
+	if f.Until, err = parseWhen("until", u.String("until"), now, true); err != nil {
+		return f, err
+	}
+	if !f.Until.IsZero() && f.Until.Before(f.Since) {
+		return f, misuse("", "--since %s is after --until %s", u.String("since"), u.String("until"))
+	}
+	if b64, ok := strings.CutPrefix(f.Signer, "ed25519:"); ok {
 		if _, err := parseKey(b64); err != nil {
-			return o, misuse("a name, or ed25519:B64 as in receipts", "--signer %q: %w", o.Signer, err)
+			return f, misuse("a name, or ed25519:B64 as in receipts", "--signer %q: %w", f.Signer, err)
 		}
 	}
-	table := u.String("export") == "" && !u.Bool("json")
+	return f, nil
+}
+
+// auditOutcomes are those that --outcome, --failed and --open ask for.
+func auditOutcomes(u *ucli.Context) (all []history.Outcome, err error) {
+	if u.Bool("failed") {
+		all = append(all, history.Failed, history.Rejected)
+	}
+	if u.Bool("open") {
+		all = append(all, history.Open, history.NoResponse)
+	}
+	if !u.IsSet("outcome") {
+		return all, nil
+	}
+	for name := range strings.SplitSeq(u.String("outcome"), ",") {
+		i := slices.IndexFunc(history.Outcomes, func(o history.Outcome) bool {
+			name := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-")
+			return name == strings.ReplaceAll(outcomeName(o), " ", "-") || name == strings.ReplaceAll(string(o), "_", "-")
+		})
+		if i < 0 {
+			var known []string
+			for _, o := range history.Outcomes {
+				known = append(known, strings.ReplaceAll(outcomeName(o), " ", "-"))
+			}
+			return nil, misuse(strings.Join(known, ", "), "--outcome: there is no outcome %q", name)
+		}
+		all = append(all, history.Outcomes[i])
+	}
+	return all, nil
+}
+
+// auditOptions is what the flags of audit ask for.
+func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error) {
+	if o.Filter, err = auditFilter(u, now); err != nil {
+		return o, err
+	}
+	var forms []string
+	for _, form := range []string{"json", "csv", "records", "export"} {
+		if u.IsSet(form) {
+			forms = append(forms, "--"+form)
+		}
+	}
+	if len(forms) > 1 {
+		return o, misuse("", "%s and %s are two forms of the same list: choose one", forms[0], forms[1])
+	}
 	switch s := u.String("limit"); {
-	case s == "" && table && o.Since.IsZero() && o.Until.IsZero():
+	case s == "" && len(forms) == 0 && o.Grep == "" && o.Since.IsZero() && o.Until.IsZero():
 		o.Limit, o.Count = tableLimit, true
 	case s != "" && s != "all":
 		if o.Limit, err = strconv.Atoi(s); err != nil || o.Limit < 1 {
@@ -70,4 +132,28 @@ func parseWhen(flag, s string, now time.Time, end bool) (time.Time, error) {
 		}
 	}
 	return time.Time{}, misuse("24h, 7d, 2026-05-01 or 2026-05-01T10:00", "--%s %q is not a time", flag, s)
+}
+
+// auditColumns are the columns that --columns asks for; nil: those that fit.
+func auditColumns(u *ucli.Context) (chosen []int, err error) {
+	if !u.IsSet("columns") {
+		return nil, nil
+	}
+	for _, form := range []string{"json", "records", "export"} {
+		if u.IsSet(form) {
+			return nil, misuse("jq takes members out of --json", "--columns is for a table and --csv, and not for --%s", form)
+		}
+	}
+	for name := range strings.SplitSeq(u.String("columns"), ",") {
+		name = strings.ToLower(strings.TrimSpace(name))
+		i := slices.IndexFunc(auditNames(), func(n string) bool { return n == name })
+		switch {
+		case i < 0:
+			return nil, misuse(strings.Join(auditNames(), ", "), "--columns: there is no column %q", name)
+		case slices.Contains(chosen, i):
+			return nil, misuse("", "--columns: %s is there twice", name)
+		}
+		chosen = append(chosen, i)
+	}
+	return chosen, nil
 }

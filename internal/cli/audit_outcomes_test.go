@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -94,11 +96,11 @@ func TestAuditOutcomes(t *testing.T) {
 	if got := cut(rows("--open")); got != want[2]+"|"+want[4] {
 		t.Errorf("open: %s", got)
 	}
-	if _, out, _ := run(t, "audit", "--home", home, "--failed", "--json"); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"v":2`) {
-		t.Errorf("failed, as JSON, the call and its answer: %s", out)
+	if _, out, _ := run(t, "audit", "--home", home, "--failed", "--records"); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"v":2`) {
+		t.Errorf("failed, as records, the call and its answer: %s", out)
 	}
-	if _, out, _ := run(t, "audit", "--home", home, "--json"); strings.Count(out, "\n") != 11 {
-		t.Errorf("all records as JSON: %s", out)
+	if _, out, _ := run(t, "audit", "--home", home, "--records"); strings.Count(out, "\n") != 11 {
+		t.Errorf("all records: %s", out)
 	}
 
 	_, out, _ := run(t, "audit", "--home", home, "--tool", "gamma")
@@ -116,17 +118,17 @@ func TestAuditOutcomes(t *testing.T) {
 	}
 }
 
-// TestAuditJSONHasTheRows: with a limit or a question for outcomes, JSON has the
-// records of the rows of the table: each call, and after it the response that
-// counts.
-func TestAuditJSONHasTheRows(t *testing.T) {
+// TestAuditFormsHaveTheRows: all forms of a list are about the same calls. JSON has an
+// object for each, CSV a line, and of records there are the call and after it the
+// response that counts.
+func TestAuditFormsHaveTheRows(t *testing.T) {
 	home, _ := outcomesHome(t)
 	for _, args := range [][]string{
 		{"--limit", "1"}, {"--limit", "2"}, {"--limit", "3"}, {"--limit", "4"}, {"--limit", "6"}, {"--limit", "99"},
 		{"--failed"}, {"--open"}, {"--failed", "--limit", "1"}, {"--open", "--limit", "1"}, {"--tool", "a", "--limit", "2"},
 	} {
 		_, table, _ := run(t, append([]string{"audit", "--home", home}, args...)...)
-		_, out, _ := run(t, append([]string{"audit", "--home", home, "--json"}, args...)...)
+		_, out, _ := run(t, append([]string{"audit", "--home", home, "--records"}, args...)...)
 		file := filepath.Join(t.TempDir(), "export")
 		_, _, _ = run(t, append([]string{"audit", "--home", home, "--export", file}, args...)...)
 		if exported, err := os.ReadFile(file); err != nil || string(exported) != out {
@@ -155,6 +157,19 @@ func TestAuditJSONHasTheRows(t *testing.T) {
 			}
 			last = r.Receipt.ID
 			calls = append(calls, last[4:12])
+		}
+		_, objects, _ := run(t, append([]string{"audit", "--home", home, "--json"}, args...)...)
+		_, cells, _ := run(t, append([]string{"audit", "--home", home, "--csv", "--columns", "outcome,id"}, args...)...)
+		var ids, lines []string
+		for line := range strings.Lines(objects) {
+			var x history.View
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatal(err)
+			}
+			ids, lines = append(ids, x.ID[4:12]), append(lines, string(x.Outcome)+","+x.ID+"\n")
+		}
+		if !slices.Equal(ids, calls) || cells != "outcome,id\n"+strings.Join(lines, "") {
+			t.Errorf("%q: records of %q, objects of %q, and as CSV: %s", args, calls, ids, cells)
 		}
 		rows := strings.Split(strings.TrimSpace(table), "\n")[1:]
 		if len(rows) != len(calls) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
@@ -26,9 +24,10 @@ import (
 type auditTable struct {
 	w     io.Writer
 	width int // of the screen, in characters; 0: not a screen
-	rows  []auditRow
-	cols  []int // widths, -1: not shown; nil: not yet known
-	err   error
+	waiting
+	rows []auditRow
+	cols []int // widths, -1: not shown; nil: not yet known
+	err  error
 
 	clock bool            // the time column has the time of day alone
 	zone  *time.Location  // of all times
@@ -36,10 +35,11 @@ type auditTable struct {
 	mixed [columns]bool   // it does not say the same in all rows
 	noted [columns]bool   // only says something
 	known map[string]bool // keys; nil: nothing is known of any
+
+	chosen []int // columns, in their order; nil: those that fit
 }
 
-// The columns, but for the last, "arguments", which takes what is left of the
-// screen.
+// The columns. Arguments, the last, take what is left of the screen.
 const (
 	timeColumn = iota
 	toolColumn
@@ -50,9 +50,11 @@ const (
 	signerColumn
 	ownerColumn
 	whereColumn
+	viaColumn
 	sessionColumn
 	idColumn
 	columns
+	argumentsColumn = columns
 )
 
 // auditRow is a row of the table.
@@ -63,19 +65,28 @@ type auditRow struct {
 }
 
 var (
-	auditHead = auditRow{[columns]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "CLIENT", "SIGNER", "OWNER", "WHERE", "SESSION", "ID"}, "ARGUMENTS", false}
-	auditMost = [columns]int{19, 28, 24, 12, 8, 20, 16, 20, 24, 8, 8} // the widest that columns get
-	auditLess = [columns]int{19, 12, 10, 8, 8, 10, 8, 10, 10, 8, 8}   // the narrowest
+	auditHead = auditRow{[columns]string{"TIME", "TOOL", "SERVER", "OUTCOME", "TOOK", "CLIENT", "SIGNER", "OWNER", "WHERE", "VIA", "SESSION", "ID"}, "ARGUMENTS", false}
+	auditMost = [columns]int{19, 28, 24, 12, 8, 20, 16, 20, 24, 12, 8, 8} // the widest that columns get
+	auditLess = [columns]int{19, 10, 8, 8, 8, 8, 8, 10, 10, 5, 8, 8}      // the narrowest
 	// auditSame are columns that are left out, if there is no room, where they say
 	// the same in all rows: then one line says it. auditGive give way in turn after
 	// that: "audit show" has them.
 	auditSame = []int{whereColumn, ownerColumn, clientColumn, signerColumn, serverColumn}
-	auditGive = []int{sessionColumn, tookColumn, whereColumn, ownerColumn, clientColumn, signerColumn, serverColumn}
+	auditGive = []int{sessionColumn, tookColumn, whereColumn, ownerColumn, viaColumn, signerColumn, clientColumn, serverColumn}
 )
+
+// auditNames are the names of all columns.
+func auditNames() []string {
+	var names []string
+	for _, head := range append(auditHead.cells[:], auditHead.arguments) {
+		names = append(names, strings.ToLower(head))
+	}
+	return names
+}
 
 const (
 	sizingRows   = 500
-	minArguments = 20  // on a narrow screen
+	minArguments = 16  // on a narrow screen
 	offScreen    = 200 // and where there is none
 )
 
@@ -94,24 +105,6 @@ func (c *command) width() int {
 		return 80
 	}
 	return w
-}
-
-// listRows lists rows for a person.
-func (c *command) listRows(ctx context.Context, log *chain.Snapshot, o history.Options, h home.Dir, bar *bar) (history.Summary, error) {
-	t := newAuditTable(c.Stdout, c.width())
-	t.known = knownKeys(h)
-	o.Contexts = true
-	sum, err := history.List(ctx, log, o, func(row *history.Row) error {
-		bar.giveWay()
-		return t.put(row)
-	})
-	bar.giveWay()
-	ferr := t.flush()
-	t.say()
-	if err == nil {
-		err = ferr // else it would be said twice
-	}
-	return sum, err
 }
 
 // knownKeys are the keys in the home directory; nil if there are none, so that
@@ -134,6 +127,7 @@ func (t *auditTable) put(row *history.Row) error {
 		t.print(r)
 		return t.err
 	}
+	t.begin()
 	if t.rows = append(t.rows, r); len(t.rows) == sizingRows {
 		return t.flush()
 	}
@@ -143,6 +137,7 @@ func (t *auditTable) put(row *history.Row) error {
 // flush sizes the columns, if that is still to be done, and prints what has
 // been waiting for it.
 func (t *auditTable) flush() error {
+	t.waiting = waiting{}
 	if t.cols != nil || len(t.rows) == 0 {
 		return t.err
 	}
@@ -153,13 +148,17 @@ func (t *auditTable) flush() error {
 		}
 	}
 	for i, head := range auditHead.cells {
-		if optional := i >= clientColumn && i <= whereColumn; optional && t.cols[i] == 0 {
-			t.cols[i] = -1 // nothing is known
+		if optional := i >= clientColumn && i <= viaColumn; optional && t.cols[i] == 0 || i == viaColumn && t.same(i, nil) {
+			t.cols[i] = -1 // nothing is known, or all came the usual way
 			continue
 		}
 		t.cols[i] = max(t.cols[i], len(head))
 	}
-	t.fit()
+	if t.chosen == nil {
+		t.fit()
+	} else {
+		t.choose()
+	}
 	for _, r := range slices.Insert(t.rows, 0, auditHead) {
 		t.print(r)
 	}
@@ -170,6 +169,9 @@ func (t *auditTable) flush() error {
 // over is how many characters the columns take too many.
 func (t *auditTable) over() int {
 	over := minArguments - t.width
+	if t.chosen != nil && !slices.Contains(t.chosen, argumentsColumn) {
+		over = -t.width
+	}
 	for _, w := range t.cols {
 		if w >= 0 {
 			over += w + 2
@@ -178,28 +180,61 @@ func (t *auditTable) over() int {
 	return over
 }
 
+// same says whether a column, or what of makes of it, is the same in the first rows,
+// but for events that have nothing there.
+func (t *auditTable) same(i int, of func(string) string) bool {
+	first, seen := "", false
+	for _, r := range t.rows {
+		cell := r.cells[i]
+		if of != nil {
+			cell = of(cell)
+		}
+		switch {
+		case cell == "" && r.event:
+		case !seen:
+			first, seen = cell, true
+		case cell != first:
+			return false
+		}
+	}
+	return first != ""
+}
+
+// choose shows the columns that are chosen, and no other.
+func (t *auditTable) choose() {
+	for i := range t.cols {
+		switch {
+		case !slices.Contains(t.chosen, i):
+			t.cols[i] = -1
+		case t.cols[i] < 0:
+			t.cols[i] = len(auditHead.cells[i])
+		}
+	}
+	if t.width > 0 {
+		t.squeeze()
+	}
+}
+
+// order are the columns in the order in which they are shown, but for the arguments.
+func (t *auditTable) order() []int {
+	if t.chosen != nil {
+		return slices.DeleteFunc(slices.Clone(t.chosen), func(i int) bool { return i == argumentsColumn })
+	}
+	all := make([]int, columns)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // fit has columns give way on a screen with no room for some of the arguments:
 // those that say nothing new, those that matter least, then width, then the others.
 func (t *auditTable) fit() {
 	if t.width == 0 {
 		return
 	}
-	same := func(i int, of func(string) string) bool {
-		first, seen := "", false
-		for _, r := range t.rows {
-			switch cell := of(r.cells[i]); {
-			case cell == "" && r.event:
-			case !seen:
-				first, seen = cell, true
-			case cell != first:
-				return false
-			}
-		}
-		return first != ""
-	}
-	whole := func(cell string) string { return cell }
 	for _, i := range auditSame {
-		if t.over() > 0 && t.cols[i] >= 0 && same(i, whole) {
+		if t.over() > 0 && t.cols[i] >= 0 && t.same(i, nil) {
 			t.cols[i] = -1
 		}
 	}
@@ -209,7 +244,7 @@ func (t *auditTable) fit() {
 			t.cols[i] = -1
 		}
 	}
-	if t.over() > 0 && same(timeColumn, day) {
+	if t.over() > 0 && t.same(timeColumn, day) {
 		t.clock, t.cols[timeColumn] = true, len("15:04:05")
 	}
 	t.squeeze()
@@ -246,8 +281,8 @@ func day(cell string) string {
 func (t *auditTable) print(r auditRow) {
 	head := r.cells[timeColumn] == auditHead.cells[timeColumn]
 	var line strings.Builder
-	for i, cell := range r.cells {
-		hidden := t.cols[i] < 0
+	for _, i := range t.order() {
+		cell, hidden := r.cells[i], t.cols[i] < 0
 		if i == timeColumn && head && !t.clock {
 			cell += " (" + t.zone.String() + ")"
 		}
@@ -263,6 +298,9 @@ func (t *auditTable) print(r auditRow) {
 		cell = shorten(cell, t.cols[i])
 		line.WriteString(cell)
 		line.WriteString(strings.Repeat(" ", t.cols[i]-utf8.RuneCountInString(cell)+2))
+	}
+	if t.chosen != nil && !slices.Contains(t.chosen, argumentsColumn) {
+		r.arguments = ""
 	}
 	room := offScreen
 	if t.width > 0 {
@@ -288,6 +326,9 @@ func (t *auditTable) note(i int, event bool, cell string) {
 // say prints, below the table, what columns say that are not shown, where that is
 // the same in all rows, and which others there are.
 func (t *auditTable) say() {
+	if t.chosen != nil {
+		return // the others are not wanted
+	}
 	var all, more []string
 	for i, what := range t.only {
 		name := strings.ToLower(auditHead.cells[i])
@@ -298,7 +339,7 @@ func (t *auditTable) say() {
 			}
 		}
 		switch {
-		case i == sessionColumn || i == tookColumn || what == "" && !t.mixed[i]:
+		case i == sessionColumn || i == tookColumn || i == viaColumn && !t.mixed[i] || what == "" && !t.mixed[i]:
 		case t.mixed[i]:
 			more = append(more, name)
 		default:
@@ -350,8 +391,8 @@ func (t *auditTable) row(row *history.Row) auditRow {
 		return auditRow{[columns]string{toolColumn: "(not a receipt)"}, glance(row.Receipt), true}
 	}
 	r := auditRow{event: v.Type != "", cells: [columns]string{
-		toolColumn: glance(v.Tool), serverColumn: glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeColumn: outcomeWords(row),
-		clientColumn: glance(row.Context.ClientName()), ownerColumn: glance(row.Context.Owner), whereColumn: glance(row.Context.Where()),
+		toolColumn: glance(v.Tool), serverColumn: glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeColumn: outcomeName(row.Outcome()),
+		clientColumn: glance(row.Context.ClientName()), ownerColumn: glance(row.Context.Owner), whereColumn: glance(row.Context.Where()), viaColumn: glance(row.Via()),
 		sessionColumn: shortID(v.Session), idColumn: shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {
@@ -390,35 +431,12 @@ func (t *auditTable) row(row *history.Row) auditRow {
 	return r
 }
 
-// outcomeWords is how a call ended, or why a record does not count as what it
-// says, in two words at most.
-func outcomeWords(row *history.Row) string {
-	switch {
-	case errors.Is(row.Err, sign.ErrUnsigned):
-		return "unsigned"
-	case row.Err != nil:
-		return "invalid"
-	case row.Verdict == history.NoCall:
-		return "no call"
-	case row.Verdict == history.Further:
-		return "further"
-	case row.Verdict == history.Disagrees:
-		return "disagrees"
-	case row.Open() && row.Unanswered != "":
-		return "no response"
-	case row.Open():
-		return "open"
-	case row.Response == nil:
-		return ""
-	}
-	switch s := row.Response.Says.Outcome.Status; s {
-	case "requires_approval":
+// outcomeName is an outcome in two words at most.
+func outcomeName(o history.Outcome) string {
+	if o == history.WantsInput {
 		return "wants input"
-	case "":
-		return "responded"
-	default:
-		return s
 	}
+	return strings.ReplaceAll(string(o), "_", " ")
 }
 
 // duration is a time from call to response, as a person says it.

@@ -82,7 +82,7 @@ func listTable(out *strings.Builder, dir string, width int) error {
 		return err
 	}
 	table := newAuditTable(out, width)
-	if _, err := history.List(context.Background(), log, history.Options{}, table.put); err != nil {
+	if _, err := history.List(context.Background(), log, history.Options{Contexts: true}, table.put); err != nil {
 		return err
 	}
 	return table.flush()

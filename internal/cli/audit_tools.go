@@ -24,15 +24,15 @@ import (
 const auditToolsHelp = `signet-wrap audit tools: what servers told the agent about their tools
 
 USAGE
-  signet-wrap audit tools [--target S] [--tool S] [--json]
+  signet-wrap audit tools [--server S] [--tool S] [--json]
 
 EXAMPLE
-  signet-wrap audit tools --target github
+  signet-wrap audit tools --server github
   signet-wrap audit tools --tool delete --json | jq .definition
 
 FLAGS
-  --target S   servers with S in their name
-  --tool S     tools with S in their name
+  --server S   servers with S in their name, in any case
+  --tool S     tools with S in their name, in any case
   --json       an object a line: target, tool, signer, pubkey, definition_hash,
                listed, first_use, last_use, calls, kept, and the definition
   --home DIR   keys, log, definitions (default: $SIGNET_HOME or ~/.signet)
@@ -57,7 +57,7 @@ func (c *command) auditToolsVerb() *ucli.Command {
 		CustomHelpTemplate: auditToolsHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags: []ucli.Flag{&ucli.StringFlag{Name: "target"}, &ucli.StringFlag{Name: "tool"},
+		Flags: []ucli.Flag{serverFlag(), &ucli.StringFlag{Name: "tool"},
 			&ucli.BoolFlag{Name: "json"}, homeFlag()},
 		Action: c.auditTools,
 	}
@@ -94,7 +94,7 @@ func (c *command) auditTools(u *ucli.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the log: %w", err)
 	}
-	all, more, err := history.ToolVersions(ctx, log, history.ToolOptions{Target: u.String("target"), Tool: u.String("tool"), Progress: bar.show})
+	all, more, err := history.ToolVersions(ctx, log, history.ToolOptions{Target: u.String("server"), Tool: u.String("tool"), Progress: bar.show})
 	bar.clear()
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -113,7 +113,7 @@ func (c *command) auditTools(u *ucli.Context) error {
 	}
 	switch {
 	case more:
-		c.complain(fmt.Sprintf("only %d definitions are listed, and there are more", len(all)), "name a server with --target S")
+		c.complain(fmt.Sprintf("only %d definitions are listed, and there are more", len(all)), "name a server with --server S")
 	case len(all) == 0:
 		c.complain("no tools were listed or called", "")
 	}

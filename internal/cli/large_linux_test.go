@@ -49,11 +49,14 @@ func testMemory(t *testing.T, home string) {
 		lines int // of stdout; 0: any number
 	}{
 		{"verify --chain", 0},
-		{"audit --json", largeRecords},
-		{"audit --json --limit 40000", 80000},
+		{"audit --records", largeRecords},
+		{"audit --json", 0},
+		{"audit --csv --grep /FILE-77", 0},
+		{"audit --records --limit 40000", 80000},
+		{"audit --json --limit 40000", 40000},
 		{"audit --limit 40000", 40001},
 		{"audit --since 2026-05-01T00:00Z --tool e", 0},
-		{"audit --failed --json", 0},
+		{"audit --failed --records", 0},
 		{"audit --failed --limit 6000", 6001},
 		{"audit --export " + filepath.Join(t.TempDir(), "out"), 1},
 	} {

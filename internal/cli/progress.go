@@ -15,6 +15,7 @@ type bar struct {
 	records     int64 // how many were done when last told
 	shown       bool
 	beside      bool // results go where they do not meet it
+	again       bool // it comes back after results
 }
 
 // Tests make them 0.
@@ -67,7 +68,9 @@ func barLine(what string, records, bytes, total int64, took time.Duration) strin
 func (b *bar) giveWay() {
 	if b.w != nil && !b.beside {
 		b.clear()
-		b.w = nil
+		if !b.again {
+			b.w = nil
+		}
 	}
 }
 

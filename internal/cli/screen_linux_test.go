@@ -97,9 +97,9 @@ func TestScreen(t *testing.T) {
 	}
 	_, out, _ := run(t, "audit", "--json", "--home", dir)
 	var first struct {
-		Receipt struct{ Action struct{ Tool string } }
+		Tool string
 	}
-	if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &first); err != nil || first.Receipt.Action.Tool != steering || !strings.Contains(out, "\u009b2J\u0085\u202egnp") {
+	if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &first); err != nil || first.Tool != steering || !strings.Contains(out, "\u009b2J\u0085\u202egnp") {
 		t.Errorf("in a pipe: %v, %q", err, out)
 	}
 }

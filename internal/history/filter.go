@@ -1,7 +1,10 @@
 package history
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +13,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// A Filter says which records are asked for. The zero value is all.
+// A Filter says which records are asked for. The zero value is all. Texts that are
+// part of another are so in any case of their letters.
 type Filter struct {
 	Since, Until time.Time // of the request; zero: open
 	Tool         string    // part of the tool's name
@@ -20,12 +24,16 @@ type Filter struct {
 	Client       string    // part of the client's name and version
 	Where        string    // part of "user@host"
 	Owner        string    // part of the owner of the key
-	Failed, Open bool      // calls that failed, calls whose outcome is not known
+	Via          string    // part of the way that the call came: see [Row.Via]
+	Grep         string    // calls with it in their arguments: in the JSON, or in one of its texts
+	Outcomes     []Outcome // calls that ended so; none: whatever came of them
 }
 
 // every says whether each record is asked for, whatever came of it.
 func (f *Filter) every() bool {
-	return f.Since.IsZero() && f.Until.IsZero() && f.Tool == "" && f.Signer == "" && f.Session == "" && f.Target == "" && !f.ofContext()
+	g := *f
+	g.Outcomes = nil
+	return reflect.ValueOf(g).IsZero()
 }
 
 // ofContext says whether the filter looks at what is in no receipt of a call, but in
@@ -34,7 +42,8 @@ func (f *Filter) ofContext() bool { return f.Client != "" || f.Where != "" || f.
 
 // about says whether a record is asked for, whatever came of it. A response that
 // agrees with its call is asked for if the call is, and only then: what the
-// filter looks at is the same in both.
+// filter looks at is the same in both, but for the arguments, which only the call
+// has: see [Filter.orphans].
 func (f *Filter) about(r *Record) bool {
 	v := r.Says
 	if v == nil {
@@ -45,10 +54,34 @@ func (f *Filter) about(r *Record) bool {
 	}
 	return (f.Since.IsZero() || !v.Time.Before(f.Since)) &&
 		(f.Until.IsZero() || !v.Time.After(f.Until)) &&
-		(f.Tool == "" || v.Type == "" && strings.Contains(v.Tool, f.Tool)) &&
-		(f.Target == "" || strings.Contains(targetOf(v), f.Target)) &&
+		(f.Tool == "" || v.Type == "" && within(v.Tool, lower(f.Tool))) &&
+		(f.Via == "" || v.Type == "" && within(viaOf(v), lower(f.Via))) &&
+		within(targetOf(v), lower(f.Target)) &&
 		(f.Signer == "" || slices.ContainsFunc(v.Signers, signed)) &&
-		(f.Session == "" || f.inSession(v.Session))
+		(f.Session == "" || f.inSession(v.Session)) &&
+		(f.Grep == "" || IsResponse(v) || v.Type == "" && argumentsHave(v.Arguments(), f.Grep))
+}
+
+// argumentsHave says whether a text is in arguments: in their JSON as the log has
+// it, or in one of its names and texts, as these read without escapes.
+func argumentsHave(arguments []byte, text string) bool {
+	part := lower(text)
+	if within(string(arguments), part) {
+		return true
+	}
+	if !bytes.ContainsRune(arguments, '\\') { // texts are as they are written
+		return false
+	}
+	d := json.NewDecoder(bytes.NewReader(arguments))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if s, ok := t.(string); ok && within(s, part) {
+			return true
+		}
+	}
 }
 
 // targetOf is the target of a call, a response or an event.
@@ -68,7 +101,16 @@ func (f *Filter) inSession(session string) bool {
 	return session != "" && strings.HasPrefix(strings.TrimPrefix(session, "ses_"), strings.TrimPrefix(f.Session, "ses_"))
 }
 
+// orphans says whether a response can be asked for whose call is not.
+func (f *Filter) orphans() bool { return f.Grep == "" }
+
+// strange says whether a record is a response that is not to be believed, and so has
+// no call, where such are not asked for.
+func (f *Filter) strange(r *Record) bool {
+	return !f.orphans() && !r.Believed() && r.Says != nil && IsResponse(r.Says)
+}
+
 // ended says whether what came of a row is asked for.
 func (f *Filter) ended(r *Row) bool {
-	return !f.Failed && !f.Open || f.Failed && r.Failed() || f.Open && r.Open()
+	return len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, r.Outcome())
 }

@@ -209,6 +209,12 @@ func (j *Join[T]) take(callID string, s statement) (call T, verdict Verdict) {
 	return call, NoCall
 }
 
+// Knows says whether a call waits, or is remembered.
+func (j *Join[T]) Knows(call ID) bool {
+	_, ok := j.waiting[call]
+	return ok || j.settled.has(call)
+}
+
 // Forget gives a call up: what comes of it later finds no call.
 func (j *Join[T]) Forget(v *sign.Verified) {
 	if id, ok := ParseID(v.ID); ok {

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"iter"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // Options say what [List] lists. The zero value is all.
 type Options struct {
 	Filter
-	Limit int  // the newest so many rows; 0: all
+	Limit int  // the newest so many calls, and the events among them; 0: all
 	Count bool // with a limit: find out whether there are more
 
 	// Contexts has List find the Context of each row. It then reads a long list
@@ -147,11 +146,13 @@ func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
 }
 
 // forward lists from a place on. Responses at the places in strangers
-// belong to calls before it. The first few rows are passed over.
-func (l *lister) forward(from chain.Position, strangers map[chain.Position]bool, pass int) error {
+// belong to calls before it. Rows before the n-th that counts are passed over.
+func (l *lister) forward(from chain.Position, strangers map[chain.Position]bool, n int) error {
 	w := newWindow(l, func(row *Row) error {
-		if pass > 0 {
-			pass--
+		if row.counts() {
+			n--
+		}
+		if n > 0 {
 			return nil
 		}
 		return l.put(row)
@@ -212,7 +213,7 @@ func (l *lister) newest() error {
 		}
 	}
 	if !enough {
-		return l.forward(chain.Position{}, nil, max(n.n-l.o.Limit, 0))
+		return l.forward(chain.Position{}, nil, n.n-l.o.Limit+1)
 	}
 	for s := range n.join.Waiting() {
 		n.strangers[s.Position()] = IsResponse(s.Says)
@@ -232,7 +233,7 @@ func (l *lister) about(r *Record) bool {
 		return false
 	}
 	c := l.contexts.of(r.Says)
-	return strings.Contains(c.ClientName(), l.o.Client) && strings.Contains(c.Owner, l.o.Owner) && strings.Contains(c.Where(), l.o.Where)
+	return within(c.ClientName(), lower(l.o.Client)) && within(c.Owner, lower(l.o.Owner)) && within(c.Where(), lower(l.o.Where))
 }
 
 func (l *lister) readOptions(o chain.ReadOptions) chain.ReadOptions {
@@ -253,7 +254,14 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 		if bad != nil {
 			return line{bad: bad}, true
 		}
-		r := newRecord(e.Keep()) // it will wait
+		// It will wait.
+		if !l.o.orphans() && e.Canonical {
+			// Of the many responses few are to wanted calls. These are known later.
+			if of := parentOf(e.Receipt); of != (ID{}) {
+				return line{r: &Record{Entry: e.Keep(), of: of}}, true
+			}
+		}
+		r := newRecord(e.Keep())
 		if !l.about(r) && (r.Says == nil || r.Says.Type != event.Unanswered{}.Type()) {
 			return line{}, false
 		}
@@ -269,7 +277,7 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 			case err == nil && line.bad != nil:
 				l.sum.Bad = line.bad
 				continue
-			case err == nil:
+			case err == nil && line.r.of == ID{}:
 				line.r.check(&l.verifier)
 			}
 			if seen++; seen == eagerAfter {

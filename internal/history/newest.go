@@ -12,7 +12,8 @@ import (
 type newest struct {
 	l    *lister
 	join *Backward[told]
-	seen recent[ID, counted] // calls
+	late recent[ID, []*Record] // responses that are not read yet, by call, newest first
+	seen recent[ID, counted]   // calls
 
 	n      int            // rows so far
 	from   chain.Position // of the oldest of those that the limit takes in
@@ -26,7 +27,7 @@ type newest struct {
 
 // counted is what is remembered of a call, should it turn out to be a copy.
 type counted struct {
-	rows     int            // that it is, 0 or 1
+	rows     int            // that it is and the limit counts, 0 or 1
 	response chain.Position // zero if it has none
 }
 
@@ -44,6 +45,14 @@ func newNewest(l *lister) *newest {
 
 // take takes the next record, which is checked.
 func (n *newest) take(r *Record) error {
+	if (r.of != ID{}) {
+		all, _ := n.late.take(r.of)
+		if len(all) == maxEarly {
+			all = all[:maxEarly-1]
+		}
+		n.late.put(r.of, append(all, r), r.size())
+		return nil
+	}
 	v := r.Says
 	never, isUnanswered := unansweredBy(r)
 	switch {
@@ -52,7 +61,7 @@ func (n *newest) take(r *Record) error {
 			s := told{r, cutReason(c.Reason)}
 			n.join.Unanswered(v, c.ID, s, r.size()/len(never.Calls)+len(s.reason))
 		}
-	case !n.l.about(r), r.Believed() && isQuiet(v):
+	case !n.l.about(r), r.Believed() && isQuiet(v), n.l.o.strange(r):
 	case r.Believed() && IsResponse(v):
 		n.join.Response(v, told{Record: r}, r.size())
 	case r.Believed() && IsWrapped(v):
@@ -70,6 +79,14 @@ func (n *newest) take(r *Record) error {
 
 // call takes a call of a wrapper, with what was said about it.
 func (n *newest) call(r *Record) error {
+	if id, ok := ParseID(r.Says.ID); ok {
+		late, _ := n.late.take(id)
+		for _, response := range late {
+			if response.read(&n.l.verifier); response.Believed() && n.l.about(response) {
+				n.join.Response(response.Says, told{Record: response}, response.size())
+			}
+		}
+	}
 	said, again := n.join.Call(r.Says)
 	row := newRow(r)
 	for _, s := range said {
@@ -123,7 +140,7 @@ func (n *newest) judge(row *Row, s told, verdict Verdict) {
 
 // alone counts a response without its call.
 func (n *newest) alone(s told) {
-	if IsResponse(s.Says) {
+	if IsResponse(s.Says) && n.l.o.orphans() {
 		n.count(&Row{Record: s.Record, Verdict: NoCall})
 	}
 }
@@ -165,9 +182,11 @@ func (n *newest) count(row *Row) {
 	if !o.ended(row) {
 		return
 	}
-	n.n++
-	if at := row.Position(); n.n <= o.Limit && (n.from == chain.Position{} || at.Compare(n.from) < 0) {
-		n.from = at
+	if row.counts() {
+		n.n++
+		if at := row.Position(); n.n <= o.Limit && (n.from == chain.Position{} || at.Compare(n.from) < 0) {
+			n.from = at
+		}
 	}
 	if n.kept == nil {
 		return
@@ -189,5 +208,19 @@ func (n *newest) end() {
 // rows are those that are kept, but for those past the limit, oldest first.
 func (n *newest) rows() []*Row {
 	slices.SortFunc(n.kept, func(x, y *Row) int { return x.Position().Compare(y.Position()) })
-	return n.kept[max(len(n.kept)-n.l.o.Limit, 0):]
+	return tail(n.kept, n.l.o.Limit)
+}
+
+// tail is the end of rows from the one on that the limit counts last, all if it does
+// not come to that.
+func tail(rows []*Row, limit int) []*Row {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if rows[i].counts() {
+			limit--
+		}
+		if limit == 0 {
+			return rows[i:]
+		}
+	}
+	return rows
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -13,16 +14,26 @@ import (
 // (RFC 8785): there a text has one spelling, and what ends a receipt is known.
 // What it lets pass may still not be wanted; what it holds back never is.
 type prefilter struct {
-	parts        [][]byte // which the receipt must contain
-	since, until []byte   // in the form of a receipt's times, nil: open
+	parts        [][]byte     // which the receipt must contain
+	folded       []*asciiFold // which it must contain in any case
+	arguments    *asciiFold   // which a call's must; nil: whatever they are
+	since, until []byte       // in the form of a receipt's times, nil: open
 }
 
 func newPrefilter(f *Filter) *prefilter {
 	s := &prefilter{}
-	for _, text := range []string{f.Tool, f.Signer, f.Target, strings.TrimPrefix(f.Session, "ses_")} {
+	for _, text := range []string{f.Signer, strings.TrimPrefix(f.Session, "ses_")} {
 		if part := plainRun(text); part != "" {
 			s.parts = append(s.parts, []byte(part))
 		}
+	}
+	for _, text := range []string{f.Tool, f.Target} {
+		if part := asciiRun(text); part != "" {
+			s.folded = append(s.folded, newASCIIFold(part))
+		}
+	}
+	if part := asciiRun(f.Grep); part != "" {
+		s.arguments = newASCIIFold(part)
 	}
 	const ms = time.Millisecond
 	s.since = receiptTime(f.Since.Add(ms - 1).Truncate(ms)) // the first that is not before it
@@ -41,6 +52,18 @@ func newPrefilter(f *Filter) *prefilter {
 func plainRun(text string) (longest string) {
 	escaped := func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 	for _, run := range strings.FieldsFunc(text, escaped) {
+		if len(run) > len(longest) {
+			longest = run
+		}
+	}
+	return longest
+}
+
+// asciiRun is the longest part of text, in lower case, that in any case stands for
+// itself in a canonical string, or in one that JSON writes otherwise.
+func asciiRun(text string) (longest string) {
+	other := func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r >= 0x7f }
+	for _, run := range strings.FieldsFunc(lower(text), other) {
 		if len(run) > len(longest) {
 			longest = run
 		}
@@ -85,7 +108,38 @@ func (p *prefilter) pass(receipt []byte) bool {
 			return false
 		}
 	}
-	return true
+	for _, part := range p.folded {
+		if !part.in(receipt) {
+			return false
+		}
+	}
+	return p.arguments == nil || bytes.HasSuffix(receipt, []byte(`"v":2}`)) || p.arguments.in(receipt) || bytes.Contains(receipt, argumentsApart)
+}
+
+// argumentsApart is in a receipt whose arguments are base64 (FORMAT.md of package
+// sign, "Exact" and "Apart").
+var argumentsApart = []byte(`"params_raw":"`)
+
+// parentOf is the id of the call that a response in canonical form names, of the form
+// that [sign.Signer.Respond] gives it, without reading it; zero for anything else.
+func parentOf(receipt []byte) (id ID) {
+	const hash, member = `null,"params_hash":"sha256:`, `","parent_receipt_id":"rec_`
+	if !bytes.HasSuffix(receipt, []byte(`","v":2}`)) {
+		return ID{}
+	}
+	_, rest, _ := bytes.Cut(receipt, []byte(`"params":`))
+	rest, ok := bytes.CutPrefix(rest, []byte(hash))
+	if !ok || len(rest) < 64 {
+		return ID{}
+	}
+	rest, ok = bytes.CutPrefix(rest[64:], []byte(member))
+	if !ok || len(rest) < 32 || bytes.ContainsAny(rest[:32], "ABCDEF") {
+		return ID{}
+	}
+	if _, err := hex.Decode(id[:], rest[:32]); err != nil {
+		return ID{}
+	}
+	return id
 }
 
 // callTime is the time of the request in a call of version 1 or a response of

@@ -16,6 +16,7 @@ type Record struct {
 	Err  error          // why it is not believed; set by check
 
 	checked bool
+	of      ID   // set instead of all but Entry in a response that is not read yet: its call's
 	listed  bool // as a row of its own
 }
 
@@ -34,6 +35,14 @@ func newRecord(e chain.Entry) *Record {
 	}
 	r.Says, r.Receipt = v, v.Canonical
 	return r
+}
+
+// read reads a record that was left, and checks it.
+func (r *Record) read(verifier *sign.Verifier) {
+	if (r.of != ID{}) {
+		*r = *newRecord(r.Entry)
+		r.check(verifier)
+	}
 }
 
 // check finds out whether the record is to be believed.

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -54,10 +55,78 @@ func (r *Row) IsCall() bool { return r.Believed() && IsCall(r.Says) }
 // logged, none is expected.
 func (r *Row) Open() bool { return r.IsCall() && r.Response == nil && IsWrapped(r.Says) }
 
+// An Outcome is how a call ended, or why a record does not count as what it says.
+type Outcome string
+
+// Of calls. Executed to Responded are what the response says; a Responded one does
+// not say how the call ended.
+const (
+	Executed   Outcome = "executed"
+	Failed     Outcome = "failed"
+	Rejected   Outcome = "rejected"
+	WantsInput Outcome = "requires_approval" // the server asked for input; the call with it is another
+	Checked    Outcome = "verified"
+	Responded  Outcome = "responded"
+	Open       Outcome = "open"        // nothing is known
+	NoResponse Outcome = "no_response" // the log says that there was none
+)
+
+// Of other records.
+const (
+	Unsigned    Outcome = "unsigned"
+	Invalid     Outcome = "invalid"
+	WithoutCall Outcome = "no_call"   // a response: see NoCall
+	NotFirst    Outcome = "further"   // see Further
+	OfAnother   Outcome = "disagrees" // see Disagrees
+)
+
+// Outcomes are all of them, in the order in which people are told.
+var Outcomes = []Outcome{Executed, Failed, Rejected, WantsInput, Checked, Responded, Open, NoResponse, Unsigned, Invalid, WithoutCall, NotFirst, OfAnother}
+
+// Outcome is how a call ended; "" for an event, and for a call that no wrapper has
+// logged, of which none is expected.
+func (r *Row) Outcome() Outcome {
+	switch {
+	case errors.Is(r.Err, sign.ErrUnsigned):
+		return Unsigned
+	case r.Err != nil:
+		return Invalid
+	case r.Verdict == NoCall:
+		return WithoutCall
+	case r.Verdict == Further:
+		return NotFirst
+	case r.Verdict == Disagrees:
+		return OfAnother
+	case r.Open() && r.Unanswered != "":
+		return NoResponse
+	case r.Open():
+		return Open
+	case r.Response == nil:
+		return ""
+	case r.Response.Says.Outcome.Status == "":
+		return Responded
+	}
+	return Outcome(r.Response.Says.Outcome.Status)
+}
+
 // Failed says whether the call failed or was refused.
 func (r *Row) Failed() bool {
 	return r.Response != nil && (r.Response.Says.Outcome.Status == "failed" || r.Response.Says.Outcome.Status == "rejected")
 }
+
+// Via is the way that a call came, as its receipt has it (transport), such as
+// "stdio"; "" for an event.
+func (r *Row) Via() string {
+	if r.Says == nil {
+		return ""
+	}
+	return viaOf(r.Says)
+}
+
+func viaOf(v *sign.Verified) string { return v.Transport }
+
+// counts says whether a limit counts the row: not if it is an event that is believed.
+func (r *Row) counts() bool { return !r.Believed() || r.Says.Type == "" || r.Verdict != 0 }
 
 // Took is the time from call to response; false if it is not known.
 func (r *Row) Took() (time.Duration, bool) {

@@ -211,13 +211,13 @@ func TestOthersResponses(t *testing.T) {
 				tool = "look"
 			}
 			s.want(Filter{}, "pay is open", tool+" disagrees")
-			s.want(Filter{Open: true}, "pay is open")
-			s.want(Filter{Tool: "pay", Open: true}, "pay is open")
+			s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "pay is open")
+			s.want(Filter{Tool: "pay", Outcomes: []Outcome{Open, NoResponse}}, "pay is open")
 			// The real one counts all the same.
 			s.respond(s.a, "pay", "failed")
 			s.want(Filter{}, "pay failed", tool+" disagrees")
-			s.want(Filter{Failed: true}, "pay failed")
-			s.want(Filter{Open: true})
+			s.want(Filter{Outcomes: []Outcome{Failed, Rejected}}, "pay failed")
+			s.want(Filter{Outcomes: []Outcome{Open, NoResponse}})
 			s.respond(s.a, "pay", "executed")
 			s.want(Filter{}, "pay failed", tool+" disagrees", "pay is a further response")
 		})
@@ -233,16 +233,16 @@ func TestOthersEvents(t *testing.T) {
 	s.raw(`{"calls":[{"call":"` + id + `","reason":"cancelled"}],"session":"` + sessionA + `","ts":"2026-05-01T00:00:00.000Z","type":"unanswered","v":1}`)
 	s.unanswered(s.b, sessionA, "pay")
 	s.unanswered(s.a, "ses_other", "pay")
-	s.want(Filter{Open: true}, "pay is open")
+	s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "pay is open")
 	s.respond(s.a, "pay", "failed")
 	s.want(Filter{}, "pay failed", "unanswered is not believed", "unanswered disagrees", "unanswered disagrees")
-	s.want(Filter{Failed: true}, "pay failed")
-	s.want(Filter{Open: true})
+	s.want(Filter{Outcomes: []Outcome{Failed, Rejected}}, "pay failed")
+	s.want(Filter{Outcomes: []Outcome{Open, NoResponse}})
 	s.want(Filter{Since: time.Now().Add(-time.Hour), Tool: "pay"}, "pay failed")
 
 	s.call("look")
 	s.unanswered(s.a, sessionA, "look")
-	s.want(Filter{Open: true}, "look is unanswered: cancelled")
+	s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "look is unanswered: cancelled")
 	s.want(Filter{Tool: "look"}, "look is unanswered: cancelled")
 }
 
@@ -267,7 +267,7 @@ func TestEditedRecords(t *testing.T) {
 				return lines
 			})
 			s.want(Filter{}, "pay is open", "pay is not believed")
-			s.want(Filter{Open: true}, "pay is open")
+			s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "pay is open")
 		})
 	}
 }
@@ -311,8 +311,8 @@ func TestSpellings(t *testing.T) {
 			})
 			s.want(Filter{}, "pay failed", "look is unanswered: cancelled")
 			s.want(Filter{Tool: "pay"}, "pay failed")
-			s.want(Filter{Failed: true, Since: time.Now().Add(-time.Hour)}, "pay failed")
-			s.want(Filter{Open: true}, "look is unanswered: cancelled")
+			s.want(Filter{Outcomes: []Outcome{Failed, Rejected}, Since: time.Now().Add(-time.Hour)}, "pay failed")
+			s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "look is unanswered: cancelled")
 		})
 	}
 }
@@ -338,8 +338,8 @@ func TestCopiesAreLeftOut(t *testing.T) {
 			if want := []string{"pay failed", "look is open"}; !slices.Equal(rows, want) || sum.Copies != 3 {
 				t.Errorf("%q, %d copies", rows, sum.Copies)
 			}
-			s.want(Filter{Failed: true}, "pay failed")
-			s.want(Filter{Open: true}, "look is open")
+			s.want(Filter{Outcomes: []Outcome{Failed, Rejected}}, "pay failed")
+			s.want(Filter{Outcomes: []Outcome{Open, NoResponse}}, "look is open")
 		})
 	}
 	// A copy takes no response to itself.
@@ -358,7 +358,7 @@ func TestCopiesAreLeftOut(t *testing.T) {
 	if rows, sum := s.list(Filter{}); !slices.Equal(rows, []string{"pay executed"}) || sum.Copies != 1 {
 		t.Errorf("%q, %d copies", rows, sum.Copies)
 	}
-	s.want(Filter{Open: true})
+	s.want(Filter{Outcomes: []Outcome{Open, NoResponse}})
 }
 
 // A day file of the far future is said, whatever stands in it.

@@ -49,8 +49,12 @@ func ToolVersions(ctx context.Context, log *chain.Snapshot, o ToolOptions) (all 
 	t := &toolVersions{hasher: hasher{maphash.MakeSeed()}, versions: map[versionKey]*ToolVersion{},
 		listed: map[serverKey]map[string]*ToolVersion{}, users: map[uint64]*toolUser{}}
 	var verifier sign.Verifier
+	var target *asciiFold
+	if part := asciiRun(o.Target); part != "" {
+		target = newASCIIFold(part)
+	}
 	pass := func(receipt []byte) bool {
-		return bytes.Contains(receipt, []byte(plainRun(o.Target))) &&
+		return (target == nil || target.in(receipt)) &&
 			(callTime(receipt) != nil && bytes.HasSuffix(receipt, []byte(`"v":1}`)) || bytes.Contains(receipt, []byte(`"type":"tools"`)))
 	}
 	look := func(e chain.Entry, bad *chain.LineError) (*Record, bool) {
@@ -58,10 +62,10 @@ func ToolVersions(ctx context.Context, log *chain.Snapshot, o ToolOptions) (all 
 			return nil, false
 		}
 		r := newRecord(e.Keep())
-		if r.Says == nil || !strings.Contains(targetOf(r.Says), o.Target) {
+		if r.Says == nil || !within(targetOf(r.Says), lower(o.Target)) {
 			return nil, false
 		}
-		if _, listing := r.Says.Event.(event.Tools); !listing && !(IsWrapped(r.Says) && strings.Contains(r.Says.Tool, o.Tool)) {
+		if _, listing := r.Says.Event.(event.Tools); !listing && !(IsWrapped(r.Says) && within(r.Says.Tool, lower(o.Tool))) {
 			return nil, false
 		}
 		r.check(&verifier)
@@ -167,7 +171,7 @@ func (t *toolVersions) listing(v *sign.Verified, e event.Tools, only string) {
 		maps.Copy(now, u.listed)
 	}
 	for name, hash := range e.Tools {
-		if !strings.Contains(name, only) {
+		if !within(name, lower(only)) {
 			continue
 		}
 		if version := t.version(u, name, hash); version != nil {

@@ -37,12 +37,18 @@ func newWindow(l *lister, put func(*Row) error) *window {
 
 // take takes the next record, which is checked.
 func (w *window) take(r *Record) error {
+	if r.of != (ID{}) {
+		if !w.join.Knows(r.of) {
+			return nil
+		}
+		r.read(&w.l.verifier)
+	}
 	v := r.Says
 	never, isUnanswered := unansweredBy(r)
 	switch {
 	case isUnanswered:
 		w.unanswered(r, never)
-	case !w.l.about(r), r.Believed() && isQuiet(v):
+	case !w.l.about(r), r.Believed() && isQuiet(v), w.l.o.strange(r):
 	case r.Believed() && IsResponse(v):
 		switch row, verdict := w.join.Response(v); verdict {
 		case Counts:
@@ -51,7 +57,9 @@ func (w *window) take(r *Record) error {
 		case Copy:
 			w.copies++
 		default:
-			w.add(&Row{Record: r, Verdict: verdict})
+			if verdict != NoCall || w.l.o.orphans() {
+				w.add(&Row{Record: r, Verdict: verdict})
+			}
 		}
 	case r.Believed() && IsWrapped(v):
 		if row := newRow(r); w.join.Call(v, row) {
