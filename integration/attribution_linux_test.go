@@ -127,6 +127,18 @@ func TestAttribution(t *testing.T) {
 			t.Errorf("audit tools does not say %s:\n%s", want, told)
 		}
 	}
+	// Times and days with their zone, on a terminal of any width.
+	for columns, zone := range map[int]string{80: `(?m)^days are those of UTC`, 120: `LAST USE \(UTC`, 200: `LISTED \(UTC`} {
+		screen := onScreen(t, home, columns, "audit", "tools")
+		if !regexp.MustCompile(zone).MatchString(screen) {
+			t.Errorf("in %d columns audit tools does not say %s:\n%s", columns, zone, screen)
+		}
+		for line := range strings.Lines(screen) {
+			if n := len([]rune(strings.TrimRight(line, " \n"))); n > columns && strings.HasPrefix(line, "SERVER") {
+				t.Errorf("%d characters in %d:\n%s", n, columns, line)
+			}
+		}
+	}
 	home.signet(t, 0, nil, "verify", "--chain")
 }
 

@@ -44,7 +44,7 @@ line. The log has the hashes of the definitions; the directory tools of --home
 has the definitions, and only those with that hash are shown. "not kept": the
 definition is not there; "altered": the file has another hash; "not listed":
 the tool was called, and no listing before had it. Times are local; a narrow
-terminal shows only the day.
+terminal shows days.
 
 EXIT STATUS
   0 listed, even if there is nothing; 1 the log could not be read, or Ctrl-C; 2
@@ -170,12 +170,17 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		return nil
 	}
 	zone := localZone()
-	// On a narrow screen names are shorter, of times the day is shown, and LISTED is
-	// left out.
+	// On a narrow screen names are shorter and LISTED is left out. If there is still no
+	// room for times, days are shown, and a line below the table names their zone.
 	layout, in, serverRoom, toolRoom, signerRoom := "2006-01-02 15:04", " ("+zone.String()+")", 24, 28, 16
 	wide := true
-	if w := c.width(); w > 0 && w < 146 {
-		layout, in, serverRoom, toolRoom, signerRoom, wide = time.DateOnly, "", 8, 18, 8, false
+	w := c.width()
+	if w > 0 && w < 146 {
+		serverRoom, toolRoom, signerRoom, wide = 8, 18, 8, false
+	}
+	days := w > 0 && w < 112
+	if days {
+		layout, in = time.DateOnly, ""
 	}
 	at := func(t time.Time) string {
 		if t.IsZero() {
@@ -207,6 +212,9 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if days {
+		fmt.Fprintf(c.Stdout, "days are those of %s\n", zone)
 	}
 	for i, now := range all[1:] {
 		was := all[i]

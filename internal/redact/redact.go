@@ -210,7 +210,7 @@ func NamesSecret(name string) bool {
 // LooksSecret says whether s looks like a key of a service, or is a long random
 // word.
 func LooksSecret(s string) bool {
-	if slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) && len(s) > len(start)+6 }) {
+	if IsServiceKey(s) {
 		return true
 	}
 	const digits, lower, upper = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -218,4 +218,10 @@ func LooksSecret(s string) bool {
 		return false
 	}
 	return strings.ContainsAny(s, upper) && strings.ContainsAny(s, lower) || strings.Trim(s, digits+"abcdef") == ""
+}
+
+// IsServiceKey says whether s begins like a key of a well-known service, or a JSON Web
+// Token. For ids, which are long random words, LooksSecret says too much.
+func IsServiceKey(s string) bool {
+	return slices.ContainsFunc(secretStarts, func(start string) bool { return strings.HasPrefix(s, start) && len(s) > len(start)+6 })
 }

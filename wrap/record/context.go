@@ -1,10 +1,12 @@
 package record
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/alarm"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -59,8 +61,18 @@ func (x *contexts) add(c *Call, receipt string, client *event.Implementation) {
 	}
 }
 
-// write queues the event of what was collected. The caller holds mu.
+// write queues the event of what was collected. Ids that begin like keys
+// of services are masked: nothing keeps a client from putting a session's token there. The caller holds mu.
 func (x *contexts) write() {
+	for i := range x.calls {
+		ids := slices.Clone(x.calls[i].IDs) // they are the caller's
+		for j := range ids {
+			if redact.IsServiceKey(ids[j].ID) {
+				ids[j].ID = redact.Mask
+			}
+		}
+		x.calls[i].IDs = ids
+	}
 	if len(x.calls) > 0 {
 		x.queue.add(item{event: event.CallContext{Session: x.session, Calls: x.calls}})
 	}

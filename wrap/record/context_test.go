@@ -64,6 +64,8 @@ func TestCallContext(t *testing.T) {
 				{Name: "callId", ID: "7"}, {Name: "x/agent-session-id", ID: "a"}}}},
 		{"no ids", meta(`"x/toolUseId":null,"y/toolUseId":["a"],"void":"a","x/id":"a","é/callId":"a","a\u0062/callId":"a"`), nil},
 		{"twice", meta(`"callId":"a","callId":"b"`), &event.Context{IDs: []event.ClientID{{Name: "callId", ID: "b"}}}},
+		{"secrets", meta(`"callId":"ghp_16C7e42F292c6912E7710c838347Ae178B4a"`, `"sessionId":"eyJhbGciOiJIUzI1NiJ9.e30.x"`),
+			&event.Context{IDs: []event.ClientID{{Name: "callId", ID: "***"}, {Name: "sessionId", ID: "***"}}}},
 		{"long", meta(`"callId":"` + long + `"`), &event.Context{IDs: []event.ClientID{{Name: "callId", ID: "hash:" + event.HashOf([]byte(`"`+long+`"`)).String()}}}},
 		{"with a receipt", meta(`"_signet":null`, `"callId":"a"`), &event.Context{IDs: []event.ClientID{{Name: "callId", ID: "a"}}}},
 	} {
