@@ -269,6 +269,12 @@ var errClosed = errors.New("the session is over")
 // in time: a call that has waited for that is not made, because its client may have
 // given it up.
 func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
+	return r.callsUntil(context.Background(), calls)
+}
+
+// callsUntil is Calls, but if ctx is done at the end, the calls are recorded as
+// cancelled, and the error is that of ctx.
+func (r *Recorder) callsUntil(ctx context.Context, calls []Call) ([][]byte, error) {
 	if !r.mu.TryLock() {
 		if r.held.Load() {
 			r.waits() // for a signature of what is written beside calls
@@ -282,6 +288,10 @@ func (r *Recorder) Calls(calls []Call) ([][]byte, error) {
 	r.calling = true
 	receipts, err := r.append(calls)
 	r.calling = false
+	if err == nil && ctx.Err() != nil {
+		r.notSent(calls)
+		return nil, ctx.Err()
+	}
 	if err == nil {
 		return receipts, nil
 	}

@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -33,7 +32,7 @@ func (e *RefusedError) Error() string { return "refused, not forwarded: " + e.Re
 // After an error the message must not be sent. The error is a [*RefusedError], or
 // says why the calls could not be recorded.
 func (r *Recorder) Request(message []byte) ([]byte, error) {
-	sent, _, err := r.request(message)
+	sent, _, err := r.request(context.Background(), message)
 	return sent, err
 }
 
@@ -48,30 +47,37 @@ func (r *Recorder) RequestContext(ctx context.Context, message []byte) ([]byte, 
 		return r.Request(message)
 	}
 	type result struct {
-		sent []byte
-		err  error
+		sent  []byte
+		calls []Call
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		sent, ids, err := r.request(message)
-		if err == nil && ctx.Err() != nil {
-			for _, id := range ids {
-				r.NoResponse(id, "cancelled by the client before it was sent")
-			}
-			sent, err = nil, ctx.Err()
-		}
-		done <- result{sent, err}
+		sent, calls, err := r.request(ctx, message)
+		done <- result{sent, calls, err}
 	}()
 	select {
 	case d := <-done:
 		return d.sent, d.err
 	case <-ctx.Done():
+		go func() {
+			if d := <-done; d.err == nil {
+				r.notSent(d.calls)
+			}
+		}()
 		return nil, ctx.Err()
 	}
 }
 
-// request is Request. ids are those of the calls in the message.
-func (r *Recorder) request(message []byte) (sent []byte, ids []json.RawMessage, err error) {
+// notSent says of calls that are in the log that the client has given them up.
+func (r *Recorder) notSent(calls []Call) {
+	for i := range calls {
+		r.NoResponse(calls[i].ID, "cancelled by the client before it was sent")
+	}
+}
+
+// request is Request; see callsUntil for ctx. It also returns the calls in the message.
+func (r *Recorder) request(ctx context.Context, message []byte) ([]byte, []Call, error) {
 	r.messages.mu.Lock()
 	if r.messages.gate == nil {
 		r.messages.gate = mcpwire.NewGate(r.opts.MetaKey)
@@ -88,9 +94,8 @@ func (r *Recorder) request(message []byte) (sent []byte, ids []json.RawMessage, 
 	calls := make([]Call, len(v.Calls))
 	for i := range v.Calls {
 		calls[i] = Call(v.Calls[i].Fields)
-		ids = append(ids, calls[i].ID)
 	}
-	receipts, err := r.Calls(calls)
+	receipts, err := r.callsUntil(ctx, calls)
 	if err != nil {
 		return nil, nil, fmt.Errorf("not recorded, so not forwarded: %w", err)
 	}
@@ -103,5 +108,5 @@ func (r *Recorder) request(message []byte) (sent []byte, ids []json.RawMessage, 
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size))
 	err = mcpwire.Splice(b, mcpwire.Line{Bytes: message, Length: len(message)}, v.Calls, receipts)
-	return b.Bytes(), ids, err
+	return b.Bytes(), calls, err
 }
