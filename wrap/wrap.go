@@ -96,6 +96,9 @@ func (e *StartError) Unwrap() error { return e.Err }
 // with server/discover or any request.
 func Run(o Options) (Exit, error) {
 	o.setDefaults()
+	if o.Via == "" {
+		o.Via = "wrap"
+	}
 	if o.Diagnostics == nil {
 		m := NewQueuedWriter(o.Stderr)
 		defer m.Close()

@@ -19,6 +19,7 @@ type Context struct {
 	Client, Server *event.Implementation
 	Environment    *event.Environment
 	Owner          string // of the key: as the receipt has it, else as the key's last owner event
+	Via            string // the way that it came; "" if the session's event does not say
 }
 
 // Where is the user and the host of a context, "user@host"; "" if neither is known.
@@ -120,7 +121,7 @@ func put[K comparable, V any](m map[K]V, key K, v V, stays bool) {
 
 // shared is what a session's event says, in memory that others share.
 func (c *contexts) shared(e event.Session) *Context {
-	var said Context
+	said := Context{Via: e.Via}
 	if e.Client != nil {
 		said.Client = once(c, *e.Client)
 	}

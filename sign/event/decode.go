@@ -62,6 +62,9 @@ func (f *fields) read(kind string) Event {
 		if f.has("environment") {
 			e.Environment = f.environment("environment")
 		}
+		if f.has("through") {
+			e.Via = f.text("through")
+		}
 		return e
 	case Tools{}.Type():
 		e := Tools{Session: f.text("session"), Target: f.text("target"), Tools: f.hashes("tools")}

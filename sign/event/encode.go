@@ -26,6 +26,9 @@ func (e Session) Members() []Member {
 	if e.Environment != nil {
 		members = append(members, Member{"environment", e.Environment.value()})
 	}
+	if e.Via != "" { // a name before "type": readers find events of sessions by what follows it
+		members = append(members, text("through", e.Via))
+	}
 	return members
 }
 

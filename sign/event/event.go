@@ -60,6 +60,10 @@ type Session struct {
 	Files           []File          // the files that the command runs
 	Heads           *Heads          // where the heads of the session go; nil: a program without heads
 	Environment     *Environment    // of the wrapper; nil: it is not to be recorded, or a version without it
+	// Via is the way by which the calls of the session came: "wrap", a wrapper on the
+	// client's side; "check", one on the server's side; "sdk" and the like, the program
+	// itself; "hook", a client's own tools. "": a version without it.
+	Via string
 }
 
 // An Environment is who runs the wrapper, and where. Any member but Version may be

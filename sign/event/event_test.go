@@ -14,10 +14,10 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 
 // every is one of each type, with text that JSON escapes.
 var every = []Event{
-	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil, nil},
-	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff", ""}, &Environment{"me\n", "1000", "h", "/w", "v1.2.3", Hash{9}}},
-	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, &Environment{"", "", "", "", "v1", Hash{}}},
-	Session{"ses_2", "mcp://x", nil, nil, "", []string{"npx"}, nil, &Heads{"syslog", "00ff", "ed25519:AA=="}, nil},
+	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil, nil, ""},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff", ""}, &Environment{"me\n", "1000", "h", "/w", "v1.2.3", Hash{9}}, "hook"},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, &Environment{"", "", "", "", "v1", Hash{}}, "wrap"},
+	Session{"ses_2", "mcp://x", nil, nil, "", []string{"npx"}, nil, &Heads{"syslog", "00ff", "ed25519:AA=="}, nil, ""},
 	KeyRotated{"bot", "ed25519:AA==", "ed25519:AQ=="},
 	KeyRetired{"bot", "ed25519:AA=="},
 	KeyRevoked{"bot", "ed25519:AA==", time.Time{}, "it leaked"},
@@ -74,7 +74,7 @@ func TestDecodeIsStrict(t *testing.T) {
 				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
 				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
-				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
+				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment", "through"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
 					continue
 				}
 				if (m.Name == "adds" || m.Name == "last") && name == "true" {

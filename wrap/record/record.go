@@ -51,6 +51,7 @@
 //	pending.go        requests that wait for a response
 //	opencalls.go      calls without an outcome, and their tasks
 //	outcome.go        what a response says about its call
+//	settle.go         outcomes of calls that another process recorded
 //	queue.go          outcomes and events that wait to be written
 //	peers.go          the client and the server of the session
 //	environment.go    who runs this program, and where
@@ -115,8 +116,15 @@ type Options struct {
 	// says, else "stdio".
 	Transport string
 	// Via is the way by which calls come to the log, such as "wrap", in the session's
-	// event. "": as [Recorder.Describe] says.
+	// event. "": as [Recorder.Describe] says, else "sdk".
 	Via string
+	// Session is the session's id, for one that several processes record, such as the
+	// hooks of a client: see [Recorder.Settle]. Then Close says nothing of calls
+	// without a response, because another process may record it. "": a new one, for
+	// this process alone.
+	Session string
+	// Begun says that the log has the event of Session already.
+	Begun bool
 	// Command is the server's program and its arguments, if there is one. It is in
 	// the session's event, with secrets masked.
 	Command []string
@@ -231,7 +239,10 @@ type Recorder struct {
 // options are an error of the first call.
 func New(o Options) *Recorder {
 	o.setDefaults()
-	r := &Recorder{opts: o, id: "ses_" + randomHex(16)}
+	r := &Recorder{opts: o, id: o.Session}
+	if r.id == "" {
+		r.id = "ses_" + randomHex(16)
+	}
 	r.opts.system = sync.OnceValues(func() (systemlog.Sender, *event.Heads) { return findSystemLog(o.NoHeads, systemlog.Open) })
 	r.queue = newQueue(&r.opts, r.flush)
 	if !o.NoOutcomes {

@@ -29,7 +29,7 @@ type session struct {
 	ended bool       // finish was called
 	peers peers
 	tools tools
-	place chan place // set at the first call; has one value once it is known
+	place chan place // set with the first event; has one value once it is known
 
 	queued  chan struct{}      // closed when the last session event is in the queue; nil: there was none
 	logging sync.WaitGroup     // session events that wait for the place
@@ -42,7 +42,7 @@ type session struct {
 func newSession(id string, o *Options, q *queue, out *Output) *session {
 	return &session{
 		id: id, opts: o, queue: q, output: out, pending: newPending(), tools: tools{session: id, opts: o},
-		definitions: newDefinitions(o), contexts: newContexts(id, q),
+		definitions: newDefinitions(o), contexts: newContexts(id, q), stop: func() {},
 	}
 }
 
@@ -57,8 +57,9 @@ func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer
 		s.begun = true
 		s.queue.start(signer)
 		s.peers.callSays(&calls[0])
-		s.findPlace()
-		s.logSession()
+		if !s.opts.Begun {
+			s.logSession()
+		}
 		s.definitions.begin()
 	}
 	if i, ok := s.tools.changed(logged[0].receipt); ok {
@@ -100,6 +101,9 @@ func (s *session) findPlace() {
 func (s *session) logSession() {
 	if s.ended {
 		return
+	}
+	if s.place == nil {
+		s.findPlace()
 	}
 	e := s.peers.event(s.id, s.opts)
 	before, queued := s.queued, make(chan struct{})
@@ -150,6 +154,9 @@ func (s *session) finish(patience time.Duration) {
 		ended = "the server ended"
 	}
 	ends, never := s.pending.left(ended)
+	if s.opts.Session != "" {
+		never = nil
+	}
 	for _, e := range ends {
 		s.settle(e.call, e.end)
 	}
