@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -187,41 +188,154 @@ var systemLogAttacks = []systemLogPart{
 		if status, out := remember(s.by(0)); status != 0 || !strings.Contains(out, accepted) {
 			s.t.Errorf("%d: %s", status, out)
 		}
-		if b, err := os.ReadFile(accepted); err != nil || !strings.HasPrefix(string(b), id+" accepted at 2") || !strings.HasSuffix(string(b), " by ada: a disk was full\n") {
+		if b, err := os.ReadFile(accepted); err != nil || !strings.HasPrefix(string(b), id+":1 accepted at 2") || !strings.HasSuffix(string(b), " by ada: a disk was full\n") {
 			s.t.Errorf("%v: %s", err, b)
 		}
 		s.must(0)
-		// What comes later is not accepted with it, by the second.
-		for at := time.Now().Unix(); time.Now().Unix() == at; time.Sleep(10 * time.Millisecond) {
-		}
+		// What comes later is not accepted with it, however soon.
 		s.session(2)
 		s.seen()
 		path, lines = s.log()
 		s.put(path, lines[:len(lines)-1]...)
 		s.must(1)
-		// Nor is what others than root can write, whatever it is.
-		for _, spoil := range []func() error{
-			func() error { return os.Chmod(accepted, 0o666) },
-			func() error { return os.Chmod(filepath.Dir(accepted), 0o777) },
-			func() error { return os.Truncate(accepted, 1<<40) },
-			func() error { return errors.Join(os.Remove(accepted), os.Mkdir(accepted, 0o755)) },
+		// Nor is what others than root can write, whatever it is, and a pipe is not
+		// waited for. The same holds for the trust file.
+		const trust = "/etc/signet-wrap/trust"
+		for _, spoil := range []func(path string) error{
+			func(path string) error { return os.Chmod(path, 0o666) },
+			func(path string) error { return os.Chmod(filepath.Dir(path), 0o777) },
+			func(path string) error { return os.Chown(filepath.Dir(path), int(s.uid), 0) },
+			func(path string) error { return os.Truncate(path, 1<<40) },
+			func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o755)) },
+			func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)) },
+			func(path string) error {
+				theirs := filepath.Join(s.dir, "theirs")
+				s.put(theirs, nil)
+				return errors.Join(os.Remove(path), os.Symlink(theirs, path))
+			},
+			func(path string) error {
+				return errors.Join(os.Remove(path), os.Symlink("/not/there", path))
+			},
 		} {
-			if err := spoil(); err != nil {
-				s.t.Fatal(err)
+			for file, want := range map[string]int{accepted: 1, trust: 2} {
+				kept, err := os.ReadFile(accepted)
+				if err == nil && file == trust {
+					err = os.WriteFile(trust, nil, 0o644)
+				}
+				if err == nil {
+					err = spoil(file)
+				}
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				cmd := s.command("verify", "--chain")
+				out, _ := cmd.CombinedOutput()
+				says := map[int]string{1: accepted + " does not count: ", 2: "the trust file " + trust + ": "}[want]
+				if status := cmd.ProcessState.ExitCode(); status != want || !strings.Contains(string(out), says) {
+					s.t.Errorf("%s: exit status %d\n%s", file, status, out)
+				}
+				if status, out := remember(s.by(0)); file == accepted && status != 2 {
+					s.t.Errorf("it was written to: %d\n%s", status, out)
+				}
+				if err := errors.Join(os.Chown(filepath.Dir(file), 0, 0), os.Chmod(filepath.Dir(file), 0o755), os.RemoveAll(file), os.WriteFile(accepted, kept, 0o644)); err != nil {
+					s.t.Fatal(err)
+				}
+				if err := os.Chmod(accepted, 0o644); err != nil {
+					s.t.Fatal(err)
+				}
 			}
-			cmd := s.command("verify", "--chain")
-			out, _ := cmd.CombinedOutput()
-			if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), accepted+" does not count: ") {
-				s.t.Errorf("%s", out)
-			}
-			os.Chmod(filepath.Dir(accepted), 0o755)
-			os.Chmod(accepted, 0o644)
 		}
-		for _, bad := range []string{"", " ", "evt_ x", "x"} {
+		for _, bad := range []string{"", " ", "evt_ x", "x", id + ":", id + ":0", id + ":-1", id + ":x", id + ":1:1"} {
 			if status, _ := s.verify("--accept", bad); status != 2 {
 				s.t.Errorf("--accept %q: %d", bad, status)
 			}
 		}
+	}},
+	// What was accepted covers no cut that comes later, further back: neither by the
+	// flag as verify prints it, nor in root's file, whoever wrote it.
+	{"CutsDeeperAfterwards", func(s *agent) {
+		for range 12 { // each with heads of its own
+			s.session(1, "--outcomes", "off")
+		}
+		s.seen()
+		whole := s.cut(9)
+		bound := s.must(1).Completeness.Heads.Accept
+		id, _, _ := strings.Cut(bound, ":")
+		s.must(0, "--accept", bound)
+		s.session(1)
+		s.covered(10)
+		s.must(0, "--accept", bound)
+		s.cut(9)
+		s.must(1, "--accept", bound)
+		s.must(0, "--accept", s.must(1).Completeness.Heads.Accept)
+		const accepted = "/etc/signet-wrap/accepted"
+		defer os.Remove(accepted)
+		for _, flags := range [][]string{{}, {"--chain"}} { // with a bare id, too, it is bound
+			os.Remove(accepted)
+			id, _, _ := strings.Cut(s.must(1).Completeness.Heads.Accept, ":")
+			cmd := s.by(0).command(append([]string{"verify", "--accept", id, "--remember"}, flags...)...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				s.t.Errorf("%v: %s", err, out)
+			}
+			s.must(0)
+			s.cut(4)
+			s.must(1)
+			s.must(1, "--accept", bound)
+			s.put(func() string { path, _ := s.log(); return path }(), whole[:9]...)
+			s.must(0)
+		}
+		os.Remove(accepted)
+		s.cut(4)
+		s.must(1, "--accept", id) // as the heads of the session since are newer
+	}},
+	// A call that claims a time ten minutes ahead was seen before it.
+	{"DatesAhead", func(s *agent) {
+		s.session(2)
+		s.seen()
+		path, lines := s.log()
+		last, err := chain.ParseEntry(bytes.TrimSpace(lines[len(lines)-1]))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		receipt, err := s.call("x")(chain.At{Time: time.Now().Add(10 * time.Minute), Prev: last.RecordHash})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		line, _ := recordLine(last.RecordHash, receipt)
+		s.put(path, append(lines, []byte("\n"), line)...)
+		s.session(1) // whose times are not before that one
+		var f remembered
+		poll(s.t, "the system's log covers it", func() bool {
+			_, f = s.verify()
+			return f.Completeness.Heads.After == 0
+		})
+		if f.Completeness.Heads.Ahead != 1 {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(3)
+	}},
+	// Whose entries count: those of the directory's owner, and not the caller's; and
+	// where nothing of it is left, in a directory of root's, the caller's.
+	{"OwnersDirectory", func(s *agent) {
+		s.session(1)
+		roots := s.by(0)
+		roots.home = filepath.Join(s.dir, "roots")
+		s.own(s.dir)
+		roots.session(1, "--system-log", "off")
+		if out, err := exec.Command("chmod", "-R", "a+rX", roots.home).CombinedOutput(); err != nil {
+			s.t.Fatalf("%v: %s", err, out)
+		}
+		// By root's own entries, of which this user sees none, nothing can be said.
+		if _, f := s.verify("--home", roots.home); f.Completeness.Heads.From != "" || f.Completeness.Heads.Silent > 0 {
+			s.t.Errorf("%+v", f)
+		}
+		if err := os.Chown(s.dir, 0, 0); err != nil {
+			s.t.Fatal(err)
+		}
+		defer s.own(s.dir)
+		s.seen()
+		os.RemoveAll(s.home)
+		s.must(1, "--home", s.home)
 	}},
 	// Entries that are none of ours, of every kind, under our name.
 	{"HostileEntries", func(s *agent) {

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
-	"github.com/signet-wrap/signet-wrap/internal/systemlog"
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -23,33 +22,20 @@ var acceptedFile = "/etc/signet-wrap/accepted"
 // maxAccepted bounds how much of it is read, in bytes.
 const maxAccepted = 1 << 20
 
-// readAccepted reads the ids. No file is none.
-func readAccepted() (ids []string, err error) {
-	f, err := os.Open(acceptedFile)
-	if errors.Is(err, fs.ErrNotExist) {
+// readRoots reads a file that counts only if root alone can have written it, nil if there
+// is none; in the form of its path there is none on Windows.
+func readRoots(path string, max int64) ([]byte, error) {
+	if runtime.GOOS == "windows" {
 		return nil, nil
 	}
+	return config.ReadAdministrators(path, max)
+}
+
+// readAccepted reads the ids. No file is none.
+func readAccepted() (ids []string, err error) {
+	b, err := readRoots(acceptedFile, maxAccepted)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.Stat(filepath.Dir(acceptedFile))
-	if err != nil {
-		return nil, err
-	}
-	if !rootsAlone(st) || !rootsAlone(dir) || !st.Mode().IsRegular() {
-		return nil, errors.New("others than root can write it, or its directory")
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxAccepted+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxAccepted {
-		return nil, fmt.Errorf("it is longer than %d bytes", maxAccepted)
 	}
 	for line := range strings.Lines(string(b)) {
 		if fields := strings.Fields(line); len(fields) > 0 && acceptable(fields[0]) {
@@ -59,17 +45,15 @@ func readAccepted() (ids []string, err error) {
 	return ids, nil
 }
 
-func rootsAlone(st fs.FileInfo) bool {
-	uid, ok := systemlog.Owner(st)
-	return ok && uid == 0 && st.Mode().Perm()&0o022 == 0
-}
-
 // remember writes ids to the file, with when, by whom and why they were accepted.
 func remember(ids []string, why string) error {
 	if os.Getuid() != 0 {
 		return fmt.Errorf("%s is root's alone", acceptedFile)
 	}
 	if err := os.MkdirAll(filepath.Dir(acceptedFile), 0o755); err != nil {
+		return err
+	}
+	if _, err := readAccepted(); err != nil { // what is there may be anybody's, and a pipe
 		return err
 	}
 	f, err := os.OpenFile(acceptedFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)

@@ -41,8 +41,9 @@ FLAGS
   --tsa-root PEM the roots of the time-stamp authority that counts
   --require W    exit 3 unless W (system-log or witness) covers all records; of
                  a witness --max-unanchored D (15m) allows newer records
-  --accept ID    accept this loss: the ID of a new_epoch event, a head or log;
-                 with --remember, as root, for good (--reason TEXT)
+  --accept ID    accept this loss: the ID of a new_epoch event, a log, a head
+                 with all missed before it (ID:N: these are at most N);
+                 --remember does, as root, for good (--reason TEXT)
   --hash HASH    the record_hash, for a proof without a receipt
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)

@@ -14,41 +14,16 @@ import (
 func (c *command) verifyChain(u *ucli.Context) error {
 	// It need not be there: the system's log may know that it was.
 	p, err := c.logPlace(u)
-	h := p.home
-	ring, err := c.keyringOf(u, h, err)
-	if err == nil {
-		err = c.trust(u, p, &ring)
-	}
 	if err != nil {
 		return err
 	}
-	ctx, stop := c.interruptible()
-	defer stop()
-
-	accept, err := c.accepted(u)
-	if err != nil {
+	f, ring, err := c.checkChain(u, p)
+	if f == nil {
 		return err
 	}
-	anchors, err := c.anchors(ctx, u, h, accept)
-	if err != nil {
-		return err
-	}
-	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
-	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
-		return err
-	}
-	// Only now: what others have seen must not be of more than the snapshot holds.
-	log, err := chain.TakeSnapshot(p.audit)
-	if err != nil {
-		return &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
-	}
-	bar := c.progress("verifying")
-	o.Progress = bar.show
-	f, err := verify.CheckLog(ctx, log, ring.Keys, o)
-	bar.clear()
 	switch {
 	case err == nil && f.Empty():
-		if h != "" {
+		if p.home != "" {
 			if _, err := c.existingHome(u); err != nil {
 				return err
 			}
@@ -66,6 +41,47 @@ func (c *command) verifyChain(u *ucli.Context) error {
 			err = errors.New("interrupted")
 		}
 		c.complain(fmt.Sprintf("%v, after %s records: the rest of the log is not checked", err, grouped(f.Records)), "")
+	} else if u.Bool("remember") {
+		if err := c.remember(u, f); err != nil {
+			return err
+		}
 	}
 	return exitOf(f.Verdict)
+}
+
+// checkChain verifies the log at p, as the command line says. With a finding, the error
+// says why it is not of the whole log.
+func (c *command) checkChain(u *ucli.Context, p logPlace) (*verify.Log, keyring, error) {
+	ring, err := c.keyringOf(u, p.home, nil)
+	if err == nil {
+		err = c.trust(u, p, &ring)
+	}
+	if err != nil {
+		return nil, ring, err
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+
+	accept, err := c.accepted(u)
+	if err != nil {
+		return nil, ring, err
+	}
+	anchors, err := c.anchors(ctx, u, p.home, accept)
+	if err != nil {
+		return nil, ring, err
+	}
+	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
+	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
+		return nil, ring, err
+	}
+	// Only now: what others have seen must not be of more than the snapshot holds.
+	log, err := chain.TakeSnapshot(p.audit)
+	if err != nil {
+		return nil, ring, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
+	}
+	bar := c.progress("verifying")
+	o.Progress = bar.show
+	f, err := verify.CheckLog(ctx, log, ring.Keys, o)
+	bar.clear()
+	return f, ring, err
 }

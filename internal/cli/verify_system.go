@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,10 +83,12 @@ func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys
 func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys, log chain.Hash) (*verify.SystemHeads, error) {
 	m := &verify.SystemHeads{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
 	var err error
+	add, done := m.Gather(keys, nil)
 	m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
-		m.Add(e, keys)
+		add(e)
 		return true
 	})
+	done()
 	to := c.OpenLog()
 	if err == nil && m.Reach.From.IsZero() && (to == nil || to.To() != "journald") {
 		err = systemlog.ErrAbsent // journalctl without a journal says nothing
@@ -145,8 +148,10 @@ func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 
 // owners are the users whose entries count: the owners of the log's directory, of
 // the home, and of links on the way there, which may have been put in its place. If
-// the directory is root's, the caller may be the one who writes there; if nothing is
-// left, it is the caller, or the owner of what the directory was in.
+// the directory is gone and the home was root's, it is the owner of the nearest
+// directory that they were in and that is not root's. If there is none, nothing says
+// whose log it was, and it is the caller. Where the directory is there, the caller has
+// no part in it: what the journal has of them says nothing of this log.
 func owners(p logPlace) []uint32 {
 	around := string(p.home)
 	if around == "" {
@@ -166,7 +171,7 @@ func owners(p logPlace) []uint32 {
 	if err != nil {
 		audit = p.audit
 	}
-	add(os.Stat(audit))
+	there := add(os.Stat(audit))
 	add(os.Stat(around))
 	for path := audit; path != filepath.Dir(path); path = filepath.Dir(path) {
 		st, err := os.Lstat(path)
@@ -177,14 +182,15 @@ func owners(p logPlace) []uint32 {
 			add(st, nil)
 		}
 	}
+	if there {
+		return uids
+	}
 	roots := func() bool { return len(uids) == 0 || slices.Equal(uids, []uint32{0}) }
+	for dir := filepath.Dir(around); roots() && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		add(os.Stat(dir))
+	}
 	if uid := os.Getuid(); uid > 0 && roots() {
 		uids = append(uids, uint32(uid))
-	}
-	for dir := filepath.Dir(around); roots(); dir = filepath.Dir(dir) {
-		if add(os.Stat(dir)) || dir == filepath.Dir(dir) {
-			break
-		}
 	}
 	return uids
 }
@@ -203,33 +209,78 @@ func (c *command) accepted(u *ucli.Context) ([]string, error) {
 		return nil, misuse("verify --accept ID --remember", "--remember goes with --accept")
 	case u.IsSet("reason") && !u.Bool("remember"):
 		return nil, misuse("verify --accept ID --remember --reason TEXT", "--reason goes with --remember")
-	case u.Bool("remember"):
-		if err := remember(given, u.String("reason")); err != nil {
-			return nil, &failure{exitUsage, fmt.Errorf("--remember: %w", err), "only root can: sudo signet-wrap verify --accept ID --remember"}
-		}
 	}
 	kept, err := readAccepted()
 	if err != nil {
 		c.complain(fmt.Sprintf("%s does not count: %v", acceptedFile, err), "")
 	}
-	return append(given, kept...), nil
+	return append(slices.Clone(given), kept...), nil
+}
+
+// remember writes what was accepted to the file that root alone writes. Of a head it
+// writes how many it covers, by what was found of the logs: all others of the log are
+// not accepted, whatever comes.
+func (c *command) remember(u *ucli.Context, found ...*verify.Log) error {
+	ids := slices.Clone(u.StringSlice("accept"))
+	for i, id := range ids {
+		for _, f := range found {
+			for _, r := range append(f.Completeness.Against, f.Completeness.Heads) {
+				if r != nil && r.Bound[id] != "" {
+					ids[i] = r.Bound[id]
+				}
+			}
+		}
+	}
+	if err := remember(ids, u.String("reason")); err != nil {
+		return &failure{exitUsage, fmt.Errorf("--remember: %w", err), "only root can: sudo signet-wrap verify --accept ID --remember"}
+	}
+	for _, id := range ids {
+		hint := ""
+		if a, _ := verify.ParseAcceptance(id); a.Most == 0 && strings.HasPrefix(id, "evt_") {
+			hint = "no such head was found in a log: if it is one, ID:N as verify --chain prints it covers less"
+		}
+		c.complain(fmt.Sprintf("%s is accepted on this machine: %s", id, acceptedFile), hint)
+	}
+	return nil
 }
 
 // acceptable says whether something looks like an id that can be accepted.
 func acceptable(id string) bool {
-	return !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) && len(id) <= 100 &&
-		(strings.HasPrefix(id, "evt_") || strings.HasPrefix(id, "rec_") || strings.HasPrefix(id, "sha256:"))
+	a, err := verify.ParseAcceptance(id)
+	return err == nil && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) && len(id) <= 100 &&
+		(strings.HasPrefix(a.ID, "evt_") || a.Most == 0 && (strings.HasPrefix(id, "rec_") || strings.HasPrefix(id, "sha256:")))
 }
 
-// remember is verify --accept ID --remember, with nothing to verify.
-func (c *command) remember(u *ucli.Context) error {
+// remembers is verify --accept ID --remember without --chain. Of a head it looks for
+// the log in the home, and in that of the user who runs sudo.
+func (c *command) remembers(u *ucli.Context) error {
 	if _, err := c.accepted(u); err != nil {
 		return err
 	}
-	for _, id := range u.StringSlice("accept") {
-		fmt.Fprintf(c.Stdout, "%s is accepted on this machine: %s\n", id, acceptedFile)
+	bare := slices.ContainsFunc(u.StringSlice("accept"), func(id string) bool {
+		return strings.HasPrefix(id, "evt_") && !strings.Contains(id, ":")
+	})
+	var found []*verify.Log
+	if bare && os.Getuid() == 0 {
+		for _, p := range c.ownPlaces(u) {
+			if f, _, err := c.checkChain(u, p); err == nil {
+				found = append(found, f)
+			}
+		}
 	}
-	return nil
+	return c.remember(u, found...)
+}
+
+// ownPlaces are the homes that a command with sudo may be about.
+func (c *command) ownPlaces(u *ucli.Context) (all []logPlace) {
+	if p, err := c.logPlace(u); err == nil {
+		all = append(all, p)
+	}
+	if of, err := user.Lookup(c.Getenv("SUDO_USER")); err == nil {
+		h := home.Dir(filepath.Join(of.HomeDir, ".signet"))
+		all = append(all, logPlace{h, h.Audit()})
+	}
+	return all
 }
 
 // printOthers says to a person what others keep of the log, but for witnesses.
@@ -278,11 +329,12 @@ func (c *command) printHeads(row func(name, format string, a ...any), r *verify.
 		row("", "not what it saw: another log was in this directory, with heads up to %s", o.At)
 		row("", "(%s)%s", o.Log, words(o.Doubtful, o.Accepted))
 	}
-	if id := newest(r); id != "" && r.Tampered() {
+	if r.Accept != "" && r.Tampered() {
 		row("", "causes: records were cut off, or the log was replaced; or, with no bad intent,")
 		row("", "  a restored backup, a new installation: signet-wrap verify --chain --accept")
-		row("", "    %s", id)
-		row("", "    (for good: sudo signet-wrap verify --accept ID --remember --reason TEXT)")
+		row("", "    %s", r.Accept)
+		row("", "    (for good: sudo signet-wrap verify --accept ID:N --remember --reason TEXT);")
+		row("", "    it covers these heads, and none that are missed later, newer or older")
 		row("", "  the log was moved: signet-wrap verify --chain --home DIR, with where it is")
 		row("", "  a mount is missing: mount it, and verify again")
 	}
@@ -295,28 +347,11 @@ func (c *command) printHeads(row func(name, format string, a ...any), r *verify.
 		row("", "take what they have kept to verify --chain --against FILE")
 	}
 	few(row, r.Examples)
+	few(row, r.Aheads)
 	if r.Unended > 0 {
 		row("", "%s without a last head (running, or killed): what came up to a second after", count(r.Unended, "session"))
 		row("", "the newest, of %s, and was cut off, does not show", r.Window)
 	}
-}
-
-// newest is the id of the newest head that the log does not agree with, which
-// accepts the others with it; "" if there is none.
-func newest(r *verify.HeadsResult) (id string) {
-	at := ""
-	see := func(i, t string, accepted bool) {
-		if !accepted && t >= at { // RFC 3339, in UTC
-			id, at = i, t
-		}
-	}
-	for _, u := range r.MismatchedHeads {
-		see(u.ID, u.At, u.Accepted || u.Doubtful)
-	}
-	for _, o := range r.Replaced {
-		see(o.ID, o.At, o.Accepted || o.Doubtful)
-	}
-	return id
 }
 
 const systemLogName = "system log"

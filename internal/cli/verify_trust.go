@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -62,21 +61,20 @@ func (c *command) logPlace(u *ucli.Context) (p logPlace, err error) {
 // understood may be the one that closes a leaked key.
 func (c *command) trust(u *ucli.Context, p logPlace, k *keyring) error {
 	path, system := u.String("trust"), false
+	var b []byte
+	var err error
 	if path == "" {
-		st, err := os.Stat(trustFile)
-		if errors.Is(err, fs.ErrNotExist) {
+		path, system = trustFile, true
+		b, err = readRoots(path, keys.MaxTrust)
+		if b == nil && err == nil {
 			return nil
 		}
-		path, system = trustFile, true
-		dir, derr := os.Stat(filepath.Dir(trustFile))
-		if err = errors.Join(err, derr); err != nil {
-			return &failure{exitUsage, err, ""}
+		if err != nil {
+			return &failure{exitUsage, fmt.Errorf("the trust file %s: %w", path, err), "correct it, or name another with --trust FILE"}
 		}
-		if !rootsAlone(st) || !rootsAlone(dir) {
-			return &failure{exitUsage, fmt.Errorf("%s: others than root can write it, or its directory", trustFile), "sudo chmod go-w it, or name another with --trust FILE"}
-		}
+	} else {
+		b, err = c.readFile(path, keys.MaxTrust)
 	}
-	b, err := c.readFile(path, keys.MaxTrust)
 	var lines []keys.TrustLine
 	if err == nil {
 		lines, err = keys.ParseTrust(b)

@@ -241,7 +241,7 @@ func TestTrustFiles(t *testing.T) {
 	if err := os.Chmod(trustFile, 0o622); err != nil {
 		t.Fatal(err)
 	}
-	if _, status, out := a.verify(); status != exitUsage || !strings.Contains(out, "others than root can write it") {
+	if _, status, out := a.verify(); status != exitUsage || !strings.Contains(out, "others than root can write "+trustFile) {
 		t.Errorf("the system's, for all to write: exit status %d\n%s", status, out)
 	}
 	if _, status, _ := a.verify("--trust", elsewhere); status != exitUnconfirmed {

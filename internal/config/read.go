@@ -11,41 +11,58 @@ import (
 // SystemFile is the path of the system's file. No environment variable moves it.
 func SystemFile() string { return systemFile() }
 
-// ReadSystem reads the system's file; nil if there is none. It must be such that only
-// the administrator can have written it, so everything on the way to it is looked at,
-// too. keys is called only if there is a file: most machines have none, and every
-// start of a server comes through here.
+// ReadSystem reads the system's file; nil if there is none. keys is called only if
+// there is a file: most machines have none, and every start of a server comes through
+// here.
 func ReadSystem(path string, keys func() []Key) (*File, error) {
-	// Lstat: a link that leads nowhere is a file that is bad, not none.
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	b, err := ReadAdministrators(path, MaxSize)
+	if b == nil && err == nil {
 		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("the system's configuration: %w", err)
 	}
-	err := administrators(path)
 	var f *File
 	if err == nil {
-		f, err = read(path, keys, true, nil)
+		f, err = Parse(b, keys(), true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the system's configuration %s: %w", path, err)
 	}
+	f.Path = path
 	return f, nil
+}
+
+// ReadAdministrators reads a file of at most max bytes; nil if there is none. It must
+// be such that only the administrator can have written it, so everything on the way to
+// it is looked at, too.
+func ReadAdministrators(path string, max int64) ([]byte, error) {
+	// Lstat: a link that leads nowhere is a file that is bad, not none.
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err := administrators(path); err != nil {
+		return nil, err
+	}
+	return readRegular(path, max, nil)
 }
 
 // ReadHome reads a home's file; nil if there is none. It must be the user's own.
 func ReadHome(path string, keys func() []Key) (*File, error) {
-	f, err := read(path, keys, false, ours)
+	b, err := readRegular(path, MaxSize, ours)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	var f *File
+	if err == nil {
+		f, err = Parse(b, keys(), false)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the configuration %s: %w", path, err)
 	}
+	f.Path = path
 	return f, nil
 }
 
-func read(path string, keys func() []Key, system bool, check func(path string, st fs.FileInfo) error) (*File, error) {
+// readRegular reads a regular file, and waits for no pipe. Its content is not nil.
+func readRegular(path string, max int64, check func(path string, st fs.FileInfo) error) ([]byte, error) {
 	in, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		if bad := (*fs.PathError)(nil); errors.As(err, &bad) {
@@ -66,14 +83,9 @@ func read(path string, keys func() []Key, system bool, check func(path string, s
 			return nil, err
 		}
 	}
-	b, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
-	if err != nil {
-		return nil, err
+	b, err := io.ReadAll(io.LimitReader(in, max+1))
+	if err == nil && int64(len(b)) > max {
+		err = fmt.Errorf("it is longer than %d bytes", max)
 	}
-	f, err := Parse(b, keys(), system)
-	if err != nil {
-		return nil, err
-	}
-	f.Path = path
-	return f, nil
+	return b, err
 }

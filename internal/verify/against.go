@@ -60,16 +60,16 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHe
 	m, k := &SystemHeads{Name: name, Log: log}, &Expected{Name: name, ids: map[receiptID]bool{}}
 	in := bufio.NewReaderSize(r, 64<<10)
 	system := false // it is of a system's log
+	add, done := m.Gather(keys, func(e systemlog.Entry) { k.line(e.Message, keys) })
 	for {
 		line, err := systemlog.ReadLine(in, sign.MaxReceipt)
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			e, journal := systemlog.ParseLine(line)
-			phrase := bytes.Contains(e.Message, []byte(heads.Phrase))
-			system = system || journal || phrase
-			// The phrase may as well stand in the arguments of a call.
-			if !phrase || !m.Add(e, keys) {
-				k.line(e.Message, keys)
+			system = system || journal || bytes.Contains(e.Message, []byte(heads.Phrase))
+			if !journal {
+				e.Message = bytes.Clone(e.Message) // of the buffer of in
 			}
+			add(e)
 		}
 		if err == io.EOF {
 			break
@@ -78,6 +78,7 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHe
 			return nil, nil, err
 		}
 	}
+	done()
 	if !system {
 		m = nil
 	}

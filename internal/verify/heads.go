@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -17,7 +19,7 @@ import (
 )
 
 // SystemHeads are the heads in the log of a system, or in a file that was taken from
-// it: how far logs went. [SystemHeads.Add] fills it before the log is read.
+// it: how far logs went. [SystemHeads.Gather] fills it before the log is read.
 type SystemHeads struct {
 	Name string // of the file; "": this machine's own
 	// Log is the log's first record, the zero Hash if there is none. Its heads are
@@ -33,7 +35,6 @@ type SystemHeads struct {
 	// There says whether another log is where it was, and not shorter. Nil: it is.
 	There func(log chain.Hash, file string, end int64) bool
 
-	checker checker
 	writers map[writer]uint32 // of doubtful heads: numbers from 1
 	groups  map[group]*logHeads
 	order   []*logHeads
@@ -78,23 +79,23 @@ type writer struct {
 // seenHead is a head of which the signature is good. It has 56 bytes.
 type seenHead struct {
 	end      int64
+	at       int64    // when it came: microseconds since 1970
 	hash, id [16]byte // the first half of each hash; the whole id
-	at       uint32   // when it came: seconds since 2020, times two, and one if it came late
-	file     uint32   // the day as a number, 20260501, unvouched and doubtful
+	file     uint32   // the day as a number, 20260501, and bits
 	by       uint32   // of a doubtful one its number in SystemHeads.writers; 0: there were too many
 }
 
 // Bits of seenHead.file.
 const (
+	late      = 1 << 29 // see lateAfter
 	unvouched = 1 << 30 // nobody vouches for who wrote it and when
 	doubtful  = 1 << 31 // and its key is not known
 )
 
-var since2020 = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func (h *seenHead) late() bool      { return h.at&1 == 1 }
-func (h *seenHead) time() time.Time { return since2020.Add(time.Duration(h.at>>1) * time.Second) }
-func (h *seenHead) day() uint32     { return h.file &^ (doubtful | unvouched) }
+func (h *seenHead) is(bit uint32) bool { return h.file&bit != 0 }
+func (h *seenHead) time() time.Time    { return time.UnixMicro(h.at).UTC() }
+func (h *seenHead) day() uint32        { return h.file &^ (late | unvouched | doubtful) }
+func (h *seenHead) event() string      { return "evt_" + hexOf(h.id) }
 
 // before reports whether h is before a place in the log.
 func (h *seenHead) before(day uint32, end int64) bool {
@@ -172,62 +173,122 @@ const maxMissing = 1 << 40
 // says nothing of when the record was made: the machine slept, or the log was busy.
 const lateAfter = 10 * time.Second
 
-// Add takes an entry of a system's log, and says whether it is a head with a
-// signature that is good under the key that it names; else it is passed over.
-// Whether the key is known makes no difference if the system's log itself says
-// which user wrote it: so no key that is deleted takes its heads away.
-func (m *SystemHeads) Add(e systemlog.Entry, keys Keys) bool {
+// Gather returns functions that add entries of a system's log, in their order; done
+// adds the last. Signatures are checked on all cores, and while more entries are read.
+// An entry that is not a head with a signature that is good under the key that it names
+// goes to others, which may be nil. Whether the key is known makes no difference if the
+// system's log itself says which user wrote it: so no key that is deleted takes its heads
+// away.
+func (m *SystemHeads) Gather(keys Keys, others func(systemlog.Entry)) (add func(systemlog.Entry), done func()) {
+	var now, before []gathered // what is collected, and what is being checked
+	size := 0
+	var checks sync.WaitGroup
+	c := &checker{keys: &keys}
+	next := func() {
+		checks.Wait()
+		for i := range before {
+			switch g := &before[i]; {
+			case g.ok:
+				m.keep(g)
+			case others != nil:
+				others(g.entry)
+			}
+		}
+		before, now, size = now, make([]gathered, 0, gatherEntries), 0
+		workers := runtime.GOMAXPROCS(0)
+		for w := range workers {
+			all := before
+			checks.Go(func() {
+				for i := w; i < len(all); i += workers {
+					all[i].check(c)
+				}
+			})
+		}
+	}
+	add = func(e systemlog.Entry) {
+		now = append(now, gathered{entry: e})
+		if size += len(e.Message); len(now) == gatherEntries || size > gatherBytes {
+			next()
+		}
+	}
+	return add, func() { next(); next() }
+}
+
+// How much is checked at once: entries, and bytes.
+const (
+	gatherEntries = 512
+	gatherBytes   = 4 << 20
+)
+
+// gathered is an entry and, if it is a head, what it says.
+type gathered struct {
+	entry systemlog.Entry
+	ok    bool
+	head  event.Head
+	at    time.Time
+	kept  seenHead
+
+	signers []sign.Party
+}
+
+// check looks whether the entry is a head.
+func (g *gathered) check(c *checker) {
+	e := &g.entry
 	i := bytes.Index(e.Message, []byte(heads.Phrase))
 	if i < 0 || len(e.Message)-i > maxHead {
-		return false
+		return
 	}
-	m.checker.keys = &keys
-	c := m.checker.alone(bytes.TrimSpace(e.Message[i+len(heads.Phrase):])).Result
-	if c.err != nil {
-		return false
+	r := c.alone(bytes.TrimSpace(e.Message[i+len(heads.Phrase):])).Result
+	if r.err != nil {
+		return
 	}
-	v := c.v
+	v := r.v
 	h, ok := v.Event.(event.Head)
 	if !ok || !v.Follows(h.Head) || h.Seq < 0 || h.End < 0 {
-		return false
+		return
 	}
-	k := seenHead{end: h.End, file: dayNumber(h.File)}
+	at, isLate := e.Time, e.Time.After(v.Time.Add(lateAfter))
+	if at.IsZero() {
+		at, isLate = v.Time, true // a line of syslog has no year, and nobody vouches for it
+	}
+	k := seenHead{end: h.End, at: at.UnixMicro(), file: dayNumber(h.File)}
 	copy(k.hash[:], h.Head[:])
 	if !take(&k.id, v.ID, "evt_") || k.file == 0 {
-		return false
+		return
 	}
-	at, late := e.Time, e.Time.After(v.Time.Add(lateAfter))
-	if at.IsZero() {
-		at, late = v.Time, true // a line of syslog has no year, and nobody vouches for it
+	if isLate {
+		k.file |= late
 	}
 	if !e.Trusted {
 		k.file |= unvouched
-		if !c.known {
+		if !r.known {
 			k.file |= doubtful
-			k.by = m.writer(v.Signers, h.Session)
 		}
 	}
-	k.at = uint32(max(0, at.Sub(since2020)/time.Second)) << 1
-	if late {
-		k.at |= 1
-	}
-	g := m.group(group{e.Host, e.UID, h.Log}, h.Dirs)
+	g.ok, g.head, g.at, g.kept, g.signers = true, h, at, k, v.Signers
+}
+
+// keep adds a head.
+func (m *SystemHeads) keep(k *gathered) {
+	g := m.group(group{k.entry.Host, k.entry.UID, k.head.Log}, k.head.Dirs)
 	if g == nil || m.kept >= maxHeads {
 		m.older++
-		return true
+		return
 	}
 	m.kept++
-	g.heads = append(g.heads, k)
-	for _, d := range h.Dirs {
+	if k.kept.is(doubtful) {
+		k.kept.by = m.writer(k.signers, k.head.Session)
+	}
+	g.heads = append(g.heads, k.kept)
+	for _, d := range k.head.Dirs {
 		if len(g.dirs) < maxDirs {
 			g.dirs[d] = true
 		}
 	}
-	if !h.Policy.IsZero() && e.Trusted && at.After(g.policyAt) {
-		g.policy, g.policyAt = h.Policy, at
+	if !k.head.Policy.IsZero() && k.entry.Trusted && k.at.After(g.policyAt) {
+		g.policy, g.policyAt = k.head.Policy, k.at
 	}
-	g.session(h, at)
-	return true
+	g.session(k.head, k.at)
 }
 
 // writer is the number of who signed a head of session; 0 if there are too many.

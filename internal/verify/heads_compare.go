@@ -1,8 +1,11 @@
 package verify
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -41,9 +44,18 @@ type HeadsResult struct {
 	Window    string   `json:"unended_newest,omitempty"` // when the last of those sent its newest head: one second after it is covered
 	Backdated int64    `json:"backdated"`
 	Examples  []string `json:"backdated_records,omitempty"`
+	Ahead     int64    `json:"dated_ahead"` // records that the system's log saw before the time that they claim
+	Aheads    []string `json:"dated_ahead_records,omitempty"`
 	Older     int64    `json:"older_heads,omitempty"` // that were not looked at: there are too many
 	Unread    string   `json:"unread,omitempty"`      // why not all of it could be read
 	Lacking   []string `json:"lacking,omitempty"`     // why the state is not "all"
+
+	// Accept is what --accept takes to accept the heads that the log does not agree
+	// with now, and no other: see [Acceptance].
+	Accept string `json:"accept,omitempty"`
+	// Bound has, for each head that was accepted without a bound, the Acceptance of what
+	// that is now.
+	Bound map[string]string `json:"-"`
 
 	doubts bool
 }
@@ -58,8 +70,6 @@ type MismatchedHead struct {
 	Why      string     `json:"why"`
 	Doubtful bool       `json:"doubtful,omitempty"` // by a key that is not known, in a file that anybody could have written
 	Accepted bool       `json:"accepted,omitempty"`
-
-	head seenHead
 }
 
 // Other is a log other than the verified one.
@@ -72,6 +82,8 @@ type Other struct {
 	ID       string     `json:"id"` // of that head
 	Doubtful bool       `json:"doubtful,omitempty"`
 	Accepted bool       `json:"accepted,omitempty"`
+
+	newest time.Time // At
 }
 
 // Tampered says whether something contradicts the log.
@@ -82,7 +94,7 @@ func (r *HeadsResult) Tampered() bool {
 		slices.ContainsFunc(r.Replaced, func(o Other) bool { return bad(o.Doubtful, o.Accepted) })
 }
 
-// headsCheck compares a log with SystemHeads while it is read.
+// headsCheck compares a log with a SystemHeads while it is read.
 type headsCheck struct {
 	m          *SystemHeads
 	accept     []string
@@ -92,8 +104,8 @@ type headsCheck struct {
 	groups     []*logHeads // of this log
 	heads      []seenHead  // of this log, in its order; those up to met are done
 	done       int
-	mismatched []MismatchedHead
-	more       []seenHead // mismatched beyond those that are listed
+	mismatched []seenHead
+	whys       []string // of the first of them
 	records    int64
 
 	met    met
@@ -104,6 +116,9 @@ type headsCheck struct {
 
 	sessions  map[[16]byte]string // of this machine, begun within the reach: where their heads go to
 	elsewhere map[[16]byte]bool   // of others
+	claimed   time.Time           // the latest time that a record has claimed
+	claiming  []claim             // those that were the latest, and no head has come yet after them
+	ahead     []claim             // those whose head had come before
 	found     HeadsResult
 }
 
@@ -121,7 +136,16 @@ func (m *met) take(record int64, at time.Time) {
 
 // doubts says whether a head is doubtful: nobody vouches for it, and neither is its
 // key known nor does its session's event name it.
-func (r *headsCheck) doubts(h seenHead) bool { return h.file&doubtful != 0 && !r.named[h.by] }
+func (r *headsCheck) doubts(h *seenHead) bool { return h.is(doubtful) && !r.named[h.by] }
+
+// claim is the time that a record claims.
+type claim struct {
+	session [16]byte
+	at      int64 // in milliseconds
+	line    int32
+	day     uint32
+	seen    time.Time // when the system's log saw it, if that was before
+}
 
 // record takes the records in their order. It returns when a system's log, for which
 // somebody vouches, saw this one and so all before it, the earliest such time; zero:
@@ -144,18 +168,20 @@ func (r *headsCheck) record(e *chain.Entry, c checked) (seen time.Time) {
 			r.miss(h, "another record is there")
 			continue
 		}
-		if h.file&doubtful != 0 {
+		if h.is(doubtful) {
 			r.meets(h)
 			continue
 		}
 		r.met.take(r.records, h.time())
-		if !h.late() && h.time().After(r.system) {
+		if !h.is(late) && h.time().After(r.system) {
 			r.system = h.time()
 		}
-		// Only the seconds of it are known.
-		if at := h.time().Add(time.Second); h.file&unvouched == 0 && (seen.IsZero() || at.Before(seen)) {
+		if at := h.time(); !h.is(unvouched) && (seen.IsZero() || at.Before(seen)) {
 			seen = at
 		}
+	}
+	if !seen.IsZero() {
+		r.seen(seen)
 	}
 	return seen
 }
@@ -194,8 +220,10 @@ func (r *headsCheck) begin(log chain.Hash) {
 		case y.before(x.day(), x.end):
 			return 1
 		}
-		return 0
+		return bytes.Compare(x.id[:], y.id[:])
 	})
+	// Two files that were put together may have one twice.
+	r.heads = slices.CompactFunc(r.heads, func(x, y seenHead) bool { return x.id == y.id })
 }
 
 // backdate is how far the clocks of record and head may be apart.
@@ -207,7 +235,17 @@ func (r *headsCheck) claims(e *chain.Entry, c checked) {
 	if c.v.Version == 1 && !step && c.v.Time.Before(r.system.Add(-backdate)) {
 		if r.found.Backdated++; len(r.found.Examples) < maxListed {
 			r.found.Examples = append(r.found.Examples, fmt.Sprintf("%s:%d claims %s, and follows what the system's log saw at %s",
-				text.Clip(e.File, maxClip), e.Line, formatTime(c.v.Time), formatSeconds(r.system)))
+				text.Clip(e.File, maxClip), e.Line, formatTime(c.v.Time), formatTime(r.system)))
+		}
+	}
+	// Our writers never go back: what claims no later time than an earlier record may
+	// have its time from there. Without a head to come nothing can be said.
+	if c.v.Version == 1 && !step && c.v.Time.After(r.claimed) {
+		r.claimed = c.v.Time
+		if r.done < len(r.heads) && len(r.claiming) < maxSessions {
+			of := claim{at: c.v.Time.UnixMilli(), line: int32(e.Line), day: dayNumber(e.File)}
+			of.session, _ = sessionKey(c.v.Session)
+			r.claiming = append(r.claiming, of)
 		}
 	}
 	told, ok := c.v.Event.(event.Session)
@@ -233,7 +271,12 @@ func (r *headsCheck) claims(e *chain.Entry, c checked) {
 		}
 		return
 	}
-	if r.m.Reach.From.IsZero() || c.v.Time.Before(r.m.Reach.From) || c.v.Time.After(r.m.Began.Add(-2*time.Second)) {
+	if r.m.Reach.From.IsZero() || c.v.Time.Before(r.m.Reach.From) {
+		return
+	}
+	// The first heads of a session that has just begun may still be on their way, and
+	// where it sends none, none are.
+	if sends := told.Heads.To != "off" && told.Heads.To != "none"; sends && c.v.Time.After(r.m.Began.Add(-2*time.Second)) {
 		return
 	}
 	if r.sessions == nil {
@@ -242,7 +285,19 @@ func (r *headsCheck) claims(e *chain.Entry, c checked) {
 	r.sessions[key] = told.Heads.To
 }
 
-// here says whether the heads are of the machine.
+// seen compares what records claim with when the system's log saw them at the latest.
+func (r *headsCheck) seen(at time.Time) {
+	limit := at.Add(backdate).UnixMilli()
+	for _, c := range r.claiming { // each claims more than the one before it
+		if c.at > limit && len(r.ahead) < maxSessions {
+			c.seen = at
+			r.ahead = append(r.ahead, c)
+		}
+	}
+	r.claiming = r.claiming[:0]
+}
+
+// here says whether the memory is of the machine.
 func (r *headsCheck) here(machine string) bool {
 	if r.m.Name == "" {
 		return machine == systemlog.Machine()
@@ -253,13 +308,9 @@ func (r *headsCheck) here(machine string) bool {
 // miss notes a head that the log does not agree with.
 func (r *headsCheck) miss(h seenHead, why string) {
 	r.found.Mismatched++
-	if len(r.mismatched) >= maxListed {
-		r.more = append(r.more, h)
-		return
+	if r.mismatched = append(r.mismatched, h); len(r.whys) < maxListed {
+		r.whys = append(r.whys, why)
 	}
-	r.mismatched = append(r.mismatched, MismatchedHead{
-		ID: "evt_" + hexOf(h.id), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()), Why: why, head: h,
-	})
 }
 
 // finish compares what only the whole log could.
@@ -285,19 +336,16 @@ func (r *headsCheck) finish(days []string) *HeadsResult {
 			r.met.take(m.record, m.at)
 		}
 	}
-	for i := range r.mismatched {
-		r.mismatched[i].Doubtful = r.doubts(r.mismatched[i].head)
-	}
 	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met.record, r.m.older
 	f.After = r.records - f.Records
-	f.At = formatSeconds(r.met.at)
+	f.At = formatTime(r.met.at)
 	var oldest time.Time
 	for i := range r.heads {
 		if at := r.heads[i].time(); oldest.IsZero() || at.Before(oldest) {
 			oldest = at
 		}
 	}
-	f.Kept = formatSeconds(oldest)
+	f.Kept = formatTime(oldest)
 	r.others(f)
 	r.accepts(f)
 	r.inSessions(f)
@@ -323,13 +371,13 @@ func (r *headsCheck) others(f *HeadsResult) {
 		}
 		h := g.heads[0]
 		for _, x := range g.heads {
-			if h.at < x.at {
+			if h.time().Before(x.time()) {
 				h = x
 			}
 		}
 		o := Other{
-			Log: g.log, Heads: int64(len(g.heads)), File: dayFile(h.day()), End: h.end, At: formatSeconds(h.time()),
-			ID: "evt_" + hexOf(h.id), Doubtful: r.doubts(h), Accepted: slices.Contains(r.accept, g.log.String()),
+			Log: g.log, Heads: int64(len(g.heads)), File: dayFile(h.day()), End: h.end, At: formatTime(h.time()),
+			ID: h.event(), Doubtful: r.doubts(&h), newest: h.time(), Accepted: slices.Contains(r.accept, g.log.String()),
 		}
 		switch here := g.at(r.dirs); {
 		case here && len(f.Replaced) < maxListed:
@@ -342,47 +390,97 @@ func (r *headsCheck) others(f *HeadsResult) {
 	}
 }
 
-// accepts marks what was accepted: an id covers all heads that are not newer.
+// An Acceptance is what --accept takes of a head: its id, which covers all heads that the
+// log does not agree with and that did not come later; and after a colon, how many these
+// are at most. So that it does not cover what is cut off another time, further back.
+type Acceptance struct {
+	ID   string
+	Most int64 // 0: any number
+}
+
+// ParseAcceptance is the inverse of [Acceptance.String].
+func ParseAcceptance(s string) (a Acceptance, err error) {
+	id, most, bound := strings.Cut(s, ":")
+	if !bound || id == "sha256" {
+		return Acceptance{ID: s}, nil
+	}
+	a.ID = id
+	if a.Most, err = strconv.ParseInt(most, 10, 64); err == nil && a.Most < 1 {
+		err = strconv.ErrRange
+	}
+	return a, err
+}
+
+func (a Acceptance) String() string {
+	if a.Most == 0 {
+		return a.ID
+	}
+	return fmt.Sprintf("%s:%d", a.ID, a.Most)
+}
+
+// accepts marks what was accepted.
 func (r *headsCheck) accepts(f *HeadsResult) {
-	var until time.Time
-	see := func(id string, at time.Time) {
-		if slices.Contains(r.accept, id) && at.After(until) {
-			until = at
+	var accept []Acceptance
+	for _, s := range r.accept {
+		if a, err := ParseAcceptance(s); err == nil && strings.HasPrefix(a.ID, "evt_") {
+			accept = append(accept, a)
 		}
 	}
-	at := func(s string) time.Time {
-		t, _ := time.Parse(time.RFC3339, s)
-		return t
-	}
-	for _, u := range r.mismatched {
-		see(u.ID, at(u.At))
-	}
-	for _, h := range r.more {
-		see("evt_"+hexOf(h.id), h.time())
-	}
+	all := slices.Clone(r.mismatched) // what there is to accept
 	for _, g := range r.m.order {
-		for _, o := range f.Replaced {
-			if o.Log != g.log {
+		if slices.ContainsFunc(f.Replaced, func(o Other) bool { return o.Log == g.log && !o.Accepted }) {
+			all = append(all, g.heads...)
+		}
+	}
+	slices.SortFunc(all, func(x, y seenHead) int { return x.time().Compare(y.time()) })
+	var until time.Time
+	for i := range all {
+		id := all[i].event()
+		for _, a := range accept {
+			if a.ID != id {
 				continue
 			}
-			for _, h := range g.heads {
-				see("evt_"+hexOf(h.id), h.time())
+			at := all[i].time()
+			n := i + 1
+			for n < len(all) && !all[n].time().After(at) {
+				n++
+			}
+			if a.Most == 0 || int64(n) <= a.Most {
+				until = at
+			}
+			if a.Most == 0 {
+				if f.Bound == nil {
+					f.Bound = map[string]string{}
+				}
+				f.Bound[id] = Acceptance{id, int64(n)}.String()
 			}
 		}
 	}
+	f.Mismatched = f.Mismatched - int64(len(r.mismatched)) // those of logs that are not listed
 	for i := range r.mismatched {
-		r.mismatched[i].Accepted = !at(r.mismatched[i].At).After(until)
-	}
-	f.Mismatched -= int64(len(r.more))
-	for _, h := range r.more {
-		if h.time().After(until) && !r.doubts(h) {
+		h := &r.mismatched[i]
+		accepted := !h.time().After(until)
+		if i < maxListed {
+			f.Mismatched++
+			f.MismatchedHeads = append(f.MismatchedHeads, MismatchedHead{
+				ID: h.event(), Log: r.log, File: dayFile(h.day()), End: h.end, At: formatTime(h.time()), Why: r.whys[i], Doubtful: r.doubts(h), Accepted: accepted,
+			})
+		} else if !accepted && !r.doubts(h) {
 			f.Mismatched++
 		}
 	}
 	for i := range f.Replaced {
-		f.Replaced[i].Accepted = f.Replaced[i].Accepted || !at(f.Replaced[i].At).After(until)
+		o := &f.Replaced[i]
+		o.Accepted = o.Accepted || !o.newest.After(until)
 	}
-	f.MismatchedHeads = r.mismatched
+	// What is open is accepted by the newest that is, with all before it.
+	open := func(h *seenHead) bool { return !r.doubts(h) && h.time().After(until) }
+	for n := len(all); n > 0; n-- {
+		if h := &all[n-1]; open(h) {
+			f.Accept = Acceptance{h.event(), int64(n)}.String()
+			break
+		}
+	}
 }
 
 // inSessions counts what is missing within sessions.
@@ -402,7 +500,16 @@ func (r *headsCheck) inSessions(f *HeadsResult) {
 			}
 		}
 	}
-	f.Window = formatSeconds(window)
+	f.Window = formatTime(window)
+	for _, c := range r.ahead {
+		if r.elsewhere[c.session] {
+			continue // another machine has another clock
+		}
+		if f.Ahead++; len(f.Aheads) < maxListed {
+			f.Aheads = append(f.Aheads, fmt.Sprintf("%s:%d claims %s, and the system's log saw it at %s",
+				dayFile(c.day), c.line, formatTime(time.UnixMilli(c.at)), formatTime(c.seen)))
+		}
+	}
 	for key := range r.sessions {
 		if all[key] == nil {
 			f.Silent++
@@ -455,12 +562,4 @@ func (r *headsCheck) state(f *HeadsResult) {
 			f.State = "all"
 		}
 	}
-}
-
-// formatSeconds is a time of which the seconds are known, "" for none.
-func formatSeconds(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

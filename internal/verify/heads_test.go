@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,13 @@ func entry(message []byte) systemlog.Entry {
 	return systemlog.Entry{Message: message, Time: time.Now(), Trusted: true, UID: "1000", Host: "x"}
 }
 
+// add adds a head to m.
+func add(m *SystemHeads, head []byte, known Keys) {
+	add, done := m.Gather(known, nil)
+	add(entry(head))
+	done()
+}
+
 // journalLine is an entry as journalctl writes it.
 func journalLine(t testing.TB, id string, message any) []byte {
 	b, err := json.Marshal(map[string]any{
@@ -135,11 +143,9 @@ func TestHeadsOfManyLogs(t *testing.T) {
 			elsewhere.audit = "/elsewhere"
 			for i := range maxLogs + 10 {
 				h := event.Head{Log: event.HashOf(fmt.Append(nil, i))}
-				if !m.Add(entry(elsewhere.head(signer, h, 1)), l.known) {
-					t.Fatal("no head")
-				}
+				add(m, elsewhere.head(signer, h, 1), l.known)
 			}
-			m.Add(entry(l.head(l.signer, own, 11)), l.known)
+			add(m, l.head(l.signer, own, 11), l.known)
 			if f := l.check(Options{SystemHeads: []*SystemHeads{m}}); f.Verdict != Tampered || f.Completeness.Heads.Older == 0 {
 				t.Errorf("%+v", f)
 			}
@@ -208,6 +214,66 @@ func TestHeadsByNamedKey(t *testing.T) {
 	}
 }
 
+// An acceptance covers what is missing when it is given: not what came later, by
+// however little, and no head more that is missed another time, not even one of another
+// log that was in the directory.
+func TestAcceptance(t *testing.T) {
+	l := newHeadsLog(t, 10)
+	at := time.Now()
+	var all []systemlog.Entry
+	for i, h := range []event.Head{{Log: l.first}, {Log: l.first}, {Log: l.first}, {Log: chain.Hash{1}}} {
+		e := entry(l.head(l.signer, h, 11+i))
+		e.Time = at.Add(time.Duration(i) * time.Microsecond)
+		all = append(all, e)
+	}
+	check := func(entries []systemlog.Entry, accept ...string) (*Log, *HeadsResult) {
+		m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
+		add, done := m.Gather(l.known, nil)
+		for _, e := range entries {
+			add(e)
+		}
+		done()
+		f := l.check(Options{SystemHeads: []*SystemHeads{m}, Accept: accept})
+		return f, f.Completeness.Heads
+	}
+	_, r := check(all)
+	var ids []string
+	for _, u := range r.MismatchedHeads {
+		ids = append(ids, u.ID)
+	}
+	ids = append(ids, r.Replaced[0].ID)
+	for i := range all {
+		_, r := check(all[:i+1])
+		if want := fmt.Sprintf("%s:%d", ids[i], i+1); r.Accept != want {
+			t.Errorf("%d heads: %q, want %q", i+1, r.Accept, want)
+		}
+		if f, r := check(all[:i+1], r.Accept); f.Verdict != Valid || r.Accept != "" {
+			t.Errorf("%d heads, accepted: %s %+v", i+1, f.Verdict, r)
+		}
+		if f, _ := check(all[:i+1], ids[i]); f.Verdict != Valid {
+			t.Errorf("%d heads, accepted without a bound: %s", i+1, f.Verdict)
+		}
+	}
+	for _, x := range []struct {
+		name    string
+		entries []systemlog.Entry
+		accept  string
+		want    Verdict
+	}{
+		{"one more, before", all[:3], ids[2] + ":2", Tampered},
+		{"one fewer, as in a journal that was rotated", all[1:3], ids[2] + ":3", Valid},
+		{"one more, later", all[:2], ids[0] + ":1", Tampered},
+		{"one more, without a bound", all[:2], ids[0], Tampered},
+		{"the same twice, as in two exports", slices.Concat(all[:2], all[:2]), ids[1] + ":2", Valid},
+		{"the other log", all[3:], chain.Hash{1}.String(), Valid},
+		{"the other log, and more", all[2:], chain.Hash{1}.String(), Tampered},
+	} {
+		if f, r := check(x.entries, x.accept); f.Verdict != x.want {
+			t.Errorf("%s: %s %+v", x.name, f.Verdict, r)
+		}
+	}
+}
+
 // The numbers of a session's heads may come in any order, twice, and from anybody.
 func TestMissingHeads(t *testing.T) {
 	for _, x := range []struct {
@@ -253,7 +319,7 @@ func TestPolicyOfHeads(t *testing.T) {
 		{"gone", &Anchors{}, Unconfirmed},
 	} {
 		m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
-		m.Add(entry(l.head(l.signer, event.Head{Log: l.first, Policy: chain.Hash{9}}, 3)), l.known)
+		add(m, l.head(l.signer, event.Head{Log: l.first, Policy: chain.Hash{9}}, 3), l.known)
 		if f := l.check(Options{SystemHeads: []*SystemHeads{m}, Anchors: x.anchors}); f.Verdict != x.want {
 			t.Errorf("%s: %s %+v", x.name, f.Verdict, f.Completeness.Anchored)
 		}
@@ -395,9 +461,11 @@ func BenchmarkHeads(b *testing.B) {
 				var o Options
 				if with {
 					m := &SystemHeads{Log: l.first, Dirs: heads.Dirs(l.audit)}
+					add, done := m.Gather(l.known, nil)
 					for _, message := range messages {
-						m.Add(entry(message), l.known)
+						add(entry(message))
 					}
+					done()
 					o.SystemHeads = []*SystemHeads{m}
 				}
 				if f := l.check(o); with && f.Completeness.SystemLog != "all" {

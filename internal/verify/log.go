@@ -255,7 +255,7 @@ func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradic
 	for _, r := range s.headChecks {
 		f := r.finish(days)
 		contradicted = contradicted || f.Tampered()
-		lacking = lacking || f.doubts || f.Backdated > 0
+		lacking = lacking || f.doubts || f.Backdated > 0 || f.Ahead > 0
 		all = all || f.State == "all"
 		if r.m.Name == "" {
 			c.SystemLog, c.Heads = f.State, f
