@@ -117,6 +117,9 @@ func Run(o Options) (Exit, error) {
 
 	out := newClientWriter(o.Stdout)
 	o.Say, o.Files = say.say, func(ctx context.Context) []event.File { return hashFiles(ctx, o.Command) }
+	if o.Via == "" {
+		o.Via = "wrap"
+	}
 	client := &ahead{r: proc.UntilEnd(o.Stdin)}
 	o.Waits = client.start
 	rec := record.New(o.Options)

@@ -216,6 +216,9 @@ func eventText(v *sign.Verified, call string) string {
 		}
 		who("server", e.Server)
 		add("target", "%s", e.Target)
+		if e.Via != "" && e.Via != "wrap" {
+			add("via", "%s", e.Via)
+		}
 		if x := e.Environment; x != nil && call == "" {
 			parts = append(parts, environmentText(x))
 		}

@@ -2,6 +2,7 @@ package mcpwire
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,6 +44,12 @@ type Fields struct {
 
 	Span      string           // parent-id of a valid _meta.traceparent
 	ClientIDs []event.ClientID // ids of the client in _meta
+
+	// Carried is the member that carries a receipt, as sent; nil: there is none.
+	// Doubtful says that it is there more than once, or in a spelling that servers
+	// read differently; then Carried is one of them.
+	Carried  json.RawMessage
+	Doubtful bool
 
 	Room int // the most bytes that the receipt may have at InsertAt with the arguments in it; 0: no bound
 }
@@ -106,7 +113,13 @@ func (g *Gate) place(line []byte, params Value, c *Call) {
 	if protocol, ok := meta.Member(MetaProtocol); ok {
 		c.Protocol, _ = protocol.Text(line)
 	}
+	for i, m := range meta.members {
+		if m.name == g.metaKey && (!m.plain || slices.ContainsFunc(meta.members[:i], func(x member) bool { return x.name == m.name })) {
+			c.Doubtful = true
+		}
+	}
 	if carried, ok := meta.Member(g.metaKey); ok {
+		c.Carried = carried.Raw(line)
 		// A call that already carries a receipt keeps it. If the member is
 		// something else, such as null, it also stays: parsers would read a second
 		// member of the name differently, and no byte is changed.

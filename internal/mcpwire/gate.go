@@ -2,6 +2,7 @@ package mcpwire
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -51,6 +52,14 @@ func NewGate(metaKey string) *Gate {
 	return g
 }
 
+// NewReadingGate returns a gate for receipts in the member metaKey of _meta, which
+// puts none in.
+func NewReadingGate(metaKey string) *Gate {
+	g := NewGate(metaKey)
+	g.named = ""
+	return g
+}
+
 // Codes of the error replies, JSON-RPC 2.0 section 5.1.
 const (
 	codeParse    = -32700
@@ -76,10 +85,14 @@ type Verdict struct {
 type refusal struct {
 	Code   int
 	Reason string
+	Data   json.RawMessage // member data of the error; nil: none
 }
 
+func refuse(code int, reason string) *refusal { return &refusal{Code: code, Reason: reason} }
+
+// Refuse is the Verdict to refuse a line.
 func Refuse(code int, format string, a ...any) Verdict {
-	return Verdict{Refusal: &refusal{code, fmt.Sprintf(format, a...)}}
+	return Verdict{Refusal: &refusal{Code: code, Reason: fmt.Sprintf(format, a...)}}
 }
 
 // Judge decides about one line, with or without its line end.
@@ -181,7 +194,7 @@ func (g *Gate) batch(line []byte, array Value) Verdict {
 	v := Verdict{Batch: true}
 	for i, e := range array.Elements {
 		if r := g.element(&v, line, e); r != nil && v.Refusal == nil {
-			v.Refusal = &refusal{r.Code, fmt.Sprintf("element %d of the batch: %s", i+1, r.Reason)}
+			v.Refusal = refuse(r.Code, fmt.Sprintf("element %d of the batch: %s", i+1, r.Reason))
 		}
 	}
 	if v.Refusal != nil {
@@ -197,7 +210,7 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 		if m.mayBeCall(line) {
 			// A batch inside a batch, or a part of a message on several lines, for a
 			// server that reads a stream of values.
-			return &refusal{CodeInvalid, "a message must be an object, on one line"}
+			return refuse(CodeInvalid, "a message must be an object, on one line")
 		}
 		return nil
 	}
@@ -230,11 +243,11 @@ func (g *Gate) element(v *Verdict, line []byte, m Value) *refusal {
 		// Some parsers make a string of an object or a list: Ruby's JSON.load with
 		// "json_class", JSON of MongoDB with "$binary", JavaScript where a method
 		// is looked up by its name.
-		return &refusal{CodeInvalid, "the method is not a string"}
+		return refuse(CodeInvalid, "the method is not a string")
 	}
 	method, _ := m.Member("method")
 	if s, _ := method.strict(line); s != toolsCall {
-		return &refusal{CodeInvalid, `"tools/call" is spelled in a way that servers read differently`}
+		return refuse(CodeInvalid, `"tools/call" is spelled in a way that servers read differently`)
 	}
 	c, r := g.call(line, m)
 	if r == nil {
@@ -303,13 +316,13 @@ func (v Value) ambiguous() *refusal {
 	for i, x := range v.members {
 		switch {
 		case x.name == "__proto__":
-			return &refusal{CodeInvalid, `a member is named "__proto__"`}
+			return refuse(CodeInvalid, `a member is named "__proto__"`)
 		case !x.plain:
-			return &refusal{CodeInvalid, fmt.Sprintf("%q is spelled in a way that servers read differently", x.name)}
+			return refuse(CodeInvalid, fmt.Sprintf("%q is spelled in a way that servers read differently", x.name))
 		}
 		for _, y := range v.members[:i] {
 			if x.name == y.name {
-				return &refusal{CodeInvalid, fmt.Sprintf("more than one member reads as %q", x.name)}
+				return refuse(CodeInvalid, fmt.Sprintf("more than one member reads as %q", x.name))
 			}
 		}
 	}

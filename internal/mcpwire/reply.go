@@ -1,6 +1,7 @@
 package mcpwire
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,10 @@ func echoableID(raw []byte) (string, bool) {
 // ErrorReply returns the line that replies to the ids of v with an error. For a
 // line without an id it has a null id, so that nothing is dropped silently.
 func ErrorReply(v Verdict, code int, message string) []byte {
+	var data json.RawMessage
+	if v.Refusal != nil {
+		data = v.Refusal.Data
+	}
 	ids := v.IDs
 	if len(ids) == 0 {
 		ids = []string{"null"}
@@ -43,6 +48,9 @@ func ErrorReply(v Verdict, code int, message string) []byte {
 		b = strconv.AppendInt(b, int64(code), 10)
 		b = append(b, `,"message":`...)
 		b = AppendQuoted(b, message)
+		if data != nil {
+			b = append(append(b, `,"data":`...), data...)
+		}
 		b = append(b, "}}"...)
 	}
 	if v.Batch {

@@ -94,6 +94,18 @@ func (f *fields) read(kind string) Event {
 		return Unanswered{f.text("session"), f.calls("calls")}
 	case ExtraResponse{}.Type():
 		return ExtraResponse{f.text("session"), f.text("call"), f.hashOrNone("content_hash"), f.text("status"), f.text("reason")}
+	case NoReceipt{}.Type():
+		return NoReceipt{f.text("session"), f.text("call")}
+	case CallRefused{}.Type():
+		return CallRefused{
+			Session: f.text("session"), Target: f.text("target"), Tool: f.text("tool"), CallID: f.text("call_id"),
+			Reason: f.text("reason"), Detail: f.text("detail"), Arguments: f.hashOrNone("arguments"),
+			Receipt: f.text("receipt"), Key: f.text("key"), Together: f.integer("together"),
+		}
+	case Cosigned{}.Type():
+		return Cosigned{f.text("session"), f.text("call"), f.object("receipt")}
+	case BadCosignature{}.Type():
+		return BadCosignature{f.text("session"), f.text("call"), f.text("reason"), f.hash("hash")}
 	case Gap{}.Type():
 		return Gap{f.text("session"), f.integer("calls"), f.time("from"), f.time("to"), f.text("reason")}
 	case TornLine{}.Type():
@@ -172,6 +184,14 @@ func (f *fields) textOf(name string, value []byte) string {
 		f.fail(name, "has the wrong form")
 	}
 	return s
+}
+
+func (f *fields) object(name string) []byte {
+	value := f.value(name)
+	if !canon.IsObject(value) {
+		f.fail(name, "is not an object")
+	}
+	return value
 }
 
 func (f *fields) hash(name string) Hash { return f.hashOf(name, f.text(name)) }

@@ -142,6 +142,25 @@ func (e ExtraResponse) Members() []Member {
 	}
 }
 
+func (e NoReceipt) Members() []Member {
+	return []Member{text("call", e.Call), text("session", e.Session)}
+}
+
+func (e CallRefused) Members() []Member {
+	return []Member{
+		hashOrNone("arguments", e.Arguments), text("call_id", e.CallID), text("detail", e.Detail), text("key", e.Key), text("reason", e.Reason),
+		text("receipt", e.Receipt), text("session", e.Session), text("target", e.Target), integer("together", e.Together), text("tool", e.Tool),
+	}
+}
+
+func (e Cosigned) Members() []Member {
+	return []Member{text("call", e.Call), {"receipt", e.Receipt}, text("session", e.Session)}
+}
+
+func (e BadCosignature) Members() []Member {
+	return []Member{text("call", e.Call), hash("hash", e.Hash), text("reason", e.Reason), text("session", e.Session)}
+}
+
 func (e Gap) Members() []Member {
 	return []Member{
 		integer("calls", e.Calls), timestamp("from", e.From), text("reason", e.Reason), text("session", e.Session), timestamp("to", e.To),

@@ -29,7 +29,7 @@ import (
 )
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task, CallContext, Owner,
-// Unanswered, ExtraResponse, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
+// Unanswered, ExtraResponse, NoReceipt, CallRefused, Cosigned, BadCosignature, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
 // NewEpoch, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, Head, or Other for any other type. In all of
 // them Session is the id of a session, "ses_" and 32 hex digits, and Target the
 // name of its server, such as "mcp://files".
@@ -177,6 +177,43 @@ type ExtraResponse struct {
 	Status, Reason string // as in a receipt of version 2
 }
 
+// NoReceipt says that a call came to a check without a receipt of its client, and
+// passed.
+type NoReceipt struct {
+	Session string
+	Call    string // id of the receipt that the check made for its log
+}
+
+// CallRefused says that a call did not pass a check, so the server has not had it.
+type CallRefused struct {
+	Session, Target string
+	Tool, CallID    string // of the call, as receipts have them
+	Reason          string // one word, as in package check
+	Detail          string // for people
+	Arguments       Hash   // of the arguments as they came, as params_hash; zero: the call has none
+	// Receipt is the id of the receipt that the call carried, and Key who signed it,
+	// if its signature is good; else both are "".
+	Receipt, Key string
+	Together     int64 // number of calls in the same message, which were refused with it
+}
+
+// Cosigned is a receipt of version 3 that came with the response to a call: the
+// server's side confirms the outcome. It was verified when it came.
+type Cosigned struct {
+	Session string
+	Call    string // id of the receipt of the call, which is in Receipt
+	Receipt []byte // canonical JSON
+}
+
+// BadCosignature says that a response carried what looks like a receipt of version 3
+// and confirms nothing. The response was passed on, and recorded as it was.
+type BadCosignature struct {
+	Session string
+	Call    string // id of the receipt of the call
+	Reason  string
+	Hash    Hash // of the bytes of what it carried
+}
+
 // Gap is a run of calls that were forwarded without receipts.
 type Gap struct {
 	Session  string
@@ -294,10 +331,15 @@ func (CallContext) Type() string   { return "call_context" }
 func (Owner) Type() string         { return "owner" }
 func (Unanswered) Type() string    { return "unanswered" }
 func (ExtraResponse) Type() string { return "extra_response" }
+func (NoReceipt) Type() string     { return "no_receipt" }
+func (CallRefused) Type() string   { return "call_refused" }
+func (Cosigned) Type() string      { return "cosigned" }
 func (Gap) Type() string           { return "gap" }
 func (TornLine) Type() string      { return "torn_line" }
 func (LogDamaged) Type() string    { return "log_damaged" }
 func (ClockStep) Type() string     { return "clock_step" }
+
+func (BadCosignature) Type() string { return "bad_cosignature" }
 
 func (AnchorPolicy) Type() string  { return "anchor_policy" }
 func (NewEpoch) Type() string      { return "new_epoch" }

@@ -27,6 +27,11 @@ type Call struct {
 	Span      string           // parent-id of W3C Trace Context, 16 hex digits; "": none
 	ClientIDs []event.ClientID // the client's own ids, of the tool use or the conversation
 
+	// Carried is the receipt that the call carries already, as sent; nil: none.
+	// Doubtful says that servers may find another one in it.
+	Carried  json.RawMessage
+	Doubtful bool
+
 	// Room is the maximum length of the receipt in the request, in bytes. A receipt
 	// that would be longer has the hash of the arguments and not the arguments. 0:
 	// no limit.
