@@ -21,7 +21,7 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
-  signet-wrap audit show ID | tools    all about a call; tools, and changes
+  signet-wrap audit show ID | stats | tools     (see their --help)
 
 EXAMPLES
   signet-wrap audit --since 24h --tool write --failed
@@ -29,36 +29,34 @@ EXAMPLES
 
 FLAGS
   --since T --until T   90m, 24h or 7d ago, a day (2026-05-01; as an end it is
-                        included), or a time (2026-05-01T10:00, local; or with
-                        Z or +02:00)
+                        included), or 2026-05-01T10:00 (local; or with +02:00)
   --tool S --server S   with S in the name of the tool, of the server, of the
   --client S --owner S  client and its version, of the key's owner, in
-  --where S --via S     user@host, in the way that it came; in any case
+  --where S --via S     user@host, in the way it came (stdio); in any case
   --grep S              with S in the arguments, in any case
   --signer S            signed under the name S, or with the key ed25519:B64
-  --session S           of the session whose ID begins with S
+  --session S           the session whose ID begins with S
   --outcome LIST        executed, failed, rejected, wants-input, responded,
-                        open (nothing is known), no-response; or of records
-                        that do not count: unsigned, invalid, no-call
-  --failed --open       short for failed,rejected and for open,no-response
+                        open, no-response; unsigned, invalid, no-call, ...
+  --failed --open       the same as failed,rejected and open,no-response
   --limit N             the newest N calls, or "all" (default: 100 in a table
                         without --since, --until and --grep)
-  --columns LIST        of a table or --csv: time, tool, server, outcome, took,
+  --follow              then each call as it begins and ends, until Ctrl-C
+  --columns LIST        of a table or CSV: time, tool, server, outcome, took,
                         client, signer, owner, where, via, session, id,
                         arguments
-  --json                an object for each line of the table (docs/AUDIT.md)
+  --json                an object for each line (docs/AUDIT.md)
   --csv                 for spreadsheets: times in UTC, took in milliseconds
   --records             the records of the lines as they are in the log
   --export FILE         them into a new FILE, readable by you alone
   --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
 
-A line for each call with its outcome, and for each event; the newest is last.
-Only what is signed counts; other records have lines that say why they do not.
-"?" after a signer: its key is not in the home. "signet-wrap verify --chain"
-says whether the log is whole.
+A line is a call with its outcome, or an event; the newest is last. Only what
+is signed counts. "?" after a signer: its key is not in the home.
 
 EXIT STATUS
-  0 listed, even if nothing; 1 not or not wholly read, or Ctrl-C; 2 bad usage
+  0 listed, even if nothing, or followed until Ctrl-C; 1 not or not wholly
+  read, or Ctrl-C; 2 bad usage
 `
 
 func (c *command) auditVerb() *ucli.Command {
@@ -69,7 +67,7 @@ func (c *command) auditVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
-			&ucli.StringFlag{Name: "limit"}, &ucli.StringFlag{Name: "columns"},
+			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "follow"}, &ucli.StringFlag{Name: "columns"},
 			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"}, &ucli.StringFlag{Name: "export"}, homeFlag()),
 		Action:      c.audit,
 		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditToolsVerb()},
@@ -116,19 +114,16 @@ func (c *command) audit(u *ucli.Context) error {
 		return err
 	}
 	switch {
+	case u.Bool("follow"):
+		return c.follow(ctx, log, o, c.auditOutput(u, h, columns), h, bar)
 	case path != "":
 		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) error { return list(newAuditRecords(w)) })
-	case u.Bool("records"):
-		err = list(newAuditRecords(c.Stdout))
-	case u.Bool("json"):
-		err = list(newAuditJSON(c.Stdout, knownKeys(h)))
-	case u.Bool("csv"):
-		err = list(newAuditCSV(c.Stdout, columns))
 	default:
-		t := newAuditTable(c.Stdout, c.width())
-		t.known, t.chosen = knownKeys(h), columns
-		err = list(t)
-		t.say()
+		w := c.auditOutput(u, h, columns)
+		err = list(w)
+		if t, ok := w.(*auditTable); ok {
+			t.say()
+		}
 	}
 	bar.clear()
 	switch {
@@ -147,6 +142,21 @@ func (c *command) audit(u *ucli.Context) error {
 	return c.listed(sum, o, h, path == "")
 }
 
+// auditOutput is the form that the flags ask for.
+func (c *command) auditOutput(u *ucli.Context, h home.Dir, columns []int) auditOutput {
+	switch {
+	case u.Bool("records"):
+		return newAuditRecords(c.Stdout)
+	case u.Bool("json"):
+		return newAuditJSON(c.Stdout, knownKeys(h))
+	case u.Bool("csv"):
+		return newAuditCSV(c.Stdout, columns)
+	}
+	t := newAuditTable(c.Stdout, c.width())
+	t.known, t.chosen = knownKeys(h), columns
+	return t
+}
+
 // listLog lists to an output.
 func (c *command) listLog(ctx context.Context, log *chain.Snapshot, o history.Options, w auditOutput, bar *bar) (sum history.Summary, err error) {
 	o.Progress = func(records, bytes, total int64) {
@@ -160,7 +170,7 @@ func (c *command) listLog(ctx context.Context, log *chain.Snapshot, o history.Op
 		bar.giveWay()
 		return w.put(row)
 	}
-	if records, ok := w.(*auditRecords); ok && asRecords(o) {
+	if records, ok := w.(*auditRecords); ok && asRecords(o) && records.begun == nil {
 		sum, err = history.Records(ctx, log, o, func(e *chain.Entry) error {
 			bar.giveWay()
 			return records.write(e)

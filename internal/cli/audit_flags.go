@@ -14,6 +14,9 @@ import (
 // tableLimit is how many rows a table has, if nobody says how many or since when.
 const tableLimit = 100
 
+// followLimit is how many calls come before what is followed, likewise.
+const followLimit = 10
+
 // filterFlags say which calls are asked for.
 func filterFlags() []ucli.Flag {
 	return []ucli.Flag{
@@ -94,6 +97,17 @@ func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error)
 	}
 	if len(forms) > 1 {
 		return o, misuse("", "%s and %s are two forms of the same list: choose one", forms[0], forms[1])
+	}
+	if u.Bool("follow") {
+		for _, flag := range []string{"until", "export"} {
+			if u.IsSet(flag) {
+				return o, misuse("", "--follow has no end, and --%s does not go with it", flag)
+			}
+		}
+		if u.String("limit") == "" && o.Since.IsZero() {
+			o.Limit = followLimit
+			return o, nil
+		}
 	}
 	switch s := u.String("limit"); {
 	case s == "" && len(forms) == 0 && o.Grep == "" && o.Since.IsZero() && o.Until.IsZero():

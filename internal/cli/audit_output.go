@@ -43,14 +43,34 @@ type auditRecords struct {
 	waiting
 	w *bufio.Writer
 	n int64 // written
+
+	// begun are calls that were listed when they began, of a log that is followed;
+	// else nil.
+	begun map[chain.Position]bool
 }
+
+// maxBegun bounds what is remembered of calls that never end.
+const maxBegun = 100_000
 
 func newAuditRecords(w io.Writer) *auditRecords { return &auditRecords{w: bufio.NewWriter(w)} }
 
 func (a *auditRecords) put(row *history.Row) error {
-	err := a.write(&row.Entry)
+	at := row.Position()
+	var err error
+	if !a.begun[at] {
+		err = a.write(&row.Entry)
+	}
 	if row.Response != nil && row.Response != row.Record {
 		err = a.write(&row.Response.Entry)
+	}
+	if a.begun == nil {
+		return err
+	}
+	if delete(a.begun, at); row.Outcome() == history.Open {
+		if len(a.begun) >= maxBegun {
+			clear(a.begun)
+		}
+		a.begun[at] = true
 	}
 	return err
 }

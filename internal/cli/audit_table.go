@@ -36,6 +36,10 @@ type auditTable struct {
 	noted [columns]bool   // only says something
 	known map[string]bool // keys; nil: nothing is known of any
 
+	live  bool                             // it is followed: it has no end
+	paint func(colour, word string) string // nil: there are no colours
+	day   string                           // of the last row of a live table whose times have no day
+
 	chosen []int // columns, in their order; nil: those that fit
 }
 
@@ -138,7 +142,7 @@ func (t *auditTable) put(row *history.Row) error {
 // been waiting for it.
 func (t *auditTable) flush() error {
 	t.waiting = waiting{}
-	if t.cols != nil || len(t.rows) == 0 {
+	if t.cols != nil || len(t.rows) == 0 && !t.live {
 		return t.err
 	}
 	t.cols = make([]int, columns)
@@ -153,6 +157,9 @@ func (t *auditTable) flush() error {
 			continue
 		}
 		t.cols[i] = max(t.cols[i], len(head))
+	}
+	if t.live {
+		t.foresee()
 	}
 	if t.chosen == nil {
 		t.fit()
@@ -178,6 +185,15 @@ func (t *auditTable) over() int {
 		}
 	}
 	return over
+}
+
+// foresee makes columns as wide as what is still to come may need.
+func (t *auditTable) foresee() {
+	for i, w := range [columns]int{timeColumn: 19, toolColumn: 18, serverColumn: 12, outcomeColumn: 11, tookColumn: 6, clientColumn: 12, signerColumn: 8, sessionColumn: 8, idColumn: 8} {
+		if i != clientColumn || len(t.rows) == 0 || t.cols[i] > 0 {
+			t.cols[i] = max(t.cols[i], w)
+		}
+	}
 }
 
 // same says whether a column, or what of makes of it, is the same in the first rows,
@@ -244,7 +260,7 @@ func (t *auditTable) fit() {
 			t.cols[i] = -1
 		}
 	}
-	if t.over() > 0 && t.same(timeColumn, day) {
+	if t.over() > 0 && (t.live || t.same(timeColumn, day)) {
 		t.clock, t.cols[timeColumn] = true, len("15:04:05")
 	}
 	t.squeeze()
@@ -281,6 +297,7 @@ func day(cell string) string {
 func (t *auditTable) print(r auditRow) {
 	head := r.cells[timeColumn] == auditHead.cells[timeColumn]
 	var line strings.Builder
+	used := 0 // characters of the screen
 	for _, i := range t.order() {
 		cell, hidden := r.cells[i], t.cols[i] < 0
 		if i == timeColumn && head && !t.clock {
@@ -288,6 +305,10 @@ func (t *auditTable) print(r auditRow) {
 		}
 		if i == timeColumn && t.clock && !head {
 			t.note(i, r.event, day(cell))
+			if today := day(cell); t.live && today != "" && today != t.day {
+				t.day = today
+				line.WriteString(today + " (" + t.zone.String() + ")\n")
+			}
 			_, cell, _ = strings.Cut(cell, " ")
 		} else if hidden && !head {
 			t.note(i, r.event, cell)
@@ -296,15 +317,20 @@ func (t *auditTable) print(r auditRow) {
 			continue
 		}
 		cell = shorten(cell, t.cols[i])
+		pad := strings.Repeat(" ", t.cols[i]-utf8.RuneCountInString(cell)+2)
+		used += t.cols[i] + 2
+		if i == outcomeColumn && !head && t.paint != nil && cell != "" {
+			cell = t.paint(outcomeColour(r.cells[i]), cell)
+		}
 		line.WriteString(cell)
-		line.WriteString(strings.Repeat(" ", t.cols[i]-utf8.RuneCountInString(cell)+2))
+		line.WriteString(pad)
 	}
 	if t.chosen != nil && !slices.Contains(t.chosen, argumentsColumn) {
 		r.arguments = ""
 	}
 	room := offScreen
 	if t.width > 0 {
-		room = max(t.width-utf8.RuneCountInString(line.String()), minArguments)
+		room = max(t.width-used, minArguments)
 	}
 	line.WriteString(shorten(r.arguments, room))
 	if _, err := fmt.Fprintln(t.w, strings.TrimRight(line.String(), " ")); t.err == nil {
@@ -437,6 +463,17 @@ func outcomeName(o history.Outcome) string {
 		return "wants input"
 	}
 	return strings.ReplaceAll(string(o), "_", " ")
+}
+
+// outcomeColour is the colour of an outcome, as a word of it.
+func outcomeColour(name string) string {
+	switch name {
+	case outcomeName(history.Executed), outcomeName(history.Checked):
+		return green
+	case outcomeName(history.Open), outcomeName(history.NoResponse), outcomeName(history.WantsInput), outcomeName(history.Responded):
+		return yellow
+	}
+	return red
 }
 
 // duration is a time from call to response, as a person says it.

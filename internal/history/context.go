@@ -199,7 +199,7 @@ func (l *lister) lookAt(e chain.Entry, bad *chain.LineError) (*Record, bool) {
 
 // contextsOf gathers the contexts of these rows, which are in the order of the log
 // and few. It reads the log backward, to the events of their sessions; a session
-// whose event is not near stays unknown.
+// whose event is not near stays unknown. Without rows it gathers what is near the end.
 func (l *lister) contextsOf(rows []*Row) error {
 	l.contexts = newContexts(true)
 	wanted := map[uint64]bool{}
@@ -208,13 +208,13 @@ func (l *lister) contextsOf(rows []*Row) error {
 			wanted[l.contexts.party(row.Says)] = true
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	oldest, passed := chain.Position{}, len(rows) == 0
+	if !passed {
+		oldest = rows[0].Position()
 	}
-	oldest := rows[0].Position()
 	ctx, stop := context.WithCancel(l.ctx)
 	defer stop()
-	passed, until := false, int64(0)
+	until := int64(0)
 	o := chain.ReadOptions{Backward: true, Progress: func(_, bytes, _ int64) {
 		if passed && until == 0 {
 			until = bytes + maxReadOnFor
@@ -250,7 +250,7 @@ func (l *lister) contextsOf(rows []*Row) error {
 				delete(wanted, l.contexts.party(f.r.Says))
 			}
 		}
-		if passed && len(wanted) == 0 {
+		if passed && len(wanted) == 0 && len(rows) > 0 {
 			return nil
 		}
 	}

@@ -194,7 +194,7 @@ func (l *lister) newest() error {
 	if n.kept != nil {
 		l.sum.Copies = n.copies
 		rows := n.rows()
-		if l.o.Contexts && l.contexts == nil {
+		if l.o.Contexts && l.contexts == nil && len(rows) > 0 {
 			if err := l.contextsOf(rows); err != nil {
 				return err
 			}
