@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/sign"
 )
 
 // A lineReader has the lines of a process as they come.
@@ -126,6 +127,34 @@ func TestAuditFollowFlags(t *testing.T) {
 	for _, flag := range []string{"--until=1h", "--export=x"} {
 		if status, _, errs := run(t, "audit", "--follow", flag); status != exitUsage || !strings.Contains(errs, "--follow has no end") {
 			t.Errorf("%s: %d, %s", flag, status, errs)
+		}
+	}
+}
+
+// On a narrow screen the table of a log that is followed has room for what is still to
+// come, and says which day it is where times do not.
+func TestAuditFollowNarrow(t *testing.T) {
+	var out strings.Builder
+	table := newAuditTable(&out, 80)
+	table.live, table.paint = true, func(colour, word string) string { return "<" + colour + word + ">" }
+	if err := table.flush(); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, table.zone)
+	for i, tool := range []string{"first", "second"} {
+		row := &history.Row{Record: &history.Record{Says: &sign.Verified{Tool: tool, Target: "mcp://github", Time: at.AddDate(0, 0, i)}}}
+		if err := table.put(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zone := " (" + table.zone.String() + ")"
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) != 6 || lines[1] != "2026-05-01"+zone || lines[3] != "2026-05-02"+zone || !strings.HasPrefix(lines[2], "12:00:00  first ") || !strings.Contains(lines[4], " github") {
+		t.Errorf("%s", out.String())
+	}
+	for _, line := range lines {
+		if len([]rune(line)) > 80 || strings.Contains(line, "…") {
+			t.Errorf("%q", line)
 		}
 	}
 }

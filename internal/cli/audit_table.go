@@ -190,7 +190,7 @@ func (t *auditTable) over() int {
 // foresee makes columns as wide as what is still to come may need.
 func (t *auditTable) foresee() {
 	for i, w := range [columns]int{timeColumn: 19, toolColumn: 18, serverColumn: 12, outcomeColumn: 11, tookColumn: 6, clientColumn: 12, signerColumn: 8, sessionColumn: 8, idColumn: 8} {
-		if i != clientColumn || len(t.rows) == 0 || t.cols[i] > 0 {
+		if w > 0 && (i != clientColumn || len(t.rows) == 0 || t.cols[i] > 0) {
 			t.cols[i] = max(t.cols[i], w)
 		}
 	}
@@ -250,7 +250,7 @@ func (t *auditTable) fit() {
 		return
 	}
 	for _, i := range auditSame {
-		if t.over() > 0 && t.cols[i] >= 0 && t.same(i, nil) {
+		if t.over() > 0 && t.cols[i] >= 0 && t.same(i, nil) && !(t.live && i == serverColumn) {
 			t.cols[i] = -1
 		}
 	}
