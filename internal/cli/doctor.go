@@ -133,10 +133,13 @@ func (c *command) doctored(u *ucli.Context, h home.Dir) *configuration {
 	return c.configuration("", c.Getenv)
 }
 
+// doctorIndent is where in a line begins what is found.
+const doctorIndent = len("check  REPAIR  ")
+
 func (c *command) printFinding(r finding) {
 	word := map[string]string{"ok": c.paint(green, "ok    "), "note": c.paint(yellow, "note  "), "repair": c.paint(red, "REPAIR")}[r.State]
-	fmt.Fprintf(c.Stdout, "%-6s %s  %s\n", r.Check, word, clean(r.Says))
+	fmt.Fprintf(c.Stdout, "%-6s %s  %s\n", r.Check, word, c.fold(clean(r.Says), doctorIndent))
 	if r.Do != "" {
-		fmt.Fprintf(c.Stdout, "       do      %s\n", clean(r.Do))
+		fmt.Fprintf(c.Stdout, "       do      %s\n", c.fold(clean(r.Do), doctorIndent))
 	}
 }

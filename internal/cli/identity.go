@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -287,7 +288,16 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	zone := localZone()
-	fmt.Fprintf(t, "NAME\tPRIVATE HALF\tCREATED (%s)\tOWNER\tPUBLIC KEY\n", zone)
+	heading := fmt.Sprintf("NAME\tPRIVATE HALF\tCREATED (%s)\tOWNER\tPUBLIC KEY", zone)
+	fmt.Fprintln(t, heading)
+	owner := offScreen // the most of an owner: on a screen it leaves room for the beginning of the key
+	if w := c.width(); w > 0 {
+		names := 0
+		for _, p := range list {
+			names = max(names, utf8.RuneCountInString(p.Name))
+		}
+		owner = max(w-names-len(heading)-len("ed25519:"), 10)
+	}
 	for _, p := range list {
 		private, created := "not here", "-"
 		switch {
@@ -305,7 +315,7 @@ func (c *command) listTable(store keys.Store, list []keys.Public) error {
 		if !p.Created.IsZero() {
 			created = p.Created.In(zone).Format("2006-01-02 15:04")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, clean(p.Owner), formatKey(p.Key))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, private, created, shorten(clean(p.Owner), owner), formatKey(p.Key))
 	}
 	t.Flush()
 	for line := range strings.Lines(table.String()) {

@@ -21,6 +21,12 @@ type onTerminal struct {
 func startOnTerminal(t *testing.T, home, args string, stdoutToo bool, env ...string) *onTerminal {
 	t.Helper()
 	ours, theirs := pty(t)
+	return startOn(t, ours, theirs, home, args, stdoutToo, env...)
+}
+
+// startOn is startOnTerminal with a terminal that pty made, which it closes.
+func startOn(t *testing.T, ours, theirs *os.File, home, args string, stdoutToo bool, env ...string) *onTerminal {
+	t.Helper()
 	c := &onTerminal{Cmd: exec.Command("signet-wrap", append(strings.Fields(args), "--home", home)...), screen: bufio.NewReader(ours)}
 	c.Env = append(append(os.Environ(), eagerBar+"=1", "NO_COLOR=1"), env...)
 	c.Stdout, c.Stderr = &c.stdout, theirs

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/systemlog"
@@ -107,6 +108,36 @@ func (c *command) paint(colour, word string) string {
 		return word
 	}
 	return "\x1b[" + colour + "m" + word + "\x1b[0m"
+}
+
+// fold breaks s at spaces, so that it fits the screen on which results appear if it
+// begins in the column indent, and has its other lines begin there. What stands in
+// quotation marks is to be copied, and stays on one line.
+func (c *command) fold(s string, indent int) string {
+	room := c.width() - indent
+	if room < 20 || utf8.RuneCountInString(s) <= room { // no screen, or none to fold for
+		return s
+	}
+	var out strings.Builder
+	column := 0
+	for len(s) > 0 {
+		spaces := len(s) - len(strings.TrimLeft(s, " "))
+		end, quoted := spaces, false
+		for end < len(s) && (quoted || s[end] != ' ') {
+			quoted = quoted != (s[end] == '`' || s[end] == '"')
+			end++
+		}
+		word := s[:end]
+		s = s[end:]
+		if column > 0 && column+utf8.RuneCountInString(word) > room {
+			word = word[spaces:]
+			out.WriteString("\n" + strings.Repeat(" ", indent))
+			column = 0
+		}
+		out.WriteString(word)
+		column += utf8.RuneCountInString(word)
+	}
+	return out.String()
 }
 
 // clean makes text from outside safe to print within a line: what steers a terminal

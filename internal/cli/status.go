@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -131,9 +131,9 @@ func (c *command) status(u *ucli.Context) error {
 	if _, err := os.Stat(h.Audit()); err == nil && !u.Bool("json") {
 		fmt.Fprintln(c.Stdout)
 		for _, r := range []finding{c.anchorFinding(h), c.headsFinding(h)} {
-			fmt.Fprintf(c.Stdout, "%s: %s\n", r.Check, clean(r.Says))
+			fmt.Fprintf(c.Stdout, "%s\n", c.fold(r.Check+": "+clean(r.Says), 4))
 			if r.Do != "" {
-				fmt.Fprintf(c.Stdout, "    do: %s\n", clean(r.Do))
+				fmt.Fprintf(c.Stdout, "    do: %s\n", c.fold(clean(r.Do), 8))
 			}
 		}
 	}
@@ -262,8 +262,7 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 	if len(list) == 0 {
 		return nil
 	}
-	t := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CLIENT\tSERVER\tSTATE\tKEY\tHOME\tFLAGS\tPROBLEM")
+	rows := [][]string{{"CLIENT", "SERVER", "STATE", "KEY", "HOME", "FLAGS", "PROBLEM"}}
 	states := make(map[string]int)
 	fail := 0
 	for _, s := range list {
@@ -284,9 +283,9 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 		if rest, ok := strings.CutPrefix(dir, own+string(filepath.Separator)); ok {
 			dir = filepath.Join("~", rest)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Client, name, state, clean(short(s.Key)), clean(short(dir)), flagLine(s.other), problem)
+		rows = append(rows, []string{s.Client, name, state, clean(short(s.Key)), clean(short(dir)), flagLine(s.other), problem})
 	}
-	if err := t.Flush(); err != nil {
+	if err := c.statusRows(rows); err != nil {
 		return err
 	}
 	counts := []string{count(int64(states["wrapped"]), "server") + " wrapped"}
@@ -301,6 +300,44 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 	}
 	_, err := fmt.Fprintf(c.Stdout, "\n%s\n", strings.Join(counts, ", "))
 	return err
+}
+
+// statusRows prints the table. On a screen that is too narrow for it, a column that
+// says nothing is left out, and flags and problems are below the row, where more
+// of them have room.
+func (c *command) statusRows(rows [][]string) error {
+	const flags, problem = 5, 6
+	widths := make([]int, len(rows[0]))
+	says := make([]bool, len(rows[0]))
+	for i, row := range rows {
+		for j, cell := range row {
+			widths[j] = max(widths[j], utf8.RuneCountInString(cell))
+			says[j] = says[j] || i > 0 && cell != ""
+		}
+	}
+	total := 0
+	for _, w := range widths {
+		total += w + 2
+	}
+	narrow := c.width() > 0 && total-2 > c.width()
+	for i, row := range rows {
+		line := ""
+		for j, cell := range row {
+			if narrow && (!says[j] || j == flags || j == problem) {
+				continue
+			}
+			line += cell + strings.Repeat(" ", widths[j]+2-utf8.RuneCountInString(cell))
+		}
+		if _, err := fmt.Fprintln(c.Stdout, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+		for _, j := range []int{flags, problem} {
+			if narrow && i > 0 && row[j] != "" {
+				fmt.Fprintf(c.Stdout, "    %s\n", c.fold(strings.ToLower(rows[0][j])+": "+row[j], 6))
+			}
+		}
+	}
+	return nil
 }
 
 // bare finds out whether a wrapped server would be recorded where a client

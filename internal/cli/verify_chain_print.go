@@ -11,14 +11,8 @@ import (
 
 // printChain says the three verdicts to a person.
 func (c *command) printChain(f *verify.Log, ring keyring) {
-	w := c.Stdout
-	fmt.Fprintf(w, "%s\n\n", c.summary(f))
-	row := func(name, format string, a ...any) {
-		fmt.Fprintf(w, "%-13s %s\n", name, clean(fmt.Sprintf(format, a...)))
-	}
-	verdict := func(name, colour, word, format string, a ...any) {
-		fmt.Fprintf(w, "%-13s %s: %s\n", name, c.paint(colour, word), clean(fmt.Sprintf(format, a...)))
-	}
+	fmt.Fprintf(c.Stdout, "%s\n\n", c.fold(c.summary(f), 0))
+	row, verdict := c.verdictLines()
 	row("log", "%s", f.Dir)
 	whole := f.Completeness
 	cut := whole.Verdict == "unchecked"
@@ -63,6 +57,20 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	}
 
 	c.printBreaks(f.Breaks, f.Damaged)
+}
+
+// verdictLines print lines of a verification: what is found, under a name or below
+// the line before, and a verdict, which begins with a word in a colour.
+func (c *command) verdictLines() (row func(name, format string, a ...any), verdict func(name, colour, word, format string, a ...any)) {
+	const indent = 14
+	row = func(name, format string, a ...any) {
+		fmt.Fprintf(c.Stdout, "%-13s %s\n", name, c.fold(clean(fmt.Sprintf(format, a...)), indent))
+	}
+	verdict = func(name, colour, word, format string, a ...any) {
+		says := c.fold(word+": "+clean(fmt.Sprintf(format, a...)), indent)
+		fmt.Fprintf(c.Stdout, "%-13s %s%s\n", name, c.paint(colour, word), says[len(word):])
+	}
+	return row, verdict
 }
 
 // printBreaks prints the first places where something is damaged, of so many.

@@ -30,12 +30,7 @@ func (c *command) tellSelection(u *ucli.Context, path string, f *verify.Selectio
 
 func (c *command) printSelection(path string, f *verify.Selection, ring keyring) {
 	w := c.Stdout
-	row := func(name, format string, a ...any) {
-		fmt.Fprintf(w, "%-13s %s\n", name, clean(fmt.Sprintf(format, a...)))
-	}
-	verdict := func(name, colour, word, format string, a ...any) {
-		fmt.Fprintf(w, "%-13s %s: %s\n", name, c.paint(colour, word), clean(fmt.Sprintf(format, a...)))
-	}
+	row, verdict := c.verdictLines()
 	row("file", "%s", path)
 	row("", "%s, each checked by itself", count(f.Records, "receipt"))
 	if f.First != "" {

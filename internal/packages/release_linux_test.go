@@ -171,9 +171,13 @@ signet-wrap verify --chain
 func root(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "debian")
-	suite := strings.TrimSpace(run(t, nil, "sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME"))
-	run(t, nil, "mmdebstrap", "-q", "--variant=minbase", suite, root)
+	run(t, nil, "mmdebstrap", "-q", "--variant=minbase", codename(t), root)
 	return root
+}
+
+func codename(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, nil, "sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME"))
 }
 
 // inside runs a script in the Debian at root, with a /proc of its own.
@@ -277,9 +281,12 @@ func (b *built) image(t *testing.T) {
 	}
 	buildah("rm", container)
 
-	dir := filepath.Dir(root(t))
-	file := "FROM scratch\nCOPY debian /\nCOPY --from=" + name + " /usr/local/bin/signet-wrap /usr/local/bin/\n"
-	if err := os.WriteFile(filepath.Join(dir, "Containerfile"), []byte(file), 0o644); err != nil {
+	// An image with a shell and little else, as the one with the server.
+	dir := t.TempDir()
+	run(t, nil, "mmdebstrap", "-q", "--variant=extract", "--include=busybox-static", codename(t), filepath.Join(dir, "root"))
+	file := "FROM scratch\nCOPY root /\nCOPY --from=" + name + " /usr/local/bin/signet-wrap /usr/local/bin/\n"
+	err := errors.Join(os.Symlink("busybox", filepath.Join(dir, "root/bin/sh")), os.WriteFile(filepath.Join(dir, "Containerfile"), []byte(file), 0o644))
+	if err != nil {
 		t.Fatal(err)
 	}
 	walk(t, func() string { return buildah("build", "--isolation", "chroot", "-q", "-t", "servers", dir) },
