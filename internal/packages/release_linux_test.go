@@ -30,7 +30,8 @@ func TestRelease(t *testing.T) {
 	if os.Getenv("SIGNET_WRAP_RELEASE") == "" {
 		t.Skip("set SIGNET_WRAP_RELEASE=1 to make a release and install its packages")
 	}
-	one := release1(t, "a", "release")
+	one := cloned(t, "../..", "a")
+	one.make(t, os.Environ(), "release")
 	t.Run("reproducible", one.reproducible)
 	t.Run("version", one.version)
 	t.Run("sums", one.sums)
@@ -42,15 +43,13 @@ func TestRelease(t *testing.T) {
 	t.Run("go install", one.goInstall)
 }
 
-// release1 makes targets in a clone at path, with words for make.
-func release1(t *testing.T, path string, targets ...string) *built {
+// cloned is a clone of from with the tag, at a new path that ends in path.
+func cloned(t *testing.T, from, path string) *built {
 	t.Helper()
 	clone := filepath.Join(t.TempDir(), path)
-	run(t, nil, "git", "clone", "-q", "--no-tags", "../..", clone)
+	run(t, nil, "git", "clone", "-q", "--no-tags", from, clone)
 	run(t, nil, "git", "-C", clone, "tag", tag)
-	b := &built{t, filepath.Join(clone, "dist")}
-	b.make(t, os.Environ(), targets...)
-	return b
+	return &built{t, filepath.Join(clone, "dist")}
 }
 
 func (b *built) make(t *testing.T, env []string, targets ...string) {
@@ -64,7 +63,7 @@ func (b *built) make(t *testing.T, env []string, targets ...string) {
 // binary for this platform is built with nothing in Go's cache. A cold build takes a
 // minute or more, so the other platforms' are those of the first.
 func (b *built) reproducible(t *testing.T) {
-	two := release1(t, "a/longer/path", "help")
+	two := cloned(t, filepath.Dir(b.dir), "a/longer/path") // ../.. may have another commit by now
 	two.make(t, append(os.Environ(), "GOCACHE="+t.TempDir()), "dist", "BUILDVCS=-buildvcs=true", "PLATFORMS=linux/"+runtime.GOARCH)
 	for _, name := range b.names() {
 		if strings.HasPrefix(name, "signet-wrap-") && !strings.Contains(name, ".") || strings.HasSuffix(name, ".exe") {
