@@ -76,23 +76,37 @@ func TestTransparency(t *testing.T) {
 	}
 	wg.Wait()
 	known := reported(t)
+	again := 0
 	for i, s := range servers {
 		for j, e := range enders {
 			row := known[s.name]
-			wrong := func() bool {
-				return strings.HasPrefix(verdicts[i][j], "differs") || j < len(row) && verdicts[i][j] != row[j]
+			// A client waits 1 to 10 seconds by the clock, and a server that saves takes
+			// 4. On a machine so busy that a process gets no time for a second, either end
+			// of a pair may miss a deadline that the other meets, and no comparison can
+			// tell that from a slow wrapper: so it is repeated, alone. Bytes depend on no
+			// clock and are not. With 25 busy processes on 2 cores no pair was repeated;
+			// a wrapper that is late at times shows by the number.
+			timing := func() bool {
+				v := verdicts[i][j]
+				return !strings.HasPrefix(v, differentBytes) && (strings.HasPrefix(v, "differs") || j < len(row) && v != row[j])
 			}
-			// Perhaps it was the crowd, or the machine is busy: again, alone.
-			for try := 0; wrong() && try < 4; try++ {
+			for try := 0; try < 4 && timing(); try++ {
+				t.Logf("repeated: %s, ended by %s: %s", s.name, e.name, verdicts[i][j])
 				verdicts[i][j] = compare(t, e, s)
+				again++
 			}
 			if strings.HasPrefix(verdicts[i][j], "differs") {
 				t.Errorf("%s, ended by %s: %s", s.name, e.name, verdicts[i][j])
 			}
 		}
 	}
+	if again > 8 {
+		t.Errorf("%d comparisons were repeated", again)
+	}
 	report(t, servers, verdicts)
 }
+
+const differentBytes = "differs: its bytes: "
 
 // compare plays a client against a server with and without the wrapper, and
 // says how the wrapper did in a word or two; in more, if it did badly.
@@ -115,7 +129,7 @@ func compare(t *testing.T, e ender, s subject) string {
 	}
 	switch {
 	case !bytes.Equal(d.out, w.out):
-		return "differs: its bytes: " + difference(d.out, w.out)
+		return differentBytes + difference(d.out, w.out)
 	case w.step != d.step && !later && !e.races():
 		return fmt.Sprintf("differs: %q by %s, without the wrapper %q by %s", w.how, name(w), d.how, name(d))
 	case !same:
