@@ -37,16 +37,7 @@ func wiped(t *testing.T, bin string) {
 	j := startJournald(t)
 	dir := t.TempDir()
 	h := home{dir}
-	verb := func(status int, args ...string) string {
-		t.Helper()
-		cmd := exec.Command(bin, args...)
-		cmd.Env = scrubbed(dir)
-		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status {
-			t.Fatalf("%q: %v, want exit status %d: %s", args, cmd.ProcessState, status, out)
-		}
-		return string(out)
-	}
+	verb := func(status int, args ...string) string { return h.exits(t, bin, status, args...) }
 	session := func() {
 		t.Helper()
 		cmd := exec.Command(bin, "--", "cat")

@@ -160,6 +160,19 @@ func (h home) key(t testing.TB) ed25519.PublicKey {
 	return pub.Pubkey
 }
 
+// exits runs a verb of bin, which may be another build, in h. It must end with this
+// status; what it printed is returned.
+func (h home) exits(t testing.TB, bin string, status int, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(bin, args...)
+	cmd.Env = scrubbed(h.dir)
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status {
+		t.Fatalf("%q: %v, want exit status %d: %s", args, cmd.ProcessState, status, out)
+	}
+	return string(out)
+}
+
 // signet runs a verb of the binary on this home and expects the exit status.
 func (h home) signet(t testing.TB, status int, stdin []byte, args ...string) string {
 	t.Helper()

@@ -57,16 +57,7 @@ func stampedBySigstore(t *testing.T, server, bin string) {
 		if err := os.WriteFile(pem, chain, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		run := func(status int, args ...string) string {
-			t.Helper()
-			cmd := exec.Command(bin, args...)
-			cmd.Env = scrubbed(dir)
-			out, _ := cmd.CombinedOutput()
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status {
-				t.Fatalf("%q: %v, want exit status %d: %s", args, cmd.ProcessState, status, out)
-			}
-			return string(out)
-		}
+		run := func(status int, args ...string) string { return h.exits(t, bin, status, args...) }
 		run(0, "identity", "generate", "--name", "default", "--unencrypted")
 		run(0, "sign", "--tool", "x", "--output", filepath.Join(dir, "receipt.json"))
 		run(0, "anchor", "init", "--tsa", address+"/api/v1/timestamp", "--tsa-root", pem)

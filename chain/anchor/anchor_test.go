@@ -25,6 +25,20 @@ type scene struct {
 	now   time.Time
 }
 
+// otherStore is a copy of the store, as on a second machine with the same key.
+func (s *scene) otherStore() *Store {
+	s.t.Helper()
+	dir := filepath.Join(s.t.TempDir(), "store")
+	if err := os.CopyFS(dir, os.DirFS(s.store.Dir)); err != nil {
+		s.t.Fatal(err)
+	}
+	other, err := Open(dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return other
+}
+
 func newScene(t *testing.T, o Settings) *scene {
 	t.Helper()
 	dir := t.TempDir()

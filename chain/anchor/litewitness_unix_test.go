@@ -206,14 +206,7 @@ func TestTwoStores(t *testing.T) {
 	w := testwitness.New(t, "w")
 	s := newScene(t, Settings{Witnesses: []tlog.Witness{asWitness(w)}, Quorum: 1})
 	enroll(w, s)
-	other := filepath.Join(t.TempDir(), "store")
-	if err := os.CopyFS(other, os.DirFS(s.store.Dir)); err != nil {
-		t.Fatal(err)
-	}
-	second, err := Open(other)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := s.otherStore()
 	for n := range 10 {
 		s.add(n + 1)
 		done := make(chan error, 2)
@@ -244,14 +237,7 @@ func TestAnotherStoreIsAhead(t *testing.T) {
 	w := testwitness.New(t, "w")
 	s := newScene(t, Settings{Witnesses: []tlog.Witness{asWitness(w)}, Quorum: 1})
 	enroll(w, s)
-	other := filepath.Join(t.TempDir(), "store")
-	if err := os.CopyFS(other, os.DirFS(s.store.Dir)); err != nil {
-		t.Fatal(err)
-	}
-	second, err := Open(other)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := s.otherStore()
 	s.add(3)
 	target := "http://" + w.Address
 	var asked atomic.Int32
@@ -273,6 +259,7 @@ func TestAnotherStoreIsAhead(t *testing.T) {
 		io.Copy(rw, resp.Body)
 	}))
 	defer server.Close()
+	var err error
 	if s.store, err = s.store.Reconfigure(Settings{Witnesses: []tlog.Witness{{Key: w.Key, URL: server.URL}}, Quorum: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -133,6 +134,15 @@ func (c *command) keyName(u *ucli.Context, flag string) (string, error) {
 		return "", err
 	}
 	return c.validName(u, flag)
+}
+
+// keyIn is the key that --name names, and the home directory, which must exist.
+func (c *command) keyIn(u *ucli.Context) (h home.Dir, name string, err error) {
+	if name, err = c.keyName(u, "name"); err != nil {
+		return "", "", err
+	}
+	h, err = c.existingHome(u)
+	return h, name, err
 }
 
 // validName is keyName for a verb that takes arguments.
@@ -338,11 +348,7 @@ func there(store keys.Store, name string) bool {
 }
 
 func (c *command) export(u *ucli.Context) error {
-	name, err := c.keyName(u, "name")
-	if err != nil {
-		return err
-	}
-	h, err := c.existingHome(u)
+	h, name, err := c.keyIn(u)
 	if err != nil {
 		return err
 	}

@@ -152,11 +152,7 @@ func (c *command) rotate(u *ucli.Context) error {
 }
 
 func (c *command) retire(u *ucli.Context) error {
-	name, err := c.keyName(u, "name")
-	if err != nil {
-		return err
-	}
-	h, err := c.existingHome(u)
+	h, name, err := c.keyIn(u)
 	if err != nil {
 		return err
 	}

@@ -236,11 +236,7 @@ func newSecret(name string) (passphrase []byte, entry string) {
 }
 
 func (c *command) unprotect(u *ucli.Context) error {
-	name, err := c.keyName(u, "name")
-	if err != nil {
-		return err
-	}
-	h, err := c.existingHome(u)
+	h, name, err := c.keyIn(u)
 	if err != nil {
 		return err
 	}
@@ -273,11 +269,7 @@ func (c *command) unprotect(u *ucli.Context) error {
 
 // keychainPassphrase is a verb for this program itself: see home.Unlock.
 func (c *command) keychainPassphrase(u *ucli.Context) error {
-	name, err := c.keyName(u, "name")
-	if err != nil {
-		return err
-	}
-	h, err := c.existingHome(u)
+	h, name, err := c.keyIn(u)
 	if err != nil {
 		return err
 	}
