@@ -18,6 +18,9 @@ import (
 // However install is interrupted, a file is the old one, or it is wrapped and noted
 // as such; and nothing lies about.
 func TestInstallInterrupted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine in each process: nothing for the race detector")
+	}
 	var old bytes.Buffer
 	old.WriteString(`{"mcpServers":{`)
 	for i := range 2000 {

@@ -14,6 +14,9 @@ import (
 
 // TestKeysPage runs the commands of docs/KEYS.md, in their order, with a real agent.
 func TestKeysPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine in each process: nothing for the race detector")
+	}
 	if _, err := exec.LookPath("ssh-agent"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)

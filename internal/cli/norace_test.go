@@ -2,7 +2,4 @@
 
 package cli
 
-const (
-	raceTimes = 1
-	flipStep  = 1
-)
+const raceTimes = 1

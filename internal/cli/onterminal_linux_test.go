@@ -20,6 +20,9 @@ type onTerminal struct {
 
 func startOnTerminal(t *testing.T, home, args string, stdoutToo bool, env ...string) *onTerminal {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("one goroutine in each process: nothing for the race detector")
+	}
 	ours, theirs := pty(t)
 	return startOn(t, ours, theirs, home, args, stdoutToo, env...)
 }

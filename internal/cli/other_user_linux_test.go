@@ -13,6 +13,9 @@ import (
 // What belongs to other users or other groups, as a user who is not root meets it:
 // the advice speaks of the file or the directory that is in the way.
 func TestOtherUsersFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine in each process: nothing for the race detector")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")
 	}

@@ -70,7 +70,7 @@ func leavePeak(path string) {
 //
 // and the condition [root]. Each script has a home directory of its own, $SIGNET_HOME.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	p := testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SIGNET_HOME", filepath.Join(e.WorkDir, "home"))
@@ -90,7 +90,11 @@ func TestScripts(t *testing.T) {
 
 			"accept-withdrawn": acceptWithdrawn,
 		},
-	})
+	}
+	if testing.Short() { // for the race detector: those that have more than one goroutine
+		p.Dir, p.Files = "", []string{"testdata/wrap.txtar", "testdata/anchor.txtar", "testdata/verify_chain.txtar", "testdata/demo.txtar"}
+	}
+	testscript.Run(t, p)
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

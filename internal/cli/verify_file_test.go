@@ -82,7 +82,7 @@ func TestVerifyExportEdited(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	for i, line := range lines[:len(lines)-1] {
-		for at := bytes.IndexByte(line, ':') + 2; at < len(line)-1; at += 3 {
+		for at := bytes.IndexByte(line, ':') + 2; at < len(line)-1; at += 3 * every(20) {
 			edited := bytes.Clone(line)
 			if edited[at] ^= 1; edited[at] < ' ' || edited[at] == '\\' {
 				continue

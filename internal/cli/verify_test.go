@@ -217,7 +217,7 @@ func TestVerifyMangled(t *testing.T) {
 		t.Fatalf("status %d unchanged", status)
 	}
 	path := filepath.Join(t.TempDir(), "r.json")
-	for i := range receipt {
+	for i := 0; i < len(receipt); i += every(20) {
 		b := bytes.Clone(receipt)
 		b[i] ^= 0x02
 		if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -64,7 +64,7 @@ func FuzzGate(f *testing.F) {
 func TestGateRandom(t *testing.T) {
 	t.Parallel()
 	n := 100_000
-	if raceEnabled {
+	if testing.Short() {
 		n /= 20
 	}
 	random := rand.New(rand.NewPCG(1, 2))

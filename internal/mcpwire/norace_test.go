@@ -1,5 +1,0 @@
-//go:build !race
-
-package mcpwire
-
-const raceEnabled = false
