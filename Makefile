@@ -39,6 +39,7 @@ test: ## vet for all three systems and WASM, then every test
 	GOOS=wasip1 GOARCH=wasm go vet $(WASM)
 	go test -p 4 -timeout 20m ./... # many of them wait
 	cd integration/proofs && go vet ./... && go test ./...
+	cd wrap/gosdk && go vet ./... && go test ./...
 	GOOS=js GOARCH=wasm go test -exec "node --stack-size=8192 '$$(go env GOROOT)/lib/wasm/wasm_exec_node.js'" -run Embedded ./chain
 
 # With -short, long sweeps of one goroutine take a sample: `make test` has all of them.

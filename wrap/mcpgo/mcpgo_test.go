@@ -27,6 +27,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/wrap/check"
 	"github.com/signet-wrap/signet-wrap/wrap/mcpgo"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
@@ -492,3 +493,36 @@ func TestInterfaces(t *testing.T) {
 type stderr struct{}
 
 func (stderr) Stderr() io.Reader { return strings.NewReader("") }
+
+// TestCheck: a server lets signed calls pass, and refuses others with the reason.
+func TestCheck(t *testing.T) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte("k"), ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	checker, err := check.New(check.Options{Trust: check.Keys(key), Replays: t.TempDir(), Missing: check.MissingRefuse, Target: "mcp://tools"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checker.Close()
+	s := newServer()
+	s.Use(mcpgo.Check(checker))
+	c := dial(t, t.Context(), mcpgo.Sign(transport.NewInProcessTransport(s), record.New(options(t))), "2026-07-28")
+	defer c.Close()
+	said, err := call(t.Context(), c, "receipt", json.RawMessage(`{"n":9007199254740993}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var saw struct{ Receipt any }
+	if err := json.Unmarshal([]byte(said), &saw); err != nil {
+		t.Fatal(err)
+	}
+	plain := dial(t, t.Context(), transport.NewInProcessTransport(s), "2026-07-28")
+	defer plain.Close()
+	for want, receipt := range map[check.Reason]any{check.NoReceipt: nil, check.WrongArguments: saw.Receipt, check.Malformed: "x"} {
+		r := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "receipt"}}
+		if receipt != nil {
+			r.Params.Meta = &mcp.Meta{AdditionalFields: map[string]any{"_signet": receipt}}
+		}
+		if _, err := plain.CallTool(t.Context(), r); err == nil || !strings.Contains(err.Error(), string(want)+": ") {
+			t.Errorf("the error is %v, want %s", err, want)
+		}
+	}
+}
