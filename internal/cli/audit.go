@@ -70,7 +70,7 @@ func (c *command) auditVerb() *ucli.Command {
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "follow"}, &ucli.StringFlag{Name: "columns"},
 			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"}, &ucli.StringFlag{Name: "export"}, homeFlag()),
 		Action:      c.audit,
-		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditToolsVerb()},
+		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb()},
 	}
 }
 

@@ -81,7 +81,7 @@ func TestJQLines(t *testing.T) {
 	if err := os.Rename(home, filepath.Join(user, ".signet")); err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{auditHelp}
+	texts := []string{auditHelp, auditStatsHelp}
 	for _, file := range []string{"README.md", "docs/AUDIT.md"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", file))
 		if err != nil {

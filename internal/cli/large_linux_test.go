@@ -51,6 +51,7 @@ func testMemory(t *testing.T, home string) {
 		{"verify --chain", 0},
 		{"audit --records", largeRecords},
 		{"audit --json", 0},
+		{"audit stats", 0},
 		{"audit --csv --grep /FILE-77", 0},
 		{"audit --records --limit 40000", 80000},
 		{"audit --json --limit 40000", 40000},
