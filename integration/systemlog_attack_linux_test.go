@@ -14,7 +14,11 @@ import (
 	"syscall"
 	"time"
 
+	cosign "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -145,14 +149,34 @@ var systemLogAttacks = []systemLogPart{
 			return f.Completeness.Heads.Heads > 0 && f.Completeness.Heads.After == 0
 		})
 		s.must(0)
-		// The policy is edited, and an event is signed that says so; the next session
-		// puts the edited one back.
+		// An honest change is told to the system's log, too.
+		_, vkey, err := note.GenerateKey(nil, "example.com/w")
+		if err == nil {
+			vkey, err = cosign.VKeyToCosignatureV1(vkey)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if out, err := s.command("anchor", "init", "--witness", vkey+"@http://127.0.0.1:9").CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, out)
+		}
+		poll(s.t, "the head of the change is there", func() bool {
+			status, f := s.verify()
+			return status == 0 && f.Completeness.Heads.After == 0
+		})
+		// The policy is edited, and then an event is signed that says so.
 		policy := filepath.Join(s.home, "anchor", "policy")
 		was, err := os.ReadFile(policy)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		s.put(policy, was, []byte("# edited\n"))
+		s.must(3)
+		store, err := anchor.Open(filepath.Dir(policy))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.forge(s.event(event.AnchorPolicy{Origin: store.Policy.Log.Name(), VKey: store.Policy.LogKey, Policy: store.PolicyHash(), Store: "home"}))
 		s.must(3)
 		s.session(1) // whose heads carry the edited one
 		poll(s.t, "its heads are there", func() bool {
@@ -274,7 +298,7 @@ var systemLogAttacks = []systemLogPart{
 			os.Remove(accepted)
 			id, _, _ := strings.Cut(s.must(1).Completeness.Heads.Accept, ":")
 			cmd := s.by(0).command(append([]string{"verify", "--accept", id, "--remember"}, flags...)...)
-			if out, err := cmd.CombinedOutput(); err != nil {
+			if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte(id+":")) {
 				s.t.Errorf("%v: %s", err, out)
 			}
 			s.must(0)

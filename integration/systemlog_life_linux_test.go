@@ -351,6 +351,23 @@ var systemLogLife = []systemLogPart{
 		root.covered(f.Records + 1)
 		root.must(0, "--require", "system-log")
 	}},
+	// A journald that takes all and keeps nothing.
+	{"StorageNone", func(s *agent) {
+		s.journald.stop()
+		os.RemoveAll("/var/log/journal")
+		os.RemoveAll("/run/log/journal")
+		s.restart("Storage=none\n")
+		s.session(2)
+		f := s.must(0)
+		if f.Completeness.SystemLog != "absent" && f.Completeness.SystemLog != "unreadable" {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(3, "--require", "system-log")
+		s.by(0).must(0)
+		s.by(0).must(3, "--require", "system-log")
+		s.session(2)
+		s.must(0)
+	}},
 	{"NoJournal", func(s *agent) {
 		s.noJournal()
 		s.session(2)

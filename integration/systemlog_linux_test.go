@@ -582,6 +582,7 @@ var systemLogParts = []systemLogPart{
 		// a torn line
 		path, lines := s.log()
 		s.put(path, append(lines, []byte("\n"), lines[0][:100])...)
+		s.must(0) // as the system's log has seen that it is all
 		s.session(1)
 		poll(s.t, "it goes on", func() bool {
 			status, f := s.verify()

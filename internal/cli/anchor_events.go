@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,7 +13,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -29,8 +33,41 @@ func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error
 		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer), Keep: keepIn(h)})
 		defer log.Close()
 		_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
+		if err == nil {
+			err = c.sendHead(h, log, signer, e)
+		}
 		return err
 	}, nil
+}
+
+// sendHead sends a head of the log to the system's log: of an event about a policy with
+// its hash, so that an event that somebody else signs is not the newest word about it.
+func (c *command) sendHead(h home.Dir, log *chain.Log, signer *sign.Signer, e event.Event) error {
+	if s := c.configurationOf(h).setting("system-log", nil); len(s.Values) > 0 && s.Values[0] == "off" {
+		return nil
+	}
+	policy := c.policyOf(h)
+	if e, ok := e.(event.AnchorPolicy); ok {
+		policy = func() event.Hash { return e.Policy }
+	}
+	signer, _, err := heads.Signer(signer)
+	if err != nil {
+		return err
+	}
+	id := make([]byte, 16)
+	rand.Read(id) // never fails
+	heads.New(log, signer, "ses_"+hex.EncodeToString(id), c.OpenLog(), policy).Close()
+	return nil
+}
+
+// policyOf returns a function that returns the hash of the policy of the store in force,
+// zero if there is none.
+func (c *command) policyOf(h home.Dir) func() event.Hash {
+	return func() event.Hash {
+		dir, _ := c.storeOf(h)
+		hash, _ := anchor.PolicyHash(dir)
+		return hash
+	}
 }
 
 // keepIn keeps records in the log that the store in the home may have anchored.
@@ -52,6 +89,10 @@ func (c *command) logOnce(u *ucli.Context, h home.Dir, e event.Event, same func(
 	if has, err := c.hasEvent(h, same); has || err != nil {
 		return err
 	}
+	return c.logNow(u, h, e)
+}
+
+func (c *command) logNow(u *ucli.Context, h home.Dir, e event.Event) error {
 	write, err := c.eventLog(u, h)
 	if err != nil {
 		return err
@@ -88,13 +129,26 @@ func policyEvent(s *anchor.Store, inHome bool) event.AnchorPolicy {
 	return e
 }
 
+// hasPolicy reports whether the newest event about a policy is e.
+func (c *command) hasPolicy(h home.Dir, e event.AnchorPolicy) (has bool, err error) {
+	_, err = c.hasEvent(h, func(old event.Event) bool {
+		newest, ok := old.(event.AnchorPolicy)
+		has = ok && newest == e
+		return ok
+	})
+	return has, err
+}
+
 // logOwed writes the events that could not be written when the log was anchored:
 // by another user, or by a process without the key's passphrase. From then on the
 // home names the store.
 func (c *command) logOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *anchor.Finding) error {
 	if _, inHome := c.store(u, h); !inHome {
 		e := policyEvent(s, false)
-		err := c.logOnce(u, h, e, func(old event.Event) bool { return old == e })
+		has, err := c.hasPolicy(h, e)
+		if err == nil && !has {
+			err = c.logNow(u, h, e)
+		}
 		if err == nil {
 			err = h.SetStore(s.Dir)
 		}

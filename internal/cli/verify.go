@@ -80,7 +80,7 @@ func (c *command) verifyVerb() *ucli.Command {
 			case u.IsSet("log"):
 				return misuse("signet-wrap verify --chain --log DIR", "--log goes with --chain")
 			case u.Bool("remember") && len(args) == 0:
-				return c.remember(u)
+				return c.acceptForGood(u)
 			case len(args) == 0:
 				return misuse("signet-wrap verify FILE, or signet-wrap verify --chain", "verify needs a FILE, or --chain")
 			case len(args) > 1:

@@ -251,9 +251,9 @@ func acceptable(id string) bool {
 		(strings.HasPrefix(a.ID, "evt_") || a.Most == 0 && (strings.HasPrefix(id, "rec_") || strings.HasPrefix(id, "sha256:")))
 }
 
-// remembers is verify --accept ID --remember without --chain. Of a head it looks for
+// acceptForGood is verify --accept ID --remember without --chain. Of a head it looks for
 // the log in the home, and in that of the user who runs sudo.
-func (c *command) remembers(u *ucli.Context) error {
+func (c *command) acceptForGood(u *ucli.Context) error {
 	if _, err := c.accepted(u); err != nil {
 		return err
 	}

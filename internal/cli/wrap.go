@@ -9,10 +9,8 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
-	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -80,10 +78,7 @@ func (c *command) run(flags map[string]string) (wrap.Exit, error) {
 	o.Knows = h.Knows
 	o.Keep = keepIn(h)
 	o.Anchor = c.anchorFor(h, s.key)
-	o.Policy = func() event.Hash {
-		hash, _ := anchor.PolicyHash(h.Anchor()) // zero, if the home has no store
-		return hash
-	}
+	o.Policy = c.policyOf(h)
 	return wrap.Run(o)
 }
 

@@ -23,7 +23,7 @@ func (c *command) anchorFor(h home.Dir, key string) record.Anchor {
 		case gone != nil && inHome:
 			result <- record.Anchoring{Result: record.AnchorNotAsked}
 		case look || !inHome:
-			go func() { result <- c.lookAtAnchor(h, dir) }()
+			go func() { result <- c.lookAtAnchor(h, dir, inHome) }()
 		case err != nil:
 			result <- record.Anchoring{Result: record.AnchorLater}
 		default:
@@ -33,7 +33,7 @@ func (c *command) anchorFor(h home.Dir, key string) record.Anchor {
 				case exitOK:
 					result <- record.Anchoring{Result: record.AnchorDone}
 				case exitFailed:
-					result <- c.lookAtAnchor(h, dir)
+					result <- c.lookAtAnchor(h, dir, inHome)
 				default:
 					result <- record.Anchoring{Result: record.AnchorLater}
 				}
@@ -45,7 +45,7 @@ func (c *command) anchorFor(h home.Dir, key string) record.Anchor {
 
 // lookAtAnchor says what a store remembers, and what the log does not tell yet of
 // it: who anchors may be another user, or not have the key's passphrase.
-func (c *command) lookAtAnchor(h home.Dir, dir string) record.Anchoring {
+func (c *command) lookAtAnchor(h home.Dir, dir string, inHome bool) record.Anchoring {
 	s, err := anchor.Open(dir)
 	if errors.Is(err, anchor.ErrNoStore) {
 		return record.Anchoring{Result: record.AnchorNotAsked}
@@ -55,6 +55,11 @@ func (c *command) lookAtAnchor(h home.Dir, dir string) record.Anchoring {
 	}
 	st := s.State()
 	r := record.Anchoring{Result: record.AnchorLater, Since: st.Done}
+	if e := policyEvent(s, inHome); !inHome {
+		if has, err := c.hasPolicy(h, e); err == nil && !has {
+			r.Policy = &e
+		}
+	}
 	switch f := st.Finding; {
 	case f != nil && f.Proven:
 		r.Result = record.AnchorFound

@@ -11,6 +11,7 @@
 package heads
 
 import (
+	"crypto/ed25519"
 	"path/filepath"
 	"sync"
 	"time"
@@ -70,6 +71,21 @@ func New(log *chain.Log, signer *sign.Signer, session string, to systemlog.Sende
 		return nil
 	}
 	return &Sender{log: log, signer: signer, session: session, to: to, policy: policy, dirs: Dirs(log.Dir()), tokens: Burst, filled: time.Now()}
+}
+
+// Signer is what signs the heads of who signs with of, and, if it is another key, that
+// key. If an agent holds the key of of, it is one in memory: a head must not wait for an
+// agent, nor have it ask somebody.
+func Signer(of *sign.Signer) (s *sign.Signer, key ed25519.PublicKey, err error) {
+	if !of.Held() {
+		return of, nil, nil
+	}
+	key, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err = sign.NewSigner(private, "", "")
+	return s, key, err
 }
 
 // Dirs identify a directory, as named and with all links resolved. A part of the

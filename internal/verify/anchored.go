@@ -114,8 +114,7 @@ type anchoring struct {
 	covered int64     // records in the newest claim with a quorum
 	oldest  time.Time // of the first record after it that is believed
 	policy  *event.AnchorPolicy
-	since   time.Time  // of policy
-	byHead  chain.Hash // the policy by the newest head in this machine's system log that is newer, zero if there is none
+	byHead  chain.Hash // the policy by the newest head in this machine's system log, zero if there is none
 	epochs  []Epoch
 	accept  []string // ids of those that a key that may has accepted
 
@@ -179,7 +178,7 @@ func (t *anchoring) believe(c checked, maintained bool) {
 	}
 	switch e := c.v.Event.(type) {
 	case event.AnchorPolicy:
-		t.policy, t.since = &e, c.v.Time
+		t.policy = &e
 	case event.NewEpoch:
 		if maintained && len(t.accept) < maxListed {
 			t.accept = append(t.accept, c.v.ID)
@@ -190,15 +189,17 @@ func (t *anchoring) believe(c checked, maintained bool) {
 	}
 }
 
-// heads takes the policy that the heads in this machine's own system log carry.
+// heads takes the policy that the newest of the heads in this machine's own system log
+// carries. An event that is newer does not replace it: our programs send a head with it.
 func (t *anchoring) heads(all []*headsCheck) {
+	var newest time.Time
 	for _, r := range all {
 		if r.m.Name != "" {
 			continue
 		}
 		for _, g := range r.groups {
-			if g.policyAt.After(t.since) {
-				t.since, t.byHead = g.policyAt, g.policy
+			if g.policyAt.After(newest) {
+				newest, t.byHead = g.policyAt, g.policy
 			}
 		}
 	}
@@ -209,6 +210,13 @@ func (t *anchoring) finding(newest time.Time) Anchored {
 	a, n := t.a, t.n
 	f := Anchored{State: "none", Why: a.Why, Origin: a.Origin, Policy: a.Policy, Trusted: a.Trusted, Asked: a.Asked, Epochs: t.epochs}
 	contradict := func(kind string, c Claim) {
+		// A store says it of its newest checkpoint, and of those with signatures.
+		for i := range f.Contradictions {
+			if x := &f.Contradictions[i]; x.Kind == kind && x.By == c.By && x.Origin == c.Origin {
+				x.Size = max(x.Size, c.Size)
+				return
+			}
+		}
 		f.Contradictions = append(f.Contradictions, Contradiction{kind, c.By, c.Origin, c.Size, n, t.accepted(c.Origin)})
 	}
 	for _, c := range a.Claims {
@@ -314,7 +322,7 @@ func (t *anchoring) lack(f *Anchored, age time.Duration) {
 		f.lacks("the policy is not that of the newest head in the system's log")
 	case !t.byHead.IsZero() && p == nil && !a.Given && a.Store != "present":
 		f.lacks("the store by which the log is anchored, as a head in the system's log says, is %s%s", cmp.Or(a.Store, "absent"), strings.TrimRight(": "+a.Why, ": "))
-	case t.byHead.IsZero() && p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin):
+	case p != nil && !a.Policy.IsZero() && (p.Policy != a.Policy || p.Origin != a.Origin):
 		f.lacks("the policy is not that of the log's newest event about it")
 	}
 	if p := t.policy; p != nil && a.Store != "present" && !a.Given && (p.Store == "home" || a.Require) {

@@ -274,6 +274,71 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
+// Where the clock steps, nothing is backdated, and nothing ahead: the system's log has the
+// same clock. A record with a time of its own making is.
+func TestClockSteps(t *testing.T) {
+	start := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	known := Keys{}
+	signer := newSigner(t, &known)
+	for _, x := range []struct {
+		name             string
+		minutes          []int // of the clock, at each record
+		ahead            int   // minutes that the third claims beyond the clock
+		backdated, dated int64
+	}{
+		{"forward and back", []int{0, 20, 21, 1, 2, 3}, 0, 0, 0},
+		{"back", []int{20, 0, 1, 2}, 0, 0, 0},
+		{"ahead", []int{0, 1, 2, 3, 4}, 10, 0, 1},
+		{"a little ahead", []int{0, 1, 2, 3, 4}, 0, 0, 0},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			audit := filepath.Join(t.TempDir(), "audit")
+			clock := start
+			l := chain.New(audit, chain.Options{Now: func() time.Time { return clock }, Event: func(e event.Event, at chain.At) ([]byte, error) {
+				r, err := signer.Event(e, at.Time, at.Prev)
+				return r.Record, err
+			}})
+			defer l.Close()
+			m := &SystemHeads{Dirs: heads.Dirs(audit)}
+			add, done := m.Gather(known, nil)
+			for i, minute := range x.minutes {
+				clock = start.Add(time.Duration(minute) * time.Minute)
+				if i == 2 {
+					clock = clock.Add(time.Duration(x.ahead) * time.Minute)
+				}
+				_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
+					r, err := signer.Event(event.Gap{Calls: 1, From: at.Time, To: at.Time}, at.Time, at.Prev)
+					return r.Record, err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				first, err := chain.First(audit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.Log = first
+				at, _ := l.End()
+				r, err := signer.Event(event.Head{Seq: int64(i), Log: first, Dirs: m.Dirs, File: at.File, End: at.Offset, Head: at.Hash, Session: "ses_" + strings.Repeat("7", 32)}, at.Time, at.Hash)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e := entry(append([]byte(heads.Phrase), r.JSON...))
+				e.Time = start.Add(time.Duration(minute)*time.Minute + time.Millisecond)
+				add(e)
+			}
+			done()
+			f, err := CheckLog(t.Context(), snapshot(t, audit), known, Options{Now: time.Now(), SystemHeads: []*SystemHeads{m}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := f.Completeness.Heads; r.Backdated != x.backdated || r.Ahead != x.dated || r.Mismatched != 0 || r.After != 0 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 // The numbers of a session's heads may come in any order, twice, and from anybody.
 func TestMissingHeads(t *testing.T) {
 	for _, x := range []struct {

@@ -237,6 +237,7 @@ func judge(r *chain.Report, s *logCheck, dir string, o Options) *Log {
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
 	contradicted, lacking := s.compare(&f.Completeness, r.Files, o)
+	f.Completeness.torn(r)
 	switch {
 	case r.Damaged > 0:
 		f.Verdict = Tampered
@@ -275,10 +276,6 @@ func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradic
 
 func (s *logCheck) completeness(r *chain.Report) Completeness {
 	c := Completeness{Verdict: "no gap", Gaps: s.gaps}
-	if r.Torn != nil {
-		c.Gaps = append(c.Gaps, fmt.Sprintf("%s:%d: the log ends in a partial record of %s; the next append quarantines it",
-			r.Torn.File, r.Torn.Line, text.Count(r.Torn.Length, "byte")))
-	}
 	told, bad := int64(0), int64(0)
 	for _, t := range r.Quarantined {
 		what := ""
@@ -324,6 +321,27 @@ func (s *logCheck) completeness(r *chain.Report) Completeness {
 		c.Verdict = "gaps"
 	}
 	return c
+}
+
+// torn adds the partial record that the log ends in. A writer that was killed leaves one,
+// and its call was not forwarded: that nothing whole was there is known if somebody else
+// has seen the log up to there, and no further. Else it may as well be what is left after
+// a cut.
+func (c *Completeness) torn(r *chain.Report) {
+	if r.Torn == nil {
+		return
+	}
+	what := fmt.Sprintf("%s:%d: the log ends in a partial record of %s; the next append quarantines it",
+		r.Torn.File, r.Torn.Line, text.Count(r.Torn.Length, "byte"))
+	seen := c.Anchored != nil && c.Anchored.Records == r.Records && r.Records > 0
+	for _, h := range append([]*HeadsResult{c.Heads}, c.Against...) {
+		seen = seen || h != nil && h.Records > 0 && h.After == 0
+	}
+	if seen {
+		c.Notes = append(c.Notes, what)
+		return
+	}
+	c.Gaps, c.Verdict = append(c.Gaps, what), "gaps"
 }
 
 // first is the first of a list that anybody can make long.

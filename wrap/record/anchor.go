@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/alarm"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -24,6 +25,9 @@ type Anchoring struct {
 	Since time.Time
 	// Finding is what was found, if the log has no event about it yet.
 	Finding *event.AnchorFinding
+	// Policy is that of the store, if the log has no event about it yet: another user
+	// may have made the store.
+	Policy *event.AnchorPolicy
 }
 
 // AnchorResult says how anchoring ended.
@@ -60,6 +64,7 @@ type anchorer struct {
 	looked  bool         // at results of earlier sessions
 	found   bool         // AnchorFound was said
 	written bool         // the log has an event about it
+	policy  bool         // the log has an event about Anchoring.Policy
 	over    bool         // the session has ended
 }
 
@@ -126,13 +131,17 @@ func (a *anchorer) run() {
 // look takes the results of earlier sessions: a session may be too short to anchor,
 // and the process that anchors may not have the key.
 func (a *anchorer) look() {
-	if came := <-a.start(true); came.Result == AnchorFound {
+	came := <-a.start(true)
+	if came.Result == AnchorFound {
 		a.came(came)
+	} else {
+		a.tellPolicy(came)
 	}
 }
 
 // came takes the result of anchoring.
 func (a *anchorer) came(came Anchoring) {
+	a.tellPolicy(came)
 	e := a.judge(came)
 	if e == nil || a.tell(e) {
 		return
@@ -140,6 +149,19 @@ func (a *anchorer) came(came Anchoring) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.written = false // the next result is to be written
+}
+
+// tellPolicy writes the event about the policy, if the log has none.
+func (a *anchorer) tellPolicy(came Anchoring) {
+	a.mu.Lock()
+	tell := came.Policy != nil && !a.policy && !a.over
+	a.policy = a.policy || tell
+	a.mu.Unlock()
+	if tell && !a.tell(*came.Policy) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.policy = false
+	}
 }
 
 // judge says what the user must know of a result, and returns the event about it,
@@ -190,8 +212,28 @@ func (a *anchorer) end() {
 	}
 }
 
-// tell writes an event to the log. It returns false if the session does not write
-// events, or has not begun.
+// tell writes an event to the log. It returns false if that is not possible now.
 func (r *Recorder) tell(e event.Event) bool {
-	return r.session != nil && r.session.add(item{event: e})
+	if r.session != nil {
+		return r.session.add(item{event: e})
+	}
+	// A session without outcomes has no queue.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log == nil || r.over {
+		return false
+	}
+	r.signBy = time.Now().Add(signLimit)
+	written, err := r.log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+		receipt, err := r.event(e, at)
+		if err != nil {
+			return nil, err
+		}
+		return receipt.Record, nil
+	})
+	if err == nil {
+		r.heads.Wrote(written)
+		r.anchor.recorded(1)
+	}
+	return err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -105,4 +106,51 @@ func TestAnchorLooks(t *testing.T) {
 	a.waiting = 0
 	a.mu.Unlock()
 	a.end()
+}
+
+// What was found, and the policy of a store that another user has made, are in the log,
+// also of a session that records no outcomes.
+func TestAnchorIsTold(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		found := make(chan bool, 100)
+		s := newScene(t, func(o *Options) {
+			o.NoOutcomes = none
+			o.Anchor = func(bool) <-chan Anchoring {
+				result := make(chan Anchoring, 1)
+				result <- Anchoring{Result: AnchorFound, Finding: &event.AnchorFinding{Kind: "fork"}, Policy: &event.AnchorPolicy{Origin: "o", Store: "elsewhere"}}
+				found <- true
+				return result
+			}
+		})
+		s.client(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}`)
+		<-found
+		count := func() (n int) {
+			log, err := chain.TakeSnapshot(s.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e, err := range log.Records(t.Context(), chain.ReadOptions{}) {
+				if err != nil {
+					continue // being written
+				}
+				told, _ := event.Decode(e.Receipt)
+				switch told.(type) {
+				case event.AnchorFinding, event.AnchorPolicy:
+					n++
+				}
+			}
+			return n
+		}
+		for end := time.Now().Add(time.Minute); count() < 2; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("without outcomes %t: %d events", none, count())
+			}
+		}
+		if err := s.rec.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := count(); n != 2 {
+			t.Errorf("without outcomes %t: %d events", none, n)
+		}
+	}
 }

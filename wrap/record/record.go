@@ -366,10 +366,10 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	r.heads.Wrote(written)
 	r.queue.written(len(queued))
 	r.closeGap()
-	r.anchor.recorded(before + len(calls))
 	if r.session != nil && len(calls) > 0 {
 		r.session.called(calls, logged, r.signer)
 	}
+	r.anchor.recorded(before + len(calls)) // after the session has begun: it writes what is found
 	if r.opts.Verbose {
 		for _, c := range logged {
 			r.opts.say("recorded %q (%q)", c.action.Tool, c.action.CallID)
@@ -473,19 +473,14 @@ func (r *Recorder) open() error {
 	return nil
 }
 
-// headSigner is what signs the heads of the session. If an agent holds the key it is
-// a key in memory, which the session's event names: a head must not wait for an
-// agent, nor have it ask somebody.
+// headSigner is what signs the heads of the session, which the session's event names if
+// it is another key.
 func (r *Recorder) headSigner(told *event.Heads) (*sign.Signer, error) {
-	if !r.signer.Held() {
-		return r.signer, nil
+	signer, key, err := heads.Signer(r.signer)
+	if key != nil {
+		told.Key = "ed25519:" + base64.StdEncoding.EncodeToString(key)
 	}
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil, err
-	}
-	told.Key = "ed25519:" + base64.StdEncoding.EncodeToString(public)
-	return sign.NewSigner(private, "", "")
+	return signer, err
 }
 
 // signLimit is how long all signatures of one append may take, which others who write
