@@ -70,7 +70,7 @@ func (x *examination) directory(check, dir string) bool {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := install.Writable(dir); err != nil {
-			x.repair(check, "make it possible to make "+dir, "there is no %s, and it cannot be made: %v", dir, err)
+			x.repair(check, "let yourself create "+dir+", or give another home with --home", "there is no %s, and it cannot be made: %v", dir, err)
 		} else {
 			x.note(check, "", "there is no %s yet: the first call makes it", dir)
 		}

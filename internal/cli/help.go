@@ -48,8 +48,8 @@ EXAMPLE
 FLAGS
 ` + wrapFlagsHelp() + `
 The first "--" ends the flags. All that follows is the server's command. Keys,
-log and directories are made at the first call, not before. What no flag says,
-config.toml may, in the home or the system's place (docs/CONFIG.md).
+log and directories are made at the first call, not before. Settings without
+a flag come from config.toml, in the home or the system's (docs/CONFIG.md).
 
 EXIT STATUS
   the server's own; 127 COMMAND not found, 126 not executable, 125 own failure,

@@ -3,8 +3,8 @@
 set -e
 case "$1" in
 remove | 0)
-	echo "signet-wrap: servers that it wraps in configurations of clients cannot start without it."
-	echo "Each user takes it away there by: signet-wrap uninstall --all"
-	echo "After the removal the same can be done by: npx -y signet-wrap uninstall --all"
+	echo "signet-wrap: MCP servers that it wraps in clients' configurations cannot start without it."
+	echo "To unwrap them, each user runs: signet-wrap uninstall --all"
+	echo "After the removal, another copy does the same: npx -y signet-wrap uninstall --all"
 	;;
 esac
