@@ -176,8 +176,12 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		}
 		if e.Verdict == history.Counts {
 			row(e.Statement.Says.Type, "%s %s", brief(text), ref(e.Statement))
-			if session, ok := e.Statement.Says.Event.(event.Session); ok && session.Environment != nil {
+			session, _ := e.Statement.Says.Event.(event.Session)
+			if session.Environment != nil {
 				row("where", "%s", environmentText(session.Environment))
+			}
+			if len(session.Settings) > 0 {
+				row("settings", "%s", brief(settingsText(session.Settings)))
 			}
 		} else {
 			row("doubt", "an event (%s) that is not counted: it is not signed as the call is %s", brief(e.Statement.Says.Type), ref(e.Statement))
@@ -259,6 +263,15 @@ func environmentText(x *event.Environment) string {
 		text += " (" + x.Program.String() + ")"
 	}
 	return text
+}
+
+// settingsText are the settings of a wrapper that were not the defaults.
+func settingsText(all []event.Setting) string {
+	var parts []string
+	for _, s := range all {
+		parts = append(parts, fmt.Sprintf("%s %s (%s)", s.Name, s.Value, s.From))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // hashText is the hash as it is written, "" for none.

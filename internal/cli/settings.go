@@ -11,6 +11,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Settings are the flags of wrapping, and those of "anchor" that say how a log is
@@ -176,6 +177,21 @@ func (k *configuration) all(flags map[string]string) []config.Setting {
 		list = append(list, k.setting(anchorPrefix+f.Names()[0], nil))
 	}
 	return list
+}
+
+// recordedSettings are those of the list that are not the defaults, as the log has
+// them. Key and target are in the receipts, and the rest is only of use here.
+func recordedSettings(list []config.Setting) (recorded []event.Setting) {
+	for _, s := range list {
+		if s.From == config.Default || slices.Contains([]string{"key", "target", "home", "passphrase-file", "verbose"}, s.Name) {
+			continue
+		}
+		i := slices.IndexFunc(wrapFlags, func(f wrapFlag) bool { return f.name == s.Name })
+		if value := slices.Concat(s.Values, []string{wrapFlags[i].initial})[0]; value != wrapFlags[i].initial {
+			recorded = append(recorded, event.Setting{Name: s.Name, Value: value, From: string(s.From)})
+		}
+	}
+	return recorded
 }
 
 // settingOf is the setting called name of the list, which has it.

@@ -73,6 +73,7 @@ func (c *command) run(flags map[string]string) (wrap.Exit, error) {
 		o.Signer = func() (*sign.Signer, error) { return nil, err }
 		return wrap.Run(o)
 	}
+	o.Settings = recordedSettings(list)
 	o.Audit, o.Tools = h.Audit(), h.Tools()
 	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
 	o.Knows = h.Knows

@@ -65,6 +65,9 @@ func (f *fields) read(kind string) Event {
 		if f.has("through") {
 			e.Via = f.text("through")
 		}
+		if f.has("settings") {
+			e.Settings = f.settings("settings")
+		}
 		return e
 	case Tools{}.Type():
 		e := Tools{Session: f.text("session"), Target: f.text("target"), Tools: f.hashes("tools")}
@@ -307,6 +310,15 @@ func (f *fields) environment(name string) *Environment {
 	}
 	f.from(name, in)
 	return e
+}
+
+func (f *fields) settings(name string) (all []Setting) {
+	for _, value := range f.list(name) {
+		in := f.inside(name, value)
+		all = append(all, Setting{Name: in.text("name"), Value: in.text("value"), From: in.text("from")})
+		f.from(name, in)
+	}
+	return all
 }
 
 func (f *fields) contexts(name string) (all []Context) {

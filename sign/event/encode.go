@@ -26,6 +26,9 @@ func (e Session) Members() []Member {
 	if e.Environment != nil {
 		members = append(members, Member{"environment", e.Environment.value()})
 	}
+	if len(e.Settings) > 0 {
+		members = append(members, Member{"settings", list(e.Settings, appendSetting)})
+	}
 	if e.Via != "" { // a name before "type": readers find events of sessions by what follows it
 		members = append(members, text("through", e.Via))
 	}
@@ -46,6 +49,10 @@ func (e *Environment) value() []byte {
 		members = slices.Insert(members, 2, hash("program", e.Program))
 	}
 	return object(nil, members)
+}
+
+func appendSetting(b []byte, s Setting) []byte {
+	return object(b, []Member{text("from", s.From), text("name", s.Name), text("value", s.Value)})
 }
 
 // object appends the object with these members, which are in order.

@@ -63,7 +63,14 @@ type Session struct {
 	// Via is the way by which the calls of the session came: "wrap", a wrapper on the
 	// client's side; "check", one on the server's side; "sdk" and the like, the program
 	// itself; "hook", a client's own tools. "": a version without it.
-	Via string
+	Via      string
+	Settings []Setting // of the wrapper, those that are not the defaults
+}
+
+// A Setting is a setting of the wrapper, such as {"fail-open", "true", "flag"}.
+type Setting struct {
+	Name, Value string
+	From        string // "flag", "home" (its config.toml), "system" or "locked" (the system's)
 }
 
 // An Environment is who runs the wrapper, and where. Any member but Version may be

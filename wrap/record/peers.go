@@ -121,7 +121,7 @@ func (p *peers) event(session string, o *Options) event.Session {
 	p.logged = p.client
 	return event.Session{
 		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol), Via: cmp.Or(o.Via, "sdk"),
-		Command: clip(redact.Command(o.Command)),
+		Command: clip(redact.Command(o.Command)), Settings: o.Settings,
 	}
 }
 

@@ -137,6 +137,10 @@ type Options struct {
 	// is created when there is one to keep. "": they are not kept.
 	Tools string
 
+	// Settings are for the session's event: the settings of the program that are not
+	// its defaults, as its user knows them.
+	Settings []event.Setting
+
 	// HashOnly puts the hash of the arguments into the receipts, and not the
 	// arguments.
 	HashOnly bool
