@@ -23,6 +23,9 @@ var scaleSizes = []int{10, 1_000, 100_000, 1_000_000, 10_000_000}
 
 const scaleBase = 1_000
 
+// readFrom is how long a log is of which the times of reading say something.
+const readFrom = 100_000
+
 // A scaled is a log of some size, of this day, and the home directory it is in.
 type scaled struct {
 	records int
@@ -83,7 +86,7 @@ call             a signed call through the wrapper (--sync off), there and back
 at the end       how many records there were then
 `
 
-// scale measures the write path at logs of up to most records.
+// scale measures reading, and the write path, at logs of up to most records.
 func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 	began, before := time.Now(), loadAverage()
 	small := loads()[0]
@@ -109,6 +112,15 @@ func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 	}()
 	for _, s := range logs {
 		if err := b.generate(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range logs {
+		if s.records < readFrom || brief {
+			continue
+		}
+		b.say("reading a log of %s records", thousands(float64(s.records)))
+		if err := b.read(ctx, s); err != nil {
 			return err
 		}
 	}

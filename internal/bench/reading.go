@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+)
+
+// readings are what people ask of a log: how long it takes, and the most memory.
+var readings = []string{
+	"audit",
+	"audit --tool " + testlog.RareTool + " --limit all",
+	"audit --server FILES --limit 20",
+	"audit --client testlog --limit 20",
+	"audit --outcome failed --limit 1000",
+	"audit --outcome failed --limit all",
+	"audit --since 30m",
+	"audit --grep no-such-text",
+	"audit --grep FILE-123. --limit 5",
+	"audit --json",
+	"audit --csv",
+	"audit --records",
+	"audit stats",
+}
+
+// A reading is one command on one log.
+type reading struct {
+	Records int     `json:"records"`
+	Command string  `json:"command"`
+	Seconds float64 `json:"seconds"`
+	First   float64 `json:"first_seconds"` // until the first output; -1: there was none
+	Peak    float64 `json:"peak_mb"`       // -1: not known
+}
+
+// read measures the readings of a log. They go on a disk's cache: the log has just been
+// written.
+func (b *bench) read(ctx context.Context, s *scaled) error {
+	if !b.json {
+		fmt.Fprintf(b.out, "\n%-46s  %10s  %10s  %8s\n", thousands(float64(s.records))+" records", "seconds", "first", "MB")
+	}
+	for _, command := range readings {
+		r, err := b.readOnce(ctx, s, command)
+		if err != nil {
+			return fmt.Errorf("%s at %d records: %w", command, s.records, err)
+		}
+		if b.json {
+			err = writeJSON(b.out, r)
+		} else {
+			_, err = fmt.Fprintf(b.out, "%-46s  %10.2f  %10.2f  %8.0f\n", command, r.Seconds, r.First, r.Peak)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) readOnce(ctx context.Context, s *scaled, command string) (r reading, err error) {
+	cmd := exec.CommandContext(ctx, b.binary, append(strings.Fields(command), "--home", filepath.Join(s.home, ".signet"))...)
+	cmd.Env = append(os.Environ(), "SIGNET_HOME=")
+	out := &firstOutput{began: time.Now()}
+	cmd.Stdout = out
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err != nil {
+		return r, fmt.Errorf("%w: %s", err, errs.String())
+	}
+	r = reading{Records: s.records, Command: command, Seconds: time.Since(out.began).Seconds(), First: -1, Peak: peakOf(cmd)}
+	if !out.at.IsZero() {
+		r.First = out.at.Sub(out.began).Seconds()
+	}
+	return r, nil
+}
+
+// firstOutput notes when the first output came.
+type firstOutput struct{ began, at time.Time }
+
+func (f *firstOutput) Write(p []byte) (int, error) {
+	if f.at.IsZero() {
+		f.at = time.Now()
+	}
+	return len(p), nil
+}
