@@ -31,6 +31,7 @@ var layers = map[string]int{
 	"/internal/demo":     4,
 	"/internal/verify":   4,
 	"/internal/history":  3,
+	"/internal/hook":     5,
 	"/internal/home":     3,
 	"/internal/install":  4,
 	"/internal/keychain": 0,

@@ -66,6 +66,9 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 			}
 		}
 	}
+	if len(args) > 1 && args[1] == hookName && !asksForHelp(args[2:]) {
+		return c.hook(args[2:])
+	}
 	app := c.app()
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	if out.err != nil {
@@ -153,7 +156,7 @@ func (c *command) app() *ucli.App {
 		CustomAppHelpTemplate: rootHelp,
 		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}, helpFlag{}), // the verb "help" takes the flag away,
 		Commands: []*ucli.Command{
-			c.identityVerb(), c.signVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
+			c.identityVerb(), c.signVerb(), c.hookVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(), c.helpVerb(),
 		},
 		Before: func(u *ucli.Context) error {

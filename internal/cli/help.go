@@ -28,7 +28,7 @@ VERBS ("signet-wrap help VERB" explains one)
   install, uninstall, status   wrap your clients' servers, unwrap, list
   audit, verify, prove         list calls, check the log, prove one record
   identity, sign               manage keys, sign a receipt by hand
-  anchor                       have witnesses remember the length of the log
+  anchor, hook                 witnesses of the log; a client's own tools, too
   demo, doctor                 try a whole session, check the home directory
   version, help                which version this is, how to use it
 `

@@ -74,6 +74,18 @@ func (v Value) MemberText(line []byte, name string) string {
 	return s
 }
 
+// Twice returns the name of a member of which there are two, if there is one.
+func (v Value) Twice() (name string, ok bool) {
+	seen := make(map[string]bool, len(v.members))
+	for _, m := range v.members {
+		if seen[m.name] {
+			return m.name, true
+		}
+		seen[m.name] = true
+	}
+	return "", false
+}
+
 // lenient are the options that accept what RFC 8259 leaves open: duplicate names,
 // invalid UTF-8, lone surrogates.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}

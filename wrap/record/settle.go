@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,17 +84,6 @@ func find(audit, session string, known sign.Known, records, size int, is func(*s
 		}
 	}
 	return found, nil
-}
-
-// Known says of which keys FindSession and FindCall believe receipts: the session's
-// own and those that Options.Knows. It opens the session's key.
-func (r *Recorder) Known() (sign.Known, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.open(); err != nil {
-		return nil, err
-	}
-	return func(key ed25519.PublicKey) bool { return r.knows(key) }, nil
 }
 
 // Settle records the outcome of a call of this session that another process has

@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/hook"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+const hookHelp = `signet-wrap hook: record a client's own tools, such as Bash
+
+USAGE
+  signet-wrap hook --client claude-code|codex [flags]
+
+EXAMPLE (in the client's configuration of hooks; docs/HOOKS.md has all of it)
+  "PreToolUse": [{"matcher": "*", "hooks": [{"type": "command",
+    "command": "signet-wrap hook --client claude-code || exit 2",
+    "onFailure": "block"}]}]
+
+FLAGS
+  --client C           the client, which gives a document on standard input
+  --key NAME           the identity that signs (default: default)
+  --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
+  --passphrase-file F  opens the key, if it is encrypted
+  --target URI         name of the client's tools (default: CLIENT://local)
+  --hash-only, --sync, --outcomes, --environment, --system-log, --fail-open,
+  --verbose            as for wrapping: "signet-wrap help wrap"
+
+Before a tool runs, its call is signed and on the disk when this returns. After
+it, the outcome is recorded. A tool of an MCP server that a wrapper records in
+the same home is not recorded again. Nothing is written to standard output.
+
+EXIT STATUS
+  0 recorded, or nothing to record
+  1 an outcome could not be recorded; the tool has run
+  2 the call could not be recorded, the document cannot be read, or bad usage:
+    the client must not run the tool
+`
+
+func (c *command) hookVerb() *ucli.Command {
+	flags := []ucli.Flag{&ucli.StringFlag{Name: "client"}}
+	for _, f := range generalWrapFlags() {
+		if !slices.Contains(notForHooks, f.Names()[0]) {
+			flags = append(flags, f)
+		}
+	}
+	return &ucli.Command{
+		Name:               hookName,
+		Usage:              "record a client's own tools",
+		CustomHelpTemplate: hookHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags:              flags,
+		Action: func(u *ucli.Context) error { // MainContext takes all but this
+			return misuse(`see "signet-wrap hook --help"`, "put the flags of hook after it")
+		},
+	}
+}
+
+const hookName = "hook"
+
+// notForHooks are flags of wrapping without a meaning here.
+var notForHooks = []string{"meta-key", "max-call"}
+
+// hookLimit is how long a hook may take. Clients end theirs after 60 seconds or more,
+// and some then run the tool.
+const hookLimit = 50 * time.Second
+
+// hook is the verb. It does without urfave/cli, because each use of a tool starts it
+// twice.
+func (c *command) hook(args []string) int {
+	o, err := c.hookOptions(args)
+	if err == nil {
+		done := make(chan error, 1)
+		go func() { done <- hook.Run(c.Stdin, o) }()
+		select {
+		case err = <-done:
+		case <-time.After(hookLimit):
+			err = &hook.BlockError{Err: fmt.Errorf("it was not recorded within %v", hookLimit)}
+		}
+	}
+	if err == nil {
+		return exitOK
+	}
+	block, usage := (*hook.BlockError)(nil), (*failure)(nil)
+	switch {
+	case errors.As(err, &usage):
+		return c.report(err)
+	case errors.As(err, &block):
+		c.complain("the tool must not run, because it cannot be recorded: "+err.Error(), "")
+		return exitUsage
+	}
+	c.complain("the tool has run, and its outcome cannot be recorded: "+err.Error(), "")
+	return exitFailed
+}
+
+// hookOptions reads the command line. Every error has exit status 2, by which the
+// client does not run the tool.
+func (c *command) hookOptions(args []string) (o hook.Options, err error) {
+	var name string
+	for i := 0; i < len(args); i++ {
+		flag, value, attached := strings.Cut(args[i], "=")
+		if strings.TrimLeft(flag, "-") != "client" || !strings.HasPrefix(flag, "-") {
+			continue
+		}
+		end := i + 1
+		if !attached && end < len(args) {
+			value, end = args[end], end+1
+		}
+		name, args = value, slices.Delete(slices.Clone(args), i, end)
+		break
+	}
+	if o.Client = hook.ClientNamed(name); o.Client == nil {
+		var names []string
+		for _, known := range hook.Clients() {
+			names = append(names, known.Name)
+		}
+		return o, misuse("one of: "+strings.Join(names, ", "), "--client %q is no client with hooks that are known", name)
+	}
+	flags, err := parseWrapFlags(args)
+	if errors.Is(err, errNotWrapping) {
+		err = errors.New("hook takes no arguments")
+	}
+	for _, f := range notForHooks {
+		if _, given := flags[f]; given {
+			err = fmt.Errorf("--%s has no meaning here", f)
+		}
+	}
+	if err != nil {
+		return o, misuse(`see "signet-wrap hook --help"`, "%w", err)
+	}
+	k := c.configuration(flags["home"], c.Getenv)
+	list := k.wrapping(flags)
+	s, h, err := inForce(list), k.dir, errors.Join(k.systemErr, k.dirErr)
+	if err == nil {
+		s.passphraseFile, err = home.Expand(s.passphraseFile)
+	}
+	if err != nil {
+		return o, &hook.BlockError{Err: err}
+	}
+	c.complainOverridden(list...)
+	o.Options, o.Recorded = s.Options.Options, c.recorded(o.Client, h)
+	o.Audit, o.Say = h.Audit(), func(text string) { c.complain(text, "") }
+	o.Signer = func() (*sign.Signer, error) { return c.wrapSigner(h, s) }
+	o.Knows = h.Knows
+	o.Keep = keepIn(h)
+	o.Anchor = c.anchorFor(h, s.key)
+	o.Policy = func() event.Hash {
+		hash, _ := anchor.PolicyHash(h.Anchor())
+		return hash
+	}
+	return o, nil
+}
+
+// recorded says which servers of a client are wrapped, with the home h, wherever it
+// has one of that name. A file that cannot be read may have another.
+func (c *command) recorded(client *hook.Client, h home.Dir) func(server, directory string) bool {
+	return func(server, directory string) bool {
+		sys, err := c.system()
+		if err != nil {
+			return false
+		}
+		var projects []string
+		if filepath.IsAbs(directory) {
+			projects = sys.Projects(directory)
+		}
+		wrapped := false
+		for _, f := range sys.Find(projects, client.Name) {
+			opened := f.Open()
+			if opened.Err != nil {
+				return false
+			}
+			for _, e := range opened.Doc.Entries {
+				if nameInTools(e.Name) != server {
+					continue
+				}
+				k := bare{c: c, home: sys.Home}.configuration(e)
+				if !e.Wrapped || k.dirErr != nil || k.dir != h {
+					return false
+				}
+				wrapped = true
+			}
+		}
+		return wrapped
+	}
+}
+
+// nameInTools is a server's name as it is in the names of its tools.
+func nameInTools(server string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, server)
+}
+
+// asksForHelp says whether there is a flag that asks for the help text.
+func asksForHelp(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		return slices.Contains([]string{"--help", "-help", "--h", "-h"}, a)
+	})
+}

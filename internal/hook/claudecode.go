@@ -1,0 +1,28 @@
+package hook
+
+// Claude Code 2.1.332. Of a hook before a tool, exit status 2 blocks the tool and shows
+// the model standard error; any other failure, and a timeout, lets it run unless the
+// hook has "onFailure": "block" (since 2.1.295).
+func init() {
+	names := events{
+		before: "PreToolUse",
+		after:  []string{"PostToolUse"},
+		failed: []string{"PostToolUseFailure"},
+		other: []string{"SessionStart", "SessionEnd", "UserPromptSubmit", "Stop", "SubagentStart", "SubagentStop", "Notification",
+			"PreCompact", "PostCompact", "PostToolBatch", "PermissionRequest", "PermissionDenied"},
+	}
+	add(&Client{
+		Name: "claude-code", Label: "Claude Code",
+		Target: "claude-code://local", // as the plug-in of the reference has it
+		Read: func(raw []byte) (*Document, error) {
+			d, r := names.read(raw)
+			if d.Failed != "" {
+				d.Failed = "the tool failed"
+				if v, ok := r.root.Member("is_interrupt"); ok && v.Kind == 't' {
+					d.Failed = "interrupted"
+				}
+			}
+			return d, r.err
+		},
+	})
+}

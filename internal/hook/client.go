@@ -1,0 +1,90 @@
+package hook
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// A Client is a program whose own tools can be recorded by hooks.
+type Client struct {
+	Name   string // for --client, and as the table of package install has it
+	Label  string // for a person
+	Target string // of its tools, in receipts
+	// Read reads one of its documents. The error says what is wrong with it: then
+	// the tool must not run.
+	Read func(raw []byte) (*Document, error)
+}
+
+var clients []*Client
+
+// add is called by the init function of the file of each client.
+func add(c *Client) {
+	clients = append(clients, c)
+	slices.SortFunc(clients, func(x, y *Client) int { return strings.Compare(x.Name, y.Name) })
+}
+
+// Clients are all clients, by name.
+func Clients() []*Client { return slices.Clone(clients) }
+
+// ClientNamed is the client of that name, nil if there is none.
+func ClientNamed(name string) *Client {
+	for _, c := range clients {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// events are the names of events of a client whose documents have hook_event_name,
+// as those of Claude Code and of clients that follow it.
+type events struct {
+	before        string
+	after, failed []string
+	other         []string // that are about no use of a tool
+}
+
+// read reads such a document, to the end of what is the same in all of these clients.
+func (e events) read(raw []byte) (*Document, *reader) {
+	r := read(raw)
+	d := &Document{}
+	name := r.must("hook_event_name")
+	switch {
+	case r.err != nil:
+		return d, r
+	case name == e.before:
+		d.When = Before
+	case slices.Contains(e.after, name):
+		d.When = After
+	case slices.Contains(e.failed, name):
+		d.When, d.Failed = After, name
+	case slices.Contains(e.other, name):
+		return d, r
+	default:
+		r.fail("%q is no event that is known", short(name))
+	}
+	d.Session, d.Tool, d.ID = r.must("session_id"), r.must("tool_name"), r.text("tool_use_id")
+	d.Arguments = r.object("tool_input")
+	if cwd, ok := r.root.Member("cwd"); ok {
+		d.Directory, _ = cwd.Text(raw)
+	}
+	if agent := r.text("agent_id"); agent != "" {
+		d.IDs = append(d.IDs, event.ClientID{Name: "agent_id", ID: agent})
+	}
+	if d.When == After {
+		d.Result = r.value("tool_response")
+		if d.Failed != "" {
+			d.Result = r.value("error")
+		}
+		if d.Result == nil {
+			d.Result = []byte("null")
+		}
+	}
+	// mcp__SERVER__TOOL
+	if rest, ok := strings.CutPrefix(d.Tool, "mcp__"); ok {
+		d.Server, _, _ = strings.Cut(rest, "__")
+	}
+	return d, r
+}

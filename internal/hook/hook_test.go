@@ -1,0 +1,269 @@
+package hook
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
+)
+
+// A desk is a log, and a key that signs in it.
+type desk struct {
+	t *testing.T
+	o Options
+}
+
+func newDesk(t *testing.T, client string) *desk {
+	key := ed25519.NewKeyFromSeed(make([]byte, 32))
+	return &desk{t, Options{Client: ClientNamed(client), Options: record.Options{
+		Audit: filepath.Join(t.TempDir(), "audit"), NoHeads: true,
+		Signer: func() (*sign.Signer, error) { return sign.NewSigner(key, "agent", "") },
+		Knows:  func(k ed25519.PublicKey) bool { return k.Equal(key.Public()) },
+	}}}
+}
+
+func (d *desk) run(document []byte) error { return Run(bytes.NewReader(document), d.o) }
+
+// log is what the log has, a line a record.
+func (d *desk) log() (lines []string) {
+	d.t.Helper()
+	s, err := chain.TakeSnapshot(d.o.Audit)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	names := map[string]string{}
+	for e, err := range s.Records(context.Background(), chain.ReadOptions{}) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		v, err := sign.Verify(e.Receipt, sign.AnyKey)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		switch told := v.Event.(type) {
+		case event.Session:
+			lines = append(lines, fmt.Sprintf("session %s %s by %s", told.Via, told.Target, told.Client.Name))
+		case event.Gap:
+			lines = append(lines, fmt.Sprintf("gap of %d", told.Calls))
+		case event.ExtraResponse:
+			lines = append(lines, fmt.Sprintf("extra %s of %s", told.Status, names[told.Call]))
+		case nil:
+			if v.Version == 1 {
+				names[v.ID] = v.Tool + " " + v.CallID
+				lines = append(lines, fmt.Sprintf("call %s %s %s %s %s", v.Tool, v.Target, v.Transport, v.CallID, v.Params))
+			} else {
+				lines = append(lines, fmt.Sprintf("%s of %s: %s", v.Outcome.Status, names[v.ParentID], v.Outcome.Reason))
+			}
+		default:
+			lines = append(lines, v.Type)
+		}
+	}
+	return lines
+}
+
+func (d *desk) want(want ...string) {
+	d.t.Helper()
+	if got := d.log(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		d.t.Errorf("the log has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// documents are those that a client sent to its hooks in one session, in order. They
+// come from Claude Code 2.1.332 and Codex 0.171.0, run with a local server in the place
+// of the model's; only the directories were changed.
+func documents(t *testing.T, client string) (all [][]byte) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("testdata", client, "*.json"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// TestRun: what real clients say of a session becomes calls and their outcomes, each
+// document by a process that knows only the log, and the session is told once.
+func TestRun(t *testing.T) {
+	for client, want := range map[string][]string{
+		"claude-code": {
+			`call Bash claude-code://local hook s:toolu_000000000000000000000001 {"command":"echo hello","description":"Say hello"}`,
+			`session hook claude-code://local by claude-code`,
+			`executed of Bash s:toolu_000000000000000000000001: `,
+			`call Bash claude-code://local hook s:toolu_000000000000000000000002 {"command":"exit 3"}`,
+			`failed of Bash s:toolu_000000000000000000000002: the tool failed`,
+			`call Read claude-code://local hook s:toolu_000000000000000000000003 {"file_path":"/nonexistent"}`,
+			`failed of Read s:toolu_000000000000000000000003: the tool failed`,
+			`call Write claude-code://local hook s:toolu_000000000000000000000004 {"content":"text\n","file_path":"/home/alice/project/new.txt"}`,
+			`executed of Write s:toolu_000000000000000000000004: `,
+		},
+		"codex": {
+			`call Bash codex://local hook s:call_1 {"command":"echo hello"}`,
+			`session hook codex://local by codex`,
+			`executed of Bash s:call_1: `,
+			`call Bash codex://local hook s:call_2 {"command":"exit 3"}`,
+			`executed of Bash s:call_2: `,
+		},
+	} {
+		t.Run(client, func(t *testing.T) {
+			d := newDesk(t, client)
+			for _, document := range documents(t, client) {
+				if err := d.run(document); err != nil {
+					t.Fatalf("%v: %s", err, document)
+				}
+			}
+			d.want(want...)
+		})
+	}
+}
+
+// TestOrder: documents that are missing, or come twice, lose nothing and hide nothing.
+func TestOrder(t *testing.T) {
+	d := newDesk(t, "codex")
+	all := documents(t, "codex")
+	before, after := all[2], all[3]
+	run := func(document []byte) {
+		t.Helper()
+		if err := d.run(document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(after) // the hook before it was not there, or the client did not wait for it
+	call := `call Bash codex://local hook s:call_1 {"command":"echo hello"}`
+	session := `session hook codex://local by codex`
+	if got := d.log(); len(got) != 4 || got[0] != call {
+		t.Fatalf("%q", got)
+	}
+	run(after)
+	run(bytes.ReplaceAll(before, []byte("call_1"), []byte("call_9")))
+	got := d.log()
+	if tail := strings.Join(got[4:], "\n"); tail != "extra executed of Bash s:call_1\n"+strings.ReplaceAll(call, "call_1", "call_9") {
+		t.Errorf("%s", tail)
+	}
+	if all := strings.Join(got, "\n"); strings.Count(all, session) != 1 || !strings.Contains(all, "gap of 1") || !strings.Contains(all, "executed of Bash s:call_1") {
+		t.Errorf("%s", all)
+	}
+	// Versions that give no id: the newest call with these arguments.
+	d = newDesk(t, "codex")
+	for _, document := range [][]byte{before, after} {
+		run(bytes.ReplaceAll(document, []byte(`,"tool_use_id":"call_1"`), nil))
+	}
+	d.want(strings.Replace(call, "s:call_1", "", 1), session, "executed of Bash : ")
+}
+
+// TestBadDocuments: what is not understood is refused with a reason, so that the tool
+// does not run, and leaves nothing in the log.
+func TestBadDocuments(t *testing.T) {
+	good := string(documents(t, "claude-code")[1])
+	if !strings.Contains(good, `"PreToolUse"`) {
+		t.Fatal(good)
+	}
+	change := func(old, new string) string {
+		t.Helper()
+		if !strings.Contains(good, old) {
+			t.Fatalf("no %s in %s", old, good)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	for document, why := range map[string]string{
+		"":                                "not one whole JSON object",
+		"{":                               "not one whole JSON object",
+		good[:len(good)/2]:                "not one whole JSON object",
+		good + good:                       "not one whole JSON object",
+		"[" + good + "]":                  "not a JSON object",
+		"null":                            "not a JSON object",
+		"\xff" + good:                     "not UTF-8",
+		change(`"Bash"`, `1`):             "its tool_name is not a string",
+		change(`"tool_name":"Bash",`, ``): "it has no tool_name",
+		change(`"Bash"`, `"Ba\u0000sh"`):  "a character that no name has",
+		change(`"Bash"`, `"Ba\ud800sh"`):  "a character that no name has",
+		change(`"Bash"`, `"`+strings.Repeat("x", 2000)+`"`):                       "longer than 1024 bytes",
+		change(`"tool_name":`, `"tool_name":"Read","tool_name":`):                 `it has "tool_name" twice`,
+		change(`"PreToolUse"`, `"PreToolUse2"`):                                   "no event that is known",
+		change(`"hook_event_name":"PreToolUse",`, ``):                             "it has no hook_event_name",
+		change(`"tool_input":{`, `"tool_input":[{`) + "]":                         "not one whole JSON object",
+		change(`"tool_input":{`, `"tool_input":"x","other":{`):                    "its tool_input is not an object",
+		change(`"session_id":`, `"session":`):                                     "it has no session_id",
+		change(`"tool_input":{`, `"tool_input":{"x":`+strings.Repeat("[", 20000)): "not one whole JSON object",
+	} {
+		d := newDesk(t, "claude-code")
+		err := d.run([]byte(document))
+		var block *BlockError
+		if !errors.As(err, &block) || !strings.Contains(err.Error(), why) || len(err.Error()) > 500 {
+			t.Errorf("%.200q: %v, want %s", document, err, why)
+		}
+		if _, err := os.Stat(d.o.Audit); err == nil {
+			t.Errorf("%.200q: there is a log", document)
+		}
+	}
+	d := newDesk(t, "claude-code")
+	if err := d.run(append([]byte(good), bytes.Repeat([]byte(" "), MaxDocument)...)); err == nil {
+		t.Error("too long a document passes")
+	}
+	// What is large, deep or odd within the arguments is the tool's business.
+	for _, inside := range []string{
+		`"x":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `,`, `"x":1,"x":2,`, `"x":9007199254740993,`, `"x":"\u0000",`,
+		`"content":"` + strings.Repeat("x", 16<<20) + `",`,
+	} {
+		if err := d.run([]byte(change(`"tool_input":{`, `"tool_input":{`+inside))); err != nil {
+			t.Errorf("%.40s: %v", inside, err)
+		}
+	}
+	if got := d.log(); len(got) != 6 {
+		t.Errorf("%d records", len(got))
+	}
+}
+
+// TestCannotRecord: a tool whose call cannot be recorded must not run, unless the user
+// said so; of one that has run, that is no reason to block.
+func TestCannotRecord(t *testing.T) {
+	all := documents(t, "codex")
+	var block *BlockError
+	d := newDesk(t, "codex")
+	d.o.Signer = func() (*sign.Signer, error) { return nil, errors.New("the key is locked") }
+	if err := d.run(all[2]); !errors.As(err, &block) || !strings.Contains(err.Error(), "the key is locked") {
+		t.Errorf("%v", err)
+	}
+	if err := d.run(all[3]); err == nil || errors.As(err, &block) {
+		t.Errorf("after: %v", err)
+	}
+	said := ""
+	d.o.FailOpen, d.o.Say = true, func(text string) { said += text }
+	if err := d.run(all[2]); err != nil || said == "" {
+		t.Errorf("fail open: %v, %q", err, said)
+	}
+}
+
+// TestRecorded: an MCP server's tool is recorded unless a wrapper records it.
+func TestRecorded(t *testing.T) {
+	d := newDesk(t, "claude-code")
+	document := bytes.Replace(documents(t, "claude-code")[1], []byte(`"Bash"`), []byte(`"mcp__files__read_file"`), 1)
+	asked := ""
+	answer := true
+	d.o.Recorded = func(server, directory string) bool { asked = server + " in " + directory; return answer }
+	if err := d.run(document); err != nil || asked != "files in /home/alice/project" {
+		t.Errorf("%v, asked of %s", err, asked)
+	}
+	if _, err := os.Stat(d.o.Audit); err == nil {
+		t.Error("it was recorded twice")
+	}
+	answer = false
+	if err := d.run(document); err != nil || len(d.log()) != 2 {
+		t.Errorf("%v, %q", err, d.log())
+	}
+}
