@@ -1,8 +1,12 @@
 package integration
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,4 +68,97 @@ func TestHook(t *testing.T) {
 			t.Errorf("%s: %d more calls, want %d", config, got, more)
 		}
 	}
+}
+
+// TestInstallHooks: hooks that install wrote are what a shell runs, and go again to the
+// byte. The command blocks the tool if the program is gone.
+func TestInstallHooks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("clients there run hooks by other shells")
+	}
+	document, err := os.ReadFile(filepath.Join("..", "internal", "hook", "testdata", "claude-code", "03-PreToolUse.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHome(t)
+	settings := filepath.Join(h.dir, ".claude", "settings.json")
+	old := []byte("{\n  \"model\": \"opus\",\n  \"hooks\": {\"Stop\": []}\n}\n")
+	if err := os.MkdirAll(filepath.Dir(settings), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(h.dir, "my bin", "signet-wrap")
+	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(binary(t), program); err != nil {
+		t.Fatal(err)
+	}
+	run := func(status int, stdin []byte, command string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(command, args...)
+		cmd.Env, cmd.Stdin = scrubbed(h.dir), bytes.NewReader(stdin)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != status {
+			t.Errorf("%s %q: exit status %d, want %d\n%s", command, args, got, status, out)
+		}
+		return string(out)
+	}
+	run(0, nil, program, "install", "--hooks", "--all", "--dry-run")
+	if got, _ := os.ReadFile(settings); !bytes.Equal(got, old) {
+		t.Fatalf("--dry-run: %s", got)
+	}
+	run(0, nil, program, "install", "--hooks", "--all")
+	if got := run(0, nil, program, "status", "--json"); !strings.Contains(got, `"state":"hooked"`) || strings.Contains(got, "codex") {
+		t.Errorf("%s", got)
+	}
+	config, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Hooks map[string][]struct{ Hooks []struct{ Command string } }
+	}
+	if err := json.Unmarshal(config, &read); err != nil {
+		t.Fatal(err)
+	}
+	command := read.Hooks["PreToolUse"][0].Hooks[0].Command
+	run(0, document, "/bin/sh", "-c", command)
+	if got := len(h.records(t)); got != 1 {
+		t.Errorf("%d calls", got)
+	}
+	if err := os.Rename(program, program+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	run(2, document, "/bin/sh", "-c", command)
+	if got := run(1, nil, program+".gone", "status"); !strings.Contains(got, "cannot be executed, so no tool runs") {
+		t.Errorf("%s", got)
+	}
+	if err := os.Rename(program+".gone", program); err != nil {
+		t.Fatal(err)
+	}
+	run(0, nil, program, "uninstall", "--all")
+	if got, _ := os.ReadFile(settings); !bytes.Equal(got, old) {
+		t.Errorf("%s", got)
+	}
+	if got := run(0, nil, program, "status", "--json"); strings.Contains(got, "hooked") {
+		t.Errorf("%s", got)
+	}
+	// One that is not there is made, and goes with its hooks.
+	hooks := filepath.Join(h.dir, ".codex", "hooks.json")
+	if got := run(0, nil, program, "install", "--hooks", "--client", "codex"); !strings.Contains(got, "/hooks") {
+		t.Errorf("%s", got)
+	}
+	if err := os.WriteFile(settings, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(1, nil, program, "install", "--hooks", "--client", "claude-code")
+	run(0, nil, program, "uninstall", "--hooks", "--client", "codex")
+	if _, err := os.Stat(hooks); err == nil {
+		t.Error("there is a file")
+	}
+	run(2, nil, program, "install", "--hooks", "--client", "cursor")
+	run(2, nil, program, "install", "--hooks", "--all", "--server", "x")
 }

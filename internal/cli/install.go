@@ -40,6 +40,7 @@ FLAGS
   --client C           only the client C, as "signet-wrap status" names it
   --server S           only the server S
   --project            also the files of the project here and above (.mcp.json)
+  --hooks              hooks for clients' own tools (docs/HOOKS.md), no servers
   --from-path          in files of projects and in files that git has, write
                        signet-wrap, to be found by PATH, and not its path here
   --file F             configuration of another client: .json, .toml or .yaml
@@ -73,7 +74,7 @@ func (c *command) installVerb() *ucli.Command {
 		CustomHelpTemplate: installHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"},
+		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag(),
 			&ucli.BoolFlag{Name: "from-path"}, &ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
 		Action: c.install,
 	}
@@ -95,6 +96,9 @@ func (c *command) install(u *ucli.Context) error {
 	w, err := c.requested(u, sys, h)
 	if err != nil {
 		return err
+	}
+	if u.Bool("hooks") {
+		return c.installHooks(u, sys, h, w, choose)
 	}
 	t, err := c.targets(u, sys, h)
 	if err != nil {

@@ -46,6 +46,7 @@ STATES
   wrapped  its calls are signed; a problem says why that would fail in the bare
            environment that clients give (HOME, PATH and USER only)
   plain    it is not wrapped
+  hooked   the client's own tools are recorded by its hooks
   lost     "install" wrapped it, and the client or somebody undid it
   remote   it is reached by URL: there is no process to wrap
   left     it cannot be wrapped, or runs signet-wrap without a server; the
@@ -119,6 +120,10 @@ func (c *command) status(u *ucli.Context) error {
 			bad = bad || s.State == "lost" || s.fails
 			list = append(list, s)
 		}
+	}
+	for _, s := range c.hookStatus(u, sys, h) {
+		bad = bad || s.State == "lost" || s.fails
+		list = append(list, s)
 	}
 	if u.Bool("json") {
 		err = c.statusJSON(list)
@@ -289,7 +294,10 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 		return err
 	}
 	counts := []string{count(int64(states["wrapped"]), "server") + " wrapped"}
-	if n := len(list) - states["wrapped"] - states["lost"]; n > 0 {
+	if n := states["hooked"]; n > 0 {
+		counts = append(counts, count(int64(n), "client")+" with hooks")
+	}
+	if n := len(list) - states["wrapped"] - states["lost"] - states["hooked"]; n > 0 {
 		counts = append(counts, fmt.Sprintf("%d not", n))
 	}
 	if n := states["lost"]; n > 0 {

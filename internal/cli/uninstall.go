@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/install"
@@ -23,6 +25,7 @@ FLAGS
   --project      also the files of the project here and above (.mcp.json, ...)
   --file F       configuration of another client: .json, .toml or .yaml
   --pointer KEY  the key in F that holds the servers, or a path (/a/b)
+  --hooks        only hooks; without it, servers and hooks
   --dry-run      show the change (secrets masked), make none
   --home DIR     backups (default: $SIGNET_HOME or ~/.signet)
 
@@ -43,7 +46,7 @@ func (c *command) uninstallVerb() *ucli.Command {
 		CustomHelpTemplate: uninstallHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags:              append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}),
+		Flags:              append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag()),
 		Action:             c.uninstall,
 	}
 }
@@ -60,6 +63,12 @@ func (c *command) uninstall(u *ucli.Context) error {
 	h, err := c.existingHome(u)
 	if err != nil {
 		return err
+	}
+	if u.Bool("hooks") {
+		if err := hooksOnly(u); err != nil {
+			return err
+		}
+		return c.uninstallHooks(u, sys, h, choose)
 	}
 	t, err := c.targets(u, sys, h)
 	if err != nil {
@@ -92,5 +101,9 @@ func (c *command) uninstall(u *ucli.Context) error {
 		}
 		return ""
 	}
-	return ch.run(sys)
+	err = ch.run(sys)
+	if len(u.StringSlice("server")) > 0 || u.String("file") != "" {
+		return err
+	}
+	return cmp.Or(c.uninstallHooks(u, sys, h, choose), err)
 }

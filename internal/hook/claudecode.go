@@ -1,5 +1,11 @@
 package hook
 
+import (
+	"slices"
+
+	"github.com/signet-wrap/signet-wrap/internal/install"
+)
+
 // Claude Code 2.1.332. Of a hook before a tool, exit status 2 blocks the tool and shows
 // the model standard error; any other failure, and a timeout, lets it run unless the
 // hook has "onFailure": "block" (since 2.1.295).
@@ -23,6 +29,10 @@ func init() {
 				}
 			}
 			return d, r.err
+		},
+		Hooks: install.Hooks{
+			File: "$CLAUDE_SETTINGS/settings.json", Matcher: "*", OnFailure: "block",
+			Before: []string{names.before}, After: slices.Concat(names.after, names.failed),
 		},
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -15,12 +16,19 @@ type Client struct {
 	// Read reads one of its documents. The error says what is wrong with it: then
 	// the tool must not run.
 	Read func(raw []byte) (*Document, error)
+	// Hooks are where its hooks are configured, and which of them we need. add sets
+	// their client.
+	Hooks install.Hooks
+	// Next is what a person has to do after they were installed; "": nothing but to
+	// restart it.
+	Next string
 }
 
 var clients []*Client
 
 // add is called by the init function of the file of each client.
 func add(c *Client) {
+	c.Hooks.Client, c.Hooks.Label = c.Name, c.Label
 	clients = append(clients, c)
 	slices.SortFunc(clients, func(x, y *Client) int { return strings.Compare(x.Name, y.Name) })
 }

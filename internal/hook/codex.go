@@ -1,5 +1,7 @@
 package hook
 
+import "github.com/signet-wrap/signet-wrap/internal/install"
+
 // Codex 0.171.0. Of a hook before a tool, exit status 2 blocks the tool; any other
 // failure, and a timeout, lets it run. A hook runs only after a person has trusted it.
 // A command's exit status is not in the document, so a command that failed is executed.
@@ -17,5 +19,7 @@ func init() {
 			d, r := names.read(raw)
 			return d, r.err
 		},
+		Hooks: install.Hooks{File: "$CODEX_HOME/hooks.json", Before: []string{names.before}, After: names.after},
+		Next:  "start Codex and trust the hooks with /hooks: it skips them until you do",
 	})
 }

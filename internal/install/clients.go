@@ -31,6 +31,7 @@ var variables = map[string]string{
 	"$LOCALAPPDATA":      "~/AppData/Local",
 	"$PROGRAMDATA":       "C:/ProgramData",
 	"$CLAUDE_CONFIG_DIR": "~",
+	"$CLAUDE_SETTINGS":   "~/.claude",
 	"$CODEX_HOME":        "~/.codex",
 	"$COPILOT_HOME":      "~/.copilot",
 	"$QWEN_HOME":         "~/.qwen",

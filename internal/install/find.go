@@ -120,6 +120,10 @@ func (s System) variable(name string) string {
 	switch name {
 	case "~":
 		return s.Home
+	case "$CLAUDE_SETTINGS": // of two directories by default, and of one with the variable
+		if v := s.Getenv("CLAUDE_CONFIG_DIR"); filepath.IsAbs(v) {
+			return v
+		}
 	case "$CONFIG":
 		switch s.OS {
 		case "windows":

@@ -1,0 +1,140 @@
+package install
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tailscale/hujson"
+)
+
+var someHooks = Hooks{Client: "claude-code", Label: "Claude Code", File: "$CLAUDE_SETTINGS/settings.json", Matcher: "*",
+	Before: []string{"PreToolUse"}, After: []string{"PostToolUse", "PostToolUseFailure"}, OnFailure: "block"}
+
+// TestHooks: hooks go into whatever is there, and out of it again to the byte; they are
+// what the client reads, and other hooks stay.
+func TestHooks(t *testing.T) {
+	other := `{"hooks":[{"type":"command","command":"lint"}]}`
+	for _, data := range []string{
+		"", " \n", "{}", "{ }\n", "{\n}", `{"model":"x"}`, "{\n  \"model\": \"x\"\n}\n", `{"hooks":{}}`, `{"hooks": { }}`, "\ufeff{}",
+		`{"hooks":{"PreToolUse":[]}}`, `{"hooks":{"PreToolUse":[ ],"Stop":[]}}`, `{"hooks":{"PreToolUse":[` + other + `]},"x":1}`,
+		"{\n  // why\n  \"hooks\": {\n    \"PostToolUse\": [\n      " + other + "\n    ], // more\n    \"Stop\": [" + other + "],\n  },\n}\r\n",
+		`{"a":1,"hooks":{"PreToolUse":[],"PostToolUse":[],"PostToolUseFailure":[]},"b":2}`,
+	} {
+		sys := System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+		path := someHooks.Path(sys)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		backups := filepath.Join(sys.Home, "backup")
+		put := func(path, system string) string {
+			t.Helper()
+			f := someHooks.Open(sys)
+			out, err := f.With(Wrapper{Path: path, Flags: []string{"--key", "it's"}}, system)
+			if err != nil {
+				t.Fatalf("%q: %v", data, err)
+			}
+			if _, err := f.Write(backups, out, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			return string(out)
+		}
+		put("/old/signet-wrap", "linux")
+		out := put("/opt/my apps/signet-wrap", "linux")
+		plain, err := hujson.Standardize(bytes.TrimPrefix([]byte(out), []byte("\ufeff")))
+		if err != nil {
+			t.Fatalf("%s: %v", out, err)
+		}
+		var read struct {
+			Hooks map[string][]struct {
+				Matcher string
+				Hooks   []struct{ Type, Command, OnFailure string }
+			}
+		}
+		if err := json.Unmarshal(plain, &read); err != nil {
+			t.Fatal(err)
+		}
+		for event, want := range map[string]string{
+			"PreToolUse":         `'/opt/my apps/signet-wrap' hook --client claude-code --key 'it'\''s' || exit 2 block`,
+			"PostToolUse":        `'/opt/my apps/signet-wrap' hook --client claude-code --key 'it'\''s' `,
+			"PostToolUseFailure": `'/opt/my apps/signet-wrap' hook --client claude-code --key 'it'\''s' `,
+		} {
+			groups := read.Hooks[event]
+			if last := groups[len(groups)-1]; last.Matcher != "*" || last.Hooks[0].Command+" "+last.Hooks[0].OnFailure != want {
+				t.Errorf("%s of %s: %+v", event, out, last)
+			}
+		}
+		if strings.Count(out, "lint") != strings.Count(data, "lint") || strings.Contains(out, "/old/") {
+			t.Errorf("%s became %s", data, out)
+		}
+		if !HooksPast(path, backups).Installed {
+			t.Error("it is not noted")
+		}
+		f := someHooks.Open(sys)
+		back, err := f.Without()
+		if err != nil || string(back) != data {
+			t.Errorf("%q, %v; want %q", back, err, data)
+		}
+		if _, err := f.Write(backups, back, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != data || HooksPast(path, backups).Installed {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+// TestHooksMade: a file that was made for the hooks goes with them.
+func TestHooksMade(t *testing.T) {
+	sys := System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+	backups := filepath.Join(sys.Home, "backup")
+	for range 2 {
+		f := someHooks.Open(sys)
+		out, err := f.With(Wrapper{Path: "/x/signet-wrap"}, "linux")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(backups, out, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := someHooks.Open(sys)
+	if events, _ := f.Installed(); len(events) != 3 || !f.There {
+		t.Errorf("%q", events)
+	}
+	back, err := f.Without()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(backups, back, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(f.Path); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestHooksRefused: what is not understood is not touched.
+func TestHooksRefused(t *testing.T) {
+	for data, why := range map[string]string{
+		`[]`: "not an object", `{"hooks":[]}`: `"hooks" is not an object`, `{"hooks":{"PreToolUse":{}}}`: "not a list", `{"hooks":`: "not JSON",
+		`{"hooks":{},"hooks":{}}`: "twice",
+		`{"hooks":{"PreToolUse":[{"hooks":[{"command":"a"},{"command":"signet-wrap hook --client claude-code"}]}]}}`: "one group with others",
+	} {
+		f := &HookFile{Hooks: someHooks, data: []byte(data)}
+		var err error
+		if f.doc, err = Parse(f.data, JSON, nil); err == nil {
+			_, err = f.With(Wrapper{Path: "/x/signet-wrap"}, "linux")
+		}
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v", data, err)
+		}
+	}
+}
