@@ -41,6 +41,7 @@ FLAGS
   --server S           only the server S
   --project            also the files of the project here and above (.mcp.json)
   --hooks              hooks for clients' own tools (docs/HOOKS.md), no servers
+  --remote             only servers with a URL, by mcp-remote (docs/CLIENTS.md)
   --from-path          in files of projects and in files that git has, write
                        signet-wrap, to be found by PATH, and not its path here
   --file F             configuration of another client: .json, .toml or .yaml
@@ -74,7 +75,7 @@ func (c *command) installVerb() *ucli.Command {
 		CustomHelpTemplate: installHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag(),
+		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag(), &ucli.BoolFlag{Name: "remote"},
 			&ucli.BoolFlag{Name: "from-path"}, &ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
 		Action: c.install,
 	}
@@ -106,6 +107,9 @@ func (c *command) install(u *ucli.Context) error {
 	}
 	w.name(t.configs)
 	w.share(t)
+	if u.Bool("remote") {
+		return c.installRemote(u, sys, h, w, t, choose)
+	}
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t,
 		meant:  func(e *install.Entry) bool { return meant(u, e) },
@@ -313,6 +317,7 @@ type change struct {
 	hint   string                                       // what to do with a file that cannot be read
 	listed func(*install.Config, *install.Entry) string // of one that was not changed; "" for not at all
 
+	remote  bool // the servers are reached by URL
 	changed []*install.Client
 	refused bool
 }
@@ -383,7 +388,13 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 		}
 		// A signal waits until the file and the note of it agree again.
 		ctx, stop := ch.interruptible()
-		w, err := f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		write := func() (install.Written, error) {
+			return f.Write(backups(ch.home), ch.verb == "wrap", data, chosen, time.Now())
+		}
+		if ch.remote {
+			write = func() (install.Written, error) { return f.WriteRemotes(backups(ch.home), data, chosen, time.Now()) }
+		}
+		w, err := write()
 		interrupted := ctx.Err() != nil
 		stop()
 		defer func() {

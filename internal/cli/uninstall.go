@@ -78,7 +78,7 @@ func (c *command) uninstall(u *ucli.Context) error {
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "unwrap", targets: t,
 		meant: func(e *install.Entry) bool { return meant(u, e) },
 		edit: func(f *install.Config) ([]byte, []*install.Entry, error) {
-			return f.Doc.Unwrap(func(e *install.Entry) bool { return meant(u, e) })
+			return f.Undo(func(e *install.Entry) bool { return meant(u, e) }, append(backupsOf(f), backups(h))...)
 		},
 		did: func(*install.Entry) string { return "unwrapped" },
 		lost: func(f *install.Config) (lost []*install.Entry) {

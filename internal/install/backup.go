@@ -38,8 +38,9 @@ type manifest struct {
 	Backup  string           `json:"backup,omitempty"`
 	Wrapped bool             `json:"wrapped"` // or unwrapped
 	Servers []manifestServer `json:"servers"`
-	Hooks   bool             `json:"hooks,omitempty"` // not servers, but the client's hooks
-	Made    bool             `json:"made,omitempty"`  // the file was made for them
+	Remotes []remoteChange   `json:"remotes,omitempty"` // of servers that were reached by URL
+	Hooks   bool             `json:"hooks,omitempty"`   // not servers, but the client's hooks
+	Made    bool             `json:"made,omitempty"`    // the file was made for them
 }
 
 type manifestServer struct {

@@ -86,8 +86,13 @@ type Written struct {
 // are deleted.
 //
 // The error wraps durable.ErrChanged if the file is no longer what Open read.
-func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (w Written, err error) {
+func (c *Config) Write(backups string, wrapped bool, data []byte, chosen []*Entry, now time.Time) (Written, error) {
+	return c.write(backups, wrapped, data, chosen, nil, now)
+}
+
+func (c *Config) write(backups string, wrapped bool, data []byte, chosen []*Entry, remotes []remoteChange, now time.Time) (w Written, err error) {
 	m := newManifest(c, wrapped, chosen, now)
+	m.Remotes = remotes
 	m.Backup = filepath.Base(c.real)
 	dir, err := newChange(backups, m, now)
 	if err == nil {

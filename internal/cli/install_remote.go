@@ -1,0 +1,44 @@
+package cli
+
+import (
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/install"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
+)
+
+// installRemote is install for servers that are reached by URL.
+func (c *command) installRemote(u *ucli.Context, sys install.System, h home.Dir, w *requested, t *targets, choose func(*install.Config, string) (bool, error)) error {
+	left := make(map[*install.Entry]error)
+	ch := change{
+		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t, remote: true,
+		meant:  func(e *install.Entry) bool { return meant(u, e) },
+		byHand: func(e *install.Entry) string { return e.ByHand(w.of(e)) },
+		hint:   "docs/CLIENTS.md has the form to write by hand",
+		did: func(e *install.Entry) string {
+			return "wrapped, and reached by: " + flagLine(redact.Command([]string{"npx", "-y", install.RemoteProgram, e.URL()}))
+		},
+	}
+	ch.edit = func(f *install.Config) ([]byte, []*install.Entry, error) {
+		data, chosen, why, err := f.Remotes(func(e *install.Entry) (install.Wrapper, bool) {
+			put := w.of(e)
+			if target := record.TargetNamed(e.Name); target != "" {
+				put.Flags = append(put.Flags, "--target", target)
+			}
+			return put, meant(u, e) && !t.elsewhere[f]
+		})
+		for e, err := range why {
+			left[e] = err
+		}
+		return data, chosen, err
+	}
+	ch.listed = func(_ *install.Config, e *install.Entry) string {
+		if why := left[e]; why != nil {
+			return "left: " + clean(why.Error())
+		}
+		return ""
+	}
+	return ch.run(sys)
+}
