@@ -343,8 +343,7 @@ var systemLogAttacks = []systemLogPart{
 	{"OwnersDirectory", func(s *agent) {
 		s.session(1)
 		roots := s.by(0)
-		roots.home = filepath.Join(s.dir, "roots")
-		s.own(s.dir)
+		roots.home = s.dir + ".roots"
 		roots.session(1, "--system-log", "off")
 		if out, err := exec.Command("chmod", "-R", "a+rX", roots.home).CombinedOutput(); err != nil {
 			s.t.Fatalf("%v: %s", err, out)
@@ -353,7 +352,14 @@ var systemLogAttacks = []systemLogPart{
 		if _, f := s.verify("--home", roots.home); f.Completeness.Heads.From != "" || f.Completeness.Heads.Silent > 0 {
 			s.t.Errorf("%+v", f)
 		}
-		if err := os.Chown(s.dir, 0, 0); err != nil {
+		// A directory of root's in this user's, which they have put in their home's place.
+		s.seen()
+		aside := filepath.Join(s.dir, "aside")
+		if err := errors.Join(os.Rename(s.home, aside), os.Rename(roots.home, s.home)); err != nil {
+			s.t.Fatal(err)
+		}
+		s.must(1)
+		if err := errors.Join(os.Rename(s.home, roots.home), os.Rename(aside, s.home), os.Chown(s.dir, 0, 0)); err != nil {
 			s.t.Fatal(err)
 		}
 		defer s.own(s.dir)

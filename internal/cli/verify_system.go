@@ -146,12 +146,11 @@ func (c *command) otherLogs(u *ucli.Context, h home.Dir) map[chain.Hash]string {
 	return found
 }
 
-// owners are the users whose entries count: the owners of the log's directory, of
-// the home, and of links on the way there, which may have been put in its place. If
-// the directory is gone and the home was root's, it is the owner of the nearest
-// directory that they were in and that is not root's. If there is none, nothing says
-// whose log it was, and it is the caller. Where the directory is there, the caller has
-// no part in it: what the journal has of them says nothing of this log.
+// owners are the users whose entries count: the owners of the log's directory and of the
+// home, and who may have put these in their place: the owners of links on the way there,
+// and of what the directories are in, but for root. The caller has no part in it, unless
+// the directory is gone and all that it was in is root's: then nothing else says whose log
+// it was.
 func owners(p logPlace) []uint32 {
 	around := string(p.home)
 	if around == "" {
@@ -182,14 +181,18 @@ func owners(p logPlace) []uint32 {
 			add(st, nil)
 		}
 	}
-	if there {
-		return uids
+	for dir := filepath.Dir(around); ; dir = filepath.Dir(dir) {
+		if st, err := os.Stat(dir); err == nil {
+			if uid, _ := systemlog.Owner(st); uid != 0 {
+				add(st, nil)
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
 	}
-	roots := func() bool { return len(uids) == 0 || slices.Equal(uids, []uint32{0}) }
-	for dir := filepath.Dir(around); roots() && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		add(os.Stat(dir))
-	}
-	if uid := os.Getuid(); uid > 0 && roots() {
+	none := len(uids) == 0 || slices.Equal(uids, []uint32{0})
+	if uid := os.Getuid(); uid > 0 && none && !there {
 		uids = append(uids, uint32(uid))
 	}
 	return uids
