@@ -41,7 +41,7 @@ func TestEarlierVersion(t *testing.T) {
 		}
 	}
 
-	status, out, errs := run(t, "audit", "--json", "--home", home)
+	status, out, errs := run(t, "audit", "--records", "--home", home)
 	calls := map[string]int{}
 	for line := range strings.Lines(out) {
 		var r struct {

@@ -80,7 +80,7 @@ func TestDecodeIsStrict(t *testing.T) {
 				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
 				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
-				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment", "through"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
+				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment", "through", "settings"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
 					continue
 				}
 				if (m.Name == "adds" || m.Name == "last") && name == "true" {
