@@ -15,8 +15,8 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # Inputs, not seconds: where seconds run out, a fuzzer on a busy machine sometimes
 # fails with "context deadline exceeded" (https://go.dev/issue/75804).
 FUZZTIME ?= 2000x
-# Those two test other processes, which are not built with the race detector.
-RACE = $(filter-out %/integration %/internal/bench,$(shell go list ./...))
+# Those test other processes, which are not built with the race detector.
+RACE = $(filter-out %/integration %/internal/bench %/internal/packages,$(shell go list ./...))
 # What verifies has to build where there is no system to speak of: a page, a plug-in.
 WASM = ./sign/... ./keys ./chain ./chain/tlog ./internal/history ./internal/verify
 BENCHTIME ?= 1s
@@ -43,7 +43,7 @@ test: ## vet for all three systems and WASM, then every test
 	GOOS=js GOARCH=wasm go test -exec "node --stack-size=8192 '$$(go env GOROOT)/lib/wasm/wasm_exec_node.js'" -run Embedded ./chain
 
 # With -short, long sweeps of one goroutine take a sample: `make test` has all of them.
-race: ## tests with the race detector, but for integration and bench; needs cc
+race: ## tests with the race detector, but for those of processes; needs cc
 	CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE)
 
 # Built once for all targets of a package, and not for each.

@@ -252,6 +252,9 @@ func sparse(t testing.TB, path string, size int64) {
 // on: after the record that this Log saw last, or in a new chain and
 // does not look complete.
 func TestEndOutOfReach(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large files, one goroutine: nothing for the race detector")
+	}
 	for name, c := range map[string]struct {
 		tail  func(t *testing.T, day string, size int64)
 		fresh bool

@@ -262,6 +262,9 @@ func TestLineLengths(t *testing.T) {
 // A line past the bound is damage or a torn line like any other, and does not
 // get into memory.
 func TestHugeLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a large file, one goroutine: nothing for the race detector")
+	}
 	const huge = maxLine + 1
 	dir := makeLog(t, 2)
 	day := filepath.Join(dir, dayFile(day0))

@@ -19,6 +19,9 @@ import (
 // TestAuditLongTexts: names, reasons, signers and sessions of megabytes, in what is
 // signed and in what is not, take no more than some lines of a screen.
 func TestAuditLongTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long texts, one goroutine: nothing for the race detector")
+	}
 	long := strings.Repeat("<\u202egnp\u009b>", 20_000)
 	bot, _ := testSigner(t, long)
 	quoted := string(canon.AppendString(nil, long))

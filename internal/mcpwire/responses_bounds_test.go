@@ -95,6 +95,9 @@ func TestResponsesNobodyWaitsFor(t *testing.T) {
 // TestResponsesHoldLittle: whatever a message says, and be it that all of it is one
 // id, state or white space, little of it is kept.
 func TestResponsesHoldLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector itself takes memory")
+	}
 	const size = 20 << 20
 	for _, c := range []struct{ name, before, fill, after string }{
 		{"id", `{"id":"`, "x", `","result":1}`},
