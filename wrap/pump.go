@@ -31,8 +31,12 @@ func newPump(client *ahead, server io.WriteCloser, rec *record.Recorder, out *cl
 	if metaKey == "" {
 		metaKey = record.DefaultMetaKey
 	}
+	gate := mcpwire.NewGate(metaKey)
+	if o.Check != nil {
+		gate = mcpwire.NewReadingGate(metaKey)
+	}
 	return &pump{
-		ahead: client, client: mcpwire.NewLineReader(client, o.MaxCall), server: server, gate: mcpwire.NewGate(metaKey),
+		ahead: client, client: mcpwire.NewLineReader(client, o.MaxCall), server: server, gate: gate,
 		rec: rec, out: out, say: say,
 	}
 }
@@ -152,8 +156,27 @@ func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {
 	return calls
 }
 
-// judge returns the gate's verdict. A message that was too long to hold is refused.
+// judge returns the gate's verdict, and on the server's side that of the check. A
+// message that was too long to hold is refused.
 func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
+	v := p.look(l)
+	if len(v.Calls) == 0 {
+		return v
+	}
+	calls := appendCalls(nil, v)
+	if r := p.rec.Check(calls); r != nil {
+		v.Refusal = mcpwire.Refuse(r.Code(), "%v", r).Refusal
+		v.Calls, v.Refusal.Data = nil, r.Data()
+		return v
+	}
+	for i := range calls {
+		v.Calls[i].Fields = mcpwire.Fields(calls[i])
+	}
+	return v
+}
+
+// look returns the gate's verdict.
+func (p *pump) look(l mcpwire.Line) mcpwire.Verdict {
 	if l.Header != nil {
 		p.rec.Output().Framed()
 	}

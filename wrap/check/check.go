@@ -134,6 +134,9 @@ func New(o Options) (*Checker, error) {
 	return &Checker{o: o, replays: &replays{dir: o.Replays}}, nil
 }
 
+// Missing says what becomes of calls without a receipt.
+func (c *Checker) Missing() Missing { return c.o.Missing }
+
 // Close closes the files of the Checker.
 func (c *Checker) Close() error { return c.replays.close() }
 

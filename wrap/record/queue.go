@@ -63,11 +63,13 @@ func newQueue(o *Options, write func() error) *queue {
 	return &queue{opts: o, write: write, waiting: waitForCall, wake: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
-// start starts the writing of what is added. It is called once, before all other
-// methods but ready and written.
+// start starts the writing of what is added, if it was not started. It is called
+// before all other methods but ready and written. The caller holds the Recorder's mu.
 func (q *queue) start(signer *sign.Signer) {
-	q.signer = signer
-	go q.run()
+	if q.signer == nil {
+		q.signer = signer
+		go q.run()
+	}
 }
 
 // add queues an item. It does not wait.

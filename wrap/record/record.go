@@ -42,6 +42,7 @@
 //
 //	record.go         Recorder: calls to receipts in the log
 //	call.go           one call
+//	check.go          calls that carry receipts, on the server's side
 //	request.go        calls in a message, and their receipts into it
 //	gap.go            calls that could not be recorded (Options.FailOpen)
 //	session.go        what is followed of a session
@@ -85,6 +86,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap/check"
 )
 
 // DefaultMetaKey is the member of params._meta that carries the receipt, as in the
@@ -164,6 +166,10 @@ type Options struct {
 	// MetaKey is the member of params._meta for the receipt. "": DefaultMetaKey.
 	// NoMetaKey: the receipt is only in the log.
 	MetaKey string
+
+	// Check decides in [Recorder.Check] which calls may go to the server. nil: all
+	// may.
+	Check *check.Checker
 
 	// Say gets a message for the user: one line, without its end. It must not
 	// block, because calls wait for it, and must not use the Recorder. nil:
@@ -601,6 +607,8 @@ func (r *Recorder) Close() error {
 	r.mu.Unlock()
 	if r.session != nil {
 		r.session.finish(lastOutcomes)
+	} else {
+		r.queue.finish(lastOutcomes)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

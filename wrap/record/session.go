@@ -53,24 +53,40 @@ const hashTime = 10 * time.Second
 func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.begun {
-		s.begun = true
-		s.queue.start(signer)
-		s.peers.callSays(&calls[0])
-		if !s.opts.Begun {
-			s.logSession()
-		}
-		s.definitions.begin()
-	}
+	s.beginWith(&calls[0], signer)
 	if i, ok := s.tools.changed(logged[0].receipt); ok {
 		s.queue.add(i)
 	}
 	for i, c := range logged {
 		s.contexts.add(&calls[i], c.receipt, s.peers.clientOf(&calls[i]))
+		if s.opts.logsMissing() && calls[i].Carried == nil {
+			s.queue.add(item{event: event.NoReceipt{Session: s.id, Call: c.receipt}})
+		}
 		if givenUp := s.pending.callSent(c); givenUp != nil {
 			s.queue.add(s.unanswered(givenUp))
 		}
 	}
+}
+
+// begin begins the session with its first call, one that the server does not get.
+func (s *session) begin(first *Call, signer *sign.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beginWith(first, signer)
+}
+
+// beginWith is begin for a caller that holds mu.
+func (s *session) beginWith(first *Call, signer *sign.Signer) {
+	if s.begun {
+		return
+	}
+	s.begun = true
+	s.queue.start(signer)
+	s.peers.callSays(first)
+	if !s.opts.Begun {
+		s.logSession()
+	}
+	s.definitions.begin()
 }
 
 // place is what the session's event says of this machine.
