@@ -239,6 +239,10 @@ func eventText(v *sign.Verified, call string) string {
 				add(brief(id.Name), "%s", id.ID)
 			}
 		}
+	case event.CallRefused:
+		return fmt.Sprintf("%s: %s, %s", brief(e.Tool), brief(e.Reason), brief(e.Detail))
+	case event.Cosigned:
+		return "the server's side confirms the outcome with a receipt of its own"
 	default:
 		return eventMembers(v)
 	}

@@ -441,6 +441,8 @@ func (t *auditTable) row(row *history.Row) auditRow {
 		r.arguments = glance(row.Err.Error())
 	case v.Type != "" && row.Verdict == history.Disagrees:
 		r.arguments = "of calls of another signer or session: not counted"
+	case v.Type == "call_refused":
+		r.arguments = glance(eventText(v, ""))
 	case v.Type != "":
 		r.arguments = glance(eventMembers(v))
 	case row.Verdict == history.NoCall:

@@ -156,7 +156,7 @@ func (c *command) app() *ucli.App {
 		CustomAppHelpTemplate: rootHelp,
 		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}, helpFlag{}), // the verb "help" takes the flag away,
 		Commands: []*ucli.Command{
-			c.identityVerb(), c.signVerb(), c.hookVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
+			c.identityVerb(), c.signVerb(), c.hookVerb(), c.checkVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(), c.helpVerb(),
 		},
 		Before: func(u *ucli.Context) error {

@@ -29,6 +29,7 @@ VERBS ("signet-wrap help VERB" explains one)
   audit, verify, prove         list calls, check the log, prove one record
   identity, sign               manage keys, sign a receipt by hand
   anchor, hook                 witnesses of the log; a client's own tools, too
+  check                        at a server: verify the receipts of its calls
   demo, doctor                 try a whole session, check the home directory
   version, help                which version this is, how to use it
 `

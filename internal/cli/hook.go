@@ -127,7 +127,7 @@ func (c *command) hookOptions(args []string) (o hook.Options, err error) {
 		}
 		return o, misuse("one of: "+strings.Join(names, ", "), "--client %q is no client with hooks that are known", name)
 	}
-	flags, err := parseWrapFlags(args)
+	flags, _, err := parseWrapFlags(args)
 	if errors.Is(err, errNotWrapping) {
 		err = errors.New("hook takes no arguments")
 	}

@@ -363,7 +363,7 @@ func (b bare) check(e *install.Entry) error {
 	if _, err := exec.LookPath(e.Wrapper); err != nil {
 		return &goneError{e.Wrapper, errors.Unwrap(err)}
 	}
-	flags, err := parseWrapFlags(e.Flags)
+	flags, _, err := parseWrapFlags(e.Flags)
 	if errors.Is(err, errNotWrapping) {
 		err = errors.New("it does not wrap: its flags ask for help, or have a verb among them")
 	}

@@ -19,7 +19,7 @@ import (
 // the server's own (and by its signal, if one killed it), or 125 to 127 with a
 // line on stderr. ok is false if the command line is for urfave/cli.
 func (c *command) wrap(args []string) (exit int, ok bool) {
-	flags, err := parseWrapFlags(args)
+	flags, checks, err := parseWrapFlags(args)
 	if errors.Is(err, errNotWrapping) {
 		return 0, false
 	}
@@ -27,7 +27,7 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	c.Stderr = messages
 	var end wrap.Exit
 	if err == nil {
-		end, err = c.run(flags)
+		end, err = c.run(flags, checks)
 	}
 	if err == nil {
 		messages.Close()
@@ -42,8 +42,9 @@ func (c *command) wrap(args []string) (exit int, ok bool) {
 	return exit, true
 }
 
-// run wraps the command after "--", with these flags.
-func (c *command) run(flags map[string]string) (wrap.Exit, error) {
+// run wraps the command after "--", with these flags. With checks it is on the
+// server's side, and calls pass by their receipts.
+func (c *command) run(flags map[string]string, checks bool) (wrap.Exit, error) {
 	if len(c.after) == 0 || c.after[0] == "" {
 		return wrap.Exit{}, misuseOfWrap("signet-wrap -- COMMAND [ARG...]", `no server command after "--"`)
 	}
@@ -51,6 +52,21 @@ func (c *command) run(flags map[string]string) (wrap.Exit, error) {
 	k := c.configuration(flags["home"], c.Getenv)
 	list := k.wrapping(flags)
 	s, h, err := inForce(list), k.dir, k.dirErr
+	if checks {
+		if err != nil {
+			return wrap.Exit{}, misuseOfWrap("", "%w", err) // nothing could be checked
+		}
+		s.Via, s.Transport = checkName, checkName
+		for _, f := range checkFlags {
+			if v, ok := flags[f.name]; ok {
+				f.take(s, v)
+			}
+		}
+		if s.Check, err = c.checker(h, s); err != nil {
+			return wrap.Exit{}, err
+		}
+		defer s.Check.Close()
+	}
 	o := s.Options
 	o.Command, o.Diagnostics = c.after, c.Stderr
 	if k.systemErr != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,7 @@ type wrapSettings struct {
 	key            string
 	home           string // "": $SIGNET_HOME or ~/.signet
 	passphraseFile string // "": see home.Unlock
+	check          checkSettings
 }
 
 func takeKey(s *wrapSettings, v string) error {
@@ -137,17 +139,26 @@ var errNotWrapping = errors.New("not a command line that wraps")
 // wraps, without the program's name: the flags there, with good values. The error is errNotWrapping or a
 // *wrap.StartError. It does without urfave/cli, which takes its time: each
 // start of a server comes through here.
-func parseWrapFlags(args []string) (given map[string]string, err error) {
+//
+// The first word may be the verb check, which has more flags.
+func parseWrapFlags(args []string) (given map[string]string, checks bool, err error) {
+	all, see := wrapFlags, `see "signet-wrap help wrap"`
+	if checks = len(args) > 0 && args[0] == checkName; checks {
+		args, all, see = args[1:], slices.Concat(wrapFlags, checkFlags), `see "signet-wrap help check"`
+	}
 	set := flag.NewFlagSet("signet-wrap", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	var help bool
 	for _, name := range (helpFlag{}).Names() {
 		set.BoolVar(&help, name, false, "")
 	}
-	for _, f := range wrapFlags {
-		if f.value == "" {
+	for _, f := range all {
+		switch {
+		case f.value == "":
 			set.Bool(f.name, false, "")
-		} else {
+		case f.name == "pubkey":
+			set.Var(new(lines), f.name, "")
+		default:
 			set.String(f.name, "", "")
 		}
 	}
@@ -159,22 +170,30 @@ func parseWrapFlags(args []string) (given map[string]string, err error) {
 	}
 	switch {
 	case err != nil: // what follows it was not looked at
-		hint, err := flagError(err, generalWrapFlags(), `see "signet-wrap help wrap"`)
-		return nil, misuseOfWrap(hint, "%w", err)
-	case help || set.NArg() > 0:
-		return nil, errNotWrapping
+		hint, err := flagError(err, cliFlags(all), see)
+		return nil, checks, misuseOfWrap(hint, "%w", err)
+	case help || set.NArg() > 0 && !checks:
+		return nil, checks, errNotWrapping
+	case set.NArg() > 0:
+		return nil, checks, misuseOfWrap(`put "--" before the server's command`, "%q before \"--\" is neither a flag nor its value", set.Arg(0))
 	}
 	given = make(map[string]string)
 	set.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
-	for _, f := range wrapFlags {
+	for _, f := range all {
 		if v, ok := given[f.name]; ok {
 			if err := f.take(new(wrapSettings), v); err != nil {
-				return nil, err
+				return nil, checks, err
 			}
 		}
 	}
-	return given, nil
+	return given, checks, nil
 }
+
+// lines are the values of a flag that may be repeated, a line each.
+type lines []string
+
+func (l *lines) String() string     { return strings.Join(*l, "\n") }
+func (l *lines) Set(s string) error { *l = append(*l, s); return nil }
 
 // inForce are the settings of wrapping with these values, which were checked before.
 func inForce(list []config.Setting) *wrapSettings {
@@ -216,8 +235,10 @@ func wrapFlagsHelp() string {
 
 // generalWrapFlags are the flags of wrapping, for urfave/cli, which must know
 // them before a verb, too.
-func generalWrapFlags() (flags []ucli.Flag) {
-	for _, f := range wrapFlags {
+func generalWrapFlags() []ucli.Flag { return cliFlags(wrapFlags) }
+
+func cliFlags(list []wrapFlag) (flags []ucli.Flag) {
+	for _, f := range list {
 		if f.value == "" {
 			flags = append(flags, &ucli.BoolFlag{Name: f.name})
 		} else {

@@ -93,6 +93,8 @@ func targetOf(v *sign.Verified) string {
 		return e.Target
 	case event.ToolDrift:
 		return e.Target
+	case event.CallRefused:
+		return e.Target
 	}
 	return v.Target
 }

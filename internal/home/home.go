@@ -40,6 +40,9 @@ func (d Dir) Audit() string { return filepath.Join(string(d), "audit") }
 // Tools is the directory of the definitions of tools, as servers listed them.
 func (d Dir) Tools() string { return filepath.Join(string(d), "tools") }
 
+// Replays is the directory of the receipts that a check has seen.
+func (d Dir) Replays() string { return filepath.Join(string(d), "replays") }
+
 // Anchor is the directory of the store of anchors, unless it is kept elsewhere.
 func (d Dir) Anchor() string { return filepath.Join(string(d), "anchor") }
 
