@@ -1,7 +1,8 @@
 // Package wrap runs an MCP server on stdio for a client. [Run] starts the server
 // and passes every byte both ways. For each tools/call it makes a signed receipt,
 // appends it to the log, and inserts it into the request, before the server can see
-// the request.
+// the request. A program that is there for the server alone, as signet-wrap is, sets
+// Options.OwnProcess; of any other, Run changes nothing.
 //
 // It keeps four promises: evidence before action (no call reaches the server before
 // its receipt is on the disk), no call unseen, not a byte changed besides the
@@ -50,6 +51,11 @@ type Options struct {
 	// looked up in PATH, or a path, and its arguments. Run sets Files, Say and Waits.
 	record.Options
 
+	// OwnProcess says that this process is there for the server alone, as the program
+	// signet-wrap is: signals that it gets are passed on to the server, and its memory
+	// is closed to other programs of the user (Linux). Without it, Run changes nothing
+	// of the process that calls it, and the server gets a process group of its own.
+	OwnProcess bool
 	// Env is the server's environment. nil: that of this process.
 	Env []string
 
@@ -105,7 +111,7 @@ func Run(o Options) (Exit, error) {
 		o.Diagnostics = m
 	}
 	say := &speaker{w: o.Diagnostics}
-	command := proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr}
+	command := proc.Command{Args: o.Command, Env: o.Env, Stderr: o.Stderr, Own: o.OwnProcess}
 	if o.Verbose {
 		command.Say = say.sayf
 	}
@@ -117,9 +123,6 @@ func Run(o Options) (Exit, error) {
 
 	out := newClientWriter(o.Stdout)
 	o.Say, o.Files = say.say, func(ctx context.Context) []event.File { return hashFiles(ctx, o.Command) }
-	if o.Via == "" {
-		o.Via = "wrap"
-	}
 	client := &ahead{r: proc.UntilEnd(o.Stdin)}
 	o.Waits = client.start
 	rec := record.New(o.Options)

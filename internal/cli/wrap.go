@@ -68,6 +68,7 @@ func (c *command) run(flags map[string]string, checks bool) (wrap.Exit, error) {
 		defer s.Check.Close()
 	}
 	o := s.Options
+	o.OwnProcess = true
 	o.Command, o.Diagnostics = c.after, c.Stderr
 	if k.systemErr != nil {
 		// What it locks is not known, so nothing is forwarded, by --fail-open neither.

@@ -44,7 +44,7 @@ var parts = map[string]func(args []string) int{
 	// wrap is signet-wrap without the command line. Its log and key must not
 	// be touched: there are no calls here.
 	"wrap": func(args []string) int {
-		exit, err := wrap.Run(wrap.Options{Options: record.Options{
+		exit, err := wrap.Run(wrap.Options{OwnProcess: true, Options: record.Options{
 			Command: args,
 			Audit:   filepath.Join(os.TempDir(), "signet-wrap-never-made"),
 			Signer:  func() (*sign.Signer, error) { return nil, errors.New("no key here") },

@@ -13,6 +13,7 @@ import (
 // descendants there.
 type group struct {
 	shared bool // it is our own group, on a terminal
+	own    bool // Command.Own
 	id     int  // set at the start: after reaping, another process may have the number
 	guard  *guard
 }
@@ -28,7 +29,9 @@ func (g *group) begin(leader *os.Process) {
 	} else {
 		g.guard.watch(-leader.Pid)
 	}
-	reapOrphans(g.shared, func(pid int) bool { return pid == leader.Pid || pid == g.guard.pid() })
+	if g.own {
+		reapOrphans(g.shared, func(pid int) bool { return pid == leader.Pid || pid == g.guard.pid() })
+	}
 }
 
 // signal sends sig to all in the group.

@@ -48,6 +48,10 @@ type Command struct {
 	Env []string
 	// Stderr is the server's stderr.
 	Stderr *os.File
+	// Own says that this process is there for the server alone: the signals that it
+	// gets are the server's, its memory is closed to the server and others (Linux),
+	// and it waits for the server's orphans. Without it, nothing of the process changes.
+	Own bool
 	// Say gets a message for the user if some process may outlive us. nil: it is
 	// dropped.
 	Say func(format string, a ...any)
@@ -91,11 +95,13 @@ type Exit struct {
 // tokens too, because it needs them.
 var secretEnv = []string{"SIGNET_PASSPHRASE"}
 
-// Start starts the server, and passes on to it the signals that this process gets
-// from now on. The server cannot read the memory of this process (Linux). The error
-// is a *StartError. Call End and Close when the server has ended.
+// Start starts the server. With Own it passes on to it the signals that this process
+// gets from now on, and the server cannot read the memory of this process (Linux). The
+// error is a *StartError. Call End and Close when the server has ended.
 func Start(c Command) (*Server, error) {
-	harden()
+	if c.Own {
+		harden()
+	}
 	s := &Server{done: make(chan struct{}), hurry: make(chan struct{}), stop: make(chan struct{}), signals: make(chan os.Signal, 64)}
 	cmd, err := s.newCommand(c)
 	if err != nil {
@@ -120,7 +126,9 @@ func Start(c Command) (*Server, error) {
 	ourOut.Fd()
 	s.Stdin, s.Stdout = &input{ourOut, &s.writes}, ourIn
 
-	s.catch()
+	if c.Own {
+		s.catch()
+	}
 	started := make(chan error)
 	go func() {
 		// On Linux the server is killed when the thread that started it ends
@@ -149,7 +157,9 @@ func Start(c Command) (*Server, error) {
 		return nil, startError(c, err)
 	}
 	s.group.begin(s.process)
-	s.relay()
+	if c.Own {
+		s.relay()
+	}
 	return s, nil
 }
 

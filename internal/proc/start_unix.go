@@ -31,7 +31,8 @@ func (s *Server) newCommand(c Command) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := &exec.Cmd{Path: path, Args: c.Args, SysProcAttr: &syscall.SysProcAttr{}}
-	if s.group.shared = foreground(); s.group.shared {
+	s.group.own = c.Own
+	if s.group.shared = c.Own && foreground(); s.group.shared {
 		adoptOrphans()
 	} else {
 		cmd.SysProcAttr.Setpgid = true
