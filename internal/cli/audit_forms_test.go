@@ -149,3 +149,27 @@ func TestAuditColumnsThatDiffer(t *testing.T) {
 		}
 	}
 }
+
+// The way that calls came is a column where there is more than one; calls of versions
+// that did not say it are no other way.
+func TestAuditVia(t *testing.T) {
+	bot, _ := testSigner(t, "bot")
+	for _, tt := range []struct {
+		ways  []string
+		shown bool
+	}{{[]string{"wrap", "wrap"}, false}, {[]string{"wrap", ""}, false}, {[]string{"wrap", "sdk"}, true}} {
+		var makers []func(chain.At) []byte
+		for i, way := range tt.ways {
+			session := fmt.Sprintf("ses_%032x", i)
+			makers = append(makers, receiptOf(t, bot, sign.Action{Tool: "read", Session: session}, func(*sign.Receipt) {}), eventBy(t, bot, event.Session{Session: session, Via: way}))
+		}
+		home := logOf(t, makers...)
+		_, out, _ := run(t, "audit", "--home", home)
+		if strings.Contains(out, " VIA ") != tt.shown {
+			t.Errorf("%q:\n%s", tt.ways, out)
+		}
+		if _, out, _ := run(t, "audit", "--home", home, "--via", "SDK"); tt.shown != strings.Contains(out, " read ") {
+			t.Errorf("--via SDK of %q:\n%s", tt.ways, out)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func (t *auditTable) flush() error {
 		}
 	}
 	for i, head := range auditHead.cells {
-		if optional := i >= clientColumn && i <= viaColumn; optional && t.cols[i] == 0 || i == viaColumn && t.same(i, nil) {
+		if optional := i >= clientColumn && i <= viaColumn; optional && t.cols[i] == 0 || i == viaColumn && !t.several(i) {
 			t.cols[i] = -1 // nothing is known, or all came the usual way
 			continue
 		}
@@ -194,6 +194,19 @@ func (t *auditTable) foresee() {
 			t.cols[i] = max(t.cols[i], w)
 		}
 	}
+}
+
+// several says whether a column tells several things in the first rows.
+func (t *auditTable) several(i int) bool {
+	first := ""
+	for _, r := range t.rows {
+		if cell := r.cells[i]; cell != "" && first != "" && cell != first {
+			return true
+		} else if cell != "" {
+			first = cell
+		}
+	}
+	return false
 }
 
 // same says whether a column, or what of makes of it, is the same in the first rows,
@@ -418,7 +431,7 @@ func (t *auditTable) row(row *history.Row) auditRow {
 	}
 	r := auditRow{event: v.Type != "", cells: [columns]string{
 		toolColumn: glance(v.Tool), serverColumn: glance(strings.TrimPrefix(v.Target, "mcp://")), outcomeColumn: outcomeName(row.Outcome()),
-		clientColumn: glance(row.Context.ClientName()), ownerColumn: glance(row.Context.Owner), whereColumn: glance(row.Context.Where()), viaColumn: glance(row.Via()),
+		clientColumn: glance(row.Context.ClientName()), ownerColumn: glance(row.Context.Owner), whereColumn: glance(row.Context.Where()), viaColumn: glance(row.Context.Via),
 		sessionColumn: shortID(v.Session), idColumn: shortID(v.ID),
 	}}
 	if !v.Time.IsZero() {

@@ -87,3 +87,24 @@ func TestContextsAreBounded(t *testing.T) {
 		t.Errorf("%d", len(m))
 	}
 }
+
+// The way that calls came is in the event of their session, and can be asked for.
+func TestVia(t *testing.T) {
+	s := newScene(t)
+	s.call("pay")
+	s.event(s.a, event.Session{Session: sessionA, Via: "sdk"})
+	for via, n := range map[string]int{"SDK": 1, "wrap": 0} {
+		log, err := chain.TakeSnapshot(s.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		_, err = List(t.Context(), log, Options{Filter: Filter{Via: via}}, func(r *Row) error {
+			got = append(got, r.View().Via)
+			return nil
+		})
+		if err != nil || len(got) != n || n > 0 && got[0] != "sdk" {
+			t.Errorf("%s: %q, %v", via, got, err)
+		}
+	}
+}

@@ -24,7 +24,7 @@ type Filter struct {
 	Client       string    // part of the client's name and version
 	Where        string    // part of "user@host"
 	Owner        string    // part of the owner of the key
-	Via          string    // part of the way that the call came: see [Row.Via]
+	Via          string    // part of the way that the call came
 	Grep         string    // calls with it in their arguments: in the JSON, or in one of its texts
 	Outcomes     []Outcome // calls that ended so; none: whatever came of them
 }
@@ -38,7 +38,9 @@ func (f *Filter) every() bool {
 
 // ofContext says whether the filter looks at what is in no receipt of a call, but in
 // events: see [Context]. The owner may be in either.
-func (f *Filter) ofContext() bool { return f.Client != "" || f.Where != "" || f.Owner != "" }
+func (f *Filter) ofContext() bool {
+	return f.Client != "" || f.Where != "" || f.Owner != "" || f.Via != ""
+}
 
 // about says whether a record is asked for, whatever came of it. A response that
 // agrees with its call is asked for if the call is, and only then: what the
@@ -55,7 +57,6 @@ func (f *Filter) about(r *Record) bool {
 	return (f.Since.IsZero() || !v.Time.Before(f.Since)) &&
 		(f.Until.IsZero() || !v.Time.After(f.Until)) &&
 		(f.Tool == "" || v.Type == "" && within(v.Tool, lower(f.Tool))) &&
-		(f.Via == "" || v.Type == "" && within(viaOf(v), lower(f.Via))) &&
 		within(targetOf(v), lower(f.Target)) &&
 		(f.Signer == "" || slices.ContainsFunc(v.Signers, signed)) &&
 		(f.Session == "" || f.inSession(v.Session)) &&

@@ -233,7 +233,7 @@ func (l *lister) about(r *Record) bool {
 		return false
 	}
 	c := l.contexts.of(r.Says)
-	return within(c.ClientName(), lower(l.o.Client)) && within(c.Owner, lower(l.o.Owner)) && within(c.Where(), lower(l.o.Where))
+	return within(c.ClientName(), lower(l.o.Client)) && within(c.Owner, lower(l.o.Owner)) && within(c.Where(), lower(l.o.Where)) && within(c.Via, lower(l.o.Via))
 }
 
 func (l *lister) readOptions(o chain.ReadOptions) chain.ReadOptions {

@@ -114,17 +114,6 @@ func (r *Row) Failed() bool {
 	return r.Response != nil && (r.Response.Says.Outcome.Status == "failed" || r.Response.Says.Outcome.Status == "rejected")
 }
 
-// Via is the way that a call came, as its receipt has it (transport), such as
-// "stdio"; "" for an event.
-func (r *Row) Via() string {
-	if r.Says == nil {
-		return ""
-	}
-	return viaOf(r.Says)
-}
-
-func viaOf(v *sign.Verified) string { return v.Transport }
-
 // counts says whether a limit counts the row: not if it is an event that is believed.
 func (r *Row) counts() bool { return !r.Believed() || r.Says.Type == "" || r.Verdict != 0 }
 

@@ -79,7 +79,7 @@ func Stats(ctx context.Context, log *chain.Snapshot, o StatsOptions) (all [][]*G
 	contexts := o.ofContext()
 	for i, by := range o.By {
 		groupings[i] = grouping{by: by, groups: map[string]*Group{}}
-		contexts = contexts || slices.Contains(by, ByClient) || slices.Contains(by, ByOwner)
+		contexts = contexts || slices.Contains(by, ByClient) || slices.Contains(by, ByOwner) || slices.Contains(by, ByVia)
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC
@@ -162,7 +162,7 @@ func (d Dimension) of(row *Row, zone *time.Location) string {
 	case ByOwner:
 		return row.Context.Owner
 	case ByVia:
-		return row.Via()
+		return row.Context.Via
 	case BySession:
 		return v.Session
 	}

@@ -37,7 +37,7 @@ func (s *scene) stats(o StatsOptions) (said []string, sum StatsSummary) {
 // Calls are counted with what came of them, and only what is believed.
 func TestStats(t *testing.T) {
 	s := newScene(t)
-	s.event(s.a, event.Session{Session: sessionA, Client: &event.Implementation{Name: "desk"}})
+	s.event(s.a, event.Session{Session: sessionA, Via: "wrap", Client: &event.Implementation{Name: "desk"}})
 	for i, tool := range []string{"pay", "look", "open"} {
 		s.call(tool)
 		if tool != "open" {

@@ -14,16 +14,17 @@ import (
 // A View is a row as one object for programs: what `audit --json` prints. Members
 // that are not known, or do not apply, are left out. docs/AUDIT.md describes them.
 type View struct {
-	Kind    string  `json:"kind"` // KindCall, KindEvent, KindResponse or KindUnreadable
-	ID      string  `json:"id,omitempty"`
-	Time    string  `json:"time,omitempty"` // of the request or the event, in UTC
-	Tool    string  `json:"tool,omitempty"`
-	Target  string  `json:"target,omitempty"`
-	Via     string  `json:"via,omitempty"`
-	Outcome Outcome `json:"outcome,omitempty"`
-	Reason  string  `json:"reason,omitempty"`      // of the outcome, as its receipt or an event gives it
-	Error   string  `json:"error,omitempty"`       // likewise
-	Took    *int64  `json:"duration_ms,omitempty"` // from request to response
+	Kind      string  `json:"kind"` // KindCall, KindEvent, KindResponse or KindUnreadable
+	ID        string  `json:"id,omitempty"`
+	Time      string  `json:"time,omitempty"` // of the request or the event, in UTC
+	Tool      string  `json:"tool,omitempty"`
+	Target    string  `json:"target,omitempty"`
+	Via       string  `json:"via,omitempty"` // wrap, check, sdk or hook
+	Transport string  `json:"transport,omitempty"`
+	Outcome   Outcome `json:"outcome,omitempty"`
+	Reason    string  `json:"reason,omitempty"`      // of the outcome, as its receipt or an event gives it
+	Error     string  `json:"error,omitempty"`       // likewise
+	Took      *int64  `json:"duration_ms,omitempty"` // from request to response
 
 	// At most one of the first two is there. Both are missing if the call has no
 	// arguments, and if only their hash was recorded.
@@ -107,7 +108,7 @@ func (r *Row) View() *View {
 		return x
 	}
 	x.ID, x.Time, x.Session, x.Type = v.ID, timeText(v.Time), v.Session, v.Type
-	x.Tool, x.Target, x.Via, x.CallID, x.TraceID, x.Parent = v.Tool, targetOf(v), r.Via(), v.CallID, v.TraceID, v.ParentID
+	x.Tool, x.Target, x.Via, x.Transport, x.CallID, x.TraceID, x.Parent = v.Tool, targetOf(v), r.Context.Via, v.Transport, v.CallID, v.TraceID, v.ParentID
 	if n := len(v.Signers); n > 0 && r.Believed() { // else it is nobody's word
 		s := v.Signers[n-1]
 		x.Signer = &ViewSigner{Name: s.Name, Owner: r.Context.Owner, Key: "ed25519:" + base64.StdEncoding.EncodeToString(s.Key)}
