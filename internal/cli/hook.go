@@ -13,6 +13,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/hook"
+	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -79,6 +80,7 @@ const hookLimit = 50 * time.Second
 // hook is the verb. It does without urfave/cli, because each use of a tool starts it
 // twice.
 func (c *command) hook(args []string) int {
+	proc.Harden() // the tools that it records run beside it, as the same user
 	o, err := c.hookOptions(args)
 	if err == nil {
 		done := make(chan error, 1)

@@ -189,3 +189,7 @@ next:
 	}
 	return out
 }
+
+// Harden keeps other processes of the same user from reading this one's environment
+// and memory, where the key is, as far as the system allows it. Start does it, too.
+func Harden() { harden() }
