@@ -1,3 +1,6 @@
+// The older protocol is tested, too, whose parts mcp-go calls deprecated.
+//lint:file-ignore SA1019 see above
+
 package mcpgo_test
 
 import (
