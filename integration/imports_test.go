@@ -32,6 +32,7 @@ var layers = map[string]int{
 	"/internal/verify":   4,
 	"/internal/history":  3,
 	"/internal/hook":     5,
+	"/internal/page":     5,
 	"/internal/home":     3,
 	"/internal/install":  4,
 	"/internal/keychain": 0,
@@ -82,7 +83,7 @@ var owners = map[string][]string{
 	"github.com/digitorus":                {"/chain/anchor"},
 	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"}, // there in tests
 	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor"},
-	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/packages", "/wrap/mcpgo"}, // there in tests
+	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/packages", "/internal/page", "/wrap/mcpgo"}, // there in tests
 }
 
 // A listed is what `go list` says of a package.
