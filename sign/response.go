@@ -3,8 +3,6 @@ package sign
 import (
 	"errors"
 	"time"
-
-	"github.com/signet-wrap/signet-wrap/internal/canon"
 )
 
 // A Response is the response to a call that has a receipt of version 1.
@@ -48,16 +46,7 @@ func (s *Signer) Respond(a Response) (*Receipt, error) {
 	action := len(m)
 	m = x.appendNonce(m)
 	nonce := len(m)
-	m = appendHash(append(m, `,"response":{"content_hash":"`...), a.ContentHash)
-	m = append(m, '"')
-	if a.Outcome.Status != "" {
-		m = append(m, `,"outcome":{`...)
-		m = appendOptional(m, "error", a.Outcome.Error)
-		m = appendOptional(m, "reason", a.Outcome.Reason)
-		m = canon.AppendString(append(m, `"status":`...), a.Outcome.Status)
-		m = append(m, '}')
-	}
-	m = append(m, '}')
+	m = appendResponse(append(m, `,"response":`...), a.ContentHash, a.Outcome)
 	response := len(m)
 	m = append(append(m, `,"signer":`...), s.signer...)
 	m = append(append(m, `,"ts_request":"`...), requested.ts[:]...)

@@ -19,6 +19,7 @@ type relay struct {
 	from io.ReadCloser
 	to   *clientWriter
 	seen *record.Output // gets each piece after it was written
+	hold *hold          // responses that are to be cosigned; nil: none are
 
 	done  chan struct{} // closed when there is no more to copy
 	since atomic.Int64  // when it began to wait for output, in Unix nanoseconds; 0 while it writes
@@ -33,23 +34,38 @@ func (r *relay) run() {
 	// A client that closed our stdout makes the server's next write fail, as
 	// it would without us (2025-11-25, basic/lifecycle, shutdown).
 	defer r.from.Close()
+	pass := r.pass
+	if r.hold != nil {
+		r.hold.passed, pass = r.pass, r.hold.take
+	}
 	buf := make([]byte, mcpwire.ReadSize)
 	for {
 		r.since.Store(time.Now().UnixNano())
 		n, err := r.from.Read(buf)
 		r.since.Store(0)
 		if n > 0 {
-			r.seen.Begin()
-			if _, err := r.to.Write(buf[:n]); err != nil {
+			if err := pass(buf[:n]); err != nil {
 				return
 			}
-			r.seen.Write(buf[:n])
 		}
 		if err != nil {
+			if r.hold != nil {
+				r.hold.end()
+			}
 			r.seen.End()
 			return
 		}
 	}
+}
+
+// pass passes on what is not held.
+func (r *relay) pass(p []byte) error {
+	r.seen.Begin()
+	if _, err := r.to.Write(p); err != nil {
+		return err
+	}
+	r.seen.Write(p)
+	return nil
 }
 
 // drain returns when the output has ended; or when left is closed, because no

@@ -19,6 +19,7 @@
 //	pump.go          client to server: lines, gate, record, splice
 //	ahead.go         what the client sends while a call waits for its signature
 //	relay.go         server to client
+//	hold.go          responses that are held to be cosigned
 //	clientwriter.go  what is written to the client: the server's output, and our replies
 //	files.go         the files of the server's command, and their hashes
 //	stderr.go        our own messages for the user
@@ -135,6 +136,9 @@ func Run(o Options) (Exit, error) {
 		}
 	}()
 	replies := newRelay(proc.UntilEnd(srv.Stdout), out, rec.Output())
+	if o.Check != nil && o.Cosign {
+		replies.hold = &hold{rec: rec, to: out, framed: rec.Output().IsFramed}
+	}
 	go replies.run()
 	go func() {
 		// If the server ends its output and lives on, the client must see that.

@@ -35,6 +35,7 @@ FLAGS
   --max-age D      how old a receipt may be (default: 5m, 24h at most)
   --missing M      log (the default), allow or refuse: what happens to calls
                    that carry no receipt
+  --cosign         sign the responses, too, for the clients' logs
   --home DIR       keys, log and receipts that were used (default: $SIGNET_HOME
                    or ~/.signet)
 
@@ -67,6 +68,7 @@ var checkFlags = []wrapFlag{
 		}
 		return nil
 	}},
+	{"cosign", "", "", "", func(s *wrapSettings, v string) error { s.Cosign = v == "true"; return nil }},
 	{"missing", "M", "", "", func(s *wrapSettings, v string) error {
 		m, ok := map[string]check.Missing{"allow": check.MissingAllow, "log": check.MissingLog, "refuse": check.MissingRefuse}[v]
 		if s.check.missing = m; !ok {

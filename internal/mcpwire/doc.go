@@ -9,6 +9,7 @@
 //	lenient.go    what a lenient parser could take as a call
 //	call.go       what one tools/call says
 //	splice.go     the receipt into the line
+//	cosign.go     a receipt into a result, and out of it
 //	reply.go      error replies
 //	responses.go  the responses in a server's output
 //	message.go    one message, as it streams

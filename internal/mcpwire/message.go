@@ -135,6 +135,9 @@ const (
 	// content_hash is that of its canonical form.
 	MaxKept = 1 << 20
 
+	// maxCosignature is room for a receipt in a result.
+	maxCosignature = 64 << 10
+
 	maxHeld       = 4 << 20 // of the results of a batch
 	maxIDBytes    = 64 << 10
 	maxStateBytes = 1 << 20
@@ -448,7 +451,7 @@ func (m *message) beginPart(p int, c byte, at int) place {
 	}
 	o.parts[p].reset()
 	o.parts[p].kind = c
-	limit := MaxKept
+	limit := MaxKept + maxCosignature
 	if m.held > maxHeld-MaxKept {
 		limit = 0
 	}

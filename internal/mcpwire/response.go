@@ -72,10 +72,19 @@ func (a Response) ContentHash() (sum event.Hash, reason string) {
 	return a.Sum, reason
 }
 
+// WithValue is the response with another value, of which it says the same.
+func (a Response) WithValue(value []byte) Response {
+	a.Value, a.size = value, len(value)
+	return a
+}
+
 // Hashed is the response with its hash in place of its bytes.
 func (a Response) Hashed() Response {
 	if a.Value == nil {
 		return a
+	}
+	if len(a.Value) > MaxKept {
+		return a.Reduced()
 	}
 	b, err := canon.Canonicalize(a.Value)
 	if err != nil {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 
@@ -54,7 +55,7 @@ func (r *Recorder) refused(calls []Call, why *check.Refusal) {
 		e.Arguments, _ = sign.ValueHash(c.Arguments) // they are JSON
 	}
 	if v := why.Receipt; v != nil {
-		e.Receipt, e.Key = v.ID, "ed25519:"+base64.StdEncoding.EncodeToString(v.Signers[0].Key)
+		e.Receipt, e.Key = v.ID, keyText(v.Signers[0].Key)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,6 +71,11 @@ func (r *Recorder) refused(calls []Call, why *check.Refusal) {
 	}
 	r.queue.start(r.signer)
 	r.queue.add(item{event: e})
+}
+
+// keyText is a public key as receipts have it.
+func keyText(key ed25519.PublicKey) string {
+	return "ed25519:" + base64.StdEncoding.EncodeToString(key)
 }
 
 // maxDetail is the maximum length of a detail, in bytes.

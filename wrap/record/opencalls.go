@@ -17,6 +17,7 @@ type loggedCall struct {
 	receipt    string // its id
 	at         time.Time
 	key        string // the request's id as mcpwire.IDKey; "" if it has none
+	carried    []byte // the client's receipt, if the response is to be cosigned; else nil
 
 	// Guarded by pending.mu.
 	settled    bool              // its outcome is known, or it was dropped
@@ -29,7 +30,7 @@ type loggedCall struct {
 }
 
 func (c *loggedCall) size() int {
-	return 700 + len(c.action.Tool) + len(c.action.CallID) + len(c.key)
+	return 700 + len(c.action.Tool) + len(c.action.CallID) + len(c.key) + len(c.carried)
 }
 
 // inputRequest is a call whose response asked for input.
@@ -49,6 +50,9 @@ func (p *pending) callSent(c *loggedCall) (givenUp []event.Call) {
 	p.order = append(p.order, c)
 	p.open++
 	p.openBytes += c.size()
+	if c.carried != nil {
+		p.cosigned.Add(1)
+	}
 	c.before = p.unreadable
 	if c.key != "" {
 		p.wait(request{about: aboutCall, key: c.key, call: c})
@@ -112,6 +116,9 @@ func (p *pending) settle(c *loggedCall) {
 	c.settled = true
 	p.open--
 	p.openBytes -= c.size()
+	if c.carried != nil {
+		p.cosigned.Add(-1)
+	}
 	if c.task != "" && p.tasks[c.task] == c {
 		delete(p.tasks, c.task)
 		p.expected.Add(-1)

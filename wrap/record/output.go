@@ -45,6 +45,9 @@ func (r *Recorder) Output() *Output { return &r.output }
 // server's output may have frames too. Any goroutine may call it.
 func (o *Output) Framed() { o.framed.Store(true) }
 
+// IsFramed says whether the client has sent a frame.
+func (o *Output) IsFramed() bool { return o.framed.Load() }
+
 // Begin says that the client is about to get a piece of the server's output.
 func (o *Output) Begin() {
 	if o.session != nil {

@@ -16,6 +16,7 @@ import (
 // are dropped.
 type pending struct {
 	expected atomic.Int64 // number of requests in waiting and of tasks; readable without mu
+	cosigned atomic.Int64 // number of calls without an outcome whose responses are to be cosigned
 	lists    atomic.Int64 // number of tools/list requests in waiting
 
 	mu            sync.Mutex             // guards all below

@@ -165,17 +165,23 @@ func (q *queue) sign(i item) {
 		q.items = slices.Replace(q.items, q.signed, q.signed+1, made...)
 		return
 	}
-	done := item{event: i.event}
+	done, kept := item{event: i.event}, len(i.response.Value)
 	var err error
+	var carried confirmation
 	if i.event == nil {
+		i.response, carried = q.confirm(i)
+		o := i.outcome(q.opts.HashOnly)
+		if carried.by != "" {
+			o.Outcome.Reason = join(o.Outcome.Reason, "confirmed by the server's key "+carried.by)
+		}
 		var receipt *sign.Receipt
-		if receipt, err = q.signer.Respond(i.outcome(q.opts.HashOnly)); err == nil {
+		if receipt, err = q.signer.Respond(o); err == nil {
 			done.record = receipt.Record
 		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.kept -= len(i.response.Value)
+	q.kept -= kept
 	if err != nil {
 		q.items = slices.Delete(q.items, q.signed, q.signed+1)
 		q.lost++
@@ -183,6 +189,9 @@ func (q *queue) sign(i item) {
 		return
 	}
 	q.items[q.signed] = done
+	if carried.event != nil {
+		q.items = slices.Insert(q.items, q.signed+1, item{event: carried.event})
+	}
 	if q.signed++; q.signed == 1 {
 		q.since = time.Now()
 	}

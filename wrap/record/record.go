@@ -42,6 +42,7 @@
 //
 //	record.go         Recorder: calls to receipts in the log
 //	call.go           one call
+//	cosign.go         receipts of version 3 in responses, on both sides
 //	check.go          calls that carry receipts, on the server's side
 //	request.go        calls in a message, and their receipts into it
 //	gap.go            calls that could not be recorded (Options.FailOpen)
@@ -66,6 +67,7 @@
 package record
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
@@ -170,6 +172,9 @@ type Options struct {
 	// Check decides in [Recorder.Check] which calls may go to the server. nil: all
 	// may.
 	Check *check.Checker
+	// Cosign has [Recorder.Cosign] put receipts of version 3 into responses. It needs
+	// Check.
+	Cosign bool
 
 	// Say gets a message for the user: one line, without its end. It must not
 	// block, because calls wait for it, and must not use the Recorder. nil:
@@ -423,7 +428,11 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 		draft.SetParent(action.ParentID)
 	}
 	action.Arguments = nil
-	return draft, &loggedCall{action: action, paramsHash: draft.ParamsHash(), key: mcpwire.IDKey(c.ID)}, nil
+	logged := &loggedCall{action: action, paramsHash: draft.ParamsHash(), key: mcpwire.IDKey(c.ID)}
+	if r.opts.Cosign && c.Carried != nil && logged.key != "" {
+		logged.carried = bytes.Clone(c.Carried)
+	}
+	return draft, logged, nil
 }
 
 // queuedRecord is the record of an item that is ready. An event that cannot be

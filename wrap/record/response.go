@@ -56,7 +56,10 @@ func (s *session) wanted() bool { return s.pending.expected.Load() > 0 || s.pend
 func (s *session) listed() bool { return s.pending.lists.Load() > 0 }
 
 // found takes each response of the server.
-func (s *session) found(a mcpwire.Response) {
+func (s *session) found(a mcpwire.Response) { s.foundWith(a, nil) }
+
+// foundWith is found for a response that is held in x; nil: it is not held.
+func (s *session) foundWith(a mcpwire.Response, x *cosigning) {
 	if a.Unreadable {
 		s.couldNotRead(a.Loose)
 		return
@@ -88,7 +91,7 @@ func (s *session) found(a mcpwire.Response) {
 	}
 	switch r.about {
 	case aboutCall:
-		s.callResponse(r.call, a)
+		s.callResponse(r.call, a, x)
 	case aboutTaskResult:
 		s.taskResult(r.call, a)
 	case aboutTask:
@@ -129,7 +132,7 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
-func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
+func (s *session) callResponse(c *loggedCall, a mcpwire.Response, x *cosigning) {
 	s.advise(a)
 	if !a.Failed {
 		s.learnServer(a)
@@ -142,6 +145,9 @@ func (s *session) callResponse(c *loggedCall, a mcpwire.Response) {
 		case said.Input:
 			s.pending.inputRequested(inputRequest{state: said.State, tool: c.action.Tool, paramsHash: c.paramsHash, receipt: c.receipt})
 		}
+	}
+	if c.carried != nil {
+		a = s.cosigned(c, a, x)
 	}
 	s.settle(c, a)
 }
