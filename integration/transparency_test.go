@@ -29,6 +29,10 @@ other run the test checks the table.
   next signal: this is its only timer. A client that does not wait for that
   kills the wrapper, and with it these processes.
 
+In front of a server, "signet-wrap check" is the same, with one exception: with
+--cosign, the response to a call whose receipt has passed comes when it is whole,
+up to 1 MiB, and has a receipt in its _meta.
+
 The clients, and what they do until the server has ended:
 
 `

@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
@@ -16,6 +17,7 @@ type hold struct {
 	framed func() bool
 	passed func(p []byte) error // passes on what is not held
 
+	mu      sync.Mutex // guards all below
 	ends    mcpwire.Boundary
 	holding bool
 	held    []byte // of the message, while it is held
@@ -23,6 +25,8 @@ type hold struct {
 
 // take takes what the server wrote. The error says that the client does not read.
 func (h *hold) take(p []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	from := 0 // in p, of what is to be passed on
 	for i := 0; i < len(p); {
 		if !h.ends.Mid {
@@ -49,7 +53,7 @@ func (h *hold) take(p []byte) error {
 			}
 		case len(h.held) > record.MaxCosigned:
 			h.holding = false
-			if err := h.end(); err != nil {
+			if err := h.release(); err != nil {
 				return err
 			}
 		}
@@ -80,8 +84,15 @@ func (h *hold) whole() error {
 	return err
 }
 
-// end passes on what is held, as it is.
+// end passes on what is held, as it is, when no more is to be expected.
 func (h *hold) end() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.release()
+}
+
+// release is end for a caller that holds mu.
+func (h *hold) release() error {
 	rest := h.held
 	if h.held = nil; len(rest) == 0 {
 		return nil

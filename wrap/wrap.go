@@ -156,6 +156,17 @@ func Run(o Options) (Exit, error) {
 	// then the records, then the exit status.
 	left := srv.End()
 	replies.drain(drainSilence, left, srv.Hurry())
+	if replies.hold != nil {
+		released := make(chan struct{})
+		go func() {
+			defer close(released)
+			replies.hold.end()
+		}()
+		select {
+		case <-released:
+		case <-time.After(stuck): // the client does not read
+		}
+	}
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)

@@ -223,6 +223,18 @@ func (f *finder) events(s *Story) error {
 			if e.Call != s.Says.ID {
 				continue
 			}
+		case event.NoReceipt:
+			if e.Call != s.Says.ID {
+				continue
+			}
+		case event.Cosigned:
+			if e.Call != s.Says.ID {
+				continue
+			}
+		case event.BadCosignature:
+			if e.Call != s.Says.ID {
+				continue
+			}
 		case event.CallContext:
 			if !slices.ContainsFunc(e.Calls, func(c event.Context) bool { return c.Call == s.Says.ID }) {
 				continue

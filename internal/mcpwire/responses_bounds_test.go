@@ -141,15 +141,15 @@ func TestResponsesHoldLittle(t *testing.T) {
 	}
 }
 
-// TestKeptOrHashed: a result is kept up to MaxKept, and of a longer one the hash is
-// that of its bytes as sent.
+// TestKeptOrHashed: a result is kept up to MaxKept and the room for a cosignature, and
+// of one longer than MaxKept the hash is that of its bytes as sent.
 func TestKeptOrHashed(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, size := range []int{MaxKept - 1, MaxKept, MaxKept + 1, 3*MaxKept + 7} {
+	for _, size := range []int{MaxKept - 1, MaxKept, MaxKept + 1, MaxKept + maxCosignature, MaxKept + maxCosignature + 1, 3*MaxKept + 7} {
 		const head, foot = `{"s": "\n`, `" }`
 		result := head + strings.Repeat("x", size-len(head)-len(foot)) + foot
 		got := responsesIn([]byte(`{"id":1,"result": `+result+" \t}\n"), r)
-		if len(got) != 1 || got[0].size != size || (got[0].Value != nil) != (size <= MaxKept) || sumOf(got[0]) != event.HashOf([]byte(result)) {
+		if len(got) != 1 || got[0].size != size || (got[0].Value != nil) != (size <= MaxKept+maxCosignature) || got[0].Hashed().raw != (size > MaxKept) || sumOf(got[0]) != event.HashOf([]byte(result)) {
 			t.Fatalf("a result of %d bytes: %s", size, describe(got))
 		}
 	}

@@ -22,6 +22,8 @@ type Completeness struct {
 	Against   []*HeadsResult   `json:"against,omitempty"`  // and what files from elsewhere have
 	Expected  []ExpectedResult `json:"expected,omitempty"` // hashes and receipts that others kept
 
+	Confirmed []Confirmer `json:"confirmed,omitempty"` // keys of servers' sides that confirm outcomes
+
 	Anchored *Anchored `json:"anchored,omitempty"` // up to where others have seen the log; nil: it was not read to its end
 }
 

@@ -89,6 +89,7 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 type logCheck struct {
 	tally    *tally
 	outcomes *outcomes
+	sides    sides
 	gaps     []string // the first of them
 	damage   int64    // events of damage
 	steps    int64    // likewise, of clocks that stepped back
@@ -132,6 +133,7 @@ func (s *logCheck) visit(e chain.Entry, c checked) {
 // believe takes a record that is believed.
 func (s *logCheck) believe(e *chain.Entry, c checked) {
 	s.outcomes.see(c.v)
+	s.sidesOf(e, c)
 	if c.v.Time.After(s.latest) {
 		s.latest = c.v.Time
 	}
@@ -302,6 +304,8 @@ func (s *logCheck) completeness(r *chain.Report) Completeness {
 			c.Notes = append(c.Notes, text.Count(n, what)+rest)
 		}
 	}
+	confirmed, more := s.sides.finding()
+	c.Confirmed, c.Notes = confirmed, append(c.Notes, more...)
 	note(told, "partial record", " quarantined and accounted for")
 	note(s.damage, "event", " of damage that a writer met and went on after")
 	note(s.steps, "event", " of a clock that had stepped back: they say how far")
