@@ -421,11 +421,16 @@ func TestStopAndContinue(t *testing.T) {
 	cmd := wrapping(t, part(t, "report", "SIGTSTP")...)
 	k := converse(t, cmd)
 	k.hear("ignored: []")
+	k.signal(syscall.SIGUSR1) // passed on when all signals are caught
+	k.hear("SIGUSR1")
 	k.signal(syscall.SIGTSTP)
 	waitState(t, cmd.Process.Pid, "T")
-	for _, child := range childrenOf(cmd.Process.Pid) {
-		if strings.Contains(commandOf(child), "report") {
-			waitState(t, child, "T")
+	// Until it executes its shell, the guard has our arguments, too.
+	for end := time.Now().Add(patience); !slices.ContainsFunc(childrenOf(cmd.Process.Pid), func(child int) bool {
+		return strings.Contains(commandOf(child), "report") && strings.HasPrefix(state(child), "T")
+	}); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the server is not stopped")
 		}
 	}
 	k.signal(syscall.SIGCONT)

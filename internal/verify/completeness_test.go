@@ -78,6 +78,9 @@ func TestOutcomes(t *testing.T) {
 // A log of more calls without outcomes, or sessions, than are counted takes a
 // bounded amount of memory while they are counted, and none from there on.
 func TestOutcomesBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector itself takes memory")
+	}
 	for name, session := range map[string]func(i int) string{
 		"calls":    func(int) string { return "ses_a" },
 		"sessions": func(i int) string { return numbered("ses_", i) },

@@ -134,6 +134,9 @@ func newSigner(t testing.TB, known *Keys) *sign.Signer {
 // Heads of logs that never were, which cost nothing to make and are the newest,
 // keep out none of those of this log, or of its directory.
 func TestHeadsOfManyLogs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many signatures, one goroutine: nothing for the race detector")
+	}
 	l := newHeadsLog(t, 10)
 	signer := newSigner(t, &Keys{})
 	for name, own := range map[string]event.Head{"of this log": {Log: l.first}, "of this directory": {Log: chain.Hash{1, 2, 3}}} {
@@ -395,6 +398,9 @@ func TestPolicyOfHeads(t *testing.T) {
 // as a syslog file has it, in requests, batches and records; and nothing is lost
 // but what nobody could read.
 func TestReadAgainst(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long texts, one goroutine: nothing for the race detector")
+	}
 	l := newHeadsLog(t, 4)
 	head := l.head(l.signer, event.Head{Log: l.first}, 4)
 	_, receipt, ok := bytes.Cut(l.lines[0], []byte(`{"receipt":`))
