@@ -1,7 +1,7 @@
-// Command signet-wrap stands in an MCP client's configuration where a stdio
-// server stood: it starts the real server, signs every tools/call with the
-// agent's Ed25519 key, logs the receipt before the server sees the call, and
-// passes every other byte through.
+// Command signet-wrap takes the place of a stdio server in the configuration of an MCP
+// client. It starts the real server, signs every tools/call with the agent's Ed25519
+// key, writes the receipt to the log before the server sees the call, and passes every
+// other byte on.
 package main
 
 import (

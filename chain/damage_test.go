@@ -324,7 +324,7 @@ func TestForged(t *testing.T) {
 			}
 			r := e.verify(VerifyOptions[struct{}]{Check: check})
 			if len(r.Breaks) != 1 || r.Breaks[0].Kind != Forged || e.at(i) != fmt.Sprintf("%s:%d", r.Breaks[0].File, r.Breaks[0].Line) {
-				t.Errorf("line %d, rest of the hashes made anew %v: %+v", i, all, r.Breaks)
+				t.Errorf("line %d, rest of the hashes computed again %v: %+v", i, all, r.Breaks)
 			}
 		}
 	}

@@ -386,7 +386,7 @@ func TestPlantedPending(t *testing.T) {
 		}
 	}
 	if r := mustBeWhole(t, dir, 1+11+many); len(r.Quarantined) != many {
-		t.Errorf("%d of %d files are told of", len(r.Quarantined), many)
+		t.Errorf("%d of %d files are reported", len(r.Quarantined), many)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestFormatExample(t *testing.T) {
 		}
 	}
 	if got := read(t, again, day); !bytes.Equal(got, example[1]) {
-		t.Errorf("written anew: %s", got)
+		t.Errorf("written again: %s", got)
 	}
 }
 

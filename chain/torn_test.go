@@ -202,7 +202,7 @@ func TestQuarantinedChanged(t *testing.T) {
 	}
 }
 
-// TestPendingBesideKept: what is planted as a torn line to be told of takes neither
+// TestPendingBesideKept: what is planted as a torn line to be reported takes neither
 // the place of one that is kept under its name, nor of one that is gone.
 func TestPendingBesideKept(t *testing.T) {
 	for _, gone := range []bool{false, true} {

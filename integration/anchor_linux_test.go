@@ -547,7 +547,7 @@ func (h home) tellsOnce(t *testing.T, cmd *exec.Cmd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "an event tells of what was found", func() bool { return len(h.events(t, "anchor_finding")) > 0 })
+	poll(t, "an event says what was found", func() bool { return len(h.events(t, "anchor_finding")) > 0 })
 	in.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)

@@ -166,7 +166,7 @@ func (h home) crowded(t *testing.T, serverLogs []serverLog, n, others int) {
 		}
 		prev = e.RecordHash
 		if recorded[r.ID] {
-			t.Errorf("%s:%d: %s stands twice", e.File, e.Line, r.ID)
+			t.Errorf("%s:%d: %s occurs twice", e.File, e.Line, r.ID)
 		}
 		recorded[r.ID] = true
 		if r.V == 1 && r.Type == "" {
@@ -194,7 +194,7 @@ func (h home) crowded(t *testing.T, serverLogs []serverLog, n, others int) {
 }
 
 // fakeCrowd is the wrapper but for the command line: there is no flag for the
-// clock. Every seventh time that it looks, the clock is three hours behind, and
+// clock. Every seventh time that it looks, the clock is three hours slow, and
 // every eleventh, four seconds ahead.
 func fakeCrowd(args []string) int {
 	home := args[0]

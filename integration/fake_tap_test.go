@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// fakeTap stands between a client and a command and keeps a copy of what
+// fakeTap is between a client and a command and keeps a copy of what
 // passes: PREFIX.1.in and PREFIX.1.out for the first tap with that prefix,
 // PREFIX.2… for the next: some clients start a server twice.
 func fakeTap(args []string) int {

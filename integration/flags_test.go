@@ -93,7 +93,7 @@ func TestNotStarted(t *testing.T) {
 }
 
 // TestEmptyWord: a word that a client's configuration left empty, in front of
-// "--", is no verb, and what stands around it still counts.
+// "--", is no verb, and what is around it still counts.
 func TestEmptyWord(t *testing.T) {
 	for _, flags := range [][]string{{""}, {"", "--hash-only"}, {"--hash-only", "", ""}} {
 		home := newHome(t)

@@ -244,7 +244,7 @@ func TestBothFull(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// The reply stands somewhere between two of the server's lines.
+			// The reply is somewhere between two of the server's lines.
 			h, n, answered := sha256.New(), 0, 0
 			p.pipe.SetReadDeadline(time.Now().Add(patience))
 			var last []byte

@@ -11,7 +11,7 @@
 //     fake_test.go; a fake client is a [proc].
 //
 // Everything a test starts carries an environment variable that is its own, so
-// that what it leaves behind can be found (and is killed) at its end.
+// that the processes it leaves can be found (and are killed) at its end.
 package integration
 
 import (

@@ -41,7 +41,7 @@ func (m mark) pids() []int {
 }
 
 // family are the process and its children, but those that run this test
-// binary: what stands between us and a fake server.
+// binary: what is between us and a fake server.
 func (p *proc) family() []int {
 	self, _ := os.Executable()
 	pids := []int{p.cmd.Process.Pid}

@@ -150,7 +150,7 @@ func TestOutcomesOfMCPGo(t *testing.T) {
 				}
 			}
 			if !maps.Equal(count, want) {
-				t.Errorf("the log tells of %v, want %v", count, want)
+				t.Errorf("the log has %v, want %v", count, want)
 			}
 			if version == "2026-07-28" {
 				home.checkRetries(t)
@@ -197,7 +197,7 @@ func TestOutcomesOfTasks(t *testing.T) {
 	}
 	want := []string{"executed", "executed", "failed, the task was cancelled", "unanswered, the result of its task was never fetched"}
 	if !slices.Equal(got, want) {
-		t.Errorf("the log tells of %q, want %q", got, want)
+		t.Errorf("the log has %q, want %q", got, want)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestOutcomesAtTheEnd(t *testing.T) {
 				}
 			}
 			if !slices.Equal(got, c.want) {
-				t.Errorf("the log tells of %q, want %q", got, c.want)
+				t.Errorf("the log has %q, want %q", got, c.want)
 			}
 			home.signet(t, 0, nil, "verify", "--chain")
 			if c.name != "off" {

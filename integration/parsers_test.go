@@ -217,7 +217,7 @@ func (a arrival) check(t *testing.T, call int, r receipt) {
 }
 
 // agree says whether two texts are one value, to the last digit of its numbers,
-// and beyond doubt: no name stands twice, all strings are of characters. It
+// and beyond doubt: no name occurs twice, all strings are of characters. It
 // shares nothing with the canonical form that it holds to account.
 func agree(a, b string) bool {
 	var values [2]any

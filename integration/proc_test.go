@@ -30,7 +30,7 @@ type proc struct {
 	ended chan struct{}
 }
 
-// A mark is an environment variable that stands in the environment of all
+// A mark is an environment variable that is in the environment of all
 // processes that descend from one start.
 type mark string
 

@@ -117,7 +117,7 @@ func compare(t *testing.T, e ender, s subject) string {
 	wg.Go(func() { w = e.end(t, wrapped, s) })
 	wg.Wait()
 	cleaner := len(w.left) < len(d.left)
-	// What the server leaves behind is waited for.
+	// Processes that the server leaves are waited for.
 	later := w.step > d.step && s.leaves && (w.how == d.how || w.how == "signal: killed")
 	same := w.how == d.how || later ||
 		e.races() && (w.how == "exit status 0" || w.how == "signal: terminated")

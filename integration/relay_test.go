@@ -47,7 +47,7 @@ func TestServerEnds(t *testing.T) {
 				}
 				out, how = p.rest(), p.how()
 				if left := p.mark.left(); len(left) > 0 {
-					t.Errorf("%s: left behind: %q", w, left)
+					t.Errorf("%s: left over: %q", w, left)
 				}
 				return out, p.stderr(), how
 			}

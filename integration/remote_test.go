@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// TestRemote: `install --remote` puts a server that is reached by URL behind mcp-remote
+// TestRemote: `install --remote` has a server that is reached by URL started through mcp-remote
 // and a wrapper, so its calls are recorded, and the server gets the headers; `uninstall`
 // gives back the same bytes. The server is the SDK's, over HTTP.
 func TestRemote(t *testing.T) {

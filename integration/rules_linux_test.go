@@ -144,9 +144,9 @@ func TestKilled(t *testing.T) {
 		t.Errorf("the client read %d bytes of %d", len(got), said)
 	}
 	if left := p.mark.left(); len(left) > 0 {
-		t.Errorf("left behind: %q", left)
+		t.Errorf("left over: %q", left)
 	}
 	if left := living(family); len(left) > 0 {
-		t.Errorf("left behind: %q", left)
+		t.Errorf("left over: %q", left)
 	}
 }

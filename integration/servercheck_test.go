@@ -38,7 +38,7 @@ func (s twoSides) check(t testing.TB, flags []string, server ...string) []string
 		flags, []string{"--"}, server)
 }
 
-// TestCheckBackToBack: an mcp-go client gets from an mcp-go server behind a wrapper
+// TestCheckBackToBack: an mcp-go client gets from an mcp-go server through a wrapper
 // and a check what it gets directly, the server what the wrapper sends, and each
 // side's log verifies and has all calls.
 func TestCheckBackToBack(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// unsplice finds what stands in got and not in want: receipts that were put
+// unsplice finds what is in got and not in want: receipts that were put
 // into the line, and nothing else. It is written from the rule in docs/DESIGN.md
 // ("the last member of _meta, or a new last member _meta of params"), not from
 // the code that obeys it.
@@ -18,7 +18,7 @@ func unsplice(want, got []byte) (receipts [][]byte, err error) {
 			i, j = i+1, j+1
 			continue
 		}
-		// What is inserted begins with a comma or a quote and stands before a
+		// What is inserted begins with a comma or a quote and is before a
 		// closing brace or white space, so this is its first byte.
 		n, receipt, err := inserted(got[j:])
 		if err != nil {

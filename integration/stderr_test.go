@@ -19,7 +19,7 @@ func TestFullStderr(t *testing.T) {
 		reply string
 	}{
 		{"the first call makes a key", nil, false, `"_signet"`},
-		{"each call is told of", []string{"--verbose"}, false, `"_signet"`},
+		{"each call is reported", []string{"--verbose"}, false, `"_signet"`},
 		{"calls are refused", nil, true, `"error"`},
 		{"calls are forwarded unsigned", []string{"--fail-open"}, true, `"tools/call"`},
 	} {

@@ -72,7 +72,7 @@ var systemLogAttacks = []systemLogPart{
 		}
 		s.put(path, lines...)
 		f := s.must(1)
-		if u := f.Completeness.Heads.UnmetList; len(u) == 0 || u[0].Why != "another record is there" {
+		if u := f.Completeness.Heads.MismatchedList; len(u) == 0 || u[0].Why != "another record is there" {
 			s.t.Errorf("%+v", f)
 		}
 	}},
@@ -196,7 +196,7 @@ var systemLogAttacks = []systemLogPart{
 		path, lines := s.log()
 		s.put(path, lines[:len(lines)-1]...)
 		f := s.must(1)
-		id := f.Completeness.Heads.UnmetList[len(f.Completeness.Heads.UnmetList)-1].ID
+		id := f.Completeness.Heads.MismatchedList[len(f.Completeness.Heads.MismatchedList)-1].ID
 		remember := func(by *agent) (int, string) {
 			cmd := by.command("verify", "--accept", id, "--remember", "--reason", "a disk\nwas full")
 			cmd.Env = append(cmd.Env, "SUDO_USER=ada")

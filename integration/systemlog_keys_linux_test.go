@@ -142,11 +142,11 @@ var systemLogKeys = []systemLogPart{
 		var f struct {
 			Completeness struct {
 				Against []struct {
-					UnmetHeads []struct{ Doubtful bool } `json:"mismatched_heads"`
+					MismatchedHeads []struct{ Doubtful bool } `json:"mismatched_heads"`
 				}
 			}
 		}
-		if err := json.Unmarshal(out, &f); err != nil || len(f.Completeness.Against) != 1 || len(f.Completeness.Against[0].UnmetHeads) == 0 || f.Completeness.Against[0].UnmetHeads[0].Doubtful {
+		if err := json.Unmarshal(out, &f); err != nil || len(f.Completeness.Against) != 1 || len(f.Completeness.Against[0].MismatchedHeads) == 0 || f.Completeness.Against[0].MismatchedHeads[0].Doubtful {
 			s.t.Errorf("%v, %+v", err, f)
 		}
 	}},

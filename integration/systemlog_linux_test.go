@@ -218,24 +218,24 @@ type remembered struct {
 	Completeness struct {
 		SystemLog string `json:"system_log"`
 		Heads     struct {
-			Why       string                     `json:"why"`
-			From      string                     `json:"reaches_from"`
-			To        string                     `json:"reaches_to"`
-			Heads     int64                      `json:"heads"`
-			Records   int64                      `json:"records"`
-			After     int64                      `json:"unanchored_records"`
-			Unmet     int64                      `json:"mismatched"`
-			UnmetList []struct{ ID, Why string } `json:"mismatched_heads"`
-			Replaced  []struct{ Log, ID string } `json:"replaced_logs"`
-			Gone      []struct{ Log string }     `json:"other_logs"`
-			Missing   int64                      `json:"missing_heads"`
-			Silent    int64                      `json:"silent_sessions"`
-			Elsewhere int64                      `json:"sessions_elsewhere"`
-			Unread    string                     `json:"unread"`
-			Unended   int64                      `json:"unended_sessions"`
-			Backdated int64                      `json:"backdated"`
-			Ahead     int64                      `json:"dated_ahead"`
-			Accept    string                     `json:"accept"`
+			Why            string                     `json:"why"`
+			From           string                     `json:"reaches_from"`
+			To             string                     `json:"reaches_to"`
+			Heads          int64                      `json:"heads"`
+			Records        int64                      `json:"records"`
+			After          int64                      `json:"unanchored_records"`
+			Mismatched     int64                      `json:"mismatched"`
+			MismatchedList []struct{ ID, Why string } `json:"mismatched_heads"`
+			Replaced       []struct{ Log, ID string } `json:"replaced_logs"`
+			Gone           []struct{ Log string }     `json:"other_logs"`
+			Missing        int64                      `json:"missing_heads"`
+			Silent         int64                      `json:"silent_sessions"`
+			Elsewhere      int64                      `json:"sessions_elsewhere"`
+			Unread         string                     `json:"unread"`
+			Unended        int64                      `json:"unended_sessions"`
+			Backdated      int64                      `json:"backdated"`
+			Ahead          int64                      `json:"dated_ahead"`
+			Accept         string                     `json:"accept"`
 		} `json:"heads"`
 	} `json:"completeness"`
 }
@@ -382,11 +382,11 @@ var systemLogParts = []systemLogPart{
 		path, lines := s.log()
 		s.put(path, lines[:len(lines)-1]...)
 		f := s.must(1)
-		if len(f.Completeness.Heads.UnmetList) == 0 {
+		if len(f.Completeness.Heads.MismatchedList) == 0 {
 			s.t.Fatalf("%+v", f)
 		}
 		// Nothing in the account excuses it: an id must be accepted from outside.
-		id := f.Completeness.Heads.UnmetList[0].ID
+		id := f.Completeness.Heads.MismatchedList[0].ID
 		s.must(0, "--accept", id)
 		s.must(1, "--accept", "evt_00000000000000000000000000000000")
 		if err := os.WriteFile("/etc/signet-wrap/accepted", []byte(id+" a restored backup\n"), 0o644); err != nil {

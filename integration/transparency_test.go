@@ -39,7 +39,7 @@ The clients, and what they do until the server has ended:
 
 var transparencyFile = filepath.Join("..", "docs", "TRANSPARENCY.md")
 
-// reported is the table as it stands in the docs, a row for each server; empty
+// reported is the table as it is in the docs, a row for each server; empty
 // if it is about to be written.
 func reported(t *testing.T) map[string][]string {
 	t.Helper()

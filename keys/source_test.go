@@ -151,7 +151,7 @@ func TestProtectAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if now, _ := os.ReadFile(private); !bytes.Equal(now, sealed) {
-		t.Error("the key was encrypted anew without need")
+		t.Error("the key was encrypted again without need")
 	}
 
 	// Another passphrase: only with the old one, else nothing changes.

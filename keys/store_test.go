@@ -339,7 +339,7 @@ func TestCreated(t *testing.T) {
 	}
 }
 
-// TestSignWithoutOptions: nil stands for crypto.Hash(0), and another hash is an error.
+// TestSignWithoutOptions: nil means crypto.Hash(0), and another hash is an error.
 func TestSignWithoutOptions(t *testing.T) {
 	s := Store{t.TempDir()}
 	if _, err := s.Generate("k", "", nil); err != nil {

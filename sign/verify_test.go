@@ -143,7 +143,7 @@ func TestEncodings(t *testing.T) {
 		{"line feed at the end", "ed25519:" + base64.StdEncoding.EncodeToString(raw[:64]) + "\n"},
 		{"line feed for the padding", "ed25519:" + base64.RawStdEncoding.EncodeToString(raw[:64]) + "=\n"},
 		{"space", "ed25519: " + base64.StdEncoding.EncodeToString(raw[:64])},
-		{"bits behind the last byte", "ed25519:" + base64.RawStdEncoding.EncodeToString(raw[:64])[:85] + "x=="},
+		{"bits after the last byte", "ed25519:" + base64.RawStdEncoding.EncodeToString(raw[:64])[:85] + "x=="},
 		{"hex", "ed25519:" + fmt.Sprintf("%x", raw[:64])},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestParamsRaw(t *testing.T) {
 		"cut between":          raw[:len(raw)-1],
 		"without padding":      strings.TrimRight(raw, "="),
 		"padding in between":   raw[:4094] + "==" + raw[4096:],
-		"more behind it":       raw + "AAAA",
+		"more after it":        raw + "AAAA",
 		"line feeds":           raw[:76] + "\n" + raw[76:],
 		"escaped":              raw[:76] + "\"" + raw[76:],
 		"not base64":           strings.Replace(raw, raw[40:44], "!!!!", 1),

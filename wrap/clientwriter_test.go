@@ -267,7 +267,7 @@ func TestClientWriterEnd(t *testing.T) {
 	go o.Write([]byte("nobody reads this"))
 	o.reply([]byte("r\n"))
 	hung(t, "ending without a reader", async(o.finish))
-	hung(t, "replying behind the end", async(func() {
+	hung(t, "replying after the end", async(func() {
 		for range 3 * maxWaiting / 1024 {
 			o.reply(make([]byte, 1024))
 		}

@@ -353,7 +353,7 @@ func withoutReceipts(line string, calls []mcpwire.Call) (string, error) {
 			return "", fmt.Errorf("the receipt is of another call, %q (%s)", v.Tool, v.CallID)
 		}
 		if line, ok = strings.CutPrefix(rest[d.InputOffset():], c.After); !ok {
-			return "", fmt.Errorf("no %q behind the receipt", c.After)
+			return "", fmt.Errorf("no %q after the receipt", c.After)
 		}
 	}
 	return back + line, nil
@@ -383,7 +383,7 @@ func TestTogether(t *testing.T) {
 			t.Errorf("call %d has no receipt", i)
 		}
 		if l := p.next(p.got); l != pingLine(i) {
-			t.Errorf("behind call %d came %q", i, l)
+			t.Errorf("after call %d came %q", i, l)
 		}
 	}
 	if len(at) != 1 || at[0] != n {
@@ -424,18 +424,18 @@ func TestNotRecorded(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		break_     func(p *piped)
-		mend       func(p *piped)
+		repair     func(p *piped)
 		beforehand bool // some calls are recorded first
 	}{
 		{name: "a file where the directory should be",
 			break_: func(p *piped) { os.WriteFile(p.audit, nil, 0o600) },
-			mend:   func(p *piped) { os.Remove(p.audit) }},
+			repair: func(p *piped) { os.Remove(p.audit) }},
 		{name: "a file where a directory above should be",
 			break_: func(p *piped) { os.WriteFile(filepath.Dir(p.audit), nil, 0o600) },
-			mend:   func(p *piped) { os.Remove(filepath.Dir(p.audit)) }},
+			repair: func(p *piped) { os.Remove(filepath.Dir(p.audit)) }},
 		{name: "the directory is replaced by a file", beforehand: true,
 			break_: func(p *piped) { os.Rename(p.audit, p.audit+".away"); os.WriteFile(p.audit, nil, 0o600) },
-			mend:   func(p *piped) { os.Remove(p.audit); os.Rename(p.audit+".away", p.audit) }},
+			repair: func(p *piped) { os.Remove(p.audit); os.Rename(p.audit+".away", p.audit) }},
 		{name: "the day's file is replaced by a directory", beforehand: true,
 			break_: func(p *piped) {
 				for _, f := range p.days() {
@@ -443,7 +443,7 @@ func TestNotRecorded(t *testing.T) {
 					os.Mkdir(f, 0o700)
 				}
 			},
-			mend: func(p *piped) {
+			repair: func(p *piped) {
 				for _, f := range p.days() {
 					os.Remove(f)
 					os.Rename(f+".away", f)
@@ -489,7 +489,7 @@ func TestNotRecorded(t *testing.T) {
 				t.Errorf("on stderr: %q", said)
 			}
 
-			c.mend(p)
+			c.repair(p)
 			p.send(callLine(7))
 			if id := carriedID(p.next(p.got)); id == "" {
 				t.Error("with the cause gone, a call is forwarded without a receipt")
@@ -601,7 +601,7 @@ func TestFailOpen(t *testing.T) {
 }
 
 // TestTooLong: a message longer than may be is dropped and has a reply by its id,
-// wherever that stands, and what follows goes on.
+// wherever that is, and what follows goes on.
 func TestTooLong(t *testing.T) {
 	p := startPump(t, func(_ *piped, o *Options) { o.MaxCall = 10_000 })
 	filler := strings.Repeat("x", 200_000)
@@ -612,7 +612,7 @@ func TestTooLong(t *testing.T) {
 		t.Errorf("got %.100q", l)
 	}
 	if carriedID(p.next(p.got)) == "" {
-		t.Error("the call behind has no receipt")
+		t.Error("the call after it has no receipt")
 	}
 	if l := p.next(p.got); l != pingLine(3) {
 		t.Errorf("got %.100q", l)

@@ -131,7 +131,7 @@ type run struct {
 	tsa        *Said
 	longer     int64 // the largest size that a witness has seen
 	forked     []string
-	behind     []string // witnesses that have seen more records than there are
+	larger     []string // witnesses that have seen more records than there are
 	finding    *Finding
 }
 
@@ -400,7 +400,7 @@ func (r *run) ask(ctx context.Context) {
 		})
 	}
 	asked.Wait()
-	r.said, r.longer, r.forked, r.behind = nil, 0, nil, nil
+	r.said, r.longer, r.forked, r.larger = nil, 0, nil, nil
 	note := r.checkpoint.Note
 	for i, w := range r.s.Policy.Witnesses {
 		a, peer := replies[i], r.st.peer(w.Name)
@@ -414,7 +414,7 @@ func (r *run) ask(ctx context.Context) {
 			r.forked = append(r.forked, w.Name)
 		}
 		if a.seen > 0 {
-			r.behind = append(r.behind, w.Name)
+			r.larger = append(r.larger, w.Name)
 			r.longer = max(r.longer, a.seen)
 		}
 		if a.status != "" {
@@ -434,10 +434,10 @@ func (r *run) judge() {
 	f := Finding{Origin: r.checkpoint.Origin, Now: r.checkpoint.Size, Time: r.now}
 	switch {
 	case len(r.forked) > 0:
-		f.Kind, f.Size, f.By = Fork, r.checkpoint.Size, append(r.forked, r.behind...)
+		f.Kind, f.Size, f.By = Fork, r.checkpoint.Size, append(r.forked, r.larger...)
 		f.Now, f.Detail = -1, "the log that was cosigned before is not the beginning of this one"
-	case len(r.behind) > 0:
-		f.Kind, f.Size, f.By = Rollback, r.longer, r.behind
+	case len(r.larger) > 0:
+		f.Kind, f.Size, f.By = Rollback, r.longer, r.larger
 		f.Detail = fmt.Sprintf("cosigned: %s; in the log: %d", text.Count(r.longer, "record"), r.checkpoint.Size)
 	default:
 		return

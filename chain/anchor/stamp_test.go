@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// An authority is a real one, openssl ts, behind a server that does nothing but
+// An authority is a real one, openssl ts, in a server that does nothing but
 // hand it the requests.
 type authority struct {
 	t     *testing.T

@@ -87,7 +87,7 @@ func TestBriefTable(t *testing.T) {
 			seen[r.Size] = map[string]row{}
 		}
 		if _, twice := seen[r.Size][r.Way]; twice {
-			t.Errorf("%q stands twice for %d bytes", r.Way, r.Size)
+			t.Errorf("%q occurs twice for %d bytes", r.Way, r.Size)
 		}
 		seen[r.Size][r.Way] = r
 	}

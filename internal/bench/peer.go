@@ -13,7 +13,7 @@ import (
 //
 // Words are split at spaces. Inside '…' and "…" a space is a space; no other
 // character means anything but itself, so the paths of Windows need no care.
-// {server} as a word of its own stands for the words of the echo server's
+// {server} as a word of its own means the words of the echo server's
 // command line; as a part of a word, for that line as sh reads it:
 //
 //	mine=/opt/mine/proxy --log off -- {server}

@@ -48,7 +48,7 @@ func TestParseWhen(t *testing.T) {
 	}
 }
 
-// The table fits the screen, whatever stands in the log.
+// The table fits the screen, whatever is in the log.
 func TestAuditTable(t *testing.T) {
 	bot, _ := testSigner(t, strings.Repeat("long-name", 5))
 	long := call(t, bot, strings.Repeat("tööl", 20))

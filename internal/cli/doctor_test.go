@@ -103,7 +103,7 @@ func TestDoctor(t *testing.T) {
 		{"a partial record", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`) }, "end note", "a partial record", false},
 		{"junk", func(t *testing.T, h string) { appendTo(t, newest(t, h), "junk\n") }, "end repair", "verify --chain", false},
 		{"a partial record with a newline", func(t *testing.T, h string) { appendTo(t, newest(t, h), `{"receipt":{"act`+"\n") }, "end repair", "verify --chain", false},
-		{"clock behind", func(t *testing.T, h string) { appendRecord(t, h, time.Now().Add(time.Minute)) }, "clock repair", "the next ones will have that time", false},
+		{"slow clock", func(t *testing.T, h string) { appendRecord(t, h, time.Now().Add(time.Minute)) }, "clock repair", "the next ones will have that time", false},
 		{"records of another key", func(t *testing.T, h string) {
 			other, _ := testSigner(t, "other")
 			l := chain.New(path(h, "audit"), chain.Options{NoSync: true, Now: func() time.Time { return time.Now().Add(time.Hour) }})

@@ -19,7 +19,7 @@ import (
 
 // What install, uninstall and status do with the hooks of clients.
 
-// ownTools stands for the client's own tools where a server's name would be.
+// ownTools is written for the client's own tools where a server's name would be.
 const ownTools = "(own tools)"
 
 func hooksFlag() ucli.Flag { return &ucli.BoolFlag{Name: "hooks"} }

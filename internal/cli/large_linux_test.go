@@ -130,7 +130,7 @@ func testProgress(t *testing.T, home string) {
 			}
 		}
 		if i := strings.LastIndex(screen, bar); !strings.Contains(screen[max(i, 0):], "\r\x1b[K") {
-			t.Errorf("%s: the bar is left behind: %q", args, screen[max(i, 0):])
+			t.Errorf("%s: the bar is left there: %q", args, screen[max(i, 0):])
 		}
 	}
 

@@ -111,7 +111,7 @@ func (c *command) paint(colour, word string) string {
 }
 
 // fold breaks s at spaces, so that it fits the screen on which results appear if it
-// begins in the column indent, and has its other lines begin there. What stands in
+// begins in the column indent, and has its other lines begin there. What is in
 // quotation marks is to be copied, and stays on one line.
 func (c *command) fold(s string, indent int) string {
 	room := c.width() - indent

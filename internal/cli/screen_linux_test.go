@@ -22,7 +22,7 @@ import (
 // of text, and hide some.
 const steering = "x\x1b[2J\x1b]0;t\a\u009b2J\u0085\u202egnp\u2066\u061c\u200b\u2028\U000e0041\ufe0f.end"
 
-// TestScreen: whatever stands in the log, the keys and a client's file, on a
+// TestScreen: whatever is in the log, the keys and a client's file, on a
 // terminal no verb prints a character that steers it or hides. In a pipe JSON has
 // the names as they are.
 func TestScreen(t *testing.T) {

@@ -203,7 +203,7 @@ func TestVerifyPrintsClean(t *testing.T) {
 	if status != 0 || strings.ContainsAny(out, "\x1b\r\u202e") || !strings.Contains(out, `\u001b[2K\u000dvalid\u202e\u000a`) {
 		t.Errorf("status %d, printed %q", status, out)
 	}
-	// An error is one line, whatever stands in it.
+	// An error is one line, whatever is in it.
 	_, _, errs := run(t, "verify", "no\nvalid: such file")
 	if strings.Count(errs, "\n") != 1 || !strings.Contains(errs, `no\u000avalid`) {
 		t.Errorf("printed %q", errs)

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A process that may write no more than four bytes to a file stands for a full
+// A process that may write no more than four bytes to a file is like a full
 // disk: the write fails half-way.
 func writeWhenFull(path string) {
 	signal.Ignore(syscall.SIGXFSZ)

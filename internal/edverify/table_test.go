@@ -135,7 +135,7 @@ func TestSameVerdict(t *testing.T) {
 	}
 }
 
-// S that is not reduced stands for the same scalar, and makes no signature.
+// S that is not reduced is the same scalar, and makes no signature.
 func TestSameVerdictOnS(t *testing.T) {
 	c := comparer{t: t}
 	c.use(publicOf(1))

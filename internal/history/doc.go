@@ -1,5 +1,5 @@
 // Package history tells what a log is the history of: calls, each with what came
-// of it, and what befell the log itself. It reads; it prints nothing and knows no
+// of it, and what happened to the log itself. It reads; it prints nothing and knows no
 // flags.
 //
 // Only what was signed is believed. A [Record] counts as what it says if its hash

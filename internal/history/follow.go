@@ -16,7 +16,7 @@ type FollowOptions struct {
 	Filter
 	Every time.Duration // how often the log is looked at; 0: five times a second
 
-	Problem func(error)  // is told of what could not be read; nil: nobody
+	Problem func(error)  // called with what could not be read; nil: nothing is
 	Idle    func() error // is called when all that there is has been put, and ends it with an error; nil: nothing is
 }
 
@@ -152,7 +152,7 @@ func (f *follower) problem(err error) {
 	}
 }
 
-// next puts what is queued. The event that says who is behind a session comes shortly
+// next puts what is queued. The event that names the client of a session comes shortly
 // after the session's first call: for it that call waits, with all after it, until the
 // next look; the first old ones have waited.
 func (f *follower) next(old int) {

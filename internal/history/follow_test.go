@@ -131,7 +131,7 @@ func TestFollowFilter(t *testing.T) {
 	grep.end()
 }
 
-// Who is behind a session is said after its first call, which waits for it.
+// The client of a session is recorded after its first call, which waits for it.
 func TestFollowFirstCall(t *testing.T) {
 	s := newScene(t)
 	x := s.follow(Filter{Client: "desk"})

@@ -102,7 +102,7 @@ func TestJoin(t *testing.T) {
 	is(c, verdict, 3, Counts)
 	respond(response(4, 3), 0, Further)
 	if alone := call(5); !j.Alone(alone) || j.Alone(alone) || j.Call(alone, 9) {
-		t.Error("a receipt that stands alone is taken twice")
+		t.Error("a receipt without others is taken twice")
 	}
 	respond(response(5, 5), 0, NoCall)
 	j.Forget(call(2))
@@ -113,7 +113,7 @@ func TestJoin(t *testing.T) {
 }
 
 // Both directions come to the same: they are given random sequences of calls and
-// of what is said of them, where nothing stands before its call.
+// of what is said of them, where nothing is before its call.
 func TestJoinDirections(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -132,7 +132,7 @@ func TestJoinDirections(t *testing.T) {
 				log = append(log, v)
 			default:
 				v = unanswered()
-				if v.ParentID = id(i); r.IntN(2) == 0 { // which stands for its list here
+				if v.ParentID = id(i); r.IntN(2) == 0 { // which is its list here
 					changes[r.IntN(changesOfParty)](v)
 				}
 				log = append(log, v)

@@ -47,7 +47,7 @@ func newPrefilter(f *Filter) *prefilter {
 	return s
 }
 
-// plainRun is the longest part of text that stands for itself in a canonical
+// plainRun is the longest part of text that is written as it is in a canonical
 // string.
 func plainRun(text string) (longest string) {
 	escaped := func(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
@@ -59,8 +59,8 @@ func plainRun(text string) (longest string) {
 	return longest
 }
 
-// asciiRun is the longest part of text, in lower case, that in any case stands for
-// itself in a canonical string, or in one that JSON writes otherwise.
+// asciiRun is the longest part of text, in lower case, that is written as it is in a
+// canonical string, and in one that JSON writes otherwise.
 func asciiRun(text string) (longest string) {
 	other := func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r >= 0x7f }
 	for _, run := range strings.FieldsFunc(lower(text), other) {

@@ -361,7 +361,7 @@ func TestCopiesAreLeftOut(t *testing.T) {
 	s.want(Filter{Outcomes: []Outcome{Open, NoResponse}})
 }
 
-// A day file of the far future is said, whatever stands in it.
+// A day file of the far future is said, whatever is in it.
 func TestFutureDays(t *testing.T) {
 	s := newScene(t)
 	s.call("pay")

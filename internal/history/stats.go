@@ -60,7 +60,7 @@ type Group struct {
 // it.
 var maxGroups = 100_000
 
-// maxName is how long a value may be in bytes, of which the beginning then stands for
+// maxName is how long a value may be in bytes, of which the beginning then counts for
 // all: wrappers record no longer names of tools.
 const maxName = 1024
 

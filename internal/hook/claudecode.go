@@ -6,9 +6,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/install"
 )
 
-// Claude Code 2.1.332. Of a hook before a tool, exit status 2 blocks the tool and shows
-// the model standard error; any other failure, and a timeout, lets it run unless the
-// hook has "onFailure": "block" (since 2.1.295).
+// Claude Code 2.1.332. If a hook before a tool exits with 2, the tool does not run, and
+// the model sees standard error. After any other failure, or a timeout, the tool runs,
+// unless the hook has "onFailure": "block" (since 2.1.295).
 func init() {
 	names := events{
 		before: "PreToolUse",

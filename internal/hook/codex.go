@@ -2,9 +2,10 @@ package hook
 
 import "github.com/signet-wrap/signet-wrap/internal/install"
 
-// Codex 0.171.0. Of a hook before a tool, exit status 2 blocks the tool; any other
-// failure, and a timeout, lets it run. A hook runs only after a person has trusted it.
-// A command's exit status is not in the document, so a command that failed is executed.
+// Codex 0.171.0. If a hook before a tool exits with 2, the tool does not run. After any
+// other failure, or a timeout, it runs. A hook runs only after a person has trusted it.
+// A document does not have a command's exit status, so the outcome of a command that
+// failed is "executed".
 func init() {
 	names := events{
 		before: "PreToolUse",

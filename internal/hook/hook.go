@@ -118,8 +118,8 @@ func (o *Options) before(d *Document) error {
 	return err
 }
 
-// known says which keys are believed. Without Knows it is any: opening our own only to
-// look at the log might have a person asked.
+// known says which keys are believed. Without Knows it is any key: to open our own, only
+// to look at the log, a person might be asked for a passphrase.
 func (o *Options) known() sign.Known {
 	if o.Knows == nil {
 		return sign.AnyKey

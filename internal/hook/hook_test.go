@@ -98,7 +98,7 @@ func documents(t *testing.T, client string) (all [][]byte) {
 }
 
 // TestRun: what real clients say of a session becomes calls and their outcomes, each
-// document by a process that knows only the log, and the session is told once.
+// document by a process that knows only the log, and the session is recorded once.
 func TestRun(t *testing.T) {
 	for client, want := range map[string][]string{
 		"claude-code": {

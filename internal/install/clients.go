@@ -23,7 +23,7 @@ type Client struct {
 	Approves bool
 }
 
-// variables are the environment variables of templates: what stands for one
+// variables are the environment variables of templates: what is written for one
 // that is not set.
 var variables = map[string]string{
 	"$XDG_CONFIG_HOME":   "~/.config",

@@ -45,7 +45,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// Wherever a secret stands in a file, the diff does not show it, nor does what is
+// Wherever a secret is in a file, the diff does not show it, nor does what is
 // said of a server that is left.
 func TestDiffMasks(t *testing.T) {
 	for _, args := range []string{

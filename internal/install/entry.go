@@ -12,7 +12,7 @@ type Pointer []string
 // An Entry is a server in a configuration.
 type Entry struct {
 	Name     string
-	Scope    string   // what "*" of the pointer stands for: Claude Code's project
+	Scope    string   // what "*" of the pointer means: Claude Code's project
 	Command  string   // as the file has it; of a wrapped one the old command
 	Args     []string // as the file has them; of a wrapped one the old ones
 	Wrapped  bool     // signet-wrap wraps it

@@ -100,7 +100,7 @@ func (s System) Extensions(c *Client) []string {
 	return names
 }
 
-// expand gives the paths that a template stands for on this system.
+// expand gives the paths that a template means on this system.
 func (s System) expand(template string) []string {
 	if system, rest, ok := strings.Cut(template, ":"); ok && !strings.ContainsAny(system, "/~$") && len(system) > 1 {
 		if system != s.OS {

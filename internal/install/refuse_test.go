@@ -54,7 +54,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// What stands in strings and comments nests nothing.
+// What is in strings and comments nests nothing.
 func TestDepth(t *testing.T) {
 	for body, want := range map[string]int{
 		"": 0, "{}": 1, `{"a": [[], {}]}`: 3, `{"[[[\\\"[[": "[["}`: 1, "// [[\n[]": 1, "/* [[ // */ [/**/[]]": 2, "/* [": 0, "// [": 0, `["\`: 1,

@@ -88,9 +88,9 @@ func (d *Document) remote(e *Entry, w Wrapper) ([]byte, error) {
 	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }
 
-// Remotes returns the file of c with those of its remote servers behind a wrapper for
-// which with gives one, and these entries. left are those that cannot be changed, with
-// the reason.
+// Remotes returns the file of c in which its remote servers are started through the
+// wrappers that with gives for them, and the entries of these servers. left are those
+// that cannot be changed, with the reason.
 func (c *Config) Remotes(with func(*Entry) (Wrapper, bool)) (data []byte, chosen []*Entry, left map[*Entry]error, err error) {
 	d := c.Doc
 	left = make(map[*Entry]error)
@@ -132,7 +132,7 @@ func (c *Config) Remotes(with func(*Entry) (Wrapper, bool)) (data []byte, chosen
 	return data, chosen, left, nil
 }
 
-// remoteKey is what a server behind mcp-remote says, but for the wrapper before it.
+// remoteKey is what a server started through mcp-remote says, but for the wrapper before it.
 func (d *Document) remoteKey(e *Entry) string {
 	parts := append([]string{e.Scope, e.Name, e.Command}, e.Args...)
 	for _, m := range e.holder.members {

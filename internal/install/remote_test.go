@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestRemotes: a server that is reached by URL is put behind mcp-remote, with the values
+// TestRemotes: a server that is reached by URL is started through mcp-remote, with the values
 // of its headers in env and nowhere else, and is to the byte what it was afterwards.
 func TestRemotes(t *testing.T) {
 	const old = `{
@@ -68,7 +68,7 @@ func TestRemotes(t *testing.T) {
 	if data, chosen, err = c.Undo(func(*Entry) bool { return true }, backups); err != nil || string(data) != old || len(chosen) != 3 {
 		t.Errorf("%v, %d chosen\n%s", err, len(chosen), data)
 	}
-	// What somebody has changed since stays a server behind mcp-remote.
+	// What somebody has changed since stays a server started through mcp-remote.
 	write(strings.Replace(string(c.Doc.data), `"disabled":false`, `"disabled":true`, 1))
 	c = file.Open()
 	data, _, err = c.Undo(func(*Entry) bool { return true }, backups)

@@ -48,8 +48,8 @@ func Delete(entry string) error {
 	return err
 }
 
-// within runs ask after the bus was found to answer. Past the limit ask is left
-// behind, with which the program ends: this package is for short commands.
+// within runs ask after the bus was found to answer. After the limit ask goes on
+// until the program ends: this package is for short commands.
 func within(ask func() (string, error)) (string, error) {
 	type answer struct {
 		secret string

@@ -12,7 +12,7 @@ import (
 )
 
 // probe looks whether there is a session bus that answers. Without one godbus
-// would run dbus-launch, which leaves a daemon behind and finds no keychain.
+// would run dbus-launch, which leaves a daemon running and finds no keychain.
 func probe() error {
 	address, err := busAddress()
 	if err != nil {

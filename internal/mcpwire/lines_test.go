@@ -248,7 +248,7 @@ func TestLinesMemory(t *testing.T) {
 			quiet = 0
 		}
 		if quiet > 1 && len(l.buf) > 4*ReadSize {
-			t.Errorf("behind a long line a buffer of %d bytes", len(l.buf))
+			t.Errorf("after a long line a buffer of %d bytes", len(l.buf))
 		}
 	}
 }

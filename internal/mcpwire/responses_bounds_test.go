@@ -63,7 +63,7 @@ func TestResponsesInPieces(t *testing.T) {
 }
 
 // TestFramesAreForThoseWhoSendThem: a client of lines reads lines, whatever header
-// stands before them.
+// is before them.
 func TestFramesAreForThoseWhoSendThem(t *testing.T) {
 	const output = "Content-Length: 8\r\n\r\n" + `{"id":1,"result":1}` + "\n"
 	for _, framed := range []bool{false, true} {

@@ -314,7 +314,7 @@ var (
 const noStringFollows = `[ \t\r\n]*:[ \t\r\n]*[^ \t\r\n"}\],:]`
 
 // oddMethodIn says whether a name that reads as "method" is followed by a value
-// that is no string: wherever it stands, but if escapes may spell letters only
+// that is no string: wherever it is, but if escapes may spell letters only
 // where strings stand.
 func oddMethodIn(s string) bool {
 	s = strings.ReplaceAll(s, "\x00", "")
@@ -335,7 +335,7 @@ func oddMethodIn(s string) bool {
 	return false
 }
 
-// spelledLetter says whether a backslash, itself not escaped, stands before a
+// spelledLetter says whether a backslash, itself not escaped, is before a
 // letter of the words.
 func spelledLetter(s string) bool {
 	return anyLetter.MatchString(strings.ReplaceAll(s, `\\`, "  "))
@@ -355,7 +355,7 @@ func speaks(s string) bool {
 }
 
 // decodings are what readers make of the string that is spelled s in JSON:
-// without NULs, or what stands before one.
+// without NULs, or what is before one.
 func decodings(s string) []string {
 	s = unescapeMost(strings.ToValidUTF8(s, ""))
 	all := []string{strings.ReplaceAll(s, "\x00", "")}

@@ -249,7 +249,7 @@ func (p *parser) member(at depth, raw []byte) (m member, kept bool) {
 	return m, m.name != ""
 }
 
-// within is the depth of what stands in the member m of an object at.
+// within is the depth of what is in the member m of an object at.
 func within(at depth, m member) depth {
 	switch {
 	case !m.plain:

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	// orphans leaves processes behind that end, and waits until they are gone
+	// orphans leaves processes that end, and waits until they are gone
 	// from the process table.
 	parts["orphans"] = func([]string) int {
 		for _, script := range []string{"(sleep 0.2 &)", "(setsid sleep 0.2 &)", "(true &)", "set -m; sleep 0.2 & exit"} {

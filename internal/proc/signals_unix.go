@@ -40,7 +40,7 @@ type signalled struct {
 }
 
 // catch is called before the server's start, so that no signal kills this process
-// and leaves the server behind. The server starts with the dispositions that we
+// and leaves the server. The server starts with the dispositions that we
 // inherited: exec resets what is caught, and what is ignored stays so. relay
 // catches the rest after the start: signals that were ignored when we started, and
 // those that hardly anybody sends, because Go takes about 10 µs for each.

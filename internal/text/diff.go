@@ -1,7 +1,7 @@
 package text
 
 // Diff is what makes b of a, line by line: each line with "-" or "+" before it, or a
-// blank for those around a change, context of them at most. "..." stands for lines
+// blank for those around a change, context of them at most. "..." means lines
 // that are left out. It is nil if the two are the same.
 func Diff(a, b []string, context int) []string {
 	start := 0

@@ -1,15 +1,14 @@
 // Package toolstore keeps the definitions of tools as servers listed them, each
-// once, in a file that is named for its hash: the log has the hashes, and here is
-// what they are of. So it can be said after an incident what a server told the
-// agent.
+// once, in a file that has its hash as its name. The log has only these hashes. After an
+// incident the files show what a server said to the agent.
 //
 // A file, <64 hex digits>.json, holds the bytes whose SHA-256 is its name: the
 // definition in canonical form (RFC 8785), or its bytes as sent where the log says
 // so. `sha256sum` checks it. Nothing is signed: what a file says counts because the
 // log has its hash.
 //
-// Files are not synced, for calls wait for the same disk. A file that a crash left
-// short is written again when its definition is listed again.
+// Files are not synced, because calls wait for the same disk. A file that a crash has
+// truncated is written again when its definition is listed again.
 package toolstore
 
 import (

@@ -12,7 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// TestStore: what was kept is had again, and nothing else is taken for it.
+// TestStore: what was kept is returned, and nothing else is.
 func TestStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home", "tools")
 	s := New(dir)
@@ -46,7 +46,7 @@ func TestStore(t *testing.T) {
 			t.Errorf("%.20q: %v", bad, err)
 		}
 	}
-	// A file that a crash left short is made whole.
+	// A file that a crash has truncated is written again.
 	if err := os.WriteFile(path, one[:3], 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func TestDecodeMore(t *testing.T) {
 	}
 }
 
-// A name that is no text stands for another; the listing stays one object.
+// A name that is no text becomes another; the listing stays one object.
 func TestToolsOfBadNames(t *testing.T) {
 	receipt, err := Unsigned(Tools{Tools: map[string]Hash{"a\xff": {1}, "a\xfe": {2}}}, at)
 	if err != nil {

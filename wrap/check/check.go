@@ -1,5 +1,5 @@
 // Package check decides whether a call may go to its server, by the receipt that it
-// carries. It is the server's side of package wrap/record: whoever stands in front
+// carries. It is the server's side of package wrap/record: whoever is in front
 // of a server asks a [Checker] about each call, and lets it pass or refuses it. It
 // reads no pipe and starts no process.
 //

@@ -44,7 +44,7 @@ func receipt(t testing.TB, letter byte, at time.Time, a sign.Action) []byte {
 	return r.JSON
 }
 
-// newChecker is a Checker with a clock that stands at start, and key A trusted.
+// newChecker is a Checker with a clock that stays at start, and key A trusted.
 func newChecker(t testing.TB, with func(*check.Options)) *check.Checker {
 	t.Helper()
 	o := check.Options{Trust: check.Keys(public('A')), Replays: t.TempDir(), Now: func() time.Time { return start }}

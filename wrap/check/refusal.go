@@ -20,7 +20,7 @@ const (
 	UnknownKey     Reason = "unknown_key"     // it is good, and signed by a key that is not trusted
 	KeyNotValid    Reason = "key_not_valid"   // the key is not trusted for the time of the receipt, or now
 	Stale          Reason = "stale"           // the receipt is too old
-	Future         Reason = "future"          // its time is to come
+	Future         Reason = "future"          // its time is in the future
 	Expired        Reason = "expired"         // it says itself that it has expired
 	WrongTarget    Reason = "wrong_target"    // it is for another server
 	WrongTool      Reason = "wrong_tool"      // it is for another tool

@@ -25,9 +25,9 @@ import (
 // A file is a hash table of marks, each 16 bytes of the hash of a key and a nonce.
 // It has levels of pages. The mark belongs in one page of the first level; if that is
 // full, in one of the second, four times as large; and so on. Nothing is ever moved
-// or deleted, and a mark is written by one write. So whatever instant a process is
-// killed at, the table is good, and it takes no memory: of a million receipts in an
-// hour, five pages are read.
+// or deleted, and a mark is written by one write. So a table is good whenever a process
+// is killed. It takes no memory: with a million receipts in an hour, five pages are
+// read.
 //
 // The marks are not synced, which would cost each call a second wait for the disk:
 // after a power cut, receipts of the last seconds might be used again.

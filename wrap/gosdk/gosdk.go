@@ -11,19 +11,18 @@
 // params._meta; its outcome is recorded. A call that cannot be recorded is not sent:
 // CallTool returns why, and the session goes on.
 //
-// # Where it stands
+// # What is wrapped
 //
-// Two places are wrapped, and none of them is a middleware of the client. The SDK's own
-// middleware, which repeats a call with the input that the server asked for, is below
-// all others: its calls would be seen by none. A middleware would also see neither the
-// id nor the bytes of a request.
+// Two places are wrapped. A middleware of the client would see neither the id nor the
+// bytes of a request. Nor would it see all calls: the SDK repeats a call with the input
+// that the server asked for, in a middleware of its own below all others.
 //
 //   - The connection of a transport: each message is seen as the SDK writes it, and its
 //     params are what is recorded.
 //   - For mcp.StreamableClientTransport, its HTTP client: a connection of this
-//     transport does not work when it is wrapped, since the SDK tells it what was
-//     negotiated by a method that is not exported. So what is recorded are the bytes
-//     of the body. A request that is sent again, after authorization or a redirection,
+//     transport does not work when it is wrapped, because the SDK calls a method of it
+//     that is not exported to set the negotiated version. So the bytes of the body are
+//     what is recorded. A request that is sent again, after authorization or a redirection,
 //     has the receipt that it had.
 //
 // A transport of your own that connects by mcp.StreamableClientTransport is an error of

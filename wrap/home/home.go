@@ -1,6 +1,6 @@
-// Package home opens a [record.Recorder] for the keys and the log of the user's own
-// home, which the program signet-wrap uses, too: $SIGNET_HOME, else ~/.signet. So what
-// a program calls by itself and what wrapped servers are asked for is in one chain.
+// Package home opens a [record.Recorder] for the keys and the log in the user's home
+// directory of signet-wrap: $SIGNET_HOME, else ~/.signet. So the calls of a program and
+// those to wrapped servers are in one chain.
 //
 //	recorder, err := home.Open("default", record.Options{Target: "mcp://files"})
 //

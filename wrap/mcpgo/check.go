@@ -19,7 +19,7 @@ import (
 // The client gets a JSON-RPC error whose message begins with the [check.Reason]: mcp-go
 // has no place for data in the error of a handler. The receipt is looked for in the
 // member _signet of params._meta. What is checked is what the handler gets; so a call in
-// which a member stands twice is judged as mcp-go reads it, and input that the server
+// which a member occurs twice is judged as mcp-go reads it, and input that the server
 // asked for as mcp-go writes it.
 func Check(c *check.Checker) server.ToolHandlerMiddleware {
 	return func(next server.ToolHandlerFunc) server.ToolHandlerFunc {

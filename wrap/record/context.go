@@ -10,9 +10,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// contexts are what calls say of themselves beside what is in their receipts. They
-// are collected, and recorded in one event for many calls: the first waits for a
-// second at most. Nothing of it is done before the call is forwarded.
+// contexts are what calls say of themselves that their receipts do not have: ids, and
+// the client. They are collected and recorded in one event for many calls, of which the
+// first waits for one second at most. All of this is after a call was forwarded.
 type contexts struct {
 	session string
 	queue   *queue
@@ -61,8 +61,8 @@ func (x *contexts) add(c *Call, receipt string, client *event.Implementation) {
 	}
 }
 
-// write queues the event of what was collected. Ids that begin like keys
-// of services are masked: nothing keeps a client from putting a session's token there. The caller holds mu.
+// write queues the event with what was collected. Ids that begin like keys of services
+// are masked, because a client may put a session's token there. The caller holds mu.
 func (x *contexts) write() {
 	for i := range x.calls {
 		ids := slices.Clone(x.calls[i].IDs) // they are the caller's

@@ -34,7 +34,7 @@ func TestExtraResponses(t *testing.T) {
 		want = append(want, fmt.Sprint(st.calls[i].ID, canonicalHash(t, contents[i]), says[0], says[1]))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the log tells of\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the log has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for _, c := range st.calls {
 		if n := len(st.outcomes[c.ID]); n != 1 {
@@ -51,7 +51,7 @@ func TestExtraResponseAlone(t *testing.T) {
 	st := s.end()
 	told := st.of("extra_response")
 	if len(told) != 1 || told[0].Call != st.calls[0].ID || told[0].Status != "failed" || told[0].ContentHash != canonicalHash(t, `{"isError":true}`) {
-		t.Errorf("the log tells of %+v", told)
+		t.Errorf("the log has %+v", told)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestResponsesFindTheirCalls(t *testing.T) {
 		{"responses to unknown ids",
 			[]string{"> " + toolCall("1", "t"), `< {"id":2,"result":"a"}`, `< {"id":{},"result":"d"}`, `< {"id":"x","result":"e"}`},
 			[]string{`1 unanswered, the client ended the session`}},
-		{"an id that is none, or stands twice",
+		{"an id that is none, or occurs twice",
 			[]string{"> " + toolCall("1", "t"), "> " + toolCall(`"2"`, "t"), `< {"id":true,"result":"a"}`, `< {"id":[2],"result":"b"}`, `< {"id":1,"id":5,"result":"c"}`, `< {"id":1,"id":null,"result":"c"}`},
 			[]string{"1 unanswered, the client ended the session; messages that could not be read and may be its response: 4",
 				"s:2 unanswered, the client ended the session; messages that could not be read and may be its response: 4"}},

@@ -11,8 +11,8 @@ import (
 
 // TargetNamed is the target of a server that a client's configuration calls name:
 // "mcp://" and the name. A hyphen replaces each character that is not a letter, a
-// digit, or one of "._-". It is "" for a name that says
-// nothing, is longer than 100 bytes or looks like a secret.
+// digit, or one of "._-". It is "" for a name that says nothing, is longer than 100
+// bytes or looks like a secret.
 func TargetNamed(name string) string {
 	said := false
 	name = strings.Map(func(r rune) rune {
@@ -34,9 +34,9 @@ func TargetNamed(name string) string {
 // targetOf is the name of the server in the receipts: "mcp://" and the name of the
 // package, script or image that the command runs. Usual launchers are skipped, so
 // that `npx -y @scope/server-files` is mcp://server-files and not mcp://npx or
-// mcp://-y. A program that passes messages on to a URL, such as
-// mcp-remote, is named for the host. Arguments after that name may be secrets, as the path of a URL may, and are
-// left out.
+// mcp://-y. A program that passes messages on to a URL, such as mcp-remote, has the
+// host's name. Arguments after that name are left out, and so is the path of a URL:
+// they may be secrets.
 func targetOf(command []string) string {
 	if len(command) == 0 {
 		return ""
