@@ -51,6 +51,8 @@ var layers = map[string]int{
 	"/sign":                 2,
 	"/chain":                2,
 	"/chain/anchor":         3,
+	"/chain/bundle":         3,
+	"/internal/report":      5,
 	"/chain/tlog":           2,
 	"/keys":                 2,
 	"/internal/toolstore":   2,

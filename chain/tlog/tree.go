@@ -119,3 +119,15 @@ func (h Hashes) Consistency(size, old int64) ([]Hash, error) {
 func (h Hashes) Inclusion(size, n int64) ([]Hash, error) {
 	return tlog.ProveRecord(size, n, h)
 }
+
+// CheckConsistency says whether the proof shows that the tree of size leaves with this
+// root begins with the tree of old leaves.
+func CheckConsistency(proof []Hash, size int64, root Hash, old int64, oldRoot Hash) bool {
+	switch {
+	case old < 0 || old > size:
+		return false
+	case old == 0:
+		return oldRoot == (&Tree{}).Root() && len(proof) == 0
+	}
+	return tlog.CheckTree(proof, size, root, old, oldRoot) == nil
+}
