@@ -76,6 +76,13 @@ func TestCheckBackToBack(t *testing.T) {
 	}
 	s.client.signet(t, 0, nil, "verify", "--chain")
 	s.server.signet(t, 0, nil, "verify", "--chain")
+	keys := []string{"--pubkey", filepath.Join(s.client.dir, ".signet", "keys", "default.pub"), "--pubkey", filepath.Join(s.server.dir, ".signet", "keys", "server.pub")}
+	for _, h := range [][2]home{{s.client, s.server}, {s.server, s.client}} {
+		args := append([]string{"verify", "--chain", "--against", filepath.Join(h[1].dir, ".signet")}, keys...)
+		if found := h[0].signet(t, 0, nil, args...); !strings.Contains(found, "the other side of") {
+			t.Errorf("against the other log: %s", found)
+		}
+	}
 	if list := s.server.signet(t, 0, nil, "audit", "--via", "check"); !strings.Contains(list, "echo") {
 		t.Errorf("audit: %s", list)
 	}

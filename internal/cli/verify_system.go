@@ -299,7 +299,30 @@ func (c *command) printOthers(row func(name, format string, a ...any), f *verify
 		c.printHeads(row, a)
 	}
 	for _, k := range f.Expected {
-		row("against", "%s: %s of %s in the log", k.By, grouped(k.Looked-k.Absent), count(k.Looked, "kept record"))
+		if t := k.Conversation; t != nil {
+			row("against", "%s: the other side of %s, of which %s refused", k.By, count(t.Calls+t.Refused, "call"), grouped(t.Refused))
+			for _, found := range []struct {
+				n    int64
+				what string
+			}{
+				{t.Request, "with another tool or other arguments there"}, {t.Response, "with another response there"},
+				{t.NotHere, "that only the other log has"}, {t.NotThere, "that only this log has"},
+				{t.Lost, "that only the client's log has, without a response"},
+			} {
+				if found.n > 0 {
+					row("", "%s %s", count(found.n, "call"), found.what)
+				}
+			}
+			for i, what := range t.First {
+				if i == maxShown {
+					row("", "and more: --json lists them")
+					break
+				}
+				row("", "%s", clean(what))
+			}
+		} else {
+			row("against", "%s: %s of %s in the log", k.By, grouped(k.Looked-k.Absent), count(k.Looked, "kept record"))
+		}
 		for _, id := range k.First {
 			row("", "not in the log, and somebody kept it: %s", id)
 		}

@@ -24,16 +24,22 @@ type Expected struct {
 	hashes  map[chain.Hash]bool // whether it was found
 	ids     map[receiptID]bool
 	others  int64 // receipts that were not looked for
+
+	by       map[receiptID]string // of ids from another log: the key that signed
+	signers  map[string]bool      // keys of the log that is verified
+	speaking conversation
 }
 
 // ExpectedResult says what of it is in the log. It is part of Completeness.
 type ExpectedResult struct {
-	By       string   `json:"by"`
-	Looked   int64    `json:"looked_for"` // hashes and receipts
-	Absent   int64    `json:"absent"`     // of them
-	First    []string `json:"absent_ids,omitempty"`
-	Accepted int64    `json:"accepted"`   // of those
-	Others   int64    `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
+	By     string `json:"by"`
+	Looked int64  `json:"looked_for"` // hashes and receipts
+	// Conversation is how the calls compare, if it is the log of their other side.
+	Conversation *Conversation `json:"conversation,omitempty"`
+	Absent       int64         `json:"absent"` // of them
+	First        []string      `json:"absent_ids,omitempty"`
+	Accepted     int64         `json:"accepted"`   // of those
+	Others       int64         `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
 }
 
 // maxExpected bounds how many receipts are looked for.
@@ -107,6 +113,7 @@ func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Ke
 			first = last
 		}
 		k.line(e.Raw, keys)
+		k.hear(e.Receipt, keys)
 	}
 	if first == log && !log.IsZero() {
 		k.hashes[last] = false
@@ -181,6 +188,22 @@ func (k *Expected) receipt(receipt []byte, record bool, keys Keys) {
 	k.ids[id] = false
 }
 
+// hear takes a record of another log as one of a conversation.
+func (k *Expected) hear(receipt []byte, keys Keys) {
+	k.checker.keys = &keys
+	got := k.checker.alone(receipt).Result
+	if !got.known || got.v == nil || len(got.v.Signers) == 0 {
+		return
+	}
+	k.speaking.theirs.take(got.v)
+	if id, ok := receiptIDOf(got.v); ok {
+		if k.by == nil {
+			k.by = map[receiptID]string{}
+		}
+		k.by[id] = string(signerOf(got.v))
+	}
+}
+
 // receiptID is an id, in the half of the bytes.
 type receiptID struct {
 	id    [16]byte
@@ -207,6 +230,13 @@ func (k *Expected) see(e *chain.Entry, c checked) {
 	if len(k.ids) == 0 || c.v == nil {
 		return
 	}
+	if c.known && len(c.v.Signers) > 0 && k.by != nil {
+		if k.signers == nil {
+			k.signers = map[string]bool{}
+		}
+		k.signers[string(signerOf(c.v))] = true
+		k.speaking.ours.take(c.v)
+	}
 	if id, ok := receiptIDOf(c.v); ok {
 		if _, wanted := k.ids[id]; wanted {
 			k.ids[id] = true
@@ -216,6 +246,15 @@ func (k *Expected) see(e *chain.Entry, c checked) {
 
 func (k *Expected) result(accept []string) ExpectedResult {
 	r := ExpectedResult{By: k.Name, Looked: int64(len(k.hashes) + len(k.ids)), Others: k.others}
+	if r.Conversation = k.speaking.result(); r.Conversation != nil {
+		// What the other side has signed is in its log alone.
+		for id, by := range k.by {
+			if _, wanted := k.ids[id]; wanted && !k.signers[by] {
+				delete(k.ids, id)
+			}
+		}
+		r.Looked = int64(len(k.hashes)+len(k.ids)) + r.Conversation.Calls
+	}
 	accepted := map[string]bool{}
 	for _, id := range accept {
 		accepted[id] = true

@@ -269,7 +269,8 @@ func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradic
 	}
 	for _, k := range s.expected {
 		f := k.result(o.Accept)
-		contradicted = contradicted || f.Absent > f.Accepted
+		contradicted = contradicted || f.Absent > f.Accepted || f.Conversation != nil && f.Conversation.differs()
+		lacking = lacking || f.Conversation != nil && f.Conversation.NotThere+f.Conversation.Lost > 0
 		lacking = lacking || f.Looked == 0
 		c.Expected = append(c.Expected, f)
 	}

@@ -1,0 +1,70 @@
+package verify
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
+)
+
+// TestConversation: what two logs say of the same calls, compared from both sides.
+func TestConversation(t *testing.T) {
+	id := func(n int) string { return fmt.Sprintf("rec_%032x", n) }
+	call := func(n, parent int, session, tool string, params byte) *sign.Verified {
+		v := &sign.Verified{Version: 1, ID: id(n), Session: session, Tool: tool, ParamsHash: sign.Hash{params}}
+		if parent > 0 {
+			v.ParentID = id(parent)
+		}
+		return v
+	}
+	response := func(n int, hash byte, o sign.Outcome) *sign.Verified {
+		return &sign.Verified{Version: 2, ID: id(n + 5000), ParentID: id(n), ResponseHash: sign.Hash{hash}, Outcome: o}
+	}
+	done := sign.Outcome{Status: "executed"}
+	asSent := sign.Outcome{Status: "executed", Reason: "content_hash is of the 9 bytes as sent"}
+	client := []*sign.Verified{
+		call(1, 0, "ses_a", "add", 1), response(1, 1, done),
+		call(2, 0, "ses_a", "add", 1), response(2, 1, done), // other arguments there
+		call(3, 0, "ses_a", "add", 1), response(3, 1, done), // another result
+		call(4, 0, "ses_a", "add", 1), response(4, 1, asSent), // of bytes: not comparable
+		call(5, 0, "ses_a", "add", 1), response(5, 1, done), // not there
+		call(6, 0, "ses_a", "add", 1),                       // lost
+		call(7, 0, "ses_a", "add", 1), response(7, 1, done), // refused
+		call(8, 0, "ses_other", "add", 1), response(8, 1, done), // of another server
+	}
+	server := []*sign.Verified{
+		call(101, 1, "ses_s", "add", 1), response(101, 1, done),
+		call(102, 2, "ses_s", "add", 2), response(102, 1, done),
+		call(103, 3, "ses_s", "add", 1), response(103, 2, done),
+		call(104, 4, "ses_s", "add", 1), response(104, 2, done),
+		{Version: 1, Type: "call_refused", Event: event.CallRefused{Receipt: id(7)}},
+		call(109, 9, "ses_s", "add", 1), response(109, 1, done), // not in the client's log
+	}
+	compare := func(ours, theirs []*sign.Verified) Conversation {
+		var c conversation
+		for _, v := range ours {
+			c.ours.take(v)
+		}
+		for _, v := range theirs {
+			c.theirs.take(v)
+		}
+		r := c.result()
+		if r == nil {
+			t.Fatal("no conversation")
+		}
+		r.First = nil
+		return *r
+	}
+	if got, want := fmt.Sprint(compare(client, server)), fmt.Sprint(Conversation{Calls: 4, NotThere: 1, NotHere: 1, Lost: 1, Refused: 1, Request: 1, Response: 1}); got != want {
+		t.Errorf("the client's log: %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(compare(server, client)), fmt.Sprint(Conversation{Calls: 4, NotThere: 1, NotHere: 1, Lost: 1, Refused: 1, Request: 1, Response: 1}); got != want {
+		t.Errorf("the log of the server's side: %s, want %s", got, want)
+	}
+	var none conversation
+	none.ours.take(client[0])
+	if r := none.result(); r != nil {
+		t.Errorf("%+v", r)
+	}
+}
