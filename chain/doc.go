@@ -57,6 +57,8 @@
 //	batch.go           the lines of one append
 //	lock.go            locks between processes
 //	dayfiles.go        which day file is written, and its locks
+//	dirstamp_*.go      whether a directory has changed
+//	open_*.go          how files are opened and truncated
 //	futuredays.go      day files of days to come, and their quarantine
 //	logend.go          the newest record, and repair of the log's end
 //	torn.go            quarantine of partial records
@@ -73,6 +75,7 @@
 //	read.go            Read: records to a function
 //	entry.go           Entry: a record as readers get it
 //	first.go           the hash of a log's first record
+//	tail.go            Tail: records as they are appended
 //	recordformat.go    the line of a record, written and parsed
 //	receipt.go         what is read of a receipt: its times, whether it is an event
 //	verify.go          Verify, and what its workers check

@@ -8,6 +8,7 @@
 //	gate.go       which messages are calls, and which are refused
 //	lenient.go    what a lenient parser could take as a call
 //	call.go       what one tools/call says
+//	clientids.go  the client's own ids in a call
 //	splice.go     the receipt into the line
 //	cosign.go     a receipt into a result, and out of it
 //	reply.go      error replies
