@@ -75,6 +75,7 @@ nightly: ## long fuzzing, torture, large logs, packages, soak; 75 minutes
 	  echo "== $$1: $$(($$(date +%s) - began)) s"; }; \
 	part lint '$(MAKE) lint'; \
 	part race '$(MAKE) race'; \
+	part check 'SIGNET_CHECK_MANY=1000000 go test -count=1 -run ReplaysMany ./wrap/check'; \
 	part proofs 'cd integration/proofs && SIGNET_WRAP_RECORDS=1000000 go test -count=1 ./...'; \
 	part integration 'SIGNET_WRAP_CLIENTS=1 SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
 	  go test -count=1 -timeout 60m -run "Torture|Crowd|Parsers|AnchorKilled|HookClients" ./integration'; \

@@ -172,3 +172,32 @@ func TestCheckRefuses(t *testing.T) {
 	}
 	s.server.signet(t, 0, nil, "verify", "--chain")
 }
+
+// TestCheckCosigns: through both processes, the client gets the server's response with
+// a receipt in it, and its log says that the server's key confirms the outcome.
+func TestCheckCosigns(t *testing.T) {
+	t.Parallel()
+	s := newSides(t)
+	p := start(t, s.client.dir, wrapped.argv(t, nil, s.check(t, []string{"--cosign"}, fake(t, "reply")...)...))
+	p.send(addCall)
+	line := string(p.line())
+	p.finish()
+	const plain = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"ok"}]`
+	if !strings.HasPrefix(line, plain+`,"_meta":{"_signet":{"agent_receipt":{`) || !strings.HasSuffix(line, `"v":3}}}}`+"\n") {
+		t.Errorf("the client got %s", line)
+	}
+	if e := s.client.events(t, "cosigned"); len(e) != 1 {
+		t.Errorf("%d cosigned events", len(e))
+	}
+	found := s.client.signet(t, 0, nil, "verify", "--chain", "--pubkey", "default", "--pubkey", filepath.Join(s.server.dir, ".signet", "keys", "server.pub"))
+	if !strings.Contains(found, `1 outcome confirmed by the server's key ("server", known here as "server")`) {
+		t.Errorf("verify: %s", found)
+	}
+	for _, r := range s.client.records(t) {
+		if r.V == 1 {
+			if told := s.client.signet(t, 0, nil, "audit", "show", r.ID); !strings.Contains(told, "confirmed by the server's key") {
+				t.Errorf("audit show: %s", told)
+			}
+		}
+	}
+}
