@@ -6,8 +6,9 @@ export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # A second time-stamp authority beside openssl ts: some 150 modules, so nightly only.
 TSA = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
-# Without its docs generator, urfave/cli brings no Markdown renderer.
-GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs -ldflags='-s -w'
+# Without its docs generator, urfave/cli brings no Markdown renderer. With the tag
+# browser, which wants the files of `make wasm`, reports verify themselves.
+GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs,browser -ldflags='-s -w'
 CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # Of the newest tag, as semantic versioning has it.
 VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null),v0.0.0-g$(shell git rev-parse --short HEAD))
@@ -18,21 +19,25 @@ FUZZTIME ?= 2000x
 # Those test other processes, which are not built with the race detector.
 RACE = $(filter-out %/integration %/internal/bench %/internal/packages,$(shell go list ./...))
 # What verifies has to build where there is no system to speak of: a page, a plug-in.
-WASM = ./sign/... ./keys ./chain ./chain/tlog ./internal/history ./internal/verify
+WASM = ./sign/... ./keys ./chain ./chain/tlog ./internal/history ./internal/verify ./internal/wasm
 BENCHTIME ?= 1s
 SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint nightly bench soak micro demo dist packages release sbom sign
+.PHONY: help build wasm test race fuzz lint nightly bench soak micro demo dist packages release sbom sign
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/signet-wrap, for this machine
+build: wasm ## bin/signet-wrap, for this machine
 	go build $(GOFLAGS_RELEASE) -o bin/ .
 
-test: ## vet for all three systems and WASM, then every test
+wasm: ## what verifies report.html in a browser
+	go run ./internal/wasm internal/report/generated
+
+test: wasm ## vet for all three systems and WASM, then every test
 	go vet ./...
+	go vet -tags browser ./internal/report .
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	GOOS=js GOARCH=wasm go vet $(WASM)
@@ -105,7 +110,7 @@ demo: build ## a signed session from end to end, with nothing else installed
 
 SUMS = cd dist && if command -v sha256sum >/dev/null; then sha256sum signet-wrap*; else shasum -a 256 signet-wrap*; fi > SHA256SUMS
 
-dist: ## release binaries and their SHA-256 sums, in dist/
+dist: wasm ## release binaries and their SHA-256 sums, in dist/
 	rm -rf dist
 	@set -e; for p in $(PLATFORMS); do \
 	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \

@@ -33,10 +33,14 @@ var layers = map[string]int{
 	"/internal/history":  3,
 	"/internal/hook":     5,
 	"/internal/page":     5,
-	"/internal/home":     3,
-	"/internal/install":  4,
-	"/internal/keychain": 0,
-	"/internal/testlog":  3, // for tests and benchmarks only
+	"/internal/report":   5,
+	"/internal/wasm":     7, // a program of its own, for browsers: part of report.html
+
+	"/internal/page/assets": 0,
+	"/internal/home":        3,
+	"/internal/install":     4,
+	"/internal/keychain":    0,
+	"/internal/testlog":     3, // for tests and benchmarks only
 
 	"/internal/testwitness": 0, // for tests only
 	"/wrap":                 5,
@@ -52,7 +56,6 @@ var layers = map[string]int{
 	"/chain":                2,
 	"/chain/anchor":         3,
 	"/chain/bundle":         3,
-	"/internal/report":      5,
 	"/chain/tlog":           2,
 	"/keys":                 2,
 	"/internal/toolstore":   2,

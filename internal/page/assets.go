@@ -1,13 +1,9 @@
 package page
 
-import _ "embed"
+import "github.com/signet-wrap/signet-wrap/internal/page/assets"
 
-// CommonCSS and CommonJS are the style and the code that the page of `audit view` and
-// report.html have in common: colours, tables, and how verdicts, calls and changes are
-// shown. The code defines one name, ui.
+// CommonCSS and CommonJS are those of package assets.
 var (
-	//go:embed assets/common.css
-	CommonCSS string
-	//go:embed assets/common.js
-	CommonJS string
+	CommonCSS = assets.CommonCSS
+	CommonJS  = assets.CommonJS
 )

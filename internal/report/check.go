@@ -1,0 +1,253 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain/bundle"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/verify"
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+// Options are those of [Check]. The zero value knows the keys of the evidence alone.
+type Options struct {
+	Now time.Time // what is later is yet to come
+
+	// Trust is a trust file of the reader's own, and TrustName its name; nil: there
+	// is none.
+	Trust     []byte
+	TrustName string
+
+	// Progress is told now and then what is being done, and how many bytes of how
+	// many are; nil: nobody is.
+	Progress func(doing string, done, total int64)
+}
+
+// A Finding is what a reader is shown of the evidence.
+type Finding struct {
+	Verify json.RawMessage `json:"verify"` // the output of verify --json
+	Words  Words           `json:"words"`
+	Did    Did             `json:"did"`
+}
+
+// Check verifies a bundle, or its core. Its keys are known by the word of who made it. Each
+// call is put, oldest first. An error says that there is no finding.
+func Check(ctx context.Context, b *bundle.Bundle, o Options, put func(*history.View) error) (*Finding, error) {
+	if b.Manifest.Kind != bundle.Log {
+		return nil, fmt.Errorf("it has a %s of a log, which only signet-wrap verify can check", b.Manifest.Kind)
+	}
+	known, err := keysOf(b, o)
+	if err != nil {
+		return nil, err
+	}
+	log, err := b.Log()
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
+	progress := func(doing string) func(_, bytes, total int64) {
+		return func(_, bytes, total int64) {
+			if o.Progress != nil {
+				o.Progress(doing, bytes, total)
+			}
+		}
+	}
+	checked, err := verify.CheckLog(ctx, log, known, verify.Options{Now: o.Now, Progress: progress("verifying")})
+	if err != nil {
+		return nil, fmt.Errorf("verifying the log: %w", err)
+	}
+	did := newDoings()
+	_, err = history.List(ctx, log, history.Options{Contexts: true, Progress: progress("joining calls with their outcomes")}, func(row *history.Row) error {
+		did.see(row)
+		if !row.IsCall() {
+			return nil
+		}
+		return put(row.View())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the log: %w", err)
+	}
+	f := &Finding{Words: words(checked, o.TrustName), Did: did.finding()}
+	f.Verify, err = json.Marshal(checked)
+	return f, err
+}
+
+// A TrustError is why the reader's trust file cannot be used. The evidence is not to blame.
+type TrustError struct {
+	Name string
+	Err  error
+}
+
+func (e *TrustError) Error() string { return fmt.Sprintf("the trust file %s: %v", e.Name, e.Err) }
+func (e *TrustError) Unwrap() error { return e.Err }
+
+// keysOf are the keys that the bundle names, and those of the reader's trust file.
+func keysOf(b *bundle.Bundle, o Options) (known verify.Keys, err error) {
+	for _, p := range b.Keys() {
+		known.Add(p.Key, p.Name)
+	}
+	if o.Trust == nil {
+		return known, nil
+	}
+	if len(o.Trust) > keys.MaxTrust {
+		return known, &TrustError{o.TrustName, errors.New("it is too long")}
+	}
+	lines, err := keys.ParseTrust(o.Trust)
+	if err != nil {
+		return known, &TrustError{o.TrustName, err}
+	}
+	known.Trust = o.TrustName
+	for _, l := range lines {
+		known.AddGrant(l)
+	}
+	return known, nil
+}
+
+// Did is what the agents did: sums over the calls.
+type Did struct {
+	Calls   int64  `json:"calls"`
+	Failed  int64  `json:"failed"`
+	Open    int64  `json:"open"`   // without a known outcome
+	Events  int64  `json:"events"` // that are no calls, and are believed
+	Doubted int64  `json:"doubted"`
+	First   string `json:"first,omitempty"`
+	Last    string `json:"last,omitempty"`
+
+	Tools    []Tool    `json:"tools"`    // the most used first
+	Sessions []Session `json:"sessions"` // the newest first
+	// MoreTools and MoreSessions are how many are not listed.
+	MoreTools    int `json:"more_tools,omitempty"`
+	MoreSessions int `json:"more_sessions,omitempty"`
+}
+
+// A Tool is one of a server.
+type Tool struct {
+	Server string `json:"server,omitempty"`
+	Name   string `json:"name"`
+	Calls  int64  `json:"calls"`
+	Failed int64  `json:"failed"`
+	Open   int64  `json:"open"`
+}
+
+// A Session is one run of a server with a client.
+type Session struct {
+	ID     string `json:"id"`
+	Client string `json:"client,omitempty"`
+	Server string `json:"server,omitempty"`
+	Signer string `json:"signer,omitempty"`
+	Where  string `json:"where,omitempty"`
+	First  string `json:"first"`
+	Last   string `json:"last"`
+	Calls  int64  `json:"calls"`
+	Failed int64  `json:"failed"`
+	Open   int64  `json:"open"`
+}
+
+// Bounds of what is remembered, and of what is listed: a log may be hostile.
+const (
+	maxGroups = 100_000
+	maxShown  = 200
+	maxName   = 200 // bytes
+)
+
+type toolOf struct{ server, name string }
+
+// doings sums up rows.
+type doings struct {
+	did      Did
+	tools    map[toolOf]*Tool
+	sessions map[string]*Session
+}
+
+func newDoings() *doings {
+	return &doings{tools: map[toolOf]*Tool{}, sessions: map[string]*Session{}}
+}
+
+func (d *doings) see(row *history.Row) {
+	switch {
+	case row.IsCall():
+	case row.Believed() && row.Verdict == 0:
+		d.did.Events++
+		return
+	default:
+		d.did.Doubted++
+		return
+	}
+	x := row.View()
+	failed, open := int64(0), int64(0)
+	if row.Failed() {
+		failed = 1
+	}
+	if row.Open() {
+		open = 1
+	}
+	d.did.Calls, d.did.Failed, d.did.Open = d.did.Calls+1, d.did.Failed+failed, d.did.Open+open
+	d.did.First, d.did.Last = earlier(d.did.First, x.Time), max(d.did.Last, x.Time)
+
+	key := toolOf{clip(x.Target), clip(x.Tool)}
+	t := d.tools[key]
+	if t == nil && len(d.tools) < maxGroups {
+		t = &Tool{Server: key.server, Name: key.name}
+		d.tools[key] = t
+	}
+	if t != nil {
+		t.Calls, t.Failed, t.Open = t.Calls+1, t.Failed+failed, t.Open+open
+	}
+	s := d.sessions[x.Session]
+	if s == nil && len(d.sessions) < maxGroups {
+		s = &Session{ID: clip(x.Session), Server: key.server}
+		d.sessions[x.Session] = s
+	}
+	if s == nil {
+		return
+	}
+	s.First, s.Last = earlier(s.First, x.Time), max(s.Last, x.Time)
+	s.Calls, s.Failed, s.Open = s.Calls+1, s.Failed+failed, s.Open+open
+	if x.Client != nil {
+		s.Client = clip(strings.TrimSpace(x.Client.Name + " " + x.Client.Version))
+	}
+	if x.Signer != nil {
+		s.Signer = clip(x.Signer.Name)
+	}
+	if w := x.Where; w != nil {
+		s.Where = clip(strings.Trim(w.User+"@"+w.Host, "@"))
+	}
+}
+
+// earlier is the earlier of two times, of which the first may be none.
+func earlier(a, b string) string {
+	if a == "" || b < a {
+		return b
+	}
+	return a
+}
+
+func (d *doings) finding() Did {
+	f := d.did
+	f.Tools, f.Sessions = []Tool{}, []Session{}
+	for _, t := range d.tools {
+		f.Tools = append(f.Tools, *t)
+	}
+	slices.SortFunc(f.Tools, func(a, b Tool) int {
+		return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Server, b.Server))
+	})
+	for _, s := range d.sessions {
+		f.Sessions = append(f.Sessions, *s)
+	}
+	slices.SortFunc(f.Sessions, func(a, b Session) int {
+		return cmp.Or(cmp.Compare(b.First, a.First), cmp.Compare(a.ID, b.ID))
+	})
+	if more := len(f.Tools) - maxShown; more > 0 {
+		f.Tools, f.MoreTools = f.Tools[:maxShown], more
+	}
+	if more := len(f.Sessions) - maxShown; more > 0 {
+		f.Sessions, f.MoreSessions = f.Sessions[:maxShown], more
+	}
+	return f
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"syscall/js"
+	"time"
+
+	"github.com/signet-wrap/signet-wrap/chain/bundle"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/report"
+)
+
+// A page is what the worker's functions work on. JavaScript calls them one at a time.
+type page struct {
+	post    js.Value // posts to the page what is done
+	archive []byte   // a zip archive
+	filled  int
+	calls   calls
+	at      time.Time // of the last word on progress
+}
+
+// main gives worker.js its functions, and stays.
+func main() {
+	p := &page{post: js.Global().Get("post")}
+	js.Global().Set("signet", map[string]any{
+		// open(size) makes room for the archive, and fill(bytes) fills it.
+		"open": js.FuncOf(func(_ js.Value, args []js.Value) any {
+			p.archive, p.filled = make([]byte, args[0].Int()), 0
+			return nil
+		}),
+		"fill": js.FuncOf(func(_ js.Value, args []js.Value) any {
+			p.filled += js.CopyBytesToGo(p.archive[p.filled:], args[0])
+			return nil
+		}),
+		// check(name, trust) begins to verify, with a trust file or without.
+		"check": js.FuncOf(func(_ js.Value, args []js.Value) any {
+			o := report.Options{Now: time.Now(), Progress: p.progress}
+			if name, trust := args[0].String(), args[1]; trust.Truthy() {
+				o.TrustName, o.Trust = name, make([]byte, trust.Length())
+				js.CopyBytesToGo(o.Trust, trust)
+			}
+			go p.check(o)
+			return nil
+		}),
+		// list(query, outcome, offset, limit) and call(i) are JSON texts.
+		"list": js.FuncOf(func(_ js.Value, args []js.Value) any {
+			return p.calls.list(args[0].String(), args[1].String(), args[2].Int(), args[3].Int())
+		}),
+		"call": js.FuncOf(func(_ js.Value, args []js.Value) any { return p.calls.call(args[0].Int()) }),
+	})
+	p.post.Invoke("ready", "")
+	select {}
+}
+
+func (p *page) check(o report.Options) {
+	p.calls = calls{}
+	b, err := bundle.Open(bytes.NewReader(p.archive[:p.filled]), int64(p.filled))
+	var f *report.Finding
+	if err == nil {
+		f, err = report.Check(context.Background(), b, o, func(x *history.View) error { return p.calls.put(x) })
+	}
+	var found []byte
+	if err == nil {
+		found, err = json.Marshal(f)
+	}
+	switch _, unusable := errors.AsType[*report.TrustError](err); {
+	case unusable:
+		p.post.Invoke("unusable", err.Error())
+	case err != nil:
+		p.post.Invoke("failed", err.Error())
+	default:
+		p.post.Invoke("found", string(found))
+	}
+}
+
+// progress says how far it is, ten times a second.
+func (p *page) progress(doing string, done, total int64) {
+	if now := time.Now(); now.Sub(p.at) >= 100*time.Millisecond {
+		p.at = now
+		p.post.Invoke("progress", doing, float64(done), float64(total))
+	}
+}
