@@ -40,17 +40,21 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 		b.off += int64(i) + 1
 		return buf[:i+1], off, nil
 	}
+	if h, ok := b.f.(holder); ok {
+		h.hold(off)
+		defer h.hold(-1)
+	}
 	end, ended, err := lineEnd(b.f, off+int64(len(buf)), min(b.size, off+maxSearch), buf)
 	if err != nil {
 		return nil, off, err
 	}
 	if !ended && end < b.size {
 		b.off = b.size
-		return nil, off, &tooLong{off, b.size, true, true}
+		return nil, off, &tooLong{off: off, end: b.size, ended: true, beyond: true}
 	}
 	if end-off > maxLine {
 		b.off = end
-		return nil, off, &tooLong{off, end, ended, false}
+		return nil, off, &tooLong{off: off, end: end, ended: ended}
 	}
 	block = buf
 	if end > off+int64(len(buf)) {
@@ -67,11 +71,15 @@ func (b *blocks) next(buf []byte) (block []byte, off int64, err error) {
 // ends before end, its newline included if there is one.
 type tooLong struct {
 	off, end int64
-	ended    bool // by a newline
-	beyond   bool // by maxSearch: more lines may be before end, which are not read
+	ended    bool  // by a newline
+	beyond   bool  // by maxSearch: more lines may be before end, which are not read
+	why      error // instead: why a compressed file could not be read from off on
 }
 
 func (t *tooLong) Error() string {
+	if t.why != nil {
+		return damaged(t.why).Error()
+	}
 	if t.beyond {
 		return fmt.Sprintf("a line of more than %d MiB: %d MiB of the file are not read", maxSearch>>20, (t.end-t.off)>>20)
 	}
@@ -140,11 +148,11 @@ func (b *backBlocks) prev(buf []byte) (block []byte, off int64, err error) {
 	}
 	if off == least && off > 0 {
 		b.end = 0
-		return nil, 0, &tooLong{0, end, true, true}
+		return nil, 0, &tooLong{end: end, ended: true, beyond: true}
 	}
 	if end-off > maxLine {
 		b.end = off
-		return nil, off, &tooLong{off, end, ended, false}
+		return nil, off, &tooLong{off: off, end: end, ended: ended}
 	}
 	block = make([]byte, end-off)
 	if err := readFull(b.f, block, off); err != nil {
@@ -216,6 +224,12 @@ func (b *backLines) unread(line []byte, ended bool) {
 type endable struct {
 	io.ReaderAt
 	ctx context.Context
+}
+
+func (e endable) hold(off int64) {
+	if h, ok := e.ReaderAt.(holder); ok {
+		h.hold(off)
+	}
 }
 
 func (e endable) ReadAt(p []byte, off int64) (int, error) {

@@ -44,8 +44,13 @@ func (l *Log) settle() (s dayFileState, err error) {
 			if err != nil {
 				return s, fmt.Errorf("quarantine a day file of the future: %w", err)
 			}
-			if !moved {
+			if !moved && !(l.seen.packed[s.newest] && s.target == s.newest) {
 				return s, nil
+			}
+			if !moved { // somebody has compressed the day that goes on
+				if err := restore(filepath.Join(l.dir, s.newest)); err != nil && !errors.Is(err, fs.ErrExist) {
+					return s, fmt.Errorf("expand %s%s: %w", s.newest, packedSuffix, err)
+				}
 			}
 			l.racy = true
 			continue

@@ -69,6 +69,7 @@
 //	directory.go       regular files only; TakeSnapshot
 //	snapshot.go        Snapshot, and the names in the directory
 //	sequential.go      file systems without ReadAt
+//	packed.go          compressed day files
 //	blocks.go          files in blocks of whole lines, forward and backward
 //	stream.go          blocks to workers, and back in order
 //	budget.go          memory limit of the workers

@@ -2,10 +2,9 @@ package chain
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 )
 
 // maxFirst is how many lines are read to find the first record of a log.
@@ -21,7 +20,7 @@ func First(dir string) (Hash, error) {
 	}
 	lines := 0
 	for _, name := range found.days {
-		hash, err := firstOf(filepath.Join(dir, name), &lines)
+		hash, err := firstOf(dir, name, &lines)
 		if !hash.IsZero() || err != nil {
 			return hash, err
 		}
@@ -31,8 +30,8 @@ func First(dir string) (Hash, error) {
 
 // firstOf returns the hash of the first record in a day file; zero if there is
 // none.
-func firstOf(path string, lines *int) (Hash, error) {
-	f, _, err := openRegular(path, os.O_RDONLY, 0)
+func firstOf(dir, name string, lines *int) (Hash, error) {
+	f, err := OpenDay(context.Background(), dirFS(dir), name)
 	if err != nil {
 		return Hash{}, err
 	}

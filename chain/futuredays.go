@@ -31,14 +31,20 @@ func (l *Log) quarantineFuture(s dayFileState) (moved bool, err error) {
 	now := s.clock.Add(clockSlack)
 	for i := len(l.seen.days) - 1; i >= max(0, len(l.seen.days)-maxFuture) && dayOf(l.seen.days[i]).After(now); i-- {
 		name := l.seen.days[i]
-		begun, stray, err := l.begun(name)
+		var begun bool
+		var stray place
+		if l.seen.packed[name] {
+			name += packedSuffix // no writer compresses a day to come
+		} else {
+			begun, stray, err = l.begun(name)
+		}
 		if err != nil {
 			return moved, err
 		}
 		if begun {
 			break
 		}
-		to, err := unused(filepath.Join(l.dir, name+tornInfix+"0"))
+		to, err := unused(filepath.Join(l.dir, l.seen.days[i]+tornInfix+"0"))
 		if err != nil {
 			return moved, err
 		}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,6 +41,9 @@ func (l *Log) refresh(found dayFileState) error {
 		return l.load(size, found.clock) // another process has appended
 	}
 	l.forget()
+	if l.seen.packed[newest] {
+		return l.loadPacked(newest, found.clock)
+	}
 	f, info, err := openRegular(filepath.Join(l.dir, newest), os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return err
@@ -48,6 +51,33 @@ func (l *Log) refresh(found dayFileState) error {
 	l.dirNew = l.dirNew || l.info == nil || !os.SameFile(info, l.info)
 	l.file, l.info, l.name = f, info, newest
 	return l.load(info.Size(), found.clock)
+}
+
+// loadPacked finds the log's end in a compressed day, after which a new day follows:
+// settle sees to that.
+func (l *Log) loadPacked(newest string, clock time.Time) error {
+	l.name, l.size = newest, 0
+	left := int64(maxBack)
+	end, bad, err := l.newestRecord(newBackLines(bytes.NewReader(nil), 0, tailChunk), nil, &left, clock)
+	if err != nil {
+		return fmt.Errorf("find the end of the log in %s%s: %w", newest, packedSuffix, err)
+	}
+	if bad != nil {
+		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash, Reason: bad.Reason})
+	}
+	l.ended(end, newest)
+	return nil
+}
+
+// ended takes the end of the log, in the newest file, that was found there.
+func (l *Log) ended(end ending, newest string) {
+	l.floor, l.loaded = end.time, true
+	// A time after its own file's day is not used: every later record would have
+	// it.
+	if eve := dayOf(newest).AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
+		l.floor = eve
+	}
+	l.moveTo(end.place)
 }
 
 // named says whether l.file still has its name.
@@ -151,13 +181,8 @@ func (l *Log) load(size int64, clock time.Time) error {
 	if bad != nil {
 		l.owe(event.LogDamaged{File: bad.File, Offset: bad.Offset, Expected: end.hash, Reason: bad.Reason})
 	}
-	l.size, l.floor, l.loaded = size, end.time, true
-	// A time after its own file's day is not used: every later record would have
-	// it.
-	if eve := dayOf(l.name).AddDate(0, 0, 1).Add(-time.Millisecond); l.floor.After(eve) {
-		l.floor = eve
-	}
-	l.moveTo(end.place)
+	l.size = size
+	l.ended(end, l.name)
 	return nil
 }
 
@@ -263,13 +288,17 @@ func (e *ending) followedBy(line []byte) (record, bool) {
 // left is how many bytes may be read.
 func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, clock time.Time) (e ending, bad *LineError, err error) {
 	name, bad := l.name, known
-	var older *os.File
+	var older readerAt
 	defer func() {
 		if older != nil {
 			older.Close()
 		}
 	}()
-	for i := len(l.seen.days) - 1; ; {
+	i := len(l.seen.days) - 1
+	if l.seen.packed[name] {
+		i++ // there is nothing in lines
+	}
+	for {
 		line, off, ended, err := lines.prev()
 		var long *tooLong
 		switch {
@@ -284,11 +313,15 @@ func (l *Log) newestRecord(lines *backLines, known *LineError, left *int64, cloc
 			if older != nil {
 				older.Close()
 			}
-			var st fs.FileInfo
-			if older, st, err = openRegular(filepath.Join(l.dir, name), os.O_RDONLY, 0); err != nil {
+			var size int64
+			if older, size, err = openDayAt(l.dir, name); err != nil {
+				older = nil
 				return e, nil, err
 			}
-			lines = newBackLines(limitedReaderAt{older, left}, st.Size(), tailChunk)
+			if why := damage(older); why != nil && bad == nil {
+				bad = &LineError{File: name, Offset: size, Reason: damaged(why).Error()}
+			}
+			lines = newBackLines(limitedReaderAt{older, left}, size, tailChunk)
 		case errors.As(err, &long):
 			if bad == nil {
 				bad = &LineError{File: name, Offset: off, Reason: err.Error()}
@@ -356,13 +389,14 @@ func (l *Log) oweStray() {
 
 // holds says whether the record is still in its place.
 func (l *Log) holds(p place) bool {
-	f := l.file
-	if f == nil || l.name != p.File {
-		var err error
-		if f, _, err = openRegular(filepath.Join(l.dir, p.File), os.O_RDONLY, 0); err != nil {
+	var f io.ReaderAt = l.file
+	if l.file == nil || l.name != p.File {
+		older, _, err := openDayAt(l.dir, p.File)
+		if err != nil {
 			return false
 		}
-		defer f.Close()
+		defer older.Close()
+		f = older
 	}
 	left := int64(maxBack)
 	// This also fails if the offset is after the file's end.

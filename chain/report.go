@@ -26,6 +26,7 @@ type Report struct {
 	Quarantined []Quarantined // quarantined partial records, in files beside the log
 
 	Unprotected int64    // records with further members, which no hash covers
+	Both        []string // day files of which there is a compressed one, too, which is not read
 	Ignored     []string // .jsonl files whose names are not days; the reference would read them
 }
 

@@ -25,11 +25,11 @@ func (s *Snapshot) atOffsets(f fs.File, name string, size int64, backward bool) 
 		return r, nil
 	}
 	open := func() (fs.File, error) {
-		f, _, err := s.openFile(name)
+		f, _, err := openFile(s.fsys, name)
 		return f, err
 	}
 	if !backward {
-		return &sequential{open: open, f: f}, nil
+		return &sequential{open: open, f: f, held: -1}, nil
 	}
 	defer f.Close()
 	if size > maxWhole {
@@ -52,6 +52,18 @@ type sequential struct {
 	f    fs.File
 	kept []byte // the bytes read last
 	end  int64  // offset after kept
+	bad  error  // what was found before f was opened again: see unpacker
+	held int64  // offset from which on all is kept; -1: blockSize bytes are
+}
+
+// A holder keeps what is read from an offset on, because it will be read again, until it
+// is called with -1. Of more than a line of maximum length it keeps only the last.
+type holder interface{ hold(off int64) }
+
+func (s *sequential) hold(off int64) {
+	if s.held = off; off < 0 {
+		s.kept = bytes.Clone(s.kept[max(0, len(s.kept)-blockSize):])
+	}
 }
 
 func (s *sequential) ReadAt(p []byte, off int64) (n int, err error) {
@@ -60,12 +72,13 @@ func (s *sequential) ReadAt(p []byte, off int64) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
+		s.bad = damage(s)
 		s.f.Close()
 		s.f, s.kept, s.end = f, s.kept[:0], 0
 	}
 	if off > s.end {
 		skipped, err := io.CopyN(io.Discard, s.f, off-s.end)
-		s.kept, s.end = s.kept[:0], s.end+skipped
+		s.kept, s.end, s.held = s.kept[:0], s.end+skipped, -1
 		if err != nil {
 			return 0, err
 		}
@@ -74,9 +87,19 @@ func (s *sequential) ReadAt(p []byte, off int64) (n int, err error) {
 	if n == len(p) {
 		return n, nil
 	}
+	had := n
 	read, err := io.ReadFull(s.f, p[n:])
 	n += read
-	s.kept, s.end = append(s.kept[:0], p[max(0, n-blockSize):n]...), off+int64(n)
+	s.end = off + int64(n)
+	switch {
+	case s.held < 0:
+		s.kept = append(s.kept[:0], p[max(0, n-blockSize):n]...)
+	case len(s.kept)+read <= maxLine+2*blockSize:
+		s.kept = append(s.kept, p[had:n]...)
+	default:
+		s.hold(-1)
+		s.kept = append(s.kept[:0], p[max(0, n-blockSize):n]...)
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = io.EOF
 	}

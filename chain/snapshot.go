@@ -2,6 +2,7 @@ package chain
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -41,6 +42,9 @@ func (s *Snapshot) measure() error {
 	if len(s.days) == 0 {
 		return nil
 	}
+	if s.newest = unknownSize; s.packed[s.days[len(s.days)-1]] {
+		return nil // nothing is ever appended to it
+	}
 	st, err := fs.Stat(s.fsys, s.days[len(s.days)-1])
 	if err != nil {
 		return err
@@ -53,7 +57,8 @@ func (s *Snapshot) measure() error {
 // system.
 func (s *Snapshot) Dir() string { return s.dir }
 
-// Days returns the names of the day files, oldest first.
+// Days returns the names of the day files, oldest first, those of compressed ones
+// without .gz.
 func (s *Snapshot) Days() []string { return slices.Clone(s.days) }
 
 // A Position is the beginning of a line. The zero Position is before all others.
@@ -68,11 +73,14 @@ func (p Position) Compare(q Position) int {
 }
 
 // open opens the i-th day file and returns how many of its bytes belong to the
-// snapshot.
-func (s *Snapshot) open(i int, backward bool) (readerAt, int64, error) {
-	f, size, err := s.openFile(s.days[i])
+// snapshot; unknownSize: all, of a compressed file.
+func (s *Snapshot) open(ctx context.Context, i int, backward bool) (readerAt, int64, error) {
+	f, size, packed, err := openDay(s.fsys, s.days[i], s.packed[s.days[i]])
 	if err != nil {
 		return nil, 0, err
+	}
+	if packed {
+		return s.unpack(ctx, f, size, s.days[i], backward)
 	}
 	if i == len(s.days)-1 {
 		size = min(size, s.newest)
@@ -81,26 +89,37 @@ func (s *Snapshot) open(i int, backward bool) (readerAt, int64, error) {
 	return r, size, err
 }
 
-// openFile opens a regular file and returns its size.
-func (s *Snapshot) openFile(name string) (fs.File, int64, error) {
-	f, err := s.fsys.Open(name)
-	if err != nil {
-		return nil, 0, err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = notRegular(name, st.Mode())
-	}
+// unpack makes a compressed day file readable.
+func (s *Snapshot) unpack(ctx context.Context, f fs.File, size int64, name string, backward bool) (readerAt, int64, error) {
+	u, err := newUnpacker(ctx, f, size)
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
-	return f, st.Size(), nil
+	if backward {
+		return u.expand()
+	}
+	open := func() (fs.File, error) {
+		f, size, err := openFile(s.fsys, name+packedSuffix)
+		if err != nil {
+			return nil, err
+		}
+		return newUnpacker(ctx, f, size)
+	}
+	return &sequential{open: open, f: u, held: -1}, unknownSize, nil
 }
 
 // sizeOf is how many bytes of the i-th day file belong to the snapshot; 0 if that
 // is not known.
 func (s *Snapshot) sizeOf(i int) int64 {
+	if s.packed[s.days[i]] {
+		f, size, err := openFile(s.fsys, s.days[i]+packedSuffix)
+		if err != nil {
+			return 0
+		}
+		defer f.Close()
+		return packedSize(f, size)
+	}
 	if i == len(s.days)-1 {
 		return s.newest
 	}
@@ -121,11 +140,13 @@ const (
 
 // listing is the names in a log's directory, each list in order.
 type listing struct {
-	days    []string // day files, oldest first
-	torn    []string // quarantined lines
-	pending []string // quarantined lines without an event in the log yet
-	odd     []string // names of quarantined lines that are not regular files
-	ignored []string // other names that end in .jsonl; the reference would read them
+	days    []string        // day files, oldest first, without packedSuffix
+	packed  map[string]bool // of days: those of which only the compressed file is there
+	both    []string        // days of which both files are there
+	torn    []string        // quarantined lines
+	pending []string        // quarantined lines without an event in the log yet
+	odd     []string        // names of quarantined lines that are not regular files
+	ignored []string        // other names that end in .jsonl; the reference would read them
 }
 
 // list reads the directory. A missing directory is empty. Anything with the name of
@@ -148,11 +169,11 @@ func list(fsys fs.FS) (l listing, err error) {
 			if rest == "" {
 				l.ignored = append(l.ignored, name)
 			}
-		case rest == "":
+		case rest == "", rest == packedSuffix:
 			if !e.Type().IsRegular() {
 				return l, irregular(fsys, name, e.Type())
 			}
-			l.days = append(l.days, name)
+			l.add(day+daySuffix, rest != "")
 		case !strings.HasPrefix(rest, tornInfix):
 		case !e.Type().IsRegular():
 			l.odd = append(l.odd, name)
@@ -163,6 +184,20 @@ func list(fsys fs.FS) (l listing, err error) {
 		}
 	}
 	return l, nil
+}
+
+// add adds a day file. Names come in order: that of a compressed file after the other's.
+func (l *listing) add(day string, packed bool) {
+	if n := len(l.days); n > 0 && l.days[n-1] == day {
+		l.both = append(l.both, day)
+		return
+	}
+	if l.days = append(l.days, day); packed {
+		if l.packed == nil {
+			l.packed = map[string]bool{}
+		}
+		l.packed[day] = true
+	}
 }
 
 // irregular is the error for a file that is not regular, if possible that of its

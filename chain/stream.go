@@ -154,7 +154,7 @@ func (r *stream[T]) read(ctx context.Context, todo, inOrder chan<- *part[T]) err
 }
 
 func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *part[T]) error {
-	f, size, err := r.s.open(i, r.backward)
+	f, size, err := r.s.open(ctx, i, r.backward)
 	if err != nil {
 		return err
 	}
@@ -164,9 +164,10 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		ahead.off, line = r.from.Offset, 0
 	}
 	back := backBlocks{f: endable{f, ctx}, end: size, search: maxSearch}
-	next := ahead.next
+	next, told := ahead.next, false // told: that the file is damaged
 	if r.backward {
 		next, line = back.prev, 0
+		next, told = afterDamage(next, f, size), true
 	}
 	for {
 		p := r.part()
@@ -178,10 +179,17 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 			ahead.size, back.end = min(ahead.size, s.size), min(back.end, s.size)
 			p.block, p.off, err = next(p.buf)
 		}
+		if why := damage(f); err == io.EOF && why != nil && !told {
+			err, told = &tooLong{off: ahead.size, end: ahead.size, ended: true, why: why}, true
+			p.off = ahead.size
+		}
 		if err == io.EOF {
 			return nil
 		} else if err != nil && !errors.As(err, &p.long) {
 			return err
+		}
+		if p.long != nil && p.long.beyond && size == unknownSize {
+			p.long.end = p.long.off + maxSearch // nobody knows how much there is
 		}
 		lines := 1
 		if p.long == nil {
@@ -199,5 +207,19 @@ func (r *stream[T]) readFile(ctx context.Context, i int, todo, inOrder chan<- *p
 		}
 		// The caller of run waits for p now, so a worker must get it.
 		todo <- p
+	}
+}
+
+// afterDamage is next for a file that is read backward: first it says what is wrong with
+// its end, if it was compressed and is damaged.
+func afterDamage(next func([]byte) ([]byte, int64, error), f readerAt, size int64) func([]byte) ([]byte, int64, error) {
+	why := damage(f)
+	return func(buf []byte) ([]byte, int64, error) {
+		if why != nil {
+			long := &tooLong{off: size, end: size, ended: true, why: why}
+			why = nil
+			return nil, size, long
+		}
+		return next(buf)
 	}
 }

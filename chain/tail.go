@@ -50,11 +50,15 @@ func NewTail(s *Snapshot) (*Tail, error) {
 	}
 	t := &Tail{dir: s.dir, files: map[string]*tailed{}}
 	for i := max(0, len(s.days)-tailFiles); i < len(s.days); i++ {
-		f, size, err := s.openFile(s.days[i])
+		t.begun = s.days[i]
+		f, size, err := openFile(s.fsys, s.days[i])
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it is compressed: nothing is appended to it
+		}
 		if err != nil {
 			return nil, err
 		}
-		if t.begun = s.days[i]; i == len(s.days)-1 {
+		if i == len(s.days)-1 {
 			size = min(size, s.newest)
 		}
 		end, err := wholeLines(f.(io.ReaderAt), size)

@@ -29,7 +29,7 @@ type verifier struct {
 }
 
 func newVerifier(s *Snapshot) *verifier {
-	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Ignored: s.ignored, Head: genesis}}
+	return &verifier{s: s, told: map[string]event.TornLine{}, report: Report{Files: s.days, Both: s.both, Ignored: s.ignored, Head: genesis}}
 }
 
 // begin begins a part of a file, which has size bytes and begins with this line.
@@ -199,7 +199,7 @@ func (v *verifier) quarantined(ctx context.Context) error {
 // the length and hash in the event. Other files are not read: anybody may put files
 // there, of any size. The error is that of ctx.
 func (v *verifier) isKept(ctx context.Context, name string, told event.TornLine, recorded bool) (bool, error) {
-	f, size, err := v.s.openFile(name)
+	f, size, err := openFile(v.s.fsys, name)
 	if err != nil {
 		return false, nil
 	}

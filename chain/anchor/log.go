@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -29,10 +30,11 @@ type RecordEnd struct {
 // logDir is a log's directory, opened once: later changes of its name have no
 // effect. It follows no symbolic link.
 type logDir struct {
-	ctx  context.Context // when it is done, reading ends
-	root *os.Root        // nil: there is no such directory
-	days []string        // oldest first
-	end  int64           // how much of the newest day file is read, in bytes
+	ctx    context.Context // when it is done, reading ends
+	root   *os.Root        // nil: there is no such directory
+	days   []string        // oldest first, those of compressed ones without .gz
+	packed map[string]bool // of days: there is a compressed file
+	end    int64           // how much of the newest day file is read, in bytes
 }
 
 // Bounds of a line, in bytes, as package chain has them: a longer one is no
@@ -61,7 +63,7 @@ func openLog(ctx context.Context, dir string, own bool) (*logDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &logDir{ctx: ctx, root: root}
+	l := &logDir{ctx: ctx, root: root, packed: map[string]bool{}}
 	if now, err := root.Stat("."); err != nil || !os.SameFile(now, st) {
 		root.Close()
 		return nil, fmt.Errorf("%s was replaced by another directory", dir)
@@ -102,17 +104,27 @@ func (l *logDir) look(own bool) error {
 		return err
 	}
 	for _, e := range all {
-		if day, ok := strings.CutSuffix(e.Name(), ".jsonl"); ok {
+		name, packed := strings.CutSuffix(e.Name(), ".gz")
+		if day, ok := strings.CutSuffix(name, ".jsonl"); ok {
 			if _, err := time.Parse(time.DateOnly, day); err == nil {
-				l.days = append(l.days, e.Name())
+				l.days = append(l.days, name)
+				l.packed[name] = packed || l.packed[name] // of both, a plain file is read
 			}
 		}
 	}
 	slices.Sort(l.days)
+	l.days = slices.Compact(l.days)
 	if len(l.days) == 0 {
 		return nil
 	}
 	newest := l.days[len(l.days)-1]
+	if l.packed[newest] {
+		// Nothing is appended to a compressed day, unless the file is there, too.
+		if _, err = l.size(newest); errors.Is(err, fs.ErrNotExist) {
+			l.end = math.MaxInt64
+			return nil
+		}
+	}
 	if l.end, err = l.size(newest); err == nil && !own {
 		time.Sleep(secondLook)
 		var again int64
@@ -145,6 +157,29 @@ func (l *logDir) open(name string) (*os.File, error) {
 	return f, nil
 }
 
+// dayFS opens days of a log for package chain.
+type dayFS struct{ *logDir }
+
+func (d dayFS) Open(name string) (fs.File, error) {
+	f, err := d.open(name)
+	if err != nil {
+		return nil, err // and not a nil *os.File
+	}
+	return f, nil
+}
+
+// compressed opens a day of which only the compressed file is there, nil for any other.
+func (l *logDir) compressed(name string) (*chain.Day, error) {
+	if !l.packed[name] {
+		return nil, nil
+	}
+	d, err := chain.OpenDay(l.ctx, dayFS{l}, name)
+	if err == nil && !d.Compressed() {
+		return nil, d.Close()
+	}
+	return d, err
+}
+
 // section is the part of a day file that is read.
 func (l *logDir) section(name string) (*os.File, *io.SectionReader, error) {
 	f, err := l.open(name)
@@ -168,6 +203,9 @@ func (l *logDir) holds(p RecordEnd) (bool, error) {
 	if !slices.Contains(l.days, p.File) {
 		return false, nil
 	}
+	if d, err := l.compressed(p.File); d != nil || err != nil {
+		return l.holdsCompressed(p, d, err)
+	}
 	f, s, err := l.section(p.File)
 	if err != nil {
 		return false, err
@@ -179,6 +217,18 @@ func (l *logDir) holds(p RecordEnd) (bool, error) {
 	}
 	e, err := chain.ParseEntry(line)
 	return err == nil && e.RecordHash == p.Hash, nil
+}
+
+// holdsCompressed is holds for a compressed day, which is read up to there.
+func (l *logDir) holdsCompressed(p RecordEnd, d *chain.Day, err error) (held bool, _ error) {
+	if err != nil {
+		return false, err
+	}
+	l.lines(d, p.File, 0, func(end RecordEnd, lerr error) bool {
+		held, err = end == p, lerr
+		return err == nil && end.End < p.End
+	})
+	return held, errors.Join(err, d.Close())
 }
 
 // lineBefore returns the line that ends at end, with a newline or the file; nil if
@@ -227,6 +277,16 @@ func (l *logDir) records(p RecordEnd, done func(*os.File) error) iter.Seq2[Recor
 }
 
 func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(RecordEnd, error) bool) bool {
+	if d, err := l.compressed(day); d != nil || err != nil {
+		if err == nil {
+			defer d.Close()
+			_, err = io.CopyN(io.Discard, d, off)
+		}
+		if err != nil {
+			return yield(RecordEnd{}, err)
+		}
+		return l.lines(d, day, off, yield) // it was synced before the other went
+	}
 	f, s, err := l.section(day)
 	if err != nil {
 		return yield(RecordEnd{}, err)
@@ -235,7 +295,18 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 	if _, err := s.Seek(off, io.SeekStart); err != nil {
 		return yield(RecordEnd{}, err)
 	}
-	r := bufio.NewReaderSize(s, 256<<10)
+	if !l.lines(s, day, off, yield) {
+		return false
+	}
+	if err := done(f); err != nil {
+		return yield(RecordEnd{}, err)
+	}
+	return true
+}
+
+// lines yields the records in what is read of a day from off on.
+func (l *logDir) lines(in io.Reader, day string, off int64, yield func(RecordEnd, error) bool) bool {
+	r := bufio.NewReaderSize(in, 256<<10)
 	for {
 		if err := l.ctx.Err(); err != nil {
 			return yield(RecordEnd{}, err)
@@ -255,9 +326,6 @@ func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yie
 			}
 		}
 		if rerr == io.EOF {
-			if err := done(f); err != nil {
-				return yield(RecordEnd{}, err)
-			}
 			return true
 		}
 	}

@@ -308,6 +308,7 @@ func (s *logCheck) completeness(r *chain.Report) Completeness {
 	confirmed, more := s.sides.finding()
 	c.Confirmed, c.Notes = confirmed, append(c.Notes, more...)
 	note(told, "partial record", " quarantined and accounted for")
+	note(int64(len(r.Both)), "day", " both as a file and compressed: the file counts, and the other was not read")
 	note(s.damage, "event", " of damage that a writer met and went on after")
 	note(s.steps, "event", " of a clock that had stepped back: they say how far")
 	for _, b := range r.Breaks {
