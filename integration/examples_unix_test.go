@@ -60,7 +60,11 @@ func TestExamples(t *testing.T) {
 				t.Errorf("the server's response is not in\n%s", said)
 			}
 			run(binary(t), "verify", "--chain")
-			if list := run(binary(t), "audit"); !strings.Contains(list, "read_graph") || !strings.Contains(list, "memory") {
+			audit := []string{binary(t), "audit"}
+			if file != "by-hand.sh" { // which has no session, so that nothing says which way
+				audit = append(audit, "--via", "wrap")
+			}
+			if list := run(audit...); !strings.Contains(list, "read_graph") || !strings.Contains(list, "memory") {
 				t.Errorf("audit does not list the call:\n%s", list)
 			}
 		})

@@ -65,6 +65,9 @@ func (f *fields) read(kind string) Event {
 		if f.has("through") {
 			e.Via = f.text("through")
 		}
+		if f.has("sdk") {
+			e.SDK = f.text("sdk")
+		}
 		if f.has("settings") {
 			e.Settings = f.settings("settings")
 		}

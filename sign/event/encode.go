@@ -32,6 +32,9 @@ func (e Session) Members() []Member {
 	if e.Via != "" { // a name before "type": readers find events of sessions by what follows it
 		members = append(members, text("through", e.Via))
 	}
+	if e.SDK != "" {
+		members = append(members, text("sdk", e.SDK))
+	}
 	return members
 }
 

@@ -61,9 +61,10 @@ type Session struct {
 	Heads           *Heads          // where the heads of the session go; nil: a program without heads
 	Environment     *Environment    // of the wrapper; nil: it is not to be recorded, or a version without it
 	// Via is the way by which the calls of the session came: "wrap", a wrapper on the
-	// client's side; "check", one on the server's side; "sdk" and the like, the program
-	// itself; "hook", a client's own tools. "": a version without it.
+	// client's side; "check", one on the server's side; "sdk", the program itself;
+	// "hook", a client's own tools. "": a version without it.
 	Via      string
+	SDK      string    // that the program uses, such as "mcp-go"; "": none
 	Settings []Setting // of the wrapper, those that are not the defaults
 }
 

@@ -14,10 +14,10 @@ var at = time.Date(2026, 5, 1, 10, 0, 0, 123e6, time.UTC)
 
 // every is one of each type, with text that JSON escapes.
 var every = []Event{
-	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil, nil, "", nil},
-	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff", ""}, &Environment{"me\n", "1000", "h", "/w", "v1.2.3", Hash{9}}, "hook", nil},
-	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, &Environment{"", "", "", "", "v1", Hash{}}, "wrap", []Setting{{"fail-open", "true", "flag"}, {"sync", "off\"", "locked"}}},
-	Session{"ses_2", "mcp://x", nil, nil, "", []string{"npx"}, nil, &Heads{"syslog", "00ff", "ed25519:AA=="}, nil, "", nil},
+	Session{"ses_1", "mcp://x", &Implementation{"a\n", "1"}, nil, "2025-11-25", []string{"npx", "\u0001", "***"}, []File{{"/a\\b", Hash{9}, ""}, {"/c", Hash{}, "it changed"}}, nil, nil, "", "", nil},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, []File{{"/a", Hash{9}, ""}}, &Heads{"journald", "00ff", ""}, &Environment{"me\n", "1000", "h", "/w", "v1.2.3", Hash{9}}, "hook", "", nil},
+	Session{"ses_1", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, &Environment{"", "", "", "", "v1", Hash{}}, "wrap", "", []Setting{{"fail-open", "true", "flag"}, {"sync", "off\"", "locked"}}},
+	Session{"ses_2", "mcp://x", nil, nil, "", []string{"npx"}, nil, &Heads{"syslog", "00ff", "ed25519:AA=="}, nil, "", "", nil},
 	KeyRotated{"bot", "ed25519:AA==", "ed25519:AQ=="},
 	KeyRetired{"bot", "ed25519:AA=="},
 	KeyRevoked{"bot", "ed25519:AA==", time.Time{}, "it leaked"},
@@ -31,7 +31,8 @@ var every = []Event{
 	ToolDrift{"ses_1", "mcp://x", "t", Hash{9}, Hash{1}},
 	Task{"ses_1", "rec_1", "786512e2"},
 	Unanswered{"ses_1", []Call{{"rec_1", "the server ended"}, {"rec_2", "\t"}}},
-	Session{"ses_3", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, nil, "check", nil},
+	Session{"ses_3", "mcp://x", nil, nil, "", []string{"npx"}, nil, nil, nil, "check", "", nil},
+	Session{"ses_4", "mcp://x", nil, nil, "", nil, nil, nil, nil, "sdk", "mcp-go", nil},
 	NoReceipt{"ses_1", "rec_1"},
 	CallRefused{"ses_1", "mcp://x", "t\n", "n:1", "stale", "it is \"old\"", Hash{9}, "rec_1", "ed25519:AA==", 2},
 	CallRefused{"ses_1", "mcp://x", "t", "", "no_receipt", "", Hash{}, "", "", 1},
@@ -80,7 +81,7 @@ func TestDecodeIsStrict(t *testing.T) {
 				"true":    replaced(e.Members(), i, Member{m.Name, []byte("true")}),
 				"nested":  replaced(e.Members(), i, Member{m.Name, []byte(`[{"x":[]}]`)}),
 			} {
-				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment", "through", "settings"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
+				if optional := []string{"found", "adds", "by_bytes", "left", "search_ended", "heads", "environment", "through", "sdk", "settings"}; (slices.Contains(optional, m.Name) || m.Name == "call" && e.Type() == "tools" || m.Name == "policy" && e.Type() == "head") && (name == "without" || name == "renamed") {
 					continue
 				}
 				if (m.Name == "adds" || m.Name == "last") && name == "true" {

@@ -28,8 +28,10 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap/check"
 	"github.com/signet-wrap/signet-wrap/wrap/mcpgo"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
@@ -341,6 +343,54 @@ func TestMany(t *testing.T) {
 			got := story(t, o.Audit)
 			if slices.Sort(got); len(got) != 80 || len(slices.Compact(got)) != 1 {
 				t.Errorf("%d calls: %q", len(got), slices.Compact(got))
+			}
+		})
+	}
+}
+
+// TestWay: the event of the session says that a program made the calls, and with which
+// SDK, so that audit --via sdk lists them.
+func TestWay(t *testing.T) {
+	for name, open := range transports {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t)
+			c := dial(t, t.Context(), mcpgo.Sign(open(t), record.New(o)), "2026-07-28")
+			if _, err := call(t.Context(), c, "receipt", map[string]any{"a": 1}); err != nil {
+				t.Error(err)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			log, err := chain.TakeSnapshot(o.Audit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for via, want := range map[string]int{"sdk": 1, "wrap": 0} {
+				calls := 0
+				_, err := history.List(t.Context(), log, history.Options{Filter: history.Filter{Via: via}}, func(r *history.Row) error {
+					if r.IsCall() && r.View().Via == "sdk" {
+						calls++
+					}
+					return nil
+				})
+				if err != nil || calls != want {
+					t.Errorf("by %s: %d calls, %v", via, calls, err)
+				}
+			}
+			sdk := ""
+			for e, err := range testlog.Records(o.Audit) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if said, _ := event.Decode(e.Receipt); said != nil {
+					if s, ok := said.(event.Session); ok {
+						sdk = s.SDK
+					}
+				}
+			}
+			if sdk != "mcp-go" {
+				t.Errorf("the session's event has the SDK %q", sdk)
 			}
 		})
 	}

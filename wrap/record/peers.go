@@ -120,7 +120,7 @@ func (p *peers) event(session string, o *Options) event.Session {
 	_, to := o.system()
 	p.logged = p.client
 	return event.Session{
-		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol), Via: cmp.Or(o.Via, "sdk"),
+		Session: session, Heads: to, Target: o.Target, Client: p.client, Server: p.server, Protocol: shorten(p.protocol), Via: cmp.Or(o.Via, "sdk"), SDK: o.sdk,
 		Command: clip(redact.Command(o.Command)), Settings: o.Settings,
 	}
 }

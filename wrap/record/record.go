@@ -120,7 +120,7 @@ type Options struct {
 	// says, else "stdio".
 	Transport string
 	// Via is the way by which calls come to the log, such as "wrap", in the session's
-	// event. "": as [Recorder.Describe] says, else "sdk".
+	// event. "": "sdk".
 	Via string
 	// Session is the session's id, for one that several processes record, such as the
 	// hooks of a client: see [Recorder.Settle]. Then Close says nothing of calls
@@ -202,6 +202,7 @@ type Options struct {
 	// heads carry; zero: by none. It must not block. nil: heads carry none.
 	Policy func() event.Hash
 
+	sdk    string                                  // of Describe
 	system func() (systemlog.Sender, *event.Heads) // where heads go (nil: nowhere), and what the session's event says about it
 }
 
@@ -268,11 +269,11 @@ func New(o Options) *Recorder {
 	return r
 }
 
-// Describe says by which way calls come to the log, and the transport in their
-// receipts, where the options leave it open. It is for packages that put a Recorder
-// into an SDK, and must be called before the first message.
-func (r *Recorder) Describe(via, transport string) {
-	r.opts.Via = cmp.Or(r.opts.Via, via)
+// Describe says which SDK the calls come through, in the session's event, and the
+// transport in their receipts, if the options leave it open. It is for packages that put
+// a Recorder into an SDK, and must be called before the first message.
+func (r *Recorder) Describe(sdk, transport string) {
+	r.opts.sdk = sdk
 	r.opts.Transport = cmp.Or(r.opts.Transport, transport)
 }
 
