@@ -108,20 +108,6 @@ func (c *command) find(audit, id string) (*history.Story, error) {
 	return story, nil
 }
 
-// examine is what verifying a record by itself came to.
-func examine(r *history.Record, ring keyring) verify.Receipt {
-	var invalid *sign.InvalidError
-	switch {
-	case errors.As(r.Err, &invalid):
-		return verify.Receipt{Verdict: verify.Tampered, Reasons: []string{invalid.Reason}}
-	case errors.Is(r.Err, sign.ErrUnsigned):
-		return verify.Receipt{Verdict: verify.Unconfirmed, Reasons: []string{"an event without a signature, which any program could have written"}}
-	case r.Err != nil && !errors.Is(r.Err, history.ErrHash): // which is told with the place
-		return verify.Receipt{Verdict: verify.Unconfirmed, Reasons: []string{r.Err.Error()}}
-	}
-	return verify.Judge(r.Says, ring.Keys, time.Now())
-}
-
 func place(r *history.Record) string { return fmt.Sprintf("%s:%d", r.File, r.Line) }
 
 // tell tells a person the whole story of a record.
@@ -131,9 +117,9 @@ func (c *command) tell(s *history.Story, ring keyring) {
 		fmt.Fprintf(c.Stdout, "  %-10s %s\n", brief(name), terminal.Clean(fmt.Sprintf(format, a...)))
 	}
 	ref := func(r *history.Record) string {
-		return fmt.Sprintf("(%s, %s, at %s)", brief(r.Says.ID), examine(r, ring).Verdict, place(r))
+		return fmt.Sprintf("(%s, %s, at %s)", brief(r.Says.ID), verify.Examine(r, ring.Keys, time.Now()).Verdict, place(r))
 	}
-	f := examine(s.Record, ring)
+	f := verify.Examine(s.Record, ring.Keys, time.Now())
 	switch {
 	case len(f.Signers) > 0:
 		c.printReceipt(&f)
@@ -354,7 +340,7 @@ type shownRecord struct {
 
 func (c *command) showJSON(s *history.Story, ring keyring) error {
 	show := func(r *history.Record) shownRecord {
-		return shownRecord{File: r.File, Line: r.Line, Fits: r.Check() == nil, Check: examine(r, ring), Record: r.Raw}
+		return shownRecord{File: r.File, Line: r.Line, Fits: r.Check() == nil, Check: verify.Examine(r, ring.Keys, time.Now()), Record: r.Raw}
 	}
 	showAll := func(all []*history.Record) (shown []shownRecord) {
 		for _, r := range all {

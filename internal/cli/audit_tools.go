@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -120,23 +117,6 @@ func (c *command) auditTools(u *ucli.Context) error {
 	return nil
 }
 
-// definitionOf is the definition, or why it cannot be shown.
-func definitionOf(v *history.ToolVersion, store *toolstore.Store) (definition []byte, why string) {
-	if v.Hash.IsZero() {
-		return nil, "not listed"
-	}
-	switch b, err := store.Get(v.Hash); {
-	case err == nil:
-		return b, ""
-	case errors.Is(err, toolstore.ErrAltered):
-		return nil, "altered"
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, "not kept"
-	default:
-		return nil, "not readable"
-	}
-}
-
 func (c *command) toolsJSON(all []*history.ToolVersion, store *toolstore.Store) error {
 	at := func(t time.Time) string {
 		if t.IsZero() {
@@ -145,7 +125,7 @@ func (c *command) toolsJSON(all []*history.ToolVersion, store *toolstore.Store) 
 		return formatTime(t)
 	}
 	for _, v := range all {
-		definition, why := definitionOf(v, store)
+		definition, why := store.Definition(v.Hash)
 		line := toolVersion{Target: v.Target, Tool: v.Tool, Signer: v.Signer.Name, Pubkey: formatKey(v.Signer.Key), Hash: hashText(v.Hash),
 			Listed: at(v.Listed), First: at(v.First), Last: at(v.Last), Calls: v.Calls, Kept: why}
 		if why == "" {
@@ -203,7 +183,7 @@ func (c *command) toolsTable(all []*history.ToolVersion, store *toolstore.Store,
 		if known != nil && !known[string(v.Signer.Key)] {
 			signer = shorten(signer, signerRoom-1) + "?"
 		}
-		_, why := definitionOf(v, store)
+		_, why := store.Definition(v.Hash)
 		if wide {
 			listed = at(v.Listed) + "\t"
 		}
@@ -232,8 +212,8 @@ func shortHash(v *history.ToolVersion) string { return fmt.Sprintf("%x", v.Hash[
 func (c *command) printDrift(was, now *history.ToolVersion, store *toolstore.Store) {
 	fmt.Fprintf(c.Stdout, "\n%s of %s changed: %s, and from %s on %s\n", brief(now.Tool), brief(strings.TrimPrefix(now.Target, "mcp://")),
 		shortHash(was), now.Listed.Local().Format("2006-01-02 15:04:05 -07:00"), shortHash(now))
-	old, why := definitionOf(was, store)
-	text1, why2 := definitionOf(now, store)
+	old, why := store.Definition(was.Hash)
+	text1, why2 := store.Definition(now.Hash)
 	if why != "" || why2 != "" {
 		for _, x := range []struct{ hash, why string }{{shortHash(was), why}, {shortHash(now), why2}} {
 			if x.why != "" {
@@ -243,7 +223,7 @@ func (c *command) printDrift(was, now *history.ToolVersion, store *toolstore.Sto
 		return
 	}
 	const most = 200 // lines
-	lines := text.Diff(definitionLines(old), definitionLines(text1), 2)
+	lines := text.Diff(toolstore.Lines(old), toolstore.Lines(text1), 2)
 	for _, line := range lines[:min(len(lines), most)] {
 		fmt.Fprintf(c.Stdout, "  %s\n", terminal.Clean(cutLine(line)))
 	}
@@ -259,29 +239,4 @@ func cutLine(line string) string {
 		return line
 	}
 	return fmt.Sprintf("%s... (%s)", strings.ToValidUTF8(line[:most], ""), count(int64(len(line)), "byte"))
-}
-
-// definitionLines are a definition in lines, as JSON, and broken where a text has a
-// line end: descriptions are long.
-func definitionLines(definition []byte) []string {
-	indented := jsontext.Value(slices.Clone(definition))
-	if indented.Indent(jsontext.WithIndent("  ")) != nil {
-		return []string{string(definition)}
-	}
-	var lines []string
-	for line := range strings.SplitSeq(string(indented), "\n") {
-		margin := line[:len(line)-len(strings.TrimLeft(line, " "))]
-		start := 0
-		for i := 0; i+1 < len(line); i++ {
-			if line[i] != '\\' {
-				continue
-			}
-			if i++; line[i] == 'n' && i+1 < len(line)-1 {
-				lines = append(lines, line[start:i+1])
-				line, start, i = margin+"  "+line[i+1:], 0, len(margin)+1
-			}
-		}
-		lines = append(lines, line[start:])
-	}
-	return lines
 }

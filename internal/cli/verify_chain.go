@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -61,27 +62,31 @@ func (c *command) checkChain(u *ucli.Context, p logPlace) (*verify.Log, keyring,
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
+	bar := c.progress("verifying")
+	f, err := c.checkLog(ctx, u, p, ring, bar.show)
+	bar.clear()
+	return f, ring, err
+}
 
+// checkLog is checkChain with keys that are known already.
+func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, progress func(records, bytes, total int64)) (*verify.Log, error) {
 	accept, err := c.accepted(u)
 	if err != nil {
-		return nil, ring, err
+		return nil, err
 	}
 	anchors, err := c.anchors(ctx, u, p.home, accept)
 	if err != nil {
-		return nil, ring, err
+		return nil, err
 	}
 	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
 	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
-		return nil, ring, err
+		return nil, err
 	}
 	// Only now: what others have seen must not be of more than the snapshot holds.
 	log, err := chain.TakeSnapshot(p.audit)
 	if err != nil {
-		return nil, ring, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
+		return nil, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
 	}
-	bar := c.progress("verifying")
-	o.Progress = bar.show
-	f, err := verify.CheckLog(ctx, log, ring.Keys, o)
-	bar.clear()
-	return f, ring, err
+	o.Progress = progress
+	return verify.CheckLog(ctx, log, ring.Keys, o)
 }

@@ -89,6 +89,12 @@ func (c *command) printBreaks(breaks []chain.Break, damaged int64) {
 
 // summary is the one line to take away, and the first.
 func (c *command) summary(f *verify.Log) string {
+	colour, rest := sentence(f)
+	return c.paint(colour, string(f.Verdict)) + rest
+}
+
+// sentence is what follows the word of the verdict, and the word's colour.
+func sentence(f *verify.Log) (colour, rest string) {
 	checked, rest := bySystemLog(f)
 	a := f.Completeness.Anchored
 	witnessed := a != nil && a.State == "witnessed"
@@ -104,17 +110,17 @@ func (c *command) summary(f *verify.Log) string {
 	}
 	switch {
 	case f.Verdict == verify.Tampered && f.Damaged == 0:
-		return c.paint(red, "tampered") + ": it is not the log that others remember" + rest
+		return red, ": it is not the log that others remember" + rest
 	case f.Verdict == verify.Tampered:
-		return c.paint(red, "tampered") + ": the log is not as it was written"
+		return red, ": the log is not as it was written"
 	case f.Verdict == verify.Unconfirmed:
-		return c.paint(yellow, "unconfirmed") + ": nothing in the log is wrong, but not all is established" + rest
+		return yellow, ": nothing in the log is wrong, but not all is established" + rest
 	case f.Verdict == verify.Unchecked:
-		return c.paint(yellow, "unchecked") + ": the log was not read to its end"
+		return yellow, ": the log was not read to its end"
 	case !checked && !witnessed:
-		return c.paint(green, "valid") + " by itself: the log is unbroken, and signed by keys " + known + rest
+		return green, " by itself: the log is unbroken, and signed by keys " + known + rest
 	}
-	return c.paint(green, "valid") + ": the log is unbroken, and signed by keys " + known + rest
+	return green, ": the log is unbroken, and signed by keys " + known + rest
 }
 
 // printAuthenticity says who signed.

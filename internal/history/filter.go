@@ -60,12 +60,13 @@ func (f *Filter) about(r *Record) bool {
 		within(targetOf(v), lower(f.Target)) &&
 		(f.Signer == "" || slices.ContainsFunc(v.Signers, signed)) &&
 		(f.Session == "" || f.inSession(v.Session)) &&
-		(f.Grep == "" || IsResponse(v) || v.Type == "" && argumentsHave(v.Arguments(), f.Grep))
+		(f.Grep == "" || IsResponse(v) || v.Type == "" && ArgumentsHave(v.Arguments(), f.Grep))
 }
 
-// argumentsHave says whether a text is in arguments: in their JSON as the log has
-// it, or in one of its names and texts, as these read without escapes.
-func argumentsHave(arguments []byte, text string) bool {
+// ArgumentsHave says whether a text is in arguments, in any case of its letters: in
+// their JSON as the log has it, or in one of its names and texts, as these read
+// without escapes.
+func ArgumentsHave(arguments []byte, text string) bool {
 	part := lower(text)
 	if within(string(arguments), part) {
 		return true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -36,6 +37,9 @@ func (p Prefix) begins(id string) bool {
 	kind, hex, _ := strings.Cut(id, "_")
 	return (p.kind == "" || p.kind == kind) && strings.HasPrefix(hex, p.hex)
 }
+
+// Begins says whether the id begins so, whatever kind of record has it.
+func (p Prefix) Begins(id ID) bool { return strings.HasPrefix(hex.EncodeToString(id[:]), p.hex) }
 
 // in says whether such an id, or something that looks like it, is in a
 // receipt in canonical form.

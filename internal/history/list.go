@@ -290,6 +290,11 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 	}
 }
 
+// At reads the record at a place, and checks it; nil if there is none.
+func At(ctx context.Context, log *chain.Snapshot, p chain.Position) (*Record, error) {
+	return newLister(ctx, log, Options{}).at(p)
+}
+
 // at reads the record at a place again.
 func (l *lister) at(p chain.Position) (*Record, error) {
 	look := func(e chain.Entry, bad *chain.LineError) (*Record, bool) { return newRecord(e.Keep()), bad == nil }

@@ -114,6 +114,15 @@ func (r *Row) Failed() bool {
 	return r.Response != nil && (r.Response.Says.Outcome.Status == "failed" || r.Response.Says.Outcome.Status == "rejected")
 }
 
+// Target is the server that a call went to, or that an event is about; "" if it names
+// none.
+func (r *Row) Target() string {
+	if r.Says == nil {
+		return ""
+	}
+	return targetOf(r.Says)
+}
+
 // counts says whether a limit counts the row: not if it is an event that is believed.
 func (r *Row) counts() bool { return !r.Believed() || r.Says.Type == "" || r.Verdict != 0 }
 
