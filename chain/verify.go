@@ -29,6 +29,10 @@ type VerifyOptions[R any] struct {
 	// log as a transparency log (package tlog). nil: not called.
 	Record func(hash Hash)
 
+	// Follows is the hash that the first record must follow, for a part of a log. The
+	// zero Hash: the log begins with it.
+	Follows Hash
+
 	// Progress is called from time to time, by the goroutine that called Verify,
 	// with the number of records and bytes done, and of bytes in all. nil: not
 	// called.
@@ -64,6 +68,7 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	v := newVerifier(s)
+	v.last, v.alt = o.Follows, o.Follows
 	all := &stream[line[R]]{s: s, workers: o.Workers, progress: o.Progress, work: func(p *part[line[R]]) { checkLines(p, o.Check) }}
 	err := all.run(ctx, func(p *part[line[R]]) bool {
 		v.begin(p.file, p.line, p.size())

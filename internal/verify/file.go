@@ -329,6 +329,7 @@ type selection struct {
 	readable int64 // receipts, and what is known not to be what was signed
 	f        Selection
 	from, to time.Time
+	record   func(hash chain.Hash) // gets the record_hash of each record; nil: not called
 }
 
 func newSelection(keys *Keys, name string) *selection {
@@ -484,6 +485,9 @@ func (s *selection) follow(l *lineChecked) {
 	s.f.Records++
 	if !l.bare {
 		s.readable++
+	}
+	if s.record != nil {
+		s.record(l.entry.RecordHash) // of a receipt that is no record: the zero Hash
 	}
 	if l.entry.Extra {
 		s.f.Unprotected++

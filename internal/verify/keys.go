@@ -24,6 +24,7 @@ type Keys struct {
 type identity struct {
 	name    string // what it is called here
 	trusted bool   // by who verifies, at any time
+	carried bool   // by the evidence alone
 	grants  []keys.TrustLine
 }
 
@@ -31,11 +32,20 @@ type identity struct {
 const (
 	Trusted = "trusted" // by a trust file, or by who verifies
 	Named   = "named"   // by the home whose log it is
+	Carried = "carried" // by the evidence that is verified, which anybody can make
 	Unknown = "unknown"
 )
 
 // Add adds a key that the home names, unless it is known already.
 func (k *Keys) Add(key ed25519.PublicKey, name string) { k.identity(key, name) }
+
+// AddCarried adds a key that only the evidence names, unless it is known already: what
+// it signed is read, and not established.
+func (k *Keys) AddCarried(key ed25519.PublicKey, name string) {
+	if !k.has(key) {
+		k.identity(key, name).carried = true
+	}
+}
 
 // AddTrusted adds a key that who verifies names.
 func (k *Keys) AddTrusted(key ed25519.PublicKey, name string) { k.identity(key, name).trusted = true }
@@ -88,7 +98,7 @@ func (k *Keys) maintains(v *sign.Verified) bool {
 
 // A standing is what is known of who signed something at a time that it claims.
 type standing struct {
-	level string // Trusted, Named or Unknown
+	level string // Trusted, Named, Carried or Unknown
 	as    string // what it is called here
 	// until, if not zero, is the time at or before which an anchor must have seen it,
 	// or when it was signed is its own word.
@@ -106,6 +116,8 @@ func (k *Keys) standing(key ed25519.PublicKey, claimed time.Time) standing {
 		return standing{level: Unknown}
 	case i.trusted:
 		return standing{level: Trusted, as: i.name}
+	case len(i.grants) == 0 && i.carried:
+		return standing{level: Carried, as: i.name}
 	case len(i.grants) == 0:
 		return standing{level: Named, as: i.name}
 	}

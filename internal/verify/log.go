@@ -55,10 +55,19 @@ type Options struct {
 	Accept        []string       // ids of what somebody outside of the account has accepted
 	RequireSystem bool           // it is not enough if a system's log cannot be asked, or does not cover all
 
+	record func(hash chain.Hash) // gets the record_hash of each record; nil: not called
+	part   *part                 // the records are not all of their log
+
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all, 0 if that is not known; from the goroutine that
 	// called.
 	Progress func(records, bytes, total int64)
+}
+
+// part is which part of a log the records of a range are.
+type part struct {
+	follows chain.Hash                    // the record before them; the zero Hash: there is none
+	seen    func(records int64) time.Time // when those whom who verifies names saw the first so many; zero: they did not
 }
 
 // CheckLog verifies a log. If the error is not nil the log was not read to its
@@ -71,9 +80,19 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 		s.headChecks = append(s.headChecks, &headsCheck{m: m, accept: o.Accept})
 	}
 	s.expected = o.Expected
-	r, err := chain.Verify(ctx, log, chain.VerifyOptions[checked]{
-		Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress,
-	})
+	v := chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress}
+	if s.part = o.part; s.part != nil {
+		v.Follows = s.part.follows
+	}
+	if o.record != nil {
+		v.Record = func(hash chain.Hash) {
+			if s.anchoring.record(hash); s.part != nil {
+				s.anchoring.seen = s.part.seen(s.anchoring.n)
+			}
+			o.record(hash)
+		}
+	}
+	r, err := chain.Verify(ctx, log, v)
 	if err != nil {
 		s.headChecks, s.expected = nil, nil // of what was not read, nothing is missing
 	}
@@ -94,6 +113,7 @@ type logCheck struct {
 	damage   int64    // events of damage
 	steps    int64    // likewise, of clocks that stepped back
 
+	part        *part        // nil: all of a log
 	anchoring   *anchoring   // nil: not of a log
 	withdrawals *withdrawals // likewise
 	headChecks  []*headsCheck
@@ -318,7 +338,7 @@ func (s *logCheck) completeness(r *chain.Report) Completeness {
 		}
 	}
 	// A call whose record is damaged is not missing.
-	gaps, notes := s.outcomes.findings(r.Damaged > 0)
+	gaps, notes := s.outcomes.findings(r.Damaged > 0 || s.part != nil)
 	c.Gaps, c.Notes = append(c.Gaps, gaps...), append(c.Notes, notes...)
 	if s.tally.copies.full {
 		c.Notes = append(c.Notes, fmt.Sprintf("copies were looked for only among the first %s without a place of their own", text.Count(maxCopies, "receipt")))

@@ -83,6 +83,8 @@ func judgeAt(v *sign.Verified, keys Keys, now, seen time.Time) Receipt {
 		switch {
 		case !s.known():
 			say("the key of the %s, who calls itself %q, is not known here: anybody can make such a receipt", p.Role, p.Name)
+		case s.level == Carried:
+			say("the key of the %s is named by the evidence alone", p.Role)
 		case !keys.established(s.level):
 			say("the key of the %s is named by this home, and not by the trust file", p.Role)
 		case s.outside && (s.until.IsZero() || seen.IsZero() || seen.After(s.until)):

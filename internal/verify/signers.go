@@ -37,7 +37,7 @@ type Signer struct {
 	Records int64    `json:"records"`
 	Known   bool     `json:"known"`
 	KnownAs string   `json:"known_as,omitempty"`
-	Trust   string   `json:"trust"`                      // Trusted, Named or Unknown
+	Trust   string   `json:"trust"`                      // Trusted, Named, Carried or Unknown
 	OwnWord int64    `json:"by_own_word,omitempty"`      // records of a key that was closed, which no anchor saw in time
 	Outside int64    `json:"outside_validity,omitempty"` // and that claim a time at which it is not trusted
 
