@@ -16,6 +16,7 @@ import (
 type Claim struct {
 	*tlog.Signed
 	Stamped time.Time // time of its stamp by an authority under the roots; zero: none
+	Token   []byte    // the stamp; nil without it
 }
 
 // Claims returns the newest checkpoint of the store, the newest one with a quorum
@@ -96,7 +97,7 @@ func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
 			continue
 		}
 		if at, err := CheckStamp(a.Stamp, c.Log, roots); err == nil {
-			all = append(all, Claim{Signed: c, Stamped: at})
+			all = append(all, Claim{Signed: c, Stamped: at, Token: a.Stamp})
 			break
 		}
 	}

@@ -215,6 +215,10 @@ func check(dir string, policy []byte, c Config, roots []byte) (*Store, error) {
 // the log's events.
 func (s *Store) PolicyHash() chain.Hash { return sha256.Sum256(s.policy) }
 
+// Texts returns the policy as it is in its file, and the roots of the time-stamp
+// authority, nil if there is none.
+func (s *Store) Texts() (policy, roots []byte) { return s.policy, s.roots }
+
 // PolicyHash returns the hash of the policy of the store in a directory. It reads
 // only the policy.
 func PolicyHash(dir string) (chain.Hash, error) {

@@ -93,8 +93,12 @@ func notBundle(format string, a ...any) error {
 	return fmt.Errorf("%w: %s", ErrNotBundle, fmt.Sprintf(format, a...))
 }
 
-// IsZip says whether b begins like a zip file.
-func IsZip(b []byte) bool { return bytes.HasPrefix(b, []byte("PK\x03\x04")) }
+// Begins says whether a file that begins with b may be a bundle: a zip file of which the
+// first entry has records.
+func Begins(b []byte) bool {
+	const name = 30 // where it is in the entry
+	return bytes.HasPrefix(b, []byte("PK\x03\x04")) && len(b) > name && bytes.HasPrefix(b[name:], []byte(auditDir))
+}
 
 // Open reads a bundle of size bytes. r must stay open, and what it has the same, as long
 // as the bundle is used. The error wraps [ErrNotBundle], unless r could not be read.

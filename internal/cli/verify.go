@@ -20,7 +20,7 @@ const verifyHelp = `signet-wrap verify: check a receipt, an export, a proof, or 
 USAGE
   signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
   signet-wrap verify --chain [--pubkey KEY]... [--online] [--kit FILE] [flags]
-  signet-wrap verify FILE.tlog-proof [--policy FILE] [--tsa-root PEM]
+  signet-wrap verify FILE.tlog-proof|REPORT.zip [--policy FILE] [--tsa-root PEM]
 
 EXAMPLE
   signet-wrap verify export.jsonl --pubkey ci-bot.pub
@@ -48,9 +48,9 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is a receipt, a proof of "prove", or JSON lines as of "audit --export":
-each is checked by itself. That lines were left out does not show. A receipt is
-valid if a known key signed it. Its time is what the signer says.
+FILE is a receipt, a proof of "prove", a bundle of "audit report", or JSON lines
+as of "audit --export", each checked by itself: that lines were left out does
+not show. A receipt is valid if a known key signed it; its time is its word.
 
 EXIT STATUS
   0 valid: all is established
@@ -94,6 +94,9 @@ func (c *command) verifyVerb() *ucli.Command {
 // verifyFile verifies a file of whatever kind: package verify knows it by its
 // content.
 func (c *command) verifyFile(u *ucli.Context, path string) error {
+	if isBundle(path) {
+		return c.verifyBundle(u, path)
+	}
 	h, err := c.existingHome(u)
 	ring, err := c.keyringOf(u, h, err)
 	if err == nil {

@@ -145,6 +145,8 @@ func trustWords(s verify.Signer, inForce bool) string {
 	switch {
 	case s.Trust == verify.Trusted && inForce:
 		all = append(all, "trusted")
+	case s.Trust == verify.Carried:
+		all = append(all, "named by the bundle alone")
 	case s.Trust == verify.Named && inForce:
 		all = append(all, "named by this home alone")
 	}

@@ -36,6 +36,16 @@ func (f *Filter) every() bool {
 	return reflect.ValueOf(g).IsZero()
 }
 
+// Any says whether the filter leaves anything out.
+func (f *Filter) Any() bool { return !f.every() || len(f.Outcomes) > 0 }
+
+// OnlyTimes says whether it does so by times alone: what passes is one part of the log.
+func (f *Filter) OnlyTimes() bool {
+	g := *f
+	g.Since, g.Until = time.Time{}, time.Time{}
+	return f.Any() && !g.Any()
+}
+
 // ofContext says whether the filter looks at what is in no receipt of a call, but in
 // events: see [Context]. The owner may be in either.
 func (f *Filter) ofContext() bool {

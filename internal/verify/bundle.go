@@ -67,7 +67,7 @@ type BundleOptions struct {
 	Options              // of these, a range and a selection take Now and Progress
 	Policy  *tlog.Policy // named by who verifies; nil: the bundle's own, which is its word
 	// Stamp says when message was stamped by an authority that counts; nil if none does.
-	Stamp func(token, message []byte) (time.Time, error)
+	Stamp   func(token, message []byte) (time.Time, error)
 	Require bool // it is not enough if the policy's witnesses have not seen all records
 	// Hashing is told how many bytes of the files are compared with their hashes.
 	Hashing func(done, total int64)

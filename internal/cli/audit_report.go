@@ -1,0 +1,305 @@
+package cli
+
+import (
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/chain/anchor"
+	"github.com/signet-wrap/signet-wrap/chain/bundle"
+	"github.com/signet-wrap/signet-wrap/internal/durable"
+	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/report"
+	"github.com/signet-wrap/signet-wrap/internal/sshagent"
+	"github.com/signet-wrap/signet-wrap/internal/toolstore"
+	"github.com/signet-wrap/signet-wrap/keys"
+)
+
+const auditReportHelp = `signet-wrap audit report: the log, or part of it, as evidence in one file
+
+USAGE
+  signet-wrap audit report [ID] [filters] --output FILE.zip [flags]
+
+EXAMPLES
+  signet-wrap audit report --since 2026-05-01 --until 2026-05-31 --output may.zip
+  signet-wrap audit report 8daadfb3 --output call.zip
+  signet-wrap verify may.zip --trust FILE
+
+FLAGS
+  --output FILE.zip     a new file, readable by you alone
+  --since T --until T   all records from T to T: they are verified as a chain
+  --tool S --server S   these and the other filters of "signet-wrap audit
+                        --help": records picked out, each with a proof of its
+                        place in the log; so is one call, by its ID
+  --redact              write nothing if a call would show its arguments
+  --key NAME            who signs the report (default: as for wrapping)
+  --sign-with KEY       and an auditor: another NAME, or a FILE of ssh-keygen
+                        (ed25519, without a passphrase)
+  --store DIR           where the log is anchored (default: <home>/anchor)
+  --json                what is in it, as JSON
+  --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
+  --passphrase-file F   file with the passphrase of the key (or
+                        $SIGNET_PASSPHRASE; else you are asked)
+
+The file has the records as they stand, public keys, the trust file in force,
+what witnesses signed, tool definitions, SHA256SUMS signed as "ssh-keygen -Y
+verify" reads it, and report.html to look at. The same log gives the same file.
+Arguments are signed with their call, so they can be left out only of calls
+recorded with --hash-only. docs/AUDITORS.md is for who gets it.
+
+EXIT STATUS
+  0 written; 1 not written, nothing asked for is there, or --redact found
+  arguments; 2 bad usage
+`
+
+func (c *command) auditReportVerb() *ucli.Command {
+	return &ucli.Command{
+		Name:               "report",
+		CustomHelpTemplate: auditReportHelp,
+		OnUsageError:       usageError,
+		HideHelpCommand:    true,
+		Flags: append(filterFlags(),
+			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "redact"}, &ucli.StringFlag{Name: "key"}, &ucli.StringFlag{Name: "sign-with"},
+			&ucli.StringFlag{Name: "store"}, &ucli.BoolFlag{Name: "json"}, homeFlag(), passphraseFileFlag()),
+		Action: c.auditReport,
+	}
+}
+
+func (c *command) auditReport(u *ucli.Context) error {
+	args := c.args(u)
+	path := u.String("output")
+	switch {
+	case len(args) > 1:
+		return misuse("signet-wrap audit report ID --output FILE.zip", "audit report takes one ID (got also %q)", args[1])
+	case path == "" || path == "-":
+		return misuse("signet-wrap audit report --output FILE.zip", "--output FILE.zip is missing")
+	}
+	filter, err := auditFilter(u, time.Now())
+	if err != nil {
+		return err
+	}
+	h, err := c.existingHome(u)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil { // before all the work
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", path))
+	}
+	s := &bundle.Source{Program: version(), Asked: asked(u, args), Report: report.Render, Tool: toolstore.New(h.Tools()).Get}
+	if s.Signer, err = c.reportSigner(u, h); err != nil {
+		return err
+	}
+	if name := u.String("sign-with"); name != "" {
+		if s.Auditor, err = c.auditorKey(u, h, name); err != nil {
+			return err
+		}
+	}
+	if err := c.reportFiles(u, h, s); err != nil {
+		return err
+	}
+	ctx, stop := c.interruptible()
+	defer stop()
+	// After the checkpoints, which must not be of more than is here.
+	if s.Log, err = chain.TakeSnapshot(h.Audit()); err != nil {
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	bar := c.progress("reading")
+	defer bar.clear()
+	s.Progress = bar.show
+	var chosen *history.Chosen
+	o := history.Options{Filter: filter, Progress: bar.show}
+	switch {
+	case len(args) == 1:
+		if filter.Any() {
+			return misuse("", "an ID is one call: filters do not go with it")
+		}
+		story, err := c.find(h.Audit(), args[0])
+		if err != nil {
+			return err
+		}
+		s.Kind = bundle.Selection
+		chosen, err = history.Around(ctx, s.Log, story, bar.show)
+		if err != nil {
+			return fmt.Errorf("reading the log: %w", err)
+		}
+	case !filter.Any():
+		s.Kind = bundle.Log
+	case filter.OnlyTimes():
+		s.Kind = bundle.Range
+		chosen, err = history.Span(ctx, s.Log, o)
+	default:
+		s.Kind = bundle.Selection
+		chosen, err = history.Choose(ctx, s.Log, o)
+	}
+	if err == nil && chosen != nil {
+		s.Has = chosen.Has
+	}
+	if err == nil && u.Bool("redact") && (chosen == nil || !chosen.Empty()) {
+		err = c.redactable(ctx, s, bar)
+	}
+	var m *bundle.Manifest
+	if err == nil {
+		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) (err error) {
+			m, err = bundle.Write(ctx, w, s)
+			return err
+		})
+	}
+	bar.clear()
+	switch {
+	case errors.Is(err, bundle.ErrEmpty):
+		return fail("see `signet-wrap audit`", errors.New("no record is asked for that is there, and nothing was written"))
+	case errors.Is(err, fs.ErrExist):
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", path))
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("interrupted: %s was not written", path)
+	case errors.As(err, new(*failure)):
+		return err
+	case err != nil:
+		return fmt.Errorf("the report: %w", err)
+	}
+	return c.reported(u, path, m, s)
+}
+
+// reported says what was written.
+func (c *command) reported(u *ucli.Context, path string, m *bundle.Manifest, s *bundle.Source) error {
+	if u.Bool("json") {
+		line, err := json.Marshal(m)
+		if err == nil {
+			_, err = fmt.Fprintf(c.Stdout, "%s\n", line)
+		}
+		return err
+	}
+	what := "the whole log"
+	switch m.Kind {
+	case bundle.Range:
+		what = fmt.Sprintf("record %s to %s of %s", grouped(m.First+1), grouped(m.Last+1), grouped(m.Size))
+	case bundle.Selection:
+		what = fmt.Sprintf("each with a proof of its place in the log of %s", grouped(m.Size))
+	}
+	fmt.Fprintf(c.Stdout, "%s in %s: %s\n", count(m.Records, "record"), clean(path), what)
+	if s.Anchors == nil {
+		c.complain("the log is not anchored: how long it is, and was, is the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
+	}
+	return nil
+}
+
+// asked are the filters as they were given.
+func asked(u *ucli.Context, args []string) string {
+	all := args
+	for _, f := range filterFlags() {
+		name := f.Names()[0]
+		if u.IsSet(name) {
+			all = append(all, strings.TrimSuffix("--"+name+" "+u.String(name), " true"))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// reportSigner opens the key that signs the report.
+func (c *command) reportSigner(u *ucli.Context, h home.Dir) (crypto.Signer, error) {
+	return c.openKey(u, h, c.keyOf(u, h))
+}
+
+// openKey opens a key of the home, and asks for its passphrase if need be.
+func (c *command) openKey(u *ucli.Context, h home.Dir, name string) (crypto.Signer, error) {
+	key, err := h.Keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
+	if do := h.Keys().Advice(name, err); do != "" {
+		return nil, fail(do, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range key.Warnings {
+		c.complain(w, "")
+	}
+	return key, nil
+}
+
+// auditorKey is the key of --sign-with: one of the home, or one that ssh-keygen made.
+func (c *command) auditorKey(u *ucli.Context, h home.Dir, name string) (crypto.Signer, error) {
+	if keys.ValidName(name) {
+		if _, err := h.Keys().Public(name); !errors.Is(err, keys.ErrNoKey) {
+			return c.openKey(u, h, name)
+		}
+	}
+	hint := "a NAME in the home, or a FILE that `ssh-keygen -t ed25519` made"
+	b, err := c.readFile(name, 64<<10)
+	if err != nil {
+		return nil, misuse(hint, "--sign-with %q: %w", name, err)
+	}
+	key, err := sshagent.ParsePrivate(b)
+	if errors.Is(err, sshagent.ErrEncrypted) {
+		hint = "ssh-add it, and make it one of the home's: signet-wrap identity add --name NAME --ssh-agent"
+	}
+	if err != nil {
+		return nil, misuse(hint, "--sign-with %q: %w", name, err)
+	}
+	return key, nil
+}
+
+// redactable is nil if none of the calls in the report has arguments.
+func (c *command) redactable(ctx context.Context, s *bundle.Source, bar *bar) error {
+	ids, n, err := history.WithArguments(ctx, s.Log, s.Has, bar.show)
+	if err != nil || n == 0 {
+		return err
+	}
+	bar.clear()
+	for _, id := range ids {
+		fmt.Fprintf(c.Stderr, "%s\n", clean(id))
+	}
+	if more := n - int64(len(ids)); more > 0 {
+		fmt.Fprintf(c.Stderr, "and %s more\n", grouped(more))
+	}
+	return fail("record calls with --hash-only (or --hash-only-tool GLOB), and their reports show no arguments",
+		fmt.Errorf("--redact: %s with arguments, which are signed with the call and cannot be left out; nothing was written", count(n, "call")))
+}
+
+// reportFiles adds the files beside the records.
+func (c *command) reportFiles(u *ucli.Context, h home.Dir, s *bundle.Source) error {
+	list, err := h.Keys().Known()
+	c.complainEach(err)
+	for _, p := range list {
+		name := p.Name + ".pub"
+		if p.Retired {
+			name = fmt.Sprintf("%s.%x.pub", p.Name, p.Key[:4])
+		}
+		s.Keys = append(s.Keys, bundle.File{Name: name, Data: keys.FormatPublic(&p)})
+	}
+	if s.Trust, err = readRoots(trustFile, keys.MaxTrust); err != nil {
+		c.complain(fmt.Sprintf("the trust file %s is left out: %v", trustFile, err), "")
+	}
+	dir, _ := c.store(u, h)
+	store, err := anchor.Open(dir)
+	if errors.Is(err, anchor.ErrNoStore) && !u.IsSet("store") {
+		return nil
+	}
+	var claims []anchor.Claim
+	if err == nil {
+		claims, err = store.Claims(nil, nil)
+	}
+	if err != nil {
+		return fail("--store DIR names another", fmt.Errorf("the log's checkpoints: %w", err))
+	}
+	a := &bundle.Anchors{}
+	a.Policy, a.Roots = store.Texts()
+	for _, cl := range claims {
+		if cl.Origin == store.Policy.Log.Name() {
+			a.Checkpoints = append(a.Checkpoints, bundle.Checkpoint{Size: cl.Size, Note: cl.Note, Stamp: cl.Token})
+		}
+	}
+	if len(a.Checkpoints) > 0 {
+		s.Anchors = a
+	}
+	return nil
+}
