@@ -96,7 +96,7 @@ func (c *command) auditReport(u *ucli.Context) error {
 	if _, err := os.Lstat(path); err == nil { // before all the work
 		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", path))
 	}
-	s := &bundle.Source{Program: version(), Asked: asked(u, args), Report: report.Render, Tool: toolstore.New(h.Tools()).Get}
+	s := &bundle.Source{Program: version(), Asked: asked(u, args), Tool: toolstore.New(h.Tools()).Get}
 	if s.Signer, err = c.reportSigner(u, h); err != nil {
 		return err
 	}
@@ -113,6 +113,12 @@ func (c *command) auditReport(u *ucli.Context) error {
 	// After the checkpoints, which must not be of more than is here.
 	if s.Log, err = chain.TakeSnapshot(h.Audit()); err != nil {
 		return fmt.Errorf("reading the log: %w", err)
+	}
+	s.Report = func(w io.Writer, core *bundle.Bundle) error {
+		if _, size, err := core.Core(); err != nil || core.Manifest.Kind != bundle.Log || size > maxPage {
+			return report.Plain(w, core)
+		}
+		return report.Render(ctx, w, core, report.Embedded())
 	}
 	bar := c.progress("reading")
 	defer bar.clear()
@@ -170,6 +176,10 @@ func (c *command) auditReport(u *ucli.Context) error {
 	}
 	return c.reported(u, path, m, s)
 }
+
+// maxPage is how much evidence a page shows, in bytes as it is packed: browsers hold a
+// few times as much in memory.
+const maxPage = 128 << 20
 
 // reported says what was written.
 func (c *command) reported(u *ucli.Context, path string, m *bundle.Manifest, s *bundle.Source) error {

@@ -1,0 +1,45 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html"
+	"io"
+
+	"github.com/signet-wrap/signet-wrap/chain/bundle"
+	"github.com/signet-wrap/signet-wrap/internal/text"
+)
+
+//go:embed assets/plain.html
+var plain []byte
+
+// Plain writes a page without calls: it says what the bundle claims, and how to find out
+// whether that is so. It is for parts of a log, and for what no browser can hold.
+func Plain(w io.Writer, core *bundle.Bundle) error {
+	m := &core.Manifest
+	var list bytes.Buffer
+	row := func(name, format string, a ...any) {
+		fmt.Fprintf(&list, "<dt>%s</dt><dd>%s</dd>\n", html.EscapeString(visible(name)), html.EscapeString(visible(fmt.Sprintf(format, a...))))
+	}
+	records, size := text.Count(m.Records, "record"), text.Count(m.Size, "record")
+	switch m.Kind {
+	case bundle.Log:
+		row("Records", "%s, the whole log", records)
+	case bundle.Range:
+		row("Records", "%s: all from record %s to record %s of a log of %s", records, text.Grouped(m.First+1), text.Grouped(m.Last+1), size)
+	default:
+		row("Records", "%s, picked from a log of %s; what lies between is not shown", records, size)
+	}
+	if m.Asked != "" {
+		row("Asked for", "%s", m.Asked)
+	}
+	row("The log's first record", "%s", m.Log)
+	row("The log's newest record", "%s", m.Head)
+	for _, k := range core.Keys() {
+		row("Key "+k.Name, "named in the file alone")
+	}
+	row("Made by", "%s", m.Program)
+	_, err := w.Write(bytes.Replace(plain, []byte("<!--rows-->\n"), list.Bytes(), 1))
+	return err
+}
