@@ -32,16 +32,18 @@ USAGE
   signet-wrap audit report [ID] [filters] --output FILE.zip [flags]
 
 EXAMPLES
-  signet-wrap audit report --since 2026-05-01 --until 2026-05-31 --output may.zip
+  signet-wrap audit report --since 2026-05-01 --until 2026-05-31 --output f.zip
   signet-wrap audit report 8daadfb3 --output call.zip
-  signet-wrap verify may.zip --trust FILE
+  signet-wrap verify f.zip --trust FILE
 
 FLAGS
   --output FILE.zip     a new file, readable by you alone
   --since T --until T   all records from T to T: they are verified as a chain
-  --tool S --server S   these and the other filters of "signet-wrap audit
-                        --help": records picked out, each with a proof of its
-                        place in the log; so is one call, by its ID
+  --tool S --server S --client S --owner S --where S --via S --grep S
+  --signer S --session S --outcome LIST --failed --open
+                        the filters of "signet-wrap audit --help": records
+                        picked out, each with a proof of its place in the log;
+                        so is one call, by its ID
   --redact              write nothing if a call would show its arguments
   --key NAME            who signs the report (default: as for wrapping)
   --sign-with KEY       and an auditor: another NAME, or a FILE of ssh-keygen
@@ -52,11 +54,10 @@ FLAGS
   --passphrase-file F   file with the passphrase of the key (or
                         $SIGNET_PASSPHRASE; else you are asked)
 
-The file has the records as they stand, public keys, the trust file in force,
-what witnesses signed, tool definitions, SHA256SUMS signed as "ssh-keygen -Y
-verify" reads it, and report.html to look at. The same log gives the same file.
-Arguments are signed with their call, so they can be left out only of calls
-recorded with --hash-only. docs/AUDITORS.md is for who gets it.
+The file has the records as they stand, keys, the trust file, what witnesses
+signed, tool definitions, SHA256SUMS signed for "ssh-keygen -Y verify", and a
+page. The same log gives the same file. Arguments are signed with their call:
+only those of calls with --hash-only can be left out. See docs/AUDITORS.md.
 
 EXIT STATUS
   0 written; 1 not written, nothing asked for is there, or --redact found

@@ -20,7 +20,7 @@ const verifyHelp = `signet-wrap verify: check a receipt, an export, a proof, or 
 USAGE
   signet-wrap verify FILE|-  [--pubkey KEY]... [--json]
   signet-wrap verify --chain [--pubkey KEY]... [--online] [--kit FILE] [flags]
-  signet-wrap verify FILE.tlog-proof|REPORT.zip [--policy FILE] [--tsa-root PEM]
+  signet-wrap verify FILE.tlog-proof|REPORT.zip [--policy FILE] [--tsa-root F]
 
 EXAMPLE
   signet-wrap verify export.jsonl --pubkey ci-bot.pub
@@ -48,9 +48,9 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is a receipt, a proof of "prove", a bundle of "audit report", or JSON lines
-as of "audit --export", each checked by itself: that lines were left out does
-not show. A receipt is valid if a known key signed it; its time is its word.
+FILE is a receipt, a proof of "prove", a bundle of "audit report", or lines as
+of "audit --export", each checked by itself: that lines were left out does not
+show. A receipt is valid if a known key signed it; its time is its own word.
 
 EXIT STATUS
   0 valid: all is established
