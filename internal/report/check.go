@@ -30,16 +30,15 @@ type Options struct {
 	Progress func(doing string, done, total int64)
 }
 
-// A Finding is what a reader is shown of the evidence.
+// A Finding is what was found of a bundle.
 type Finding struct {
 	Verify json.RawMessage `json:"verify"` // the output of verify --json
 	Words  Words           `json:"words"`
-	Did    Did             `json:"did"`
 }
 
-// Check verifies a bundle, or its core. Its keys are known by the word of who made it. Each
-// call is put, oldest first. An error says that there is no finding.
-func Check(ctx context.Context, b *bundle.Bundle, o Options, put func(*history.View) error) (*Finding, error) {
+// Check verifies a bundle, or its core. Its keys are known by the word of who made it. An
+// error says that there is no finding.
+func Check(ctx context.Context, b *bundle.Bundle, o Options) (*Finding, error) {
 	if b.Manifest.Kind != bundle.Log {
 		return nil, fmt.Errorf("it has a %s of a log, which only signet-wrap verify can check", b.Manifest.Kind)
 	}
@@ -51,31 +50,44 @@ func Check(ctx context.Context, b *bundle.Bundle, o Options, put func(*history.V
 	if err != nil {
 		return nil, fmt.Errorf("reading the log: %w", err)
 	}
-	progress := func(doing string) func(_, bytes, total int64) {
-		return func(_, bytes, total int64) {
-			if o.Progress != nil {
-				o.Progress(doing, bytes, total)
-			}
-		}
-	}
-	checked, err := verify.CheckLog(ctx, log, known, verify.Options{Now: o.Now, Progress: progress("verifying")})
+	checked, err := verify.CheckLog(ctx, log, known, verify.Options{Now: o.Now, Progress: o.progress("verifying")})
 	if err != nil {
 		return nil, fmt.Errorf("verifying the log: %w", err)
 	}
+	f := &Finding{Words: words(checked, o.TrustName)}
+	f.Verify, err = json.Marshal(checked)
+	return f, err
+}
+
+// List puts each call of a bundle, oldest first, and sums them up. Only what is signed is
+// a call, by whomever: [Check] says who that was.
+func List(ctx context.Context, b *bundle.Bundle, o Options, put func(*history.View) error) (*Did, error) {
+	log, err := b.Log()
+	if err != nil {
+		return nil, fmt.Errorf("reading the log: %w", err)
+	}
 	did := newDoings()
-	_, err = history.List(ctx, log, history.Options{Contexts: true, Progress: progress("joining calls with their outcomes")}, func(row *history.Row) error {
-		did.see(row)
+	_, err = history.List(ctx, log, history.Options{Contexts: true, Progress: o.progress("listing calls")}, func(row *history.Row) error {
 		if !row.IsCall() {
+			did.other(row)
 			return nil
 		}
-		return put(row.View())
+		x := row.View()
+		did.call(row, x)
+		return put(x)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing the log: %w", err)
 	}
-	f := &Finding{Words: words(checked, o.TrustName), Did: did.finding()}
-	f.Verify, err = json.Marshal(checked)
-	return f, err
+	f := did.finding()
+	return &f, nil
+}
+
+func (o *Options) progress(doing string) func(records, bytes, total int64) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(_, bytes, total int64) { o.Progress(doing, bytes, total) }
 }
 
 // A TrustError is why the reader's trust file cannot be used. The evidence is not to blame.
@@ -169,17 +181,16 @@ func newDoings() *doings {
 	return &doings{tools: map[toolOf]*Tool{}, sessions: map[string]*Session{}}
 }
 
-func (d *doings) see(row *history.Row) {
-	switch {
-	case row.IsCall():
-	case row.Believed() && row.Verdict == 0:
+// other sees a row that is no call.
+func (d *doings) other(row *history.Row) {
+	if row.Believed() && row.Verdict == 0 {
 		d.did.Events++
-		return
-	default:
+	} else {
 		d.did.Doubted++
-		return
 	}
-	x := row.View()
+}
+
+func (d *doings) call(row *history.Row, x *history.View) {
 	failed, open := int64(0), int64(0)
 	if row.Failed() {
 		failed = 1

@@ -46,7 +46,11 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 	var calls []*history.View // the newest, as a ring
 	n := 0
 	// No clock is in the page. What is yet to come is said where it is read.
-	found, err := Check(ctx, core, Options{Now: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}, func(x *history.View) error {
+	found, err := Check(ctx, core, Options{Now: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if err != nil {
+		return err
+	}
+	did, err := List(ctx, core, Options{}, func(x *history.View) error {
 		if len(calls) < maxStatic {
 			calls = append(calls, x)
 		} else {
@@ -60,7 +64,7 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 	}
 	style, script := assets.CommonCSS+reportStyle, assets.CommonJS+reportScript
 	page := &htmlPage{
-		Manifest: &core.Manifest, Command: "signet-wrap verify REPORT.zip --trust FILE", Style: template.CSS(style), Claim: found, Verifies: p != nil,
+		Manifest: &core.Manifest, Command: "signet-wrap verify REPORT.zip --trust FILE", Style: template.CSS(style), Claim: &claim{found, did}, Verifies: p != nil,
 	}
 	for i := range calls {
 		page.Calls = append(page.Calls, calls[(n-1-i)%maxStatic])
@@ -96,13 +100,19 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 	return err
 }
 
+// A claim is what the maker of a page found.
+type claim struct {
+	*Finding
+	Did *Did `json:"did"`
+}
+
 // An htmlPage is what assets/page.html.tmpl shows.
 type htmlPage struct {
 	Manifest        *bundle.Manifest
 	Command, Policy string
 
 	Style    template.CSS
-	Claim    *Finding
+	Claim    *claim
 	Calls    []*history.View
 	Verifies bool
 }

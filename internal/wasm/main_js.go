@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain/bundle"
-	"github.com/signet-wrap/signet-wrap/internal/history"
 	"github.com/signet-wrap/signet-wrap/internal/report"
 )
 
@@ -35,7 +34,8 @@ func main() {
 			p.filled += js.CopyBytesToGo(p.archive[p.filled:], args[0])
 			return nil
 		}),
-		// check(name, trust) begins to verify, with a trust file or without.
+		// check(name, trust) begins to verify, with a trust file or without, and join()
+		// to list the calls.
 		"check": js.FuncOf(func(_ js.Value, args []js.Value) any {
 			o := report.Options{Now: time.Now(), Progress: p.progress}
 			if name, trust := args[0].String(), args[1]; trust.Truthy() {
@@ -43,6 +43,10 @@ func main() {
 				js.CopyBytesToGo(o.Trust, trust)
 			}
 			go p.check(o)
+			return nil
+		}),
+		"join": js.FuncOf(func(js.Value, []js.Value) any {
+			go p.join()
 			return nil
 		}),
 		// list(query, outcome, offset, limit) and call(i) are JSON texts.
@@ -56,15 +60,29 @@ func main() {
 }
 
 func (p *page) check(o report.Options) {
-	p.calls = calls{}
 	b, err := bundle.Open(bytes.NewReader(p.archive[:p.filled]), int64(p.filled))
 	var f *report.Finding
 	if err == nil {
-		f, err = report.Check(context.Background(), b, o, func(x *history.View) error { return p.calls.put(x) })
+		f, err = report.Check(context.Background(), b, o)
 	}
-	var found []byte
+	p.tell("found", f, err)
+}
+
+func (p *page) join() {
+	p.calls = calls{}
+	b, err := bundle.Open(bytes.NewReader(p.archive[:p.filled]), int64(p.filled))
+	var did *report.Did
 	if err == nil {
-		found, err = json.Marshal(f)
+		did, err = report.List(context.Background(), b, report.Options{Progress: p.progress}, p.calls.put)
+	}
+	p.tell("joined", did, err)
+}
+
+// tell posts what came of something.
+func (p *page) tell(kind string, result any, err error) {
+	var text []byte
+	if err == nil {
+		text, err = json.Marshal(result)
 	}
 	switch _, unusable := errors.AsType[*report.TrustError](err); {
 	case unusable:
@@ -72,7 +90,7 @@ func (p *page) check(o report.Options) {
 	case err != nil:
 		p.post.Invoke("failed", err.Error())
 	default:
-		p.post.Invoke("found", string(found))
+		p.post.Invoke(kind, string(text))
 	}
 }
 

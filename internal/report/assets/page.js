@@ -1,4 +1,5 @@
-// report.html: has a worker verify the evidence in this file, and shows what it found.
+// report.html: has a worker verify the evidence in this file, and another one list the
+// calls in it, and shows what they found.
 // What the maker of the file claims is hidden as soon as there are findings, and compared
 // with them. Texts of the log become text nodes only (see common.js).
 (() => {
@@ -7,7 +8,8 @@
   const outcomes = Object.keys(ui.outcomes);
   const claim = JSON.parse($("claim").textContent);
   const rows = [50, 200, 1000, 5000];
-  let worker, trust = null, broken = false;
+  let trust = null, broken = false;
+  let found = null, did = null; // what the workers found
 
   // bytesOf has the bytes of the elements of a class, one after the other.
   function* bytesOf(kind) {
@@ -49,57 +51,55 @@
 
   // failed says that there are no verdicts, and why. It is the end.
   function failed(why) {
+    if (broken) return;
     broken = true;
-    worker?.terminate();
+    for (const w of [checker, lister]) w?.end();
     $("progress").hidden = true;
     $("found").hidden = true;
     $("claimed").hidden = false;
     state("bad", "not verified", "The evidence in this file could not be verified in this browser: " + said(why, 500) + ". Do not rely on what is below.");
   }
 
-  // ask has the result of a function of the worker.
-  const waiting = new Map();
-  let asked = 0;
-  const ask = (kind, ...rest) =>
-    new Promise((resolve) => {
-      waiting.set(++asked, resolve);
-      worker.postMessage({kind, id: asked, rest});
-    });
+  // begin starts a worker that has the program and the evidence. told has what is done
+  // with what it tells, by kind; ready is the first.
+  function begin(url, program, evidence, told) {
+    const worker = new Worker(url);
+    const waiting = new Map();
+    let asked = 0;
+    const post = (kind, ...rest) => worker.postMessage({kind, id: ++asked, rest});
+    const all = {
+      failed, ...told,
+      returned: (id, result) => {
+        waiting.get(id)?.(result);
+        waiting.delete(id);
+      },
+      ready: () => {
+        post("open", evidence.reduce((n, part) => n + part.length, 0));
+        for (const part of evidence) post("fill", part);
+        told.ready();
+      },
+    };
+    worker.onerror = (e) => failed(e.message || "the program does not start");
+    worker.onmessage = ({data: {kind, rest}}) => broken || all[kind](...rest);
+    post("program", program);
+    return {
+      // ask has the result of a function of the worker.
+      ask: (kind, ...rest) =>
+        new Promise((resolve) => {
+          waiting.set(asked + 1, resolve);
+          post(kind, ...rest);
+        }),
+      end: () => worker.terminate(),
+    };
+  }
 
-  const told = {
-    progress,
-    failed,
-    returned: (id, result) => {
-      waiting.get(id)?.(result);
-      waiting.delete(id);
-    },
-    ready: async () => {
-      let size = 0;
-      const parts = [];
-      for (const part of bytesOf("evidence")) {
-        size += part.length;
-        parts.push(part);
-        await turn();
-      }
-      ask("open", size);
-      for (const part of parts) worker.postMessage({kind: "fill", rest: [part]}, [part.buffer]);
-      check();
-    },
-    found: (json) => {
-      if (!broken) show(JSON.parse(json));
-    },
-    unusable: (why) => {
-      trust = null;
-      $("progress").hidden = true;
-      put($("trust-says"), badge("not used", "bad"), " ", said(why, 500));
-      check();
-    },
-  };
+  let checker, lister;
 
   function check() {
     $("found").hidden = true;
+    found = null;
     progress("reading", 0, 0);
-    ask("check", trust ? trust.name : "", trust ? trust.bytes : null);
+    checker.ask("check", trust ? trust.name : "", trust ? trust.bytes : null);
   }
 
   async function takeTrust(file) {
@@ -115,12 +115,12 @@
 
   // differences are those between what the maker of the file claims and what was found,
   // but for what depends on the reader's clock and trust.
-  function differences(f) {
-    const a = claim && claim.verify, b = f.verify;
+  function differences() {
+    const a = claim && claim.verify, b = found.verify;
     if (!a) return ["its maker claims nothing"];
     const pairs = [
       ["integrity", a.integrity.verdict, b.integrity.verdict], ["completeness", a.completeness.verdict, b.completeness.verdict],
-      ["records", a.records, b.records], ["head", a.head, b.head], ["calls", claim.did.calls, f.did.calls],
+      ["records", a.records, b.records], ["head", a.head, b.head], ["calls", claim.did.calls, did ? did.calls : claim.did.calls],
     ];
     return pairs.filter(([, x, y]) => x !== y).map(([name, x, y]) => name + ": “" + said(x, 100) + "” there, “" + said(y, 100) + "” here");
   }
@@ -137,11 +137,9 @@
     el("div", {class: "wide"}, el("table", {class: "plain", ...attributes},
       el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", {scope: "col", class: kind}, name)))), el("tbody", {}, body)));
 
-  function show(f) {
-    $("progress").hidden = true;
-    $("claimed").hidden = true;
-    const w = f.words, d = f.did;
-    const differs = differences(f);
+  // showState says what was found, and how far that can be trusted.
+  function showState() {
+    const w = found.words, differs = differences();
     state(w.level, w.verdict, said(w.says, 500),
       el("p", {class: "faint stamp"}, "Verified in this browser, " + time(Date.now()) + " " + zone() + ", by the program in this file" + (trust ? ", with your trust file " + said(trust.name, 100) : "") + "."),
       differs.length > 0 && el("div", {class: "verdict bad", id: "differs"},
@@ -149,7 +147,13 @@
         differs.map((l) => el("div", {class: "said"}, l))),
       el("h2", {}, "How far that can be trusted"),
       el("ul", {class: "limits"}, w.limits.map((l) => el("li", {}, said(l, 1000)))));
+    put(answers, w.sections.map(answer));
+    put(json, el("details", {}, el("summary", {}, "The findings as signet-wrap verify --json has them"), el("pre", {class: "text", id: "json", tabindex: 0}, ui.cleanLines(JSON.stringify(found.verify, null, 2)))));
+  }
 
+  // showDid says what the agents did.
+  function showDid() {
+    const d = did;
     const figures = el("ul", {class: "figures"},
       [[d.calls, "calls"], [d.failed, "failed or refused"], [d.open, "without a known outcome"], [d.sessions.length + (d.more_sessions || 0), "sessions"], [d.doubted, "records not believed"]]
         .filter(([n], i) => n > 0 || i < 3).map(([n, what]) => el("li", {}, el("b", {}, grouped(n)), what)));
@@ -162,19 +166,25 @@
         el("td", {}, text(s.where || "")), el("td", {class: "number"}, grouped(s.calls)), el("td", {class: "number"}, grouped(s.failed)),
         el("td", {}, el("button", {class: "open mono", type: "button", click: () => search(s.id)}, said(s.id, 16))))));
     const more = (n, what) => n > 0 && el("p", {class: "faint"}, "and " + count(n, what) + " more");
-
-    put($("found"),
-      el("section", {class: "answers", "aria-label": "Findings"}, w.sections.map(answer)),
-      el("section", {}, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"), tools, more(d.more_tools, "tool")),
-      el("section", {}, el("h3", {}, "Sessions"), sessions, more(d.more_sessions, "session")),
-      el("section", {id: "calls"}),
-      trusting,
-      el("section", {}, el("details", {}, el("summary", {}, "The findings as signet-wrap verify --json has them"), el("pre", {class: "text", id: "json", tabindex: 0}, ui.cleanLines(JSON.stringify(f.verify, null, 2))))));
-    $("found").hidden = false;
+    put(doings, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"), tools, more(d.more_tools, "tool"),
+      el("h3", {}, "Sessions"), sessions, more(d.more_sessions, "session"));
     calls();
-    document.body.dataset.state = "found";
   }
 
+  // show shows what there is: the verdicts at once, the calls when they are listed.
+  function show() {
+    if (!found) return;
+    $("progress").hidden = true;
+    $("claimed").hidden = true;
+    showState();
+    $("found").hidden = false;
+    if (did) document.body.dataset.state = "found";
+  }
+
+  const answers = el("section", {class: "answers", "aria-label": "Findings"});
+  const doings = el("section", {}, el("h2", {}, "What the agents did"), el("p", {class: "faint", role: "status", id: "listing"}, "The calls are being listed."));
+  const callsTable = el("section", {id: "calls"});
+  const json = el("section");
   const trusting = el("section", {}, el("h2", {}, "A trust file of your own"),
     el("div", {class: "drop"}, el("p", {}, "Drop a file that says whose keys you trust on this page, or choose it. It has the form of ssh-keygen's allowed_signers. It stays in this browser."),
       el("label", {}, "Trust file ", el("input", {type: "file", id: "trust", change: (e) => takeTrust(e.target.files[0])})),
@@ -201,7 +211,7 @@
         return;
       }
       button.setAttribute("aria-expanded", "true");
-      const view = JSON.parse(await ask("call", i));
+      const view = JSON.parse(await lister.ask("call", i));
       const place = (p) => p && [ui.mono(p.file), " at byte " + grouped(p.offset) + ", ", ui.mono(p.record_hash)];
       row.after(el("tr", {}, el("td", {class: "detail", colspan: 6}, ui.call(view),
         ui.facts(["place", place(view.log)], ["response", view.response && place(view.response.log)], ["arguments' hash", view.arguments_hash && ui.mono(view.arguments_hash)]))));
@@ -209,7 +219,7 @@
 
     async function list(from) {
       const mine = ++turnOf;
-      const found = JSON.parse(await ask("list", query.value, outcome.value, Math.max(0, from), Number(size.value)));
+      const found = JSON.parse(await lister.ask("list", query.value, outcome.value, Math.max(0, from), Number(size.value)));
       if (mine !== turnOf) return;
       offset = Math.max(0, from);
       put(body, found.rows.map((r) => {
@@ -232,10 +242,10 @@
     search = (s) => {
       query.value = s;
       list(0);
-      $("calls").scrollIntoView();
+      callsTable.scrollIntoView();
       query.focus();
     };
-    put($("calls"), el("h2", {}, "Calls"),
+    put(callsTable, el("h2", {}, "Calls"),
       el("div", {class: "filters"}, el("label", {class: "grow"}, "Search in all that is recorded of a call", query), el("label", {}, "Outcome", outcome), el("label", {}, "Rows", size)),
       el("div", {class: "wide"}, el("table", {class: "plain"},
         el("thead", {}, el("tr", {}, ["Time (" + zone() + ")", "Server", "Tool", "Outcome", "Signed as", "Arguments"].map((h) => el("th", {scope: "col"}, h)))), body)),
@@ -268,13 +278,36 @@
       return;
     }
     progress("unpacking the program", 0, 0);
+    put($("found"), answers, doings, callsTable, trusting, json);
     await turn();
     const url = URL.createObjectURL(await all("worker"));
-    worker = new Worker(url);
-    worker.onerror = (e) => failed(e.message || "the program does not start");
-    worker.onmessage = ({data: {kind, rest}}) => broken || told[kind](...rest);
     const [program] = bytesOf("program");
-    worker.postMessage({kind: "program", rest: [program]}, [program.buffer]);
+    const evidence = [];
+    for (const part of bytesOf("evidence")) {
+      evidence.push(part);
+      await turn();
+    }
+    checker = begin(url, program, evidence, {
+      ready: check, progress,
+      found: (json) => {
+        found = JSON.parse(json);
+        show();
+      },
+      unusable: (why) => {
+        trust = null;
+        put($("trust-says"), badge("not used", "bad"), " ", said(why, 500));
+        check();
+      },
+    });
+    lister = begin(url, program, evidence, {
+      ready: () => lister.ask("join"),
+      progress: (doing, done, total) => $("listing") && put($("listing"), "The calls are being listed: " + Math.floor((100 * done) / total) + " %."),
+      joined: (json) => {
+        did = JSON.parse(json);
+        showDid();
+        show();
+      },
+    });
   }
   start().catch((e) => failed(String(e)));
 })();
