@@ -1,7 +1,8 @@
 // Opens reports from file:// in a browser without a network, as a person would, and prints
 // what is seen, as JSON: a list, one for each job of the list in the first argument.
 //
-// A job is {file, trust, drop, search, scripts, width, dark, check, print}.
+// A job is {file, search, scripts, check, print, trusts: [{file, drop}], picture, width,
+// dark, whole}. Trust files are given one after the other, at the end.
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {pathToFileURL} from "node:url";
@@ -23,22 +24,15 @@ async function run(job) {
   await page.goto(pathToFileURL(job.file).href);
   const settled = () => page.waitForFunction(() => document.body.dataset.verifies !== "true" || document.body.dataset.state === "found" || document.querySelector("#state.verdict.bad"), null, {timeout: patience});
   if (job.scripts !== false) await settled();
-  if (job.trust) {
-    await page.evaluate(() => delete document.body.dataset.state);
-    if (job.drop) {
-      const data = await page.evaluateHandle((text) => {
-        const d = new DataTransfer();
-        d.items.add(new File([text], "mine"));
-        return d;
-      }, readFileSync(job.trust, "utf8"));
-      await page.dispatchEvent("body", "drop", {dataTransfer: data});
-    } else await page.setInputFiles("#trust", job.trust);
-    await settled();
-  }
-  seen.state = await page.innerText("#state");
-  seen.text = await page.innerText("body");
+  const look = async (seen) => {
+    seen.state = await page.innerText("#state");
+    seen.text = await page.innerText("body");
+    if (job.scripts !== false) seen.found = await page.isVisible("#found");
+    if (await page.locator("#json").count()) seen.verify = JSON.parse(await page.evaluate(() => document.getElementById("json").textContent));
+    return seen;
+  };
+  await look(seen);
   seen.differs = (await page.locator("#differs").count()) > 0;
-  if (await page.locator("#json").count()) seen.verify = JSON.parse(await page.evaluate(() => document.getElementById("json").textContent));
   if (job.search !== undefined) {
     await page.fill("#query", job.search);
     await page.waitForFunction(() => document.querySelector("#calls [role=status]").textContent.includes("1 of 1 call"), null, {timeout: patience});
@@ -51,11 +45,31 @@ async function run(job) {
   if (job.check) {
     // The page allows no scripts but its own, so it is checked from outside of it.
     await page.evaluate(axe);
-    seen.violations = (await page.evaluate(() => axe.run(document, {resultTypes: ["violations"]}))).violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 200)).join(" "));
-    seen.overflows = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+    seen.violations = [];
+    for (const [width, colorScheme] of [[1280, "light"], [400, "dark"]]) {
+      await page.setViewportSize({width, height: 900});
+      await page.emulateMedia({colorScheme});
+      const found = (await page.evaluate(() => axe.run(document, {resultTypes: ["violations"]}))).violations;
+      seen.violations.push(...found.map((v) => width + ": " + v.id + ": " + v.nodes.map((n) => n.html.slice(0, 200)).join(" ")));
+      if (await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)) seen.violations.push(width + ": wider than the screen");
+    }
   }
   if (job.print) seen.pdf = (await page.pdf()).length;
   if (job.picture) await page.screenshot({path: job.picture, fullPage: job.whole});
+  seen.trusts = [];
+  for (const trust of job.trusts || []) {
+    await page.evaluate(() => delete document.body.dataset.state);
+    if (trust.drop) {
+      const data = await page.evaluateHandle((text) => {
+        const d = new DataTransfer();
+        d.items.add(new File([text], "mine"));
+        return d;
+      }, readFileSync(trust.file, "utf8"));
+      await page.dispatchEvent("body", "drop", {dataTransfer: data});
+    } else await page.setInputFiles("#trust", trust.file);
+    await settled();
+    seen.trusts.push(await look({}));
+  }
   await context.close();
   return seen;
 }
