@@ -39,7 +39,7 @@ func newSSHAgent(t *testing.T, gpg bool) *sshAgent {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	a := &sshAgent{t: t, home: newHome(t), dir: dir, ask: filepath.Join(dir, "ask")}
+	a := &sshAgent{t: t, home: quietHome(t), dir: dir, ask: filepath.Join(dir, "ask")}
 	a.answers("no")
 	if gpg {
 		a.startGPG()

@@ -30,7 +30,7 @@ import (
 // witnesses at these addresses; it says which log they must know.
 func anchored(t *testing.T, witnesses ...string) (h home, origin, vkey string) {
 	t.Helper()
-	h = newHome(t)
+	h = quietHome(t)
 	h.signet(t, 0, nil, "identity", "generate", "--name", "default", "--unencrypted")
 	h.signet(t, 0, nil, "sign", "--tool", "first", "--output", filepath.Join(h.dir, "first.json"))
 	args := []string{"anchor", "init"}
@@ -559,7 +559,7 @@ func (h home) tellsOnce(t *testing.T, cmd *exec.Cmd) {
 // found to the log; and so does the next session, if it was found after the last.
 func TestFindingNeedsPassphrase(t *testing.T) {
 	t.Parallel()
-	h := newHome(t)
+	h := quietHome(t)
 	file := filepath.Join(t.TempDir(), "passphrase")
 	if err := os.WriteFile(file, []byte("correct horse\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -606,13 +606,16 @@ func TestAnchorByAnotherUser(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	h := home{dir}
+	h.quiet(t)
 	program := filepath.Join(dir, "signet-wrap")
 	b, err := os.ReadFile(binary(t))
 	if err == nil {
 		err = os.WriteFile(program, b, 0o755)
 	}
-	if err == nil {
-		err = os.Chown(dir, nobody, nobody)
+	for _, name := range []string{"", ".signet", ".signet/config.toml"} {
+		if err == nil {
+			err = os.Chown(filepath.Join(dir, name), nobody, nobody)
+		}
 	}
 	if err != nil {
 		t.Fatal(err)

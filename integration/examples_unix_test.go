@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				missing(t, "%v", err)
 			}
-			h, dir := newHome(t), t.TempDir()
+			h, dir := quietHome(t), t.TempDir()
 			text, err := os.ReadFile(filepath.Join("..", "examples", file))
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, file), text, 0o600)

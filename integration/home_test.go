@@ -26,6 +26,27 @@ type home struct{ dir string }
 
 func newHome(t testing.TB) home { return home{t.TempDir()} }
 
+// quietHome is a home whose verbs, too, leave the system's log of this machine alone.
+func quietHome(t testing.TB) home {
+	h := newHome(t)
+	h.quiet(t)
+	return h
+}
+
+// quiet makes a home for signet-wrap in h, with a configuration by which nothing sends
+// heads to the system's log.
+func (h home) quiet(t testing.TB) {
+	t.Helper()
+	dir := filepath.Join(h.dir, ".signet")
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "config.toml"), []byte("system-log = \"off\"\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A receipt is what the tests look at in a receipt or an event.
 type receipt struct {
 	V      int    `json:"v"`

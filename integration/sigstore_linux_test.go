@@ -53,6 +53,7 @@ func stampedBySigstore(t *testing.T, server, bin string) {
 		})
 		dir := t.TempDir()
 		h := home{dir}
+		h.quiet(t)
 		pem, proof := filepath.Join(dir, "tsa.pem"), filepath.Join(dir, "proof")
 		if err := os.WriteFile(pem, chain, 0o600); err != nil {
 			t.Fatal(err)

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,9 +11,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
-	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/home"
-	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -30,34 +26,8 @@ func (c *command) eventLog(u *ucli.Context, h home.Dir) (func(event.Event) error
 		return nil, err
 	}
 	return func(e event.Event) error {
-		log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer), Keep: keepIn(h)})
-		defer log.Close()
-		_, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) })
-		if err == nil {
-			err = c.sendHead(h, log, signer, e)
-		}
-		return err
+		return c.appendEvent(h, signer, e)
 	}, nil
-}
-
-// sendHead sends a head of the log to the system's log: of an event about a policy with
-// its hash, so that an event that somebody else signs is not the newest word about it.
-func (c *command) sendHead(h home.Dir, log *chain.Log, signer *sign.Signer, e event.Event) error {
-	if s := c.configurationOf(h).setting("system-log", nil); len(s.Values) > 0 && s.Values[0] == "off" {
-		return nil
-	}
-	policy := c.policyOf(h)
-	if e, ok := e.(event.AnchorPolicy); ok {
-		policy = func() event.Hash { return e.Policy }
-	}
-	signer, _, err := heads.Signer(signer)
-	if err != nil {
-		return err
-	}
-	id := make([]byte, 16)
-	rand.Read(id) // never fails
-	heads.New(log, signer, "ses_"+hex.EncodeToString(id), c.OpenLog(), policy).Close()
-	return nil
 }
 
 // policyOf returns a function that returns the hash of the policy of the store in force,
@@ -68,11 +38,6 @@ func (c *command) policyOf(h home.Dir) func() event.Hash {
 		hash, _ := anchor.PolicyHash(dir)
 		return hash
 	}
-}
-
-// keepIn keeps records in the log that the store in the home may have anchored.
-func keepIn(h home.Dir) func(file string, size int64) (keep bool, done func()) {
-	return func(file string, size int64) (bool, func()) { return anchor.Keep(h.Anchor(), file, size) }
 }
 
 // logEvent writes an event with what eventLog returned.

@@ -9,7 +9,6 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/keychain"
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -198,9 +197,7 @@ func (c *command) tellKey(h home.Dir, key *keys.Key, e event.Event) error {
 	if err != nil {
 		return err
 	}
-	log := chain.New(h.Audit(), chain.Options{Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Keep: keepIn(h)})
-	defer log.Close()
-	if _, err = log.Append(1, func(_ int, at chain.At) ([]byte, error) { return signedEvent(signer)(e, at) }); err != nil {
+	if err := c.appendEvent(h, signer, e); err != nil {
 		return fmt.Errorf("the keys are as they should be, but no event in the log says it: %w", err)
 	}
 	return nil

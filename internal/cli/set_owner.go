@@ -7,9 +7,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/keys"
-	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -79,13 +77,7 @@ func (c *command) setOwner(u *ucli.Context) error {
 		return err
 	}
 	// The log first: what the .pub says is nobody's signed word.
-	log := chain.New(h.Audit(), chain.Options{
-		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") }, Keep: keepIn(h),
-	})
-	defer log.Close()
-	_, err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
-		return signedEvent(signer)(event.Owner{Owner: owner, Was: p.Owner}, at)
-	})
+	err = c.appendEvent(h, signer, event.Owner{Owner: owner, Was: p.Owner})
 	if err != nil {
 		return fmt.Errorf("recording the owner: %w", err)
 	}

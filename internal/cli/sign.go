@@ -13,7 +13,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign"
-	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
@@ -166,11 +165,7 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 	if u.Bool("no-log") {
 		return draft.Sign(time.Now())
 	}
-	log := chain.New(h.Audit(), chain.Options{
-		Event: signedEvent(signer), Check: sign.LogCheck(h.Knows), Warn: func(text string) { c.complain(text, "") }, Keep: keepIn(h),
-	})
-	defer log.Close()
-	_, err = log.Append(1, func(_ int, at chain.At) ([]byte, error) {
+	err = c.appendRecord(h, signer, c.policyOf(h), func(at chain.At) ([]byte, error) {
 		if receipt, err = draft.SignAt(at.Time, at.Prev); err != nil {
 			return nil, err
 		}
@@ -180,15 +175,4 @@ func (c *command) record(u *ucli.Context, h home.Dir, signer *sign.Signer, draft
 		return nil, fail("--no-log signs without recording", fmt.Errorf("recording the receipt: %w", err))
 	}
 	return receipt, nil
-}
-
-// signedEvent makes what the log has to say about itself signed, too.
-func signedEvent(signer *sign.Signer) func(e event.Event, at chain.At) ([]byte, error) {
-	return func(e event.Event, at chain.At) ([]byte, error) {
-		receipt, err := signer.Event(e, at.Time, at.Prev)
-		if err != nil {
-			return nil, err
-		}
-		return receipt.Record, nil
-	}
 }
