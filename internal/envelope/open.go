@@ -1,0 +1,309 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// A Found is what Open has found: a line of the log or, of a record that was not
+// exported, its hashes.
+type Found struct {
+	Line       []byte // nil: it was not exported
+	Hash, Prev string // then these, as they were given
+}
+
+// A Form is how records came back.
+type Form string
+
+const (
+	OTLP   Form = "otlp"   // requests, as a collector's file exporter writes them
+	JSON   Form = "json"   // objects with the lines in them, whatever else they have
+	Syslog Form = "syslog" // lines that end in a record, whatever is before it
+)
+
+// Bounds of what Open takes: what was given back may be hostile.
+const (
+	// MaxFound is how many records a line may hold.
+	MaxFound = 1 << 16
+	// MaxLine is how long a line may be that holds records in itself, in bytes.
+	MaxLine = 64 << 20
+	// maxDepth is how deep values may be in others.
+	maxDepth = 64
+)
+
+// ErrBounds is why a line is refused that may hold records.
+var ErrBounds = errors.New("too much for one line of an export")
+
+// Open finds records in a line that a collector or a SIEM gives back: in any text of a
+// JSON value that is a line of the log, in any object that is one, or at the end of a line
+// of syslog. selection says that the exporter had a filter, by its own word. form is ""
+// if the line is nothing of the kind. What found gets is its own.
+//
+// Text that only looks like a record is given to found, too: it may have been one.
+func Open(line []byte, found func(Found)) (form Form, selection bool, err error) {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return "", false, nil
+	}
+	if line[0] != '{' && line[0] != '[' || !json.Valid(line) {
+		return openText(line, found)
+	}
+	if len(line) > MaxLine {
+		return JSON, false, fmt.Errorf("%w: it is longer than %d MiB", ErrBounds, MaxLine>>20)
+	}
+	w := walker{b: line, found: found}
+	if _, err = w.value(0); w.n == 0 && !w.otlp && err == nil {
+		return "", false, nil
+	}
+	form = JSON
+	if w.otlp {
+		form = OTLP
+	}
+	return form, w.selection, err
+}
+
+// openText finds the record at the end of a line that is no JSON.
+func openText(line []byte, found func(Found)) (Form, bool, error) {
+	selection := bytes.Contains(line, []byte(` selection="true"`))
+	for i := range line {
+		switch rest := line[i:]; {
+		case rest[0] != '{':
+		case looksLikeLine(rest):
+			if i == 0 { // of a line that was cut, say
+				return "", false, nil
+			}
+			found(Found{Line: bytes.Clone(rest)})
+			return Syslog, selection, nil
+		case bytes.HasPrefix(rest, []byte(`{"`+NotExported+`"`)):
+			var s stub
+			if json.Unmarshal(rest, &s) != nil || s.Hash == "" {
+				return "", false, nil
+			}
+			found(Found{Hash: s.Hash, Prev: s.Prev})
+			return Syslog, selection, nil
+		}
+	}
+	return "", false, nil
+}
+
+type stub struct {
+	Hash string `json:"signet.record_hash"`
+	Prev string `json:"signet.prev_hash"`
+}
+
+// looksLikeLine says whether a text that begins with "{" may be, or have been, a line of
+// the log.
+func looksLikeLine(text []byte) bool {
+	return bytes.HasPrefix(text, []byte(`{"receipt":`)) || text[0] == '{' && bytes.Contains(text, []byte(`"record_hash"`)) && bytes.Contains(text, []byte(`"receipt"`))
+}
+
+// walker goes through a valid JSON value, once, and holds no part of it.
+type walker struct {
+	b         []byte
+	i         int
+	n         int // found
+	otlp      bool
+	selection bool
+	found     func(Found)
+}
+
+// attributes are what a value says of a record that is in it or beside it.
+type attributes struct {
+	key, text   string // of an attribute of OTLP: {"key":…,"value":{"stringValue":…}}
+	hash, prev  string
+	notExported bool
+}
+
+func (a *attributes) set(name, text string, w *walker) {
+	switch name {
+	case RecordHash, "record_hash":
+		a.hash = text
+	case PrevHash, "prev_hash":
+		a.prev = text
+	case NotExported, "not_exported":
+		a.notExported = text == "true"
+	case Selection:
+		w.selection = w.selection || text == "true"
+	}
+}
+
+func (w *walker) space() {
+	for w.i < len(w.b) && (w.b[w.i] == ' ' || w.b[w.i] == '\t' || w.b[w.i] == '\n' || w.b[w.i] == '\r') {
+		w.i++
+	}
+}
+
+// value passes over a value and returns its text, if it is one, or its attributes.
+func (w *walker) value(depth int) (a attributes, err error) {
+	if depth > maxDepth {
+		return a, fmt.Errorf("%w: its values are more than %d deep", ErrBounds, maxDepth)
+	}
+	w.space()
+	switch w.b[w.i] {
+	case '"':
+		a.text, err = w.text(true)
+		return a, err
+	case '{':
+		return w.object(depth)
+	case '[':
+		return a, w.array(depth)
+	}
+	from := w.i
+	for w.i < len(w.b) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(w.b[w.i])) {
+		w.i++
+	}
+	if word := w.b[from:w.i]; len(word) <= 5 {
+		a.text = string(word)
+	}
+	return a, nil
+}
+
+// text passes over a string. One that is a line is found; another is returned, if it is
+// short.
+func (w *walker) text(body bool) (string, error) {
+	from := w.i
+	w.i++
+	for w.b[w.i] != '"' {
+		if w.b[w.i] == '\\' {
+			w.i++
+		}
+		w.i++
+	}
+	w.i++
+	raw := w.b[from:w.i]
+	trimmed := bytes.TrimLeft(raw[1:], " ")
+	line := body && len(trimmed) > 10 && trimmed[0] == '{'
+	if !line && len(raw) > 200 {
+		return "", nil
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", err
+	}
+	if t := bytes.TrimSpace([]byte(s)); line && looksLikeLine(t) {
+		return "", w.put(Found{Line: t})
+	} else if line && bytes.HasPrefix(t, []byte(`{"`+NotExported+`"`)) {
+		var s stub
+		if json.Unmarshal(t, &s) == nil && s.Hash != "" {
+			return "", w.put(Found{Hash: s.Hash, Prev: s.Prev})
+		}
+	}
+	if len(s) > 200 {
+		s = ""
+	}
+	return s, nil
+}
+
+func (w *walker) put(f Found) error {
+	if w.n++; w.n > MaxFound {
+		return fmt.Errorf("%w: it holds more than %d records", ErrBounds, MaxFound)
+	}
+	w.found(f)
+	return nil
+}
+
+func (w *walker) object(depth int) (a attributes, err error) {
+	from := w.i
+	members := 0 // of those of a line of the log
+	var says attributes
+	w.i++
+	for {
+		if w.space(); w.b[w.i] == '}' {
+			break
+		}
+		name, err := w.text(false)
+		if err != nil {
+			return a, err
+		}
+		w.space()
+		w.i++ // the colon
+		if name == "receipt" && w.i > 0 {
+			members |= 1
+			if err := w.pass(); err != nil { // what is in a receipt is the receipt's
+				return a, err
+			}
+		} else {
+			v, err := w.value(depth + 1)
+			if err != nil {
+				return a, err
+			}
+			switch says.set(name, v.text, w); name {
+			case "prev_hash":
+				members |= 2
+			case "record_hash":
+				members |= 4
+			case "resourceLogs":
+				w.otlp = w.otlp || depth == 0
+			case "key":
+				a.key = v.text
+			case "stringValue", "boolValue", "value":
+				a.text = v.text
+			}
+		}
+		if w.space(); w.b[w.i] == ',' {
+			w.i++
+		}
+	}
+	w.i++
+	switch {
+	case members == 7:
+		err = w.put(Found{Line: bytes.Clone(w.b[from:w.i])})
+	case says.notExported && says.hash != "":
+		err = w.put(Found{Hash: says.hash, Prev: says.prev})
+	}
+	return a, err
+}
+
+// pass passes over a value, in which nothing is looked for.
+func (w *walker) pass() error {
+	depth := 0
+	for {
+		switch w.space(); w.b[w.i] {
+		case '"':
+			for w.i++; w.b[w.i] != '"'; w.i++ {
+				if w.b[w.i] == '\\' {
+					w.i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',', ':':
+		default:
+			for !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(w.b[w.i+1])) {
+				w.i++
+			}
+		}
+		if w.i++; depth == 0 {
+			return nil
+		}
+	}
+}
+
+func (w *walker) array(depth int) error {
+	var says attributes
+	w.i++
+	for {
+		if w.space(); w.b[w.i] == ']' {
+			break
+		}
+		a, err := w.value(depth + 1)
+		if err != nil {
+			return err
+		}
+		if a.key != "" {
+			says.set(a.key, a.text, w)
+		}
+		if w.space(); w.b[w.i] == ',' {
+			w.i++
+		}
+	}
+	w.i++
+	if says.notExported && says.hash != "" {
+		return w.put(Found{Hash: says.hash, Prev: says.prev})
+	}
+	return nil
+}
