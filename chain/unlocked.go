@@ -9,10 +9,16 @@ import "io"
 func TakeSnapshotUnlocked(dir string) (*Snapshot, error) {
 	s := &Snapshot{fsys: dirFS(dir), dir: dir}
 	var err error
-	if s.listing, err = list(s.fsys); err != nil || len(s.days) == 0 {
-		return s, err
+	if s.listing, err = list(s.fsys); err != nil {
+		return nil, err
 	}
-	f, size, err := s.openFile(s.days[len(s.days)-1])
+	if err := s.measure(); err != nil {
+		return nil, err
+	}
+	if len(s.days) == 0 || s.newest == unknownSize {
+		return s, nil
+	}
+	f, size, err := openFile(s.fsys, s.days[len(s.days)-1])
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
-  signet-wrap audit show ID | stats | tools | view | report  (see their --help)
+  signet-wrap audit show ID | stats | tools | view | report | export
 
 EXAMPLES
   signet-wrap audit --since 24h --tool write --failed
@@ -48,7 +48,6 @@ FLAGS
   --json                an object for each line (docs/AUDIT.md)
   --csv                 for spreadsheets: times in UTC, took in milliseconds
   --records             the records of the lines as they are in the log
-  --export FILE         them into a new FILE, readable by you alone
   --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
 
 A line is a call with its outcome, or an event; the newest is last. Only what
@@ -68,9 +67,10 @@ func (c *command) auditVerb() *ucli.Command {
 		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "follow"}, &ucli.StringFlag{Name: "columns"},
-			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"}, &ucli.StringFlag{Name: "export"}, homeFlag()),
+			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"},
+			&ucli.StringFlag{Name: "export", Hidden: true}, homeFlag()), // before there was "audit export"
 		Action:      c.audit,
-		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb()},
+		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb(), c.auditExportVerb()},
 	}
 }
 
@@ -94,41 +94,63 @@ func (c *command) audit(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := c.interruptible()
-	defer stop()
+	if u.Bool("follow") {
+		ctx, stop := c.interruptible()
+		defer stop()
+		bar := c.listBar(o, path)
+		defer bar.clear()
+		log, err := chain.TakeSnapshot(h.Audit())
+		if err != nil {
+			return fmt.Errorf("listing the log: %w", err)
+		}
+		return c.follow(ctx, log, o, c.auditOutput(u, h, columns), h, bar)
+	}
+	form := func(w io.Writer) auditOutput { return newAuditRecords(w) }
+	if path == "" {
+		form = func(io.Writer) auditOutput { return c.auditOutput(u, h, columns) }
+	}
+	return c.listTo(o, h, form, path, "--export")
+}
+
+// listBar is how far a list is, for one that goes to a file or, with path "", to stdout.
+func (c *command) listBar(o history.Options, path string) *bar {
 	bar := c.progress("reading")
 	bar.beside = path != "" || isFile(c.Stdout)
 	// Between matches that are far apart it comes again, if only they are on the screen.
 	bar.again = o.Grep != "" && isTerminal(c.Stdout)
-	defer bar.clear()
+	return bar
+}
 
+// listTo lists the log in a form: to stdout or, unless path is "", to a new file, which
+// flag has named.
+func (c *command) listTo(o history.Options, h home.Dir, form func(io.Writer) auditOutput, path, flag string) error {
+	ctx, stop := c.interruptible()
+	defer stop()
+	bar := c.listBar(o, path)
+	defer bar.clear()
 	log, err := chain.TakeSnapshot(h.Audit())
 	if err != nil {
 		return fmt.Errorf("listing the log: %w", err)
 	}
 	var sum history.Summary
 	var out auditOutput
-	list := func(w auditOutput) (err error) {
-		out = w
-		sum, err = c.listLog(ctx, log, o, w, bar)
+	list := func(w io.Writer) (err error) {
+		out = form(w)
+		sum, err = c.listLog(ctx, log, o, out, bar)
 		return err
 	}
-	switch {
-	case u.Bool("follow"):
-		return c.follow(ctx, log, o, c.auditOutput(u, h, columns), h, bar)
-	case path != "":
-		err = durable.WriteNewFrom(path, 0o600, func(w io.Writer) error { return list(newAuditRecords(w)) })
-	default:
-		w := c.auditOutput(u, h, columns)
-		err = list(w)
-		if t, ok := w.(*auditTable); ok {
+	if path != "" {
+		err = durable.WriteNewFrom(path, 0o600, list)
+	} else {
+		err = list(c.Stdout)
+		if t, ok := out.(*auditTable); ok {
 			t.say()
 		}
 	}
 	bar.clear()
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--export %q: there is such a file", path))
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("%s %q: there is such a file", flag, path))
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && path != "":
 		return fmt.Errorf("interrupted: %s was not written", path)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -137,7 +159,11 @@ func (c *command) audit(u *ucli.Context) error {
 		return fmt.Errorf("listing the log: %w", err)
 	}
 	if path != "" {
-		fmt.Fprintf(c.Stdout, "%s exported to %s\n", count(out.(*auditRecords).n, "record"), clean(path))
+		what := count(int64(sum.Rows), "line")
+		if r, ok := out.(*auditRecords); ok {
+			what = count(r.n, "record")
+		}
+		fmt.Fprintf(c.Stdout, "%s exported to %s\n", what, clean(path))
 	}
 	return c.listed(sum, o, h, path == "")
 }

@@ -109,15 +109,25 @@ func auditOptions(u *ucli.Context, now time.Time) (o history.Options, err error)
 			return o, nil
 		}
 	}
-	switch s := u.String("limit"); {
-	case s == "" && len(forms) == 0 && o.Grep == "" && o.Since.IsZero() && o.Until.IsZero():
+	if u.String("limit") == "" && len(forms) == 0 && o.Grep == "" && o.Since.IsZero() && o.Until.IsZero() {
 		o.Limit, o.Count = tableLimit, true
-	case s != "" && s != "all":
-		if o.Limit, err = strconv.Atoi(s); err != nil || o.Limit < 1 {
-			return o, misuse("a number from 1 on, or all", "--limit %q is not a number of calls", s)
-		}
+		return o, nil
 	}
-	return o, nil
+	o.Limit, err = auditLimit(u)
+	return o, err
+}
+
+// auditLimit is how many calls --limit asks for; 0: all.
+func auditLimit(u *ucli.Context) (int, error) {
+	s := u.String("limit")
+	if s == "" || s == "all" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, misuse("a number from 1 on, or all", "--limit %q is not a number of calls", s)
+	}
+	return n, nil
 }
 
 // parseWhen reads a time as people write it: an age, a day, or a time of day. A

@@ -59,7 +59,7 @@ func testMemory(t *testing.T, home string) {
 		{"audit --since 2026-05-01T00:00Z --tool e", 0},
 		{"audit --failed --records", 0},
 		{"audit --failed --limit 6000", 6001},
-		{"audit --export " + filepath.Join(t.TempDir(), "out"), 1},
+		{"audit export --output " + filepath.Join(t.TempDir(), "out"), 1},
 	} {
 		peak := filepath.Join(t.TempDir(), "status")
 		cmd := exec.Command("signet-wrap", append(strings.Fields(tt.args), "--home", home)...)
@@ -116,7 +116,7 @@ func testProgress(t *testing.T, home string) {
 	out := filepath.Join(t.TempDir(), "out")
 	for args, what := range map[string]string{
 		"audit --tool delete": "reading", "audit --json --tool delete": "reading",
-		"audit --export " + out: "reading", "audit show 01234567": "searching", "audit --open": "reading",
+		"audit export --output " + out: "reading", "audit show 01234567": "searching", "audit --open": "reading",
 	} {
 		c := startOnTerminal(t, home, args, false)
 		screen, status := c.rest(t)

@@ -48,9 +48,9 @@ FLAGS
   --json         the findings as JSON
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
-FILE is a receipt, a proof of "prove", a bundle of "audit report", or lines as
-of "audit --export", each checked by itself: that lines were left out does not
-show. A receipt is valid if a known key signed it; its time is its own word.
+FILE is a receipt, a proof of "prove", a bundle of "audit report", lines of
+"audit export", or what comes back from a collector, syslog or a SIEM: of that
+it shows what is missing. A receipt is valid if a known key signed it.
 
 EXIT STATUS
   0 valid: all is established

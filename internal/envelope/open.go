@@ -41,7 +41,8 @@ var ErrBounds = errors.New("too much for one line of an export")
 // of syslog. selection says that the exporter had a filter, by its own word. form is ""
 // if the line is nothing of the kind. What found gets is its own.
 //
-// Text that only looks like a record is given to found, too: it may have been one.
+// Text that only looks like a record is given to found, too: it may have been one. If form
+// is "", what found got counts for nothing.
 func Open(line []byte, found func(Found)) (form Form, selection bool, err error) {
 	line = bytes.TrimSpace(line)
 	if len(line) == 0 {
@@ -54,7 +55,7 @@ func Open(line []byte, found func(Found)) (form Form, selection bool, err error)
 		return JSON, false, fmt.Errorf("%w: it is longer than %d MiB", ErrBounds, MaxLine>>20)
 	}
 	w := walker{b: line, found: found}
-	if _, err = w.value(0); w.n == 0 && !w.otlp && err == nil {
+	if _, err = w.value(0); w.receipt || w.n == 0 && !w.otlp && err == nil {
 		return "", false, nil
 	}
 	form = JSON
@@ -106,6 +107,7 @@ type walker struct {
 	n         int // found
 	otlp      bool
 	selection bool
+	receipt   bool // the value is a receipt itself: what is in it are its arguments
 	found     func(Found)
 }
 
@@ -219,7 +221,7 @@ func (w *walker) object(depth int) (a attributes, err error) {
 		}
 		w.space()
 		w.i++ // the colon
-		if name == "receipt" && w.i > 0 {
+		if name == "receipt" {
 			members |= 1
 			if err := w.pass(); err != nil { // what is in a receipt is the receipt's
 				return a, err
@@ -230,6 +232,8 @@ func (w *walker) object(depth int) (a attributes, err error) {
 				return a, err
 			}
 			switch says.set(name, v.text, w); name {
+			case "sig":
+				w.receipt = w.receipt || depth == 0
 			case "prev_hash":
 				members |= 2
 			case "record_hash":
@@ -248,6 +252,7 @@ func (w *walker) object(depth int) (a attributes, err error) {
 	}
 	w.i++
 	switch {
+	case members == 7 && depth == 0: // a record of its own, which the caller knows better
 	case members == 7:
 		err = w.put(Found{Line: bytes.Clone(w.b[from:w.i])})
 	case says.notExported && says.hash != "":

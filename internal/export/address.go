@@ -130,10 +130,10 @@ func private(path string) error {
 	return nil
 }
 
-// Headers are those of requests: of a file with a line "Name: value" each, which nobody
+// readHeaders are those of requests: of a file with a line "Name: value" each, which nobody
 // else may read, and of the variable OTEL_EXPORTER_OTLP_HEADERS ("name=value", with commas
 // between them and values escaped as in URLs). They are never arguments, which others see.
-func Headers(file, variable string) (http.Header, error) {
+func readHeaders(file, variable string) (http.Header, error) {
 	h := http.Header{}
 	for pair := range strings.SplitSeq(variable, ",") {
 		if pair = strings.TrimSpace(pair); pair == "" {

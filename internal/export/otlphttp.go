@@ -21,9 +21,11 @@ import (
 type OTLPOptions struct {
 	Address  *Address
 	Resource envelope.Resource
-	Headers  func() (http.Header, error) // asked again when they were not taken
-	Timeout  time.Duration               // of a request
-	Say      func(string)                // is told of what the receiver did not keep
+	Timeout  time.Duration // of a request
+	Say      func(string)  // is told of what the receiver did not keep
+
+	HeadersFile string // a file of headers, which is read again when they are not taken; "": none
+	Headers     string // the value of OTEL_EXPORTER_OTLP_HEADERS
 }
 
 // otlpSink sends batches to OTLP over HTTP, in JSON.
@@ -41,7 +43,7 @@ type otlpSink struct {
 func NewOTLP(o OTLPOptions) (Sink, error) {
 	s := &otlpSink{OTLPOptions: o}
 	var err error
-	if s.headers, err = o.Headers(); err != nil {
+	if s.headers, err = readHeaders(o.HeadersFile, o.Headers); err != nil {
 		return nil, err
 	}
 	s.zip, _ = gzip.NewWriterLevel(&s.zipped, gzip.BestSpeed) // the level is one
@@ -116,7 +118,7 @@ func (s *otlpSink) answered(resp *http.Response, answer []byte, n int) error {
 	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
 		return refused(Split)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		if h, err := s.Headers(); err == nil { // they may be newer
+		if h, err := readHeaders(s.HeadersFile, s.Headers); err == nil { // they may be newer
 			s.headers = h
 		}
 		return refused(Change)

@@ -11,11 +11,13 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/envelope"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	pubkeys "github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -39,6 +41,16 @@ type Selection struct {
 
 	Damaged int64         `json:"damaged"` // lines
 	Breaks  []chain.Break `json:"breaks"`  // the first of them
+
+	// Of what an export has sent and a collector or a SIEM has given back.
+	Form        string  `json:"form,omitempty"`         // "otlp", "json" or "syslog"; "": the records are lines of their own
+	Whole       bool    `json:"whole,omitempty"`        // it is one range, and no selection by the exporter's word
+	Selected    bool    `json:"selected,omitempty"`     // it is one by the exporter's word
+	Ranges      []Range `json:"ranges,omitempty"`       // in the order of their times, the first of them
+	RangeCount  int64   `json:"range_count,omitempty"`  // all of them
+	Duplicates  int64   `json:"duplicates,omitempty"`   // records that came again
+	NotExported int64   `json:"not_exported,omitempty"` // records known by their hashes only
+	Others      int64   `json:"others,omitempty"`       // lines of other programs
 }
 
 // CheckFile verifies what r has, as its content shows: one receipt or event, in
@@ -62,7 +74,7 @@ func CheckFile(ctx context.Context, r io.Reader, name string, keys Keys, o Optio
 	if len(bytes.TrimSpace(head.all)) == 0 {
 		return nil, nil, &NotReceiptError{errors.New("it is empty"), nil}
 	}
-	if !head.lines {
+	if !head.lines && !in.holdsRecords(head.all) {
 		receipt, err := CheckReceipt(head.all, keys, o.Now)
 		if len(head.all) > maxKeyFile {
 		} else if _, perr := pubkeys.ParsePublic(head.all); perr == nil { // easily mistaken on the command line
@@ -320,6 +332,23 @@ func isRecord(line []byte) bool {
 	return err == nil
 }
 
+// holdsRecords says whether a file, which is no receipt, has records in it all the same:
+// then they are read as lines.
+func (l *lines) holdsRecords(all []byte) bool {
+	if !holdsRecords(all) {
+		return false
+	}
+	if canon.Valid(all) { // one value, over as many lines as it likes
+		var one bytes.Buffer
+		if json.Compact(&one, all) != nil {
+			return false
+		}
+		l.ahead = [][]byte{append(one.Bytes(), '\n')}
+		l.r = bufio.NewReaderSize(bytes.NewReader(nil), 16)
+	}
+	return true
+}
+
 // selection follows the lines of a file.
 type selection struct {
 	checker  checker
@@ -330,10 +359,18 @@ type selection struct {
 	f        Selection
 	from, to time.Time
 	record   func(hash chain.Hash) // gets the record_hash of each record; nil: not called
+
+	links    links
+	form     envelope.Form // of what was given back; "": lines of their own
+	selected bool          // by the word of the exporter
+	last     chain.Hash    // of the record before
+	disorder bool          // records do not come in their order
+	strange  []chain.Break // lines of other programs, or damage
+	others   int64         // all of them
 }
 
 func newSelection(keys *Keys, name string) *selection {
-	s := &selection{checker: checker{keys: keys}, name: name, logCheck: newLogCheck(keys)}
+	s := &selection{checker: checker{keys: keys}, name: name, logCheck: newLogCheck(keys), links: links{nodes: map[chain.Hash]node{}}}
 	s.tally = s.logCheck.tally
 	s.tally.copies.all = true
 	return s
@@ -350,6 +387,12 @@ type lineChecked struct {
 	err   error // it is neither
 	check chain.Checked[checked]
 	hash  error // of a record: it is not its own
+
+	inner    []lineChecked // records in it
+	form     envelope.Form // of a line with records in it
+	selected bool          // by its exporter's word
+	absent   bool          // of a record that was not exported: entry has its hashes
+	refused  error         // there is too much in it
 }
 
 // A batch of lines is checked by all cores at once.
@@ -401,6 +444,9 @@ func (s *selection) run(ctx context.Context, in *lines, progress func(records, b
 				return ctx.Err()
 			}
 			for i := range b.lines {
+				if err := b.lines[i].refused; err != nil {
+					return fmt.Errorf("line %d: %w", b.lines[i].number, err)
+				}
 				s.follow(&b.lines[i])
 			}
 			if progress != nil {
@@ -429,11 +475,7 @@ func (s *selection) checkAll(all []lineChecked) {
 }
 
 func (s *selection) check(l *lineChecked) {
-	l.entry, l.err = chain.ParseEntry(l.line)
-	if l.err == nil {
-		if l.hash = l.entry.Check(); l.hash == nil {
-			l.check = s.checker.check(l.entry.Receipt, l.entry.PrevHash)
-		}
+	if s.checkRecord(l); l.err == nil || s.open(l) {
 		return
 	}
 	receipt, err := canon.Canonicalize(l.line)
@@ -468,14 +510,31 @@ func bareReceipt(line []byte) (receipt []byte, ok bool) {
 
 // follow takes the lines in their order.
 func (s *selection) follow(l *lineChecked) {
-	l.entry.File, l.entry.Line = s.name, l.number
-	damage := func(kind chain.Kind, detail string) {
-		if s.f.Damaged++; len(s.f.Breaks) < maxListed {
-			s.f.Breaks = append(s.f.Breaks, chain.Break{File: s.name, Line: l.number, Kind: kind, Detail: text.Clip(detail, maxClip)})
+	if l.form != "" {
+		s.form, s.selected = l.form, s.selected || l.selected
+		for i := range l.inner {
+			s.follow(&l.inner[i])
 		}
+		if len(l.inner) == 0 {
+			s.others++
+		}
+		return
+	}
+	l.entry.File, l.entry.Line = s.name, l.number
+	damage := func(kind chain.Kind, detail string) { s.damaged(l.number, kind, detail) }
+	if l.absent && l.err == nil {
+		s.readable++
+		s.links.add(l.entry.RecordHash, l.entry.PrevHash, time.Time{}, false)
+		s.follows(&l.entry)
+		return
 	}
 	if l.err != nil {
-		if l.ended {
+		if l.ended && isStrange(l.line) {
+			s.others++
+			if len(s.strange) < maxListed {
+				s.strange = append(s.strange, chain.Break{File: s.name, Line: l.number, Kind: chain.Malformed, Detail: text.Clip(l.err.Error(), maxClip)})
+			}
+		} else if l.ended {
 			damage(chain.Malformed, l.err.Error())
 		} else {
 			s.f.Gaps = append(s.f.Gaps, fmt.Sprintf("%s:%d: the file ends within a line", s.name, l.number))
@@ -497,6 +556,18 @@ func (s *selection) follow(l *lineChecked) {
 		return
 	}
 	c := l.check.Result
+	if !l.bare {
+		var at time.Time
+		if c.known {
+			at = c.v.Time
+		}
+		s.follows(&l.entry)
+		if s.links.add(l.entry.RecordHash, l.entry.PrevHash, at, true) {
+			s.f.Duplicates++
+			s.f.Records--
+			return
+		}
+	}
 	if c.err == nil || errors.As(c.err, new(*sign.InvalidError)) || errors.Is(c.err, sign.ErrUnsigned) {
 		s.readable++
 	}
@@ -521,20 +592,44 @@ func (s *selection) follow(l *lineChecked) {
 	}
 }
 
+// follows looks whether a record comes in its order.
+func (s *selection) follows(e *chain.Entry) {
+	s.disorder = s.disorder || !s.last.IsZero() && e.PrevHash != s.last
+	s.last = e.RecordHash
+}
+
+func (s *selection) damaged(line int, kind chain.Kind, detail string) {
+	if s.f.Damaged++; len(s.f.Breaks) < maxListed {
+		s.f.Breaks = append(s.f.Breaks, chain.Break{File: s.name, Line: line, Kind: kind, Detail: text.Clip(detail, maxClip)})
+	}
+}
+
 func (s *selection) finding(now time.Time) *Selection {
 	s.logCheck.dated(now)
 	f := &s.f
+	if s.form != "" {
+		f.Others = s.others
+	} else { // nobody else writes there
+		f.Damaged += s.others
+		f.Breaks = append(f.Breaks, s.strange...)
+		slices.SortStableFunc(f.Breaks, func(a, b chain.Break) int { return a.Line - b.Line })
+		f.Breaks = f.Breaks[:min(len(f.Breaks), maxListed)]
+	}
+	s.returned(f)
 	f.Selection, f.Verdict = true, Valid
 	f.First, f.Last = formatTime(s.from), formatTime(s.to)
 	f.Breaks = append([]chain.Break{}, f.Breaks...) // [] rather than null
 	f.Authenticity = s.tally.finding()
 	gaps, notes := s.logCheck.outcomes.findings(true)
+	if s.form != "" && s.disorder { // a response may have come before its call
+		notes = slices.DeleteFunc(notes, func(n string) bool { return strings.Contains(n, " without an outcome: ") })
+	}
 	f.Gaps = append(append(f.Gaps, s.logCheck.gaps...), gaps...)
 	f.Notes = notes
 	switch {
 	case f.Damaged > 0:
 		f.Verdict = Tampered
-	case !f.Authenticity.Established() || len(f.Gaps) > 0:
+	case !f.Authenticity.Established() || len(f.Gaps) > 0 || f.NotExported > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f
