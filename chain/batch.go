@@ -11,6 +11,8 @@ type batch struct {
 	buf  []byte
 	long []long // in order
 	size int64  // of all lines, in bytes
+
+	beside [][]byte // lines for the file beside the log
 }
 
 // long is a receipt that is inserted into buf at an offset.
@@ -33,6 +35,8 @@ const (
 // reset makes the batch empty and releases the receipts and a large buffer.
 func (b *batch) reset() {
 	clear(b.long)
+	clear(b.beside)
+	b.beside = b.beside[:0]
 	b.buf, b.long, b.size = b.buf[:0], b.long[:0], 0
 	if cap(b.buf) > keepBuffer {
 		b.buf = nil

@@ -48,6 +48,8 @@ type Options struct {
 type At struct {
 	Time time.Time // UTC, whole milliseconds
 	Prev Hash      // record_hash of the record before it
+
+	beside *[][]byte // lines for Beside
 }
 
 // A Log appends to the log in a directory. It may be used by several goroutines at
@@ -82,6 +84,8 @@ type Log struct {
 	unsynced bool // records in name may not be on the disk yet
 	dirNew   bool // name itself may not be on the disk yet
 	behind   bool // the clock was earlier than the newest record
+
+	beside *besideFile // nil: nothing in it waits for a sync
 
 	own ownEnd // the newest record of this Log
 
@@ -195,6 +199,7 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget()
+	l.closeBeside()
 	for _, d := range l.days {
 		d.close()
 	}

@@ -24,6 +24,7 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Writt
 	}
 	if l.o.NoSync {
 		l.tell()
+		l.closeBeside()
 	} else {
 		l.unsynced = true
 	}
@@ -57,7 +58,11 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 		}
 	}
 	before = undo{l.size, l.place, len(l.told)}
+	if err := l.writeBeside(l.batch.beside); err != nil {
+		return nil, before, err
+	}
 	if err := l.batch.write(l.file); err != nil {
+		l.takeBackBeside()
 		if terr := truncate(l.file, before.size); terr != nil {
 			err = fmt.Errorf("%w; and what was written could not be removed: %v", err, terr)
 		}
@@ -86,7 +91,7 @@ type undo struct {
 func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time) (written []Written, hash Hash, err error) {
 	hash = l.place.hash
 	for _, e := range l.owed {
-		receipt, err := e.make(&l.o, At{now, hash})
+		receipt, err := e.make(&l.o, At{Time: now, Prev: hash})
 		if err != nil {
 			return nil, hash, fmt.Errorf("make a %s event: %w", e.event.Type(), err)
 		}
@@ -96,7 +101,7 @@ func (l *Log) compose(n int, build func(int, At) ([]byte, error), now time.Time)
 	}
 	written = make([]Written, 0, n)
 	for i := range n {
-		receipt, err := build(i, At{now, hash})
+		receipt, err := build(i, At{now, hash, &l.batch.beside})
 		if err != nil {
 			return nil, hash, err
 		}

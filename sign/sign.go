@@ -25,8 +25,11 @@ type Action struct {
 	Tool string
 	// Arguments is the JSON text of the arguments as sent. nil: the call has none.
 	Arguments []byte
-	IsJSON    bool   // Arguments is known to be JSON, so it is not checked again
-	HashOnly  bool   // only the hash of the arguments is in the receipt and in the log
+	IsJSON    bool // Arguments is known to be JSON, so it is not checked again
+	HashOnly  bool // only the hash of the arguments is in the receipt and in the log
+	// Apart has the arguments neither in the receipt nor in its record: they are in
+	// Receipt.Beside. HashOnly goes before it.
+	Apart     bool
 	Target    string // URI of the server, such as "mcp://files"
 	Transport string // "": "stdio"
 
@@ -92,6 +95,10 @@ type Receipt struct {
 	// Record is the receipt for the log: JSON or, if the arguments are not in
 	// JSON and not HashOnly, JSON with params_raw.
 	Record []byte
+	// Beside is the line with the arguments for the file beside the log
+	// (chain/FORMAT.md, "Arguments apart"), with its newline; nil unless the action
+	// is Apart and has arguments.
+	Beside []byte
 }
 
 // A Draft is a receipt without its time, nonce and signature. It must not be used
@@ -103,6 +110,7 @@ type Draft struct {
 	parentAt   int // where in action a parent can be inserted; 0: it has one
 	paramsHash Hash
 	record     []byte // the beginning of Record (layRecord); nil: Record is JSON
+	beside     []byte // Beside, but for the id; nil: none
 	used       bool   // the room after action belongs to a receipt
 }
 
@@ -121,15 +129,19 @@ func (s *Signer) Prepare(a Action) (*Draft, error) {
 		hash = event.HashOf(hashed)
 	}
 	d := &Draft{signer: s, paramsHash: hash}
+	apart := a.Apart && !a.HashOnly
+	if apart && hash != emptyHash && hash != nullHash { // of those two the hash is enough
+		d.layBeside(hashed, exact)
+	}
 	fits := (a.Room == 0 || len(hashed) < a.Room) && (!s.held || len(hashed) <= heldArguments)
-	if hashed != nil && !exact && !a.HashOnly && fits {
+	if hashed != nil && !exact && !a.HashOnly && !apart && fits {
 		d.layAction(&a, hashed)
 		if a.Room == 0 || len(d.action)+sealLen+len(s.signer) <= a.Room {
 			return d, nil
 		}
 	}
 	d.layAction(&a, []byte("null"))
-	if hashed != nil && !a.HashOnly {
+	if hashed != nil && !a.HashOnly && !apart {
 		d.layRecord(a.Arguments)
 	}
 	return d, nil
@@ -237,6 +249,64 @@ func (d *Draft) layRecord(raw []byte) {
 	d.record = append(b, '"')
 }
 
+// The line for the file beside the log is besideHead, the id, and the arguments in
+// canonical form or, if they are signed by their bytes, in base64.
+const (
+	besideHead  = `{"id":"`
+	besideValue = `","params":`
+	besideRaw   = `","params_raw":"`
+)
+
+// layBeside writes the line for the file beside the log. The id is left blank.
+func (d *Draft) layBeside(hashed []byte, exact bool) {
+	var blank seal
+	size := len(besideHead) + len(blank.id) + len(besideRaw) + len(`"}`) + 1
+	if exact {
+		size += base64.StdEncoding.EncodedLen(len(hashed))
+	} else {
+		size += len(hashed)
+	}
+	b := append(append(make([]byte, 0, size), besideHead...), blank.id[:]...)
+	if exact {
+		b = base64.StdEncoding.AppendEncode(append(b, besideRaw...), hashed)
+		b = append(b, '"')
+	} else {
+		b = append(append(b, besideValue...), hashed...)
+	}
+	d.beside = append(b, '}', '\n')
+}
+
+// ReadBeside reads a line of a file beside the log, without its newline: the id of a
+// receipt, and its arguments as they were signed. It takes only the form in which
+// lines are written. arguments may share the memory of line.
+func ReadBeside(line []byte) (id string, arguments []byte, ok bool) {
+	id, rest, ok := cutBesideID(line)
+	if !ok {
+		return "", nil, false
+	}
+	if value, isValue := bytes.CutPrefix(rest, []byte(besideValue)); isValue {
+		value, ok = bytes.CutSuffix(value, []byte{'}'})
+		return id, value, ok && canon.IsCanonical(value)
+	}
+	raw, isRaw := bytes.CutPrefix(rest, []byte(besideRaw))
+	raw, ended := bytes.CutSuffix(raw, []byte(`"}`))
+	if !isRaw || !ended {
+		return "", nil, false
+	}
+	arguments, err := base64Strict.DecodeString(string(raw))
+	return id, arguments, err == nil
+}
+
+// cutBesideID takes the beginning of a line, and the id, off it.
+func cutBesideID(line []byte) (id string, rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(line, []byte(besideHead))
+	const n = 4 + 32
+	if !ok || len(rest) < n || string(rest[:4]) != "rec_" {
+		return "", nil, false
+	}
+	return string(rest[:n]), rest[n:], true
+}
+
 // Sign completes the receipt with the time now, in UTC with milliseconds, a random
 // nonce and the signature. It may be called again and then makes another receipt.
 // The error is the key's, or says that now is outside the years 0 to 9999.
@@ -251,6 +321,7 @@ func (d *Draft) sign(now time.Time, prev *Hash) (*Receipt, error) {
 	if d.used {
 		d.action = bytes.Clone(d.action)
 		d.record = bytes.Clone(d.record)
+		d.beside = bytes.Clone(d.beside)
 	}
 	d.used = true
 
@@ -269,6 +340,10 @@ func (d *Draft) sign(now time.Time, prev *Hash) (*Receipt, error) {
 	if d.record != nil {
 		x.appendID(d.record[:len(d.action)]) // into the blanks
 		r.Record = slices.Clip(x.appendEnd(x.appendSig(d.record), d.signer))
+	}
+	if d.beside != nil {
+		copy(d.beside[len(besideHead):], x.id[:])
+		r.Beside = d.beside
 	}
 	return r, nil
 }

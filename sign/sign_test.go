@@ -277,7 +277,7 @@ func TestSignTwice(t *testing.T) {
 					t.Fatal(err)
 				}
 				receipts = append(receipts, r)
-				copies = append(copies, Receipt{r.ID, bytes.Clone(r.JSON), bytes.Clone(r.Record)})
+				copies = append(copies, Receipt{ID: r.ID, JSON: bytes.Clone(r.JSON), Record: bytes.Clone(r.Record)})
 			}
 			for i, r := range receipts {
 				if !reflect.DeepEqual(*r, copies[i]) {

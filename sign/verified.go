@@ -40,6 +40,7 @@ type Verified struct {
 	Exact      bool   // Apart, and signed by their bytes; not set by ReadUnverified
 	HashOnly   bool   // only their hash is in the receipt
 	paramsRaw  []byte // base64
+	supplied   []byte // by Supply
 	nonce, ts  string // as written, of a receipt of version 1 or an event
 
 	Time      time.Time // ts, ts_request, or ts of the agent's receipt in a version 3
@@ -80,6 +81,9 @@ func (v *Verified) Expired(at time.Time) bool { return !v.Expires.IsZero() && v.
 // Arguments returns the arguments in the receipt: Params or, if they are Apart,
 // their bytes as sent. It is nil if there are none, or only their hash.
 func (v *Verified) Arguments() []byte {
+	if v.supplied != nil {
+		return v.supplied
+	}
 	if !v.Apart {
 		return v.Params
 	}
@@ -88,6 +92,18 @@ func (v *Verified) Arguments() []byte {
 		return nil
 	}
 	return raw
+}
+
+// Supply gives a receipt that has only the hash of its arguments the arguments that
+// somebody kept elsewhere, exactly as they were hashed. It returns false, and does
+// nothing, if they are not what was signed. Then Arguments returns them, and
+// HashOnly is false.
+func (v *Verified) Supply(arguments []byte) bool {
+	if !v.HashOnly || arguments == nil || event.HashOf(arguments) != v.ParamsHash {
+		return false
+	}
+	v.HashOnly, v.supplied = false, arguments
+	return true
 }
 
 // Nonce is the nonce of a receipt of version 1 or 4: with the key it tells one receipt

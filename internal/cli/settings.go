@@ -12,6 +12,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // Settings are the flags of wrapping, and those of "anchor" that say how a log is
@@ -167,7 +168,39 @@ func (k *configuration) wrapping(flags map[string]string) (list []config.Setting
 		}
 		list = append(list, k.setting(f.name, flag))
 	}
+	hashOnlyIsParams(list)
 	return list
+}
+
+// hashOnlyIsParams has --hash-only set --params, whichever of the two is given with more
+// right. Of two in one file hash-only counts: so less is recorded.
+func hashOnlyIsParams(list []config.Setting) {
+	rank := func(s *config.Setting) int {
+		return slices.Index([]config.Source{config.Default, config.System, config.Home, config.Flag, config.Locked}, s.From)
+	}
+	at := func(name string) *config.Setting {
+		return &list[slices.IndexFunc(list, func(s config.Setting) bool { return s.Name == name })]
+	}
+	params, hashOnly := at("params"), at(hashOnlyName)
+	on := slices.Equal(hashOnly.Values, []string{"true"})
+	switch meant := string(record.ParamsLog); {
+	case hashOnly.From == config.Default:
+	case rank(hashOnly) > rank(params), rank(hashOnly) == rank(params) && on:
+		if on {
+			meant = string(record.ParamsHash)
+		}
+		if params.From == config.Flag && params.Values[0] != meant {
+			params.Overridden = params.Values
+		}
+		params.Values, params.From = []string{meant}, hashOnly.From
+	case rank(params) == rank(hashOnly): // false, which is no more than not given
+	default:
+		means := slices.Equal(params.Values, []string{string(record.ParamsHash)})
+		if hashOnly.From == config.Flag && on != means {
+			hashOnly.Overridden = hashOnly.Values
+		}
+		hashOnly.Values, hashOnly.From = []string{strconv.FormatBool(means)}, params.From
+	}
 }
 
 // all are all settings with these flags of wrapping.
@@ -183,7 +216,7 @@ func (k *configuration) all(flags map[string]string) []config.Setting {
 // them. Key and target are in the receipts, and the rest is only of use here.
 func recordedSettings(list []config.Setting) (recorded []event.Setting) {
 	for _, s := range list {
-		if s.From == config.Default || slices.Contains([]string{"key", "target", "home", "passphrase-file", "verbose"}, s.Name) {
+		if s.From == config.Default || slices.Contains([]string{"key", "target", "home", "passphrase-file", "verbose", hashOnlyName}, s.Name) {
 			continue
 		}
 		i := slices.IndexFunc(wrapFlags, func(f wrapFlag) bool { return f.name == s.Name })

@@ -40,6 +40,17 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 
 	printAuthenticity(verdict, row, &f.Authenticity, ring)
 
+	switch a := f.Arguments; {
+	case a == nil:
+	case a.Altered > 0:
+		verdict("arguments", red, "altered", "beside the log, those of %s are not what was signed", count(a.Altered, "call"))
+		few(row, a.Changed)
+	case a.Missing > 0:
+		verdict("arguments", yellow, "missing", "beside the log, those of %s are there, and those of %s are not", count(a.Kept, "call"), count(a.Missing, "call"))
+	default:
+		verdict("arguments", green, "apart", "beside the log, those of %s are there, and are what was signed", count(a.Kept, "call"))
+	}
+
 	switch whole.Verdict {
 	case "unchecked":
 		verdict("completeness", yellow, "unchecked", "the log was not read to its end")
@@ -109,6 +120,8 @@ func sentence(f *verify.Log) (colour, rest string) {
 		rest += "; witnesses: " + a.State
 	}
 	switch {
+	case f.Verdict == verify.Tampered && f.Damaged == 0 && f.Arguments != nil && f.Arguments.Altered > 0:
+		return c.paint(red, "tampered") + ": the arguments beside the log are not as they were written"
 	case f.Verdict == verify.Tampered && f.Damaged == 0:
 		return red, ": it is not the log that others remember" + rest
 	case f.Verdict == verify.Tampered:

@@ -36,8 +36,9 @@ var wrapFlags = []wrapFlag{
 	{"key", "NAME", home.DefaultKey, "the identity that signs (default: default, which is made\nat the first call)", takeKey},
 	{"target", "URI", "", "the server's name in receipts (default: from COMMAND)",
 		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
-	{"hash-only", "", "false", "log a hash of the arguments instead of the arguments",
-		func(s *wrapSettings, v string) error { s.HashOnly = v == "true"; return nil }},
+	{"params", "log|apart|hash", "log", "where arguments are kept: in the log (default), in files\nbeside it from which they can be erased, or nowhere", takeParams},
+	{hashOnlyName, "", "false", "the same as --params hash",
+		func(*wrapSettings, string) error { return nil }}, // see hashOnlyIsParams
 	{"fail-open", "", "false", "forward calls unsigned when they cannot be recorded",
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "always", "wait for the disk before each call (default: always)", takeSync},
@@ -70,6 +71,18 @@ func takeKey(s *wrapSettings, v string) error {
 	}
 	s.key = v
 	return nil
+}
+
+// hashOnlyName is the name of the flag that is another spelling of --params hash, that of the
+// reference.
+const hashOnlyName = "hash-only"
+
+func takeParams(s *wrapSettings, v string) error {
+	switch s.Params = record.Params(v); s.Params {
+	case record.ParamsLog, record.ParamsApart, record.ParamsHash:
+		return nil
+	}
+	return misuseOfWrap("log keeps the arguments of calls in the log, apart in files beside it, hash only their hash", "--params takes log, apart or hash, not %q", v)
 }
 
 func takeSync(s *wrapSettings, v string) error {
@@ -185,6 +198,9 @@ func parseWrapFlags(args []string) (given map[string]string, checks bool, err er
 				return nil, checks, err
 			}
 		}
+	}
+	if p, h := given["params"], given[hashOnlyName]; p != "" && h != "" && (p == string(record.ParamsHash)) != (h == "true") {
+		return nil, checks, misuseOfWrap("--hash-only is the same as --params hash", "--params %s and --hash-only=%s contradict each other", p, h)
 	}
 	return given, checks, nil
 }

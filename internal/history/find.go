@@ -89,11 +89,14 @@ func (e *AmbiguousError) Error() string {
 // [AmbiguousError] if there are several.
 func Find(ctx context.Context, log *chain.Snapshot, p Prefix, progress func(records, bytes, total int64)) (*Story, error) {
 	f := &finder{ctx: ctx, log: log, progress: progress}
+	beside := log.Beside(false)
+	defer beside.Close()
 	found, about, err := f.byID(p)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	s := &Story{Record: found[0]} // which is believed, if any is
+	s.supply(beside)
 	ids := []string{s.Says.ID}
 	for _, r := range found[1:] {
 		switch {

@@ -38,6 +38,8 @@ const (
 func Follow(ctx context.Context, log *chain.Snapshot, o FollowOptions, put func(*Row) error) error {
 	f := &follower{l: newLister(ctx, log, Options{Filter: o.Filter, Contexts: true}), o: o, put: put,
 		join: NewJoin[*Row](), waited: map[uint64]bool{}}
+	f.l.beside = log.Beside(true)
+	defer f.l.beside.Close()
 	if f.o.Every <= 0 {
 		f.o.Every = 200 * time.Millisecond
 	}
@@ -120,6 +122,7 @@ func (f *follower) look(tail *chain.Tail) error {
 			return nil
 		}
 		r := newRecord(e)
+		r.supply(f.l.beside)
 		r.check(&f.l.verifier)
 		if r.Believed() {
 			f.l.contexts.take(r.Says)

@@ -52,6 +52,7 @@ type Summary struct {
 // before the place where its call would be.
 func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) error) (Summary, error) {
 	l := newLister(ctx, log, o)
+	defer l.beside.Close()
 	l.put = func(row *Row) error {
 		l.sum.Rows++
 		if l.contexts != nil && row.Believed() {
@@ -79,12 +80,13 @@ func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) er
 // good until put returns.
 func Records(ctx context.Context, log *chain.Snapshot, o Options, put func(*chain.Entry) error) (Summary, error) {
 	l := newLister(ctx, log, o)
+	defer l.beside.Close()
 	type line struct {
 		e   chain.Entry
 		bad *chain.LineError
 	}
 	look := func(e chain.Entry, bad *chain.LineError) (line, bool) {
-		return line{e, bad}, bad != nil || o.every() || l.about(newRecord(e))
+		return line{e, bad}, bad != nil || o.every() || l.about(l.record(e))
 	}
 	if o.ofContext() {
 		if err := l.allContexts(); err != nil {
@@ -114,6 +116,7 @@ type lister struct {
 	o      Options
 	put    func(*Row) error
 	before *prefilter // nil: everything is read
+	beside *chain.BesideReader
 	sum    Summary
 
 	// verifier checks records as they are read, on all cores, if eager is set;
@@ -131,7 +134,7 @@ const eagerAfter = 2000
 var testOnlyReadAll bool
 
 func newLister(ctx context.Context, log *chain.Snapshot, o Options) *lister {
-	l := &lister{ctx: ctx, log: log, o: o}
+	l := &lister{ctx: ctx, log: log, o: o, beside: log.Beside(false)}
 	if !testOnlyReadAll {
 		l.before = newPrefilter(&o.Filter)
 	}
@@ -221,6 +224,16 @@ func (l *lister) newest() error {
 	return l.forward(n.from, n.strangers, 0)
 }
 
+// record reads a record without checking it. It takes a call's arguments from beside the
+// log if the filter looks at them; else supply does later, for what is asked for.
+func (l *lister) record(e chain.Entry) *Record {
+	r := newRecord(e)
+	if l.o.Grep != "" {
+		r.supply(l.beside)
+	}
+	return r
+}
+
 // about says whether a record is asked for, whatever came of it.
 func (l *lister) about(r *Record) bool {
 	if !l.o.about(r) {
@@ -261,10 +274,11 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 				return line{r: &Record{Entry: e.Keep(), of: of}}, true
 			}
 		}
-		r := newRecord(e.Keep())
+		r := l.record(e.Keep())
 		if !l.about(r) && (r.Says == nil || r.Says.Type != event.Unanswered{}.Type()) {
 			return line{}, false
 		}
+		r.supply(l.beside)
 		if l.eager.Load() {
 			r.check(&l.verifier)
 		}
@@ -300,6 +314,7 @@ func (l *lister) at(p chain.Position) (*Record, error) {
 	look := func(e chain.Entry, bad *chain.LineError) (*Record, bool) { return newRecord(e.Keep()), bad == nil }
 	for r, err := range chain.Read(l.ctx, l.log, chain.ReadOptions{From: p, Workers: 1}, look) {
 		if err == nil {
+			r.supply(l.beside)
 			r.check(&l.verifier)
 		}
 		return r, err

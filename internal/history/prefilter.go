@@ -113,12 +113,15 @@ func (p *prefilter) pass(receipt []byte) bool {
 			return false
 		}
 	}
-	return p.arguments == nil || bytes.HasSuffix(receipt, []byte(`"v":2}`)) || p.arguments.in(receipt) || bytes.Contains(receipt, argumentsApart)
+	return p.arguments == nil || bytes.HasSuffix(receipt, []byte(`"v":2}`)) || p.arguments.in(receipt) || bytes.Contains(receipt, argumentsApart) || bytes.Contains(receipt, argumentsBeside)
 }
 
 // argumentsApart is in a receipt whose arguments are base64 (FORMAT.md of package
 // sign, "Exact" and "Apart").
 var argumentsApart = []byte(`"params_raw":"`)
+
+// argumentsBeside is in a receipt whose arguments may be in a file beside the log.
+var argumentsBeside = []byte(`"params":null,`)
 
 // parentOf is the id of the call that a response in canonical form names, of the form
 // that [sign.Signer.Respond] gives it, without reading it; zero for anything else.

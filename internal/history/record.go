@@ -15,6 +15,7 @@ type Record struct {
 	Says *sign.Verified // nil: it is no receipt and no event
 	Err  error          // why it is not believed; set by check
 
+	beside  []byte // its arguments, if they are in a file beside the log
 	checked bool
 	of      ID   // set instead of all but Entry in a response that is not read yet: its call's
 	listed  bool // as a row of its own
@@ -53,6 +54,7 @@ func (r *Record) check(verifier *sign.Verifier) {
 	r.checked = true
 	v, err := verifier.Verify(r.Receipt, sign.AnyKey)
 	if err == nil {
+		v.Supply(r.beside)
 		r.Says = v
 		if r.Entry.Check() != nil {
 			err = ErrHash
@@ -65,7 +67,20 @@ func (r *Record) check(verifier *sign.Verifier) {
 func (r *Record) Believed() bool { return r.checked && r.Err == nil }
 
 // size is about how many bytes of memory the record takes.
-func (r *Record) size() int { return 2*len(r.Raw) + 512 }
+func (r *Record) size() int { return 2*len(r.Raw) + len(r.beside) + 512 }
+
+// supply gives the record of a call the arguments that a file beside the log has for it.
+// Those that are not what was signed are left there: package verify reports them.
+func (r *Record) supply(files *chain.BesideReader) {
+	if r.Says == nil || !r.Says.HashOnly || !IsCall(r.Says) {
+		return
+	}
+	files.Lines(r.File, r.Says.ID, func(line []byte) { // what cannot be read is not there
+		if _, arguments, ok := sign.ReadBeside(line); ok && r.Says.Supply(arguments) {
+			r.beside = arguments
+		}
+	})
+}
 
 // unansweredBy is the event that a record is, if it is believed.
 func unansweredBy(r *Record) (e event.Unanswered, ok bool) {

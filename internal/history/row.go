@@ -138,7 +138,7 @@ func (r *Row) Took() (time.Duration, bool) {
 // calls, and shows with them.
 func isQuiet(v *sign.Verified) bool {
 	switch v.Event.(type) {
-	case event.Session, event.Task, event.Tools, event.Unanswered, event.CallContext, event.NoReceipt, event.Cosigned:
+	case event.Session, event.Task, event.Tools, event.Unanswered, event.CallContext, event.NoReceipt, event.Cosigned, event.ParamsApart, event.HashOnly:
 		return true
 	}
 	return false

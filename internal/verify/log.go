@@ -26,6 +26,7 @@ type Log struct {
 	Integrity    Integrity    `json:"integrity"`
 	Authenticity Authenticity `json:"authenticity"`
 	Completeness Completeness `json:"completeness"`
+	Arguments    *Arguments   `json:"arguments,omitempty"` // in files beside the log; nil: there are none
 
 	Damaged int64         `json:"damaged"` // number of places
 	Breaks  []chain.Break `json:"breaks"`  // the first of them
@@ -80,6 +81,8 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 		s.headChecks = append(s.headChecks, &headsCheck{m: m, accept: o.Accept})
 	}
 	s.expected = o.Expected
+	s.beside = newBesideCheck(log, &keys, o.Accept)
+	defer s.beside.files.Close()
 	v := chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress}
 	if s.part = o.part; s.part != nil {
 		v.Follows = s.part.follows
@@ -116,6 +119,7 @@ type logCheck struct {
 	part        *part        // nil: all of a log
 	anchoring   *anchoring   // nil: not of a log
 	withdrawals *withdrawals // likewise
+	beside      *besideCheck // likewise
 	headChecks  []*headsCheck
 	expected    []*Expected
 
@@ -159,6 +163,9 @@ func (s *logCheck) believe(e *chain.Entry, c checked) {
 	}
 	if s.withdrawals != nil {
 		s.withdrawals.see(c.v)
+	}
+	if s.beside != nil {
+		s.beside.see(e, c.v)
 	}
 	if s.anchoring != nil {
 		s.anchoring.believe(c, s.tally.keys.maintains(c.v))
@@ -225,6 +232,7 @@ func (f *Log) cutShort() {
 		f.Verdict = Unchecked
 	}
 	f.Head = ""
+	f.Arguments = nil
 	f.Completeness = Completeness{Verdict: "unchecked"}
 	for i := range f.Breaks {
 		if b := &f.Breaks[i]; b.Detail == "" {
@@ -255,13 +263,14 @@ func judge(r *chain.Report, s *logCheck, dir string, o Options) *Log {
 		f.Authenticity.Verdict = "unconfirmed"
 	}
 	f.Completeness = s.completeness(r)
+	f.Arguments = s.arguments(&f.Completeness)
 	s.anchoring.heads(s.headChecks)
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
 	contradicted, lacking := s.compare(&f.Completeness, r.Files, o)
 	f.Completeness.torn(r)
 	switch {
-	case r.Damaged > 0:
+	case r.Damaged > 0 || f.Arguments != nil && f.Arguments.Altered > 0:
 		f.Verdict = Tampered
 	case a.State == "contradicted" || contradicted:
 		f.Verdict, f.empty = Tampered, false
@@ -368,6 +377,19 @@ func (c *Completeness) torn(r *chain.Report) {
 		return
 	}
 	c.Gaps, c.Verdict = append(c.Gaps, what), "gaps"
+}
+
+// arguments is what came of the arguments beside the log, the rest of which goes to c.
+func (s *logCheck) arguments(c *Completeness) *Arguments {
+	if s.beside == nil {
+		return nil
+	}
+	a, gaps, notes := s.beside.finding()
+	c.Gaps, c.Notes = append(c.Gaps, gaps...), append(c.Notes, notes...)
+	if len(gaps) > 0 {
+		c.Verdict = "gaps"
+	}
+	return a
 }
 
 // first is the first of a list that anybody can make long.

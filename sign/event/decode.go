@@ -98,6 +98,12 @@ func (f *fields) read(kind string) Event {
 		return Owner{f.text("owner"), f.text("was")}
 	case Unanswered{}.Type():
 		return Unanswered{f.text("session"), f.calls("calls")}
+	case ParamsApart{}.Type():
+		return ParamsApart{f.text("session")}
+	case HashOnly{}.Type():
+		return HashOnly{f.text("session"), f.calls("calls")}
+	case Erased{}.Type():
+		return Erased{f.texts("calls"), f.text("reason")}
 	case ExtraResponse{}.Type():
 		return ExtraResponse{f.text("session"), f.text("call"), f.hashOrNone("content_hash"), f.text("status"), f.text("reason")}
 	case NoReceipt{}.Type():

@@ -140,10 +140,19 @@ func appendContext(b []byte, c Context) []byte {
 func (e Owner) Members() []Member { return []Member{text("owner", e.Owner), text("was", e.Was)} }
 
 func (e Unanswered) Members() []Member {
-	return []Member{
-		{"calls", list(e.Calls, func(b []byte, c Call) []byte { return pair(b, "call", c.ID, "reason", c.Reason) })},
-		text("session", e.Session),
-	}
+	return []Member{{"calls", list(e.Calls, appendCall)}, text("session", e.Session)}
+}
+
+func appendCall(b []byte, c Call) []byte { return pair(b, "call", c.ID, "reason", c.Reason) }
+
+func (e ParamsApart) Members() []Member { return []Member{text("session", e.Session)} }
+
+func (e HashOnly) Members() []Member {
+	return []Member{{"calls", list(e.Calls, appendCall)}, text("session", e.Session)}
+}
+
+func (e Erased) Members() []Member {
+	return []Member{{"calls", list(e.Calls, appendText)}, text("reason", e.Reason)}
 }
 
 func (e ExtraResponse) Members() []Member {

@@ -30,7 +30,7 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task, CallContext, Owner,
 // Unanswered, ExtraResponse, NoReceipt, CallRefused, Cosigned, BadCosignature, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, Head, or Other for any other type. In all of
+// NewEpoch, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, ParamsApart, HashOnly, Erased, Head, or Other for any other type. In all of
 // them Session is the id of a session, "ses_" and 32 hex digits, and Target the
 // name of its server, such as "mcp://files".
 type Event interface {
@@ -169,10 +169,10 @@ type Unanswered struct {
 	Calls   []Call
 }
 
-// A Call is a call in Unanswered.
+// A Call is a call in Unanswered or HashOnly.
 type Call struct {
 	ID     string // of the call's receipt
-	Reason string // why there is no outcome
+	Reason string // why there is no outcome, or no arguments
 }
 
 // ExtraResponse is a response with the id of a call that has had one: clients take
@@ -220,6 +220,24 @@ type BadCosignature struct {
 	Call    string // id of the receipt of the call
 	Reason  string
 	Hash    Hash // of the bytes of what it carried
+}
+
+// ParamsApart says that the arguments of the session's calls are in files beside the log
+// (chain/FORMAT.md, "Arguments apart"). It comes before the first of them.
+type ParamsApart struct{ Session string }
+
+// HashOnly says of which calls the arguments were not kept at all, where those of other
+// calls are. It is written with them: directly after them, and with the same time.
+type HashOnly struct {
+	Session string
+	Calls   []Call // Reason is "tool" (the user has named it) or "secret" (the arguments seemed to hold one)
+}
+
+// Erased says whose arguments are removed from the files beside the log. It is signed
+// before that is done. It excuses nothing: the holder of the key can sign one at any time.
+type Erased struct {
+	Calls  []string // ids of the receipts
+	Reason string
 }
 
 // Gap is a run of calls that were forwarded without receipts.
@@ -346,6 +364,10 @@ func (Gap) Type() string           { return "gap" }
 func (TornLine) Type() string      { return "torn_line" }
 func (LogDamaged) Type() string    { return "log_damaged" }
 func (ClockStep) Type() string     { return "clock_step" }
+
+func (ParamsApart) Type() string { return "params_apart" }
+func (HashOnly) Type() string    { return "hash_only" }
+func (Erased) Type() string      { return "erased" }
 
 func (BadCosignature) Type() string { return "bad_cosignature" }
 

@@ -79,8 +79,8 @@ func TestPushedTaskOfAnySize(t *testing.T) {
 // receipt by its hash, and what it means counts, not how it is spelled.
 func TestInputIsSigned(t *testing.T) {
 	const accepted, declined, big = `{"pay":{"action":"accept","content":{"eur":1.0}}}`, `{"pay":{"action":"decline"}}`, `{"n":9007199254740993}`
-	for _, hashOnly := range []bool{false, true} {
-		s := newScene(t, func(o *Options) { o.HashOnly = hashOnly })
+	for _, params := range []Params{ParamsLog, ParamsApart, ParamsHash} {
+		s := newScene(t, func(o *Options) { o.Params = params })
 		for i, input := range []string{accepted, declined, `{ "pay" : {"content":{"eur":1},"action":"\u0061ccept"}}`, big, "null"} {
 			s.client(toolCall(strconv.Itoa(i), "pay", `"arguments":{"invoice":1}`, `"inputResponses":`+input, `"requestState":"s"`))
 		}
@@ -94,7 +94,7 @@ func TestInputIsSigned(t *testing.T) {
 		yes := canonicalHash(t, accepted)
 		want := []string{yes, canonicalHash(t, declined), yes, rawHash(big), rawHash("null"), ""}
 		if !slices.Equal(got, want) {
-			t.Errorf("hash only %v: got %v, want %v", hashOnly, got, want)
+			t.Errorf("%s: got %v, want %v", params, got, want)
 		}
 		if o := st.outcomes[st.calls[0].ID]; len(o) != 1 || hashText(o[0].InputHash) != yes {
 			t.Errorf("the outcome is %+v", o)

@@ -8,16 +8,16 @@ import (
 )
 
 // outcomeOf says how the call ended, according to its response.
-func outcomeOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
-	o := statusOf(a, hashOnly)
+func outcomeOf(a mcpwire.Response, codeOnly bool) sign.Outcome {
+	o := statusOf(a, codeOnly)
 	o.Reason = join(o.Reason, a.Doubt)
 	return o
 }
 
-func statusOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
+func statusOf(a mcpwire.Response, codeOnly bool) sign.Outcome {
 	switch s := a.Said; {
 	case a.Failed:
-		return sign.Outcome{Status: "failed", Reason: "JSON-RPC error", Error: errorText(s, hashOnly)}
+		return sign.Outcome{Status: "failed", Reason: "JSON-RPC error", Error: errorText(s, codeOnly)}
 	case a.Ended != "":
 		return sign.Outcome{Status: "failed", Reason: a.Ended}
 	case s.Input:
@@ -33,10 +33,10 @@ func statusOf(a mcpwire.Response, hashOnly bool) sign.Outcome {
 const maxErrorText = 200
 
 // errorText is the code of a JSON-RPC error and the beginning of its message. With
-// hashOnly it is the code alone.
-func errorText(s mcpwire.Said, hashOnly bool) string {
+// codeOnly it is the code alone.
+func errorText(s mcpwire.Said, codeOnly bool) string {
 	text := s.Code
-	if s.Message != "" && !hashOnly {
+	if s.Message != "" && !codeOnly {
 		text = strings.TrimPrefix(s.Code+": "+s.Message, ": ")
 	}
 	if len(text) > maxErrorText {

@@ -58,7 +58,7 @@ func TestOutcomesOff(t *testing.T) {
 
 // TestHashOnlyOutcomes: what the server wrote stays out of the log.
 func TestHashOnlyOutcomes(t *testing.T) {
-	s := newScene(t, func(o *Options) { o.HashOnly = true })
+	s := newScene(t, func(o *Options) { o.Params = ParamsHash })
 	s.expect([]string{"> " + toolCall("1", "t"), `< {"id":1,"error":{"code":-5,"message":"hush"}}`},
 		`1 failed, JSON-RPC error, -5 {"code":-5,"message":"hush"}`)
 }

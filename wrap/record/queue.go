@@ -170,7 +170,7 @@ func (q *queue) sign(i item) {
 	var carried confirmation
 	if i.event == nil {
 		i.response, carried = q.confirm(i)
-		o := i.outcome(q.opts.HashOnly)
+		o := i.outcome()
 		if carried.by != "" {
 			o.Outcome.Reason = join(o.Outcome.Reason, "confirmed by the server's key "+carried.by)
 		}
@@ -236,7 +236,7 @@ func (q *queue) finish(patience time.Duration) {
 }
 
 // outcome is the content of the receipt for the response.
-func (i item) outcome(hashOnly bool) sign.Response {
+func (i item) outcome() sign.Response {
 	a := sign.Response{
 		Action:     i.call.action,
 		ParamsHash: i.call.paramsHash,
@@ -244,7 +244,7 @@ func (i item) outcome(hashOnly bool) sign.Response {
 		Requested:  i.call.at,
 		Responded:  i.response.At,
 	}
-	a.Outcome = outcomeOf(i.response, hashOnly)
+	a.Outcome = outcomeOf(i.response, i.call.action.HashOnly || i.call.action.Apart)
 	var reason string
 	if a.ContentHash, reason = i.response.ContentHash(); reason != "" {
 		a.Outcome.Reason = strings.TrimPrefix(a.Outcome.Reason+"; "+reason, "; ")

@@ -98,6 +98,21 @@ const (
 	NoMetaKey      = mcpwire.NoMetaKey      // "none"
 )
 
+// Params says where the arguments of calls are kept. Their hash is in the receipts in
+// any case.
+type Params string
+
+const (
+	// ParamsLog: in the receipts, or beside them in the same record.
+	ParamsLog Params = "log"
+	// ParamsApart: in a file of each day beside the log, from which they can be erased
+	// (chain/FORMAT.md, "Arguments apart"). The receipts have their hash alone, those in
+	// requests, too, and of a JSON-RPC error only the code is recorded.
+	ParamsApart Params = "apart"
+	// ParamsHash: nowhere. The receipts are as with ParamsApart.
+	ParamsHash Params = "hash"
+)
+
 // Options are the options of [New]. Audit and Signer must be set; all else may be
 // zero.
 type Options struct {
@@ -145,9 +160,8 @@ type Options struct {
 	// its defaults, as its user knows them.
 	Settings []event.Setting
 
-	// HashOnly puts the hash of the arguments into the receipts, and not the
-	// arguments.
-	HashOnly bool
+	// Params says where the arguments of calls are kept. "": ParamsLog.
+	Params Params
 	// FailOpen lets calls be forwarded unsigned if they cannot be recorded. The gap
 	// is recorded as soon as the log can be written again. Calls for which the holder
 	// of the key, such as an SSH agent, does not respond in time are refused anyway.
@@ -244,6 +258,7 @@ type Recorder struct {
 	log     *chain.Log
 	heads   *heads.Sender // for log; nil: no heads are sent
 	gap     gap
+	apart   bool      // the log has the event about Params
 	torn    int       // number of torn_line events in this session
 	calling bool      // append is for Calls
 	signBy  time.Time // the deadline of the signatures of the current append
@@ -350,6 +365,12 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	}
 	queued := r.queue.ready()
 	before := gap + len(queued)
+	// What is missing in the file beside the log can only be known of a session that
+	// says that it uses one.
+	tell := 0
+	if r.opts.Params == ParamsApart && len(calls) > 0 && !r.apart && !r.opts.Begun {
+		tell = 1
+	}
 	receipts := make([][]byte, len(calls))
 	add := r.log.Append
 	if len(calls) == 0 && gap == 0 {
@@ -361,31 +382,41 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 			return r.gapEvent(at)
 		case i < before:
 			return r.queuedRecord(queued[i-gap], at), nil
+		case i < before+tell:
+			receipt, err := r.event(event.ParamsApart{Session: r.id}, at)
+			if err != nil {
+				return nil, err
+			}
+			return receipt.Record, nil
 		}
-		i -= before
+		i -= before + tell
 		receipt, err := r.sign(func() (*sign.Receipt, error) { return drafts[i].SignAt(at.Time, at.Prev) })
 		if err != nil {
 			return nil, err
 		}
 		receipts[i] = receipt.JSON
 		logged[i].receipt, logged[i].at = receipt.ID, at.Time
+		if receipt.Beside != nil {
+			at.Beside(receipt.Beside)
+		}
 		return receipt.Record, nil
 	}
 	if r.opts.SystemRecords {
 		build = r.heads.Records(build)
 	}
 	r.signBy = time.Now().Add(signLimit)
-	written, err := add(before+len(calls), build)
+	written, err := add(before+tell+len(calls), build)
 	if err != nil {
 		return nil, err
 	}
 	r.heads.Wrote(written)
 	r.queue.written(len(queued))
+	r.apart = r.apart || tell > 0
 	r.closeGap()
 	if r.session != nil && len(calls) > 0 {
 		r.session.called(calls, logged, r.signer)
 	}
-	r.anchor.recorded(before + len(calls)) // after the session has begun: it writes what is found
+	r.anchor.recorded(before + tell + len(calls)) // after the session has begun: it writes what is found
 	if r.opts.Verbose {
 		for _, c := range logged {
 			r.opts.say("recorded %q (%q)", c.action.Tool, c.action.CallID)
@@ -405,7 +436,8 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 		Tool:      c.Tool,
 		Arguments: c.Arguments,
 		IsJSON:    true,
-		HashOnly:  r.opts.HashOnly,
+		HashOnly:  r.opts.Params == ParamsHash,
+		Apart:     r.opts.Params == ParamsApart,
 		Room:      c.Room,
 		Target:    r.opts.Target,
 		Transport: cmp.Or(r.opts.Transport, "stdio"),
