@@ -29,7 +29,7 @@ func (r *Recorder) Cosign(message []byte) []byte {
 		return message
 	}
 	now := time.Now()
-	x := &cosigning{message: message, alone: true, key: r.opts.MetaKey, signer: s.queue.signer, hashOnly: r.opts.HashOnly}
+	x := &cosigning{message: message, alone: true, key: r.opts.MetaKey, signer: s.queue.signer}
 	responses := mcpwire.Responses(message, s.listed())
 	x.alone = len(responses) == 1 && !responses[0].Unreadable
 	for _, a := range responses {
@@ -41,11 +41,10 @@ func (r *Recorder) Cosign(message []byte) []byte {
 
 // cosigning is a message that is held to be cosigned.
 type cosigning struct {
-	message  []byte
-	alone    bool // it is one response
-	key      string
-	signer   *sign.Signer
-	hashOnly bool
+	message []byte
+	alone   bool // it is one response
+	key     string
+	signer  *sign.Signer
 }
 
 // sign puts the receipt into the message. It returns the response with its hash, and
@@ -66,7 +65,7 @@ func (x *cosigning) sign(c *loggedCall, a mcpwire.Response) (mcpwire.Response, s
 	}
 	a = a.Hashed()
 	sum, reason := a.ContentHash()
-	outcome := outcomeOf(a, x.hashOnly)
+	outcome := outcomeOf(a, c.hidesArguments())
 	outcome.Reason = join(outcome.Reason, reason)
 	receipt, err := x.signer.Cosign(c.carried, sum, outcome, a.At)
 	if err != nil {

@@ -29,6 +29,10 @@ type loggedCall struct {
 	before     int               // pending.unreadable when the call was sent
 }
 
+// hidesArguments says whether the arguments are not in the log, so that nothing else in
+// it may repeat them.
+func (c *loggedCall) hidesArguments() bool { return c.action.HashOnly || c.action.Apart }
+
 func (c *loggedCall) size() int {
 	return 700 + len(c.action.Tool) + len(c.action.CallID) + len(c.key) + len(c.carried)
 }

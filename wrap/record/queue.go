@@ -244,7 +244,7 @@ func (i item) outcome() sign.Response {
 		Requested:  i.call.at,
 		Responded:  i.response.At,
 	}
-	a.Outcome = outcomeOf(i.response, i.call.action.HashOnly || i.call.action.Apart)
+	a.Outcome = outcomeOf(i.response, i.call.hidesArguments())
 	var reason string
 	if a.ContentHash, reason = i.response.ContentHash(); reason != "" {
 		a.Outcome.Reason = strings.TrimPrefix(a.Outcome.Reason+"; "+reason, "; ")
