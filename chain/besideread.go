@@ -184,7 +184,7 @@ func (b *BesideReader) load(name string) *besideIndex {
 }
 
 func (x *besideIndex) begin(s *Snapshot, name string) error {
-	f, size, err := s.openFile(name)
+	f, size, err := openFile(s.fsys, name)
 	if err != nil {
 		return err
 	}

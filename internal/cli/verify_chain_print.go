@@ -121,7 +121,7 @@ func sentence(f *verify.Log) (colour, rest string) {
 	}
 	switch {
 	case f.Verdict == verify.Tampered && f.Damaged == 0 && f.Arguments != nil && f.Arguments.Altered > 0:
-		return c.paint(red, "tampered") + ": the arguments beside the log are not as they were written"
+		return red, ": the arguments beside the log are not as they were written"
 	case f.Verdict == verify.Tampered && f.Damaged == 0:
 		return red, ": it is not the log that others remember" + rest
 	case f.Verdict == verify.Tampered:
