@@ -36,7 +36,7 @@ var wrapFlags = []wrapFlag{
 	{"key", "NAME", home.DefaultKey, "the identity that signs (default: default, which is made\nat the first call)", takeKey},
 	{"target", "URI", "", "the server's name in receipts (default: from COMMAND)",
 		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
-	{"params", "WHERE", "log", "where arguments are kept: log (default), apart (beside it,\nfrom where they can be erased) or hash (nowhere)", takeParams},
+	{"params", "WHERE", "log", "where arguments are kept: log (default), apart (from\nwhere they can be erased), or hash (nowhere)", takeParams},
 	{hashOnlyName, "", "false", "the same as --params hash",
 		func(*wrapSettings, string) error { return nil }}, // see hashOnlyIsParams
 	{"fail-open", "", "false", "forward calls unsigned when they cannot be recorded",

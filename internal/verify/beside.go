@@ -40,6 +40,7 @@ type Erased struct {
 type besideCheck struct {
 	keys    *Keys
 	files   *chain.BesideReader
+	copied  bool // the log is a copy, in which the files beside it are not
 	found   Arguments
 	first   string // of those that are missing
 	more    int64  // events of erasing that are not in found
@@ -60,7 +61,7 @@ type besideCheck struct {
 }
 
 func newBesideCheck(log *chain.Snapshot, keys *Keys, accept []string) *besideCheck {
-	return &besideCheck{keys: keys, files: log.Beside(false), accept: accept, apart: map[[sha256.Size]byte]bool{},
+	return &besideCheck{keys: keys, files: log.Beside(false), copied: log.Dir() == "", accept: accept, apart: map[[sha256.Size]byte]bool{},
 		missing: map[history.ID]bool{}, lines: map[string]int64{}}
 }
 
@@ -164,7 +165,17 @@ func (b *besideCheck) erased(e event.Erased, v *sign.Verified) {
 // finding is what came of it, with what is to be said under completeness.
 func (b *besideCheck) finding() (a *Arguments, gaps, notes []string) {
 	defer b.files.Close()
-	b.found.Missing = int64(len(b.missing)) + b.uncount
+	n := int64(len(b.missing)) + b.uncount
+	if b.copied {
+		for _, x := range b.found.Erased {
+			n += x.Gone
+		}
+		if n > 0 {
+			notes = append(notes, "the arguments of "+text.Count(n, "call")+" are not in this copy: they were kept apart from the log")
+		}
+		return nil, nil, notes
+	}
+	b.found.Missing = n
 	gaps = append(gaps, b.errs...)
 	if n := b.found.Missing; n > 0 {
 		what := "the arguments of " + text.Count(n, "call") + " are missing beside the log, and no event says that they were erased"
