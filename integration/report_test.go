@@ -5,17 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/bundle"
 	reports "github.com/signet-wrap/signet-wrap/internal/report"
 	"github.com/signet-wrap/signet-wrap/keys"
@@ -111,34 +110,38 @@ func seeReports(t *testing.T, browser string, jobs ...reportJob) (all []reportSe
 	return all
 }
 
-// pageOf is the page of a bundle of a home's log, with the records as edit makes them.
-func pageOf(t *testing.T, home string, p *reports.Program, edit func([]byte) []byte) []byte {
+// coreOf is the bundle that audit report makes of a home's log, without its page.
+func coreOf(t *testing.T, h home, args ...string) []byte {
 	t.Helper()
-	audit := t.TempDir()
-	days, err := filepath.Glob(filepath.Join(home, "audit", "*.jsonl"))
-	if err != nil || len(days) == 0 {
-		t.Fatal(days, err)
-	}
-	for _, path := range days {
-		b, err := os.ReadFile(path)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(audit, filepath.Base(path)), edit(b), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	log, err := chain.TakeSnapshot(audit)
+	path := filepath.Join(t.TempDir(), "report.zip")
+	h.signet(t, 0, nil, slices.Concat([]string{"audit", "report", "--output", path}, args)...)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, pub := publicKey(t, home)
+	whole, err := bundle.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := whole.Core()
+	if err == nil {
+		b, err = io.ReadAll(r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// pageOf is the page of a bundle.
+func pageOf(t *testing.T, core []byte, p *reports.Program) []byte {
+	t.Helper()
+	b, err := bundle.Open(bytes.NewReader(core), int64(len(core)))
 	var page bytes.Buffer
-	source := &bundle.Source{Log: log, Kind: bundle.Log, Program: "signet-wrap test", Keys: []bundle.File{{Name: name, Data: pub}},
-		Report: func(w io.Writer, core *bundle.Bundle) error {
-			return reports.Render(t.Context(), io.MultiWriter(w, &page), core, p)
-		}}
-	if _, err := bundle.Write(t.Context(), io.Discard, source); err != nil {
+	if err == nil {
+		err = reports.Render(t.Context(), &page, b, p)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return page.Bytes()
@@ -180,21 +183,32 @@ func TestReportInBrowser(t *testing.T) {
 `))
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	same := func(b []byte) []byte { return b }
-	good := pageOf(t, home, program, same)
-	edited := pageOf(t, home, program, func(b []byte) []byte {
-		return bytes.Replace(b, []byte(`"amount":100`), []byte(`"amount":900`), 1)
-	})
+	core, picked := coreOf(t, h), coreOf(t, h, "--tool", "pay")
+	good := pageOf(t, core, program)
+	changed := newHome(t)
+	if err := os.CopyFS(filepath.Join(changed.dir, ".signet"), os.DirFS(home)); err != nil {
+		t.Fatal(err)
+	}
+	edit := changed.newest(t)
+	b, err := os.ReadFile(edit)
+	if err == nil {
+		err = os.WriteFile(edit, bytes.Replace(b, []byte(`"amount":100`), []byte(`"amount":900`), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := pageOf(t, coreOf(t, changed), program)
 	// The maker of this one claims what is not so, and in this one a byte is another.
 	lying := evidenceElements.ReplaceAllLiteral(good, evidenceElements.Find(edited))
 	torn := bytes.Clone(good)
 	torn[evidenceElements.FindIndex(good)[1]-50] ^= 1
-	for name, b := range map[string][]byte{"good.html": good, "edited.html": edited, "none.html": pageOf(t, home, nil, same), "lying.html": lying, "torn.html": torn} {
+	for name, b := range map[string][]byte{"good.html": good, "edited.html": edited, "none.html": pageOf(t, core, nil), "lying.html": lying, "torn.html": torn,
+		"picked.html": pageOf(t, picked, program), "core.zip": core, "picked.zip": picked} {
 		if err := os.WriteFile(in(name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, b := publicKey(t, home)
+	_, b = publicKey(t, home)
 	public, err := keys.ParsePublic(b)
 	if err != nil {
 		t.Fatal(err)
@@ -214,15 +228,22 @@ func TestReportInBrowser(t *testing.T) {
 		reportJob{File: in("lying.html"), Check: true},
 		reportJob{File: in("torn.html")},
 		reportJob{File: in("none.html"), Check: true},
-		reportJob{File: in("good.html"), Scripts: &off})
+		reportJob{File: in("good.html"), Scripts: &off},
+		reportJob{File: in("picked.html"), Check: true})
 	whole, lied, cut, none, silent := seen[0], seen[1], seen[2], seen[3], seen[4]
 
-	var native map[string]any
-	if err := json.Unmarshal([]byte(h.signet(t, 0, nil, "verify", "--chain", "--json")), &native); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := byItself(whole.Verify), byItself(native); !reflect.DeepEqual(got, want) {
-		t.Errorf("the browser found %v, and verify --json %v", got, want)
+	stranger := newHome(t)
+	for file, seen := range map[string]reportSeen{"core.zip": whole, "picked.zip": seen[5]} {
+		var native map[string]any
+		if err := json.Unmarshal([]byte(stranger.signet(t, 3, nil, "verify", in(file), "--json")), &native); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(seen.Verify, native) {
+			t.Errorf("%s: the browser found %v, and verify --json %v", file, seen.Verify, native)
+		}
+		if !strings.HasPrefix(seen.State, "unconfirmed ") {
+			t.Errorf("%s: %s", file, seen.State)
+		}
 	}
 	if whole.Differs || !strings.Contains(whole.Text, `<img src=x onerror="ran=1;alert(1)"></script><script>ran=1</script>\u202egnp.exe`) {
 		t.Errorf("differs: %v\n%s", whole.Differs, whole.Text)
@@ -242,12 +263,11 @@ func TestReportInBrowser(t *testing.T) {
 		t.Errorf("a file that was edited: %s", cut.State)
 	}
 	for i, s := range whole.Trusts {
-		a, _ := s.Verify["authenticity"].(map[string]any)
-		switch {
-		case i%2 == 0 && (a["verdict"] != whole.Verify["authenticity"].(map[string]any)["verdict"] || !strings.Contains(s.Text, "not used") || strings.Contains(s.State, "with your trust file")):
-			t.Errorf("with a bad trust file: %v\n%s", a, s.State)
-		case i%2 == 1 && (a["verdict"] != "trusted" || !strings.Contains(s.Text, "robot@example.com")):
-			t.Errorf("with a trust file: %v\n%s", a, s.State)
+		switch good := i%2 == 1; {
+		case !good && (!reflect.DeepEqual(s.Verify, whole.Verify) || !strings.Contains(s.Text, "not used") || strings.Contains(s.State, "with your trust file")):
+			t.Errorf("with a bad trust file: %v\n%s", s.Verify, s.State)
+		case good && (s.Verify["verdict"] != "valid" || !strings.HasPrefix(s.State, "valid ") || !strings.Contains(s.Text, "robot@example.com")):
+			t.Errorf("with a trust file: %v\n%s", s.Verify, s.State)
 		}
 	}
 	for _, s := range []reportSeen{none, silent} {
@@ -255,18 +275,4 @@ func TestReportInBrowser(t *testing.T) {
 			t.Errorf("without a program: %s", s.Text)
 		}
 	}
-}
-
-// byItself is a finding without what only the machine of the log knows.
-func byItself(f map[string]any) map[string]any {
-	f = maps.Clone(f)
-	delete(f, "log")
-	if c, ok := f["completeness"].(map[string]any); ok {
-		c = maps.Clone(c)
-		for _, name := range []string{"system_log", "heads"} {
-			delete(c, name)
-		}
-		f["completeness"] = c
-	}
-	return f
 }

@@ -116,7 +116,7 @@ func (c *command) auditReport(u *ucli.Context) error {
 		return fmt.Errorf("reading the log: %w", err)
 	}
 	s.Report = func(w io.Writer, core *bundle.Bundle) error {
-		if _, size, err := core.Core(); err != nil || core.Manifest.Kind != bundle.Log || size > maxPage {
+		if _, size, err := core.Core(); err != nil || size > maxPage {
 			return report.Plain(w, core)
 		}
 		return report.Render(ctx, w, core, report.Embedded())

@@ -16,7 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/keys"
 )
 
-// Options are those of [Check]. The zero value knows the keys of the evidence alone.
+// Options are those of [Check] and [List]. The zero value knows no key.
 type Options struct {
 	Now time.Time // what is later is yet to come
 
@@ -36,23 +36,20 @@ type Finding struct {
 	Words  Words           `json:"words"`
 }
 
-// Check verifies a bundle, or its core. Its keys are known by the word of who made it. An
+// Check verifies a bundle, or its core. Keys that only the bundle names establish nothing. An
 // error says that there is no finding.
 func Check(ctx context.Context, b *bundle.Bundle, o Options) (*Finding, error) {
-	if b.Manifest.Kind != bundle.Log {
-		return nil, fmt.Errorf("it has a %s of a log, which only signet-wrap verify can check", b.Manifest.Kind)
-	}
-	known, err := keysOf(b, o)
+	known, err := keysOf(o)
 	if err != nil {
 		return nil, err
 	}
-	log, err := b.Log()
-	if err != nil {
-		return nil, fmt.Errorf("reading the log: %w", err)
+	options := verify.BundleOptions{Options: verify.Options{Now: o.Now, Progress: o.progress("verifying")}}
+	if o.Progress != nil {
+		options.Hashing = func(done, total int64) { o.Progress("comparing files with their hashes", done, total) }
 	}
-	checked, err := verify.CheckLog(ctx, log, known, verify.Options{Now: o.Now, Progress: o.progress("verifying")})
+	checked, err := verify.CheckBundle(ctx, b, known, options)
 	if err != nil {
-		return nil, fmt.Errorf("verifying the log: %w", err)
+		return nil, fmt.Errorf("verifying the evidence: %w", err)
 	}
 	f := &Finding{Words: words(checked, o.TrustName)}
 	f.Verify, err = json.Marshal(checked)
@@ -99,11 +96,8 @@ type TrustError struct {
 func (e *TrustError) Error() string { return fmt.Sprintf("the trust file %s: %v", e.Name, e.Err) }
 func (e *TrustError) Unwrap() error { return e.Err }
 
-// keysOf are the keys that the bundle names, and those of the reader's trust file.
-func keysOf(b *bundle.Bundle, o Options) (known verify.Keys, err error) {
-	for _, p := range b.Keys() {
-		known.Add(p.Key, p.Name)
-	}
+// keysOf are the keys of the reader's trust file.
+func keysOf(o Options) (known verify.Keys, err error) {
 	if o.Trust == nil {
 		return known, nil
 	}

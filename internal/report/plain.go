@@ -15,7 +15,7 @@ import (
 var plain []byte
 
 // Plain writes a page without calls: it says what the bundle claims, and how to find out
-// whether that is so. It is for parts of a log, and for what no browser can hold.
+// whether that is so. It is for what no browser can hold.
 func Plain(w io.Writer, core *bundle.Bundle) error {
 	m := &core.Manifest
 	var list bytes.Buffer

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/chain/bundle"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
@@ -33,81 +35,133 @@ const (
 	Bad   = "bad"
 )
 
-// words are those for a log that was verified. trust names the reader's trust file, ""
+// words are those for a bundle that was verified. trust names the reader's trust file, ""
 // for none.
-func words(f *verify.Log, trust string) Words {
-	w := Words{Verdict: f.Verdict, Sections: []Section{whole(f), missing(f), who(f), witnessed(f)}, Limits: limits(f, trust)}
-	signers := "keys that the maker of this file names"
-	if trust != "" {
-		signers = "keys that your trust file names"
+func words(f *verify.Bundle, trust string) Words {
+	p := partOf(f)
+	w := Words{Verdict: f.Verdict, Sections: []Section{changed(f, p), missing(f, p), who(f, p), witnessed(f)}, Limits: limits(f, trust)}
+	what := "No record was changed, and as far as the log can tell, none is missing"
+	switch f.Bundle {
+	case bundle.Range:
+		what = fmt.Sprintf("Records %s to %s of a log of %s: none was changed, and none of them is missing", text.Grouped(f.First+1), text.Grouped(f.Last+1), text.Grouped(f.Size))
+	case bundle.Selection:
+		what = fmt.Sprintf("%s, picked from a log of %s: none was changed, and each is in its place; what lies between is not shown", text.Count(f.Records, "record"), text.Grouped(f.Size))
 	}
 	switch f.Verdict {
 	case verify.Valid:
-		w.Level, w.Says = Good, "No record was changed, none is missing as far as the log can tell, and all are signed by "+signers+"."
+		w.Level, w.Says = Good, what+". All are signed by keys that your trust file names."
 	case verify.Unconfirmed:
-		w.Level, w.Says = Doubt, "Nothing in the log is wrong, but not all is established: see what is marked below."
-	case verify.Unchecked:
-		w.Level, w.Says = Doubt, "The log could not be read to its end."
-	case verify.Tampered:
-		w.Level, w.Says = Bad, "The log is not as it was written. Do not rely on it."
-		if f.Damaged == 0 {
-			w.Says = "This is not the log that others remember. Do not rely on it."
+		w.Level, w.Says = Doubt, "What is here fits together, but not all is established: see what is marked below."
+		if missing := w.Sections[1]; p.damaged == 0 && missing.Word != "gaps" {
+			w.Says = what + ". But not all is established"
+			if !p.authenticity.Established() {
+				w.Says += ": above all, who signed it"
+			}
+			w.Says += "."
 		}
+	case verify.Unchecked:
+		w.Level, w.Says = Doubt, "The evidence could not be read to its end."
+	case verify.Tampered:
+		w.Level, w.Says = Bad, "The evidence is not as it was written and signed. Do not rely on it."
 	}
 	return w
 }
 
-func whole(f *verify.Log) Section {
-	s := Section{"Was anything changed?", "unbroken", Good, "No record was edited, and each follows the one before it: " + text.Count(f.Records, "record") + ".", nil}
-	i := f.Integrity
-	if i.Verdict != "unbroken" || f.Damaged > 0 {
-		s.Word, s.Level = "broken", Bad
-		s.Says = "The log is damaged in " + text.Count(f.Damaged, "place") + ": records were changed, removed or put in."
+// A part is what a log, a range and a selection have in common.
+type part struct {
+	authenticity *verify.Authenticity
+	gaps, notes  []string
+	damaged      int64
+	breaks       []chain.Break
+	unprotected  int64
+}
+
+func partOf(f *verify.Bundle) part {
+	switch {
+	case f.Log != nil:
+		l := f.Log
+		return part{&l.Authenticity, l.Completeness.Gaps, l.Completeness.Notes, l.Damaged, l.Breaks, l.Integrity.Unprotected}
+	case f.Selection != nil:
+		s := f.Selection
+		return part{&s.Authenticity, s.Gaps, s.Notes, s.Damaged, s.Breaks, s.Unprotected}
 	}
-	for _, b := range f.Breaks {
+	return part{authenticity: &verify.Authenticity{Verdict: "unknown"}}
+}
+
+func changed(f *verify.Bundle, p part) Section {
+	s := Section{"Was anything changed?", "unbroken", Good, "No record was edited, and each follows the one before it: " + text.Count(f.Records, "record") + ".", nil}
+	if f.Bundle == bundle.Selection {
+		s.Says = "No record was edited, and each is in its place in the log: " + text.Count(f.Placed, "record") + "."
+	}
+	switch {
+	case p.damaged > 0:
+		s.Word, s.Level = "broken", Bad
+		s.Says = "The log is damaged in " + text.Count(p.damaged, "place") + ": records were changed, removed or put in."
+	case f.Verdict == verify.Tampered:
+		s.Word, s.Level, s.Says = "broken", Bad, "Files, records or signatures are not as they were when this file was made."
+	case f.Verdict == verify.Unchecked:
+		s.Word, s.Level, s.Says = "unchecked", Doubt, "Not all could be read."
+	}
+	s.Lines = append(s.Lines, f.Reasons...)
+	for _, b := range p.breaks {
 		s.Lines = append(s.Lines, fmt.Sprintf("%s, line %d: %s: %s", b.File, b.Line, b.Kind, b.Detail))
 	}
-	if i.Unprotected > 0 {
-		s.Lines = append(s.Lines, text.Count(i.Unprotected, "record")+" with members that no hash covers: they prove nothing")
-	}
-	if len(i.Ignored) > 0 {
-		s.Lines = append(s.Lines, "not read, for their names are not days: "+strings.Join(i.Ignored, ", "))
+	if p.unprotected > 0 {
+		s.Lines = append(s.Lines, text.Count(p.unprotected, "record")+" with members that no hash covers: they prove nothing")
 	}
 	return s
 }
 
-func missing(f *verify.Log) Section {
-	c := &f.Completeness
-	s := Section{Question: "Is anything missing?", Word: c.Verdict, Level: Doubt}
-	switch c.Verdict {
-	case "no gap":
-		s.Level, s.Says = Good, "The log itself shows no gap. It cannot show that its newest records were cut off: see who else has seen it."
-	case "gaps":
-		s.Says = "Something is missing, and the log says so."
+func missing(f *verify.Bundle, p part) Section {
+	s := Section{Question: "Is anything missing?", Word: "no gap", Level: Good}
+	switch f.Bundle {
+	case bundle.Range:
+		s.Word, s.Level = "a part", Doubt
+		s.Says = fmt.Sprintf("All records from %s to %s are here, of a log of %s. What is before and after is not shown.", text.Grouped(f.First+1), text.Grouped(f.Last+1), text.Grouped(f.Size))
+	case bundle.Selection:
+		s.Word, s.Level = "a selection", Doubt
+		s.Says = fmt.Sprintf("Somebody picked %s from a log of %s. What lies between is not shown: there may be more of the same kind.", text.Count(f.Records, "record"), text.Grouped(f.Size))
 	default:
-		s.Says = "The log was not read to its end."
+		s.Says = "This is the whole log as it was when this file was made, and it shows no gap. It cannot show that its newest records had been cut off before: see who else has seen it."
 	}
-	s.Lines = append(append(s.Lines, c.Gaps...), c.Notes...)
+	if f.Log != nil && f.Log.Completeness.Verdict == "unchecked" {
+		s.Word, s.Level, s.Says = "unchecked", Doubt, "The log was not read to its end."
+	}
+	if len(p.gaps) > 0 {
+		s.Word, s.Level = "gaps", Doubt
+		s.Says = "Something is missing, and the log says so. " + s.Says
+		if f.Bundle == bundle.Log {
+			s.Says = "Something is missing, and the log says so."
+		}
+	}
+	s.Lines = append(append(s.Lines, p.gaps...), p.notes...)
 	return s
 }
 
-func who(f *verify.Log) Section {
-	a := &f.Authenticity
+func who(f *verify.Bundle, p part) Section {
+	a := p.authenticity
 	s := Section{Question: "Who signed?", Word: a.Verdict, Level: Doubt}
-	switch a.Verdict {
-	case "trusted":
+	carried := len(a.Signers) > 0
+	for _, k := range a.Signers {
+		carried = carried && k.Trust == verify.Carried
+	}
+	switch {
+	case a.Verdict == "trusted":
 		s.Level, s.Says = Good, "All signatures are good, by keys that your trust file names."
-	case "known":
-		s.Word, s.Says = "named", "All signatures are good, by keys that only the maker of this file names. Drop your own trust file to see whom you trust."
-	case "false":
+	case a.Verdict == "false":
 		s.Level, s.Says = Bad, "What was signed is not what is in "+text.Count(a.False, "record")+"."
-	case "unknown":
+	case carried && a.Verdict == "unconfirmed":
+		s.Says = "All signatures are good, but only this file says whose keys they are. Anybody can make a key with any name. Drop your own trust file below."
+	case a.Verdict == "unknown":
 		s.Says = "The signatures are good, but not all are by keys that are known."
 	default:
 		s.Says = "The signatures are good, but for some it is not established who signed, or when."
 	}
 	for _, k := range a.Signers {
 		s.Lines = append(s.Lines, signer(&k))
+	}
+	for _, k := range f.Signed {
+		s.Lines = append(s.Lines, "the evidence as a whole is signed by the "+k.Role+": "+level(k.Trust, k.KnownAs)+": "+k.Pubkey)
 	}
 	if a.Unsigned > 0 {
 		s.Lines = append(s.Lines, text.Count(a.Unsigned, "event")+" without a signature, which any program could have written")
@@ -120,6 +174,17 @@ func who(f *verify.Log) Section {
 	return s
 }
 
+// level says in how far a key is trusted.
+func level(trust, as string) string {
+	switch trust {
+	case verify.Trusted:
+		return fmt.Sprintf("trusted, as %q", as)
+	case verify.Carried, verify.Named:
+		return fmt.Sprintf("named %q by this file alone", as)
+	}
+	return "NOT known"
+}
+
 func signer(k *verify.Signer) string {
 	if k.Pubkey == "" {
 		return text.Count(k.Records, "record") + " by many other keys, not known"
@@ -128,15 +193,7 @@ func signer(k *verify.Signer) string {
 	if len(k.Owners) > 0 {
 		s += ", for " + quoted(k.Owners) + " by its own word"
 	}
-	switch k.Trust {
-	case verify.Trusted:
-		s += fmt.Sprintf(": trusted, as %q", k.KnownAs)
-	case verify.Named:
-		s += fmt.Sprintf(": named %q by the maker of this file", k.KnownAs)
-	default:
-		s += ": NOT known, the name is its own word"
-	}
-	s += ": " + k.Pubkey
+	s += ": " + level(k.Trust, k.KnownAs) + ": " + k.Pubkey
 	if k.OwnWord > 0 {
 		s += "; " + text.Count(k.OwnWord, "record") + " by its own word: no anchor saw them before the key was closed"
 	}
@@ -154,54 +211,51 @@ func quoted(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-func witnessed(f *verify.Log) Section {
+func witnessed(f *verify.Bundle) Section {
 	s := Section{Question: "Who else has seen it?", Word: "nobody", Level: Doubt,
 		Says: "Nothing in this file shows that others saw the log. Who holds the key could have written it anew, or cut off its end."}
-	c := &f.Completeness
-	if a := c.Anchored; a != nil {
+	seen := func(by []string, records int64, since string) {
+		s.Word = "witnesses"
+		s.Says = fmt.Sprintf("Witnesses (%s) saw %s of it at %s. But which witnesses count is the word of this file alone: signet-wrap verify --policy takes yours.",
+			strings.Join(by, ", "), text.Count(records, "record"), since)
+	}
+	if f.Log != nil && f.Bundle == bundle.Log && f.Log.Completeness.Anchored != nil {
+		a := f.Log.Completeness.Anchored
 		switch a.State {
 		case "witnessed":
-			s.Word, s.Level = "witnesses", Good
-			s.Says = fmt.Sprintf("Witnesses (%s) saw its first %s, at %s.", strings.Join(a.By, ", "), text.Count(a.Records, "record"), a.Since)
-			if !a.Trusted {
-				s.Level = Doubt
-				s.Says += " Which witnesses count is said by the maker of this file alone."
-			}
+			seen(a.By, a.Records, a.Since)
 			if a.Unanchored > 0 {
 				s.Lines = append(s.Lines, text.Count(a.Unanchored, "newer record")+": not seen by witnesses")
 			}
 		case "contradicted":
 			s.Word, s.Level, s.Says = "contradicted", Bad, "Others saw another log, or a longer one."
 		case "unwitnessed":
-			s.Says = fmt.Sprintf("The log's own key has signed its first %s, and no witness.", text.Count(a.Signed, "record"))
-		}
-		if a.Stamped > 0 {
-			s.Lines = append(s.Lines, fmt.Sprintf("a time-stamp authority saw %s at %s", text.Count(a.Stamped, "record"), a.StampAt))
+			s.Says = fmt.Sprintf("The log's own key has signed its first %s, and no quorum of witnesses has.", text.Count(a.Signed, "record"))
 		}
 		for _, x := range a.Contradictions {
-			s.Lines = append(s.Lines, fmt.Sprintf("%s: %s saw %s, and here are %s", x.Kind, x.By, text.Count(x.Size, "record"), text.Grouped(x.Records)))
+			s.Lines = append(s.Lines, fmt.Sprintf("%s: %s saw %s, and %s here", x.Kind, x.By, text.Count(x.Size, "record"), text.Grouped(x.Records)))
 		}
 		s.Lines = append(s.Lines, a.Lacking...)
 	}
-	for _, h := range append(c.Against, c.Heads) {
-		if h != nil {
-			s.Lines = append(s.Lines, fmt.Sprintf("the system's log %s: %s", h.By, h.State))
+	if a := f.Anchored; a != nil && a.Records > 0 {
+		var by []string
+		for _, w := range a.Witnesses {
+			by = append(by, w.Name)
 		}
+		seen(by, a.Records, a.Since)
 	}
 	return s
 }
 
 // limits are what no finding here establishes.
-func limits(f *verify.Log, trust string) []string {
+func limits(f *verify.Bundle, trust string) []string {
 	all := []string{
 		"These verdicts were computed in your browser, from the records in this file, by the program in this file. Who made the file could have changed that program. To be sure, check with a signet-wrap of your own: the command is below.",
 	}
 	if trust == "" {
 		all = append(all, "Names of keys are the word of who made this file. A trust file that you got from elsewhere settles who signed: drop it below.")
 	}
-	if a := f.Completeness.Anchored; a == nil || a.State != "witnessed" {
-		all = append(all, "Whether the newest records were cut off, or all was written anew with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or checkpoints of witnesses.")
-	}
+	all = append(all, "Whether the newest records had been cut off, or all was written anew with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or what witnesses have cosigned.")
 	return append(all, "The log shows which calls went to the servers through signet-wrap, and what came back. What the agent did in other ways is not in it. Times are those of the machine's clock.")
 }
 

@@ -118,9 +118,10 @@
   function differences() {
     const a = claim && claim.verify, b = found.verify;
     if (!a) return ["its maker claims nothing"];
+    const broken = (x) => (x.log ? x.log.integrity.verdict : x.selection ? (x.selection.damaged > 0 ? "broken" : "unbroken") : "none");
     const pairs = [
-      ["integrity", a.integrity.verdict, b.integrity.verdict], ["completeness", a.completeness.verdict, b.completeness.verdict],
-      ["records", a.records, b.records], ["head", a.head, b.head], ["calls", claim.did.calls, did ? did.calls : claim.did.calls],
+      ["integrity", broken(a), broken(b)], ["records", a.records, b.records], ["in place", a.placed, b.placed], ["size of the log", a.size, b.size],
+      ["head", a.head, b.head], ["tampered", a.verdict === "tampered", b.verdict === "tampered"], ["calls", claim.did.calls, did ? did.calls : claim.did.calls],
     ];
     return pairs.filter(([, x, y]) => x !== y).map(([name, x, y]) => name + ": “" + said(x, 100) + "” there, “" + said(y, 100) + "” here");
   }
