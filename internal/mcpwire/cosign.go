@@ -1,6 +1,9 @@
 package mcpwire
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // A Place is where a receipt is inserted into a message: at the offset At, between
 // Before and After.
@@ -63,11 +66,12 @@ func objectAt(message []byte, v Value) (Value, bool) {
 }
 
 // CarriedReceipt is what a result carries in its _meta under the name key, and what
-// the result may have been before it was inserted: one of rests. If it is not where
-// ResultPlace has it, there are no rests. receipt is nil if there is none.
+// the result may have been before it was inserted: one of rests. If all is where
+// Place.Insert has put it, that is the result to the byte. But a program on the way,
+// such as mcp-remote, may have written the JSON again, with _meta first or with spaces:
+// then it is equal in canonical form. receipt is nil if there is none.
 func CarriedReceipt(result []byte, key string) (receipt []byte, rests [][]byte) {
-	named := []byte(Quoted(key) + ":")
-	if !bytes.Contains(result, named[:len(named)-1]) {
+	if !bytes.Contains(result, []byte(Quoted(key))) {
 		return nil, nil // nearly always
 	}
 	root, err := Parse(result, 0)
@@ -83,16 +87,31 @@ func CarriedReceipt(result []byte, key string) (receipt []byte, rests [][]byte) 
 	if !ok {
 		return nil, nil
 	}
-	receipt = v.Raw(result)
-	before, after := result[:v.start], result[v.end:]
-	before, ok = bytes.CutSuffix(before, named)
-	if !ok || !bytes.HasPrefix(after, []byte("}")) {
-		return receipt, nil
+	if rest, ok := without(result, "_meta", m); ok && len(meta.members) == 1 {
+		rests = append(rests, rest)
 	}
-	join := func(a, b []byte) { rests = append(rests, append(append(make([]byte, 0, len(a)+len(b)), a...), b...)) }
-	if outer, ok := bytes.CutSuffix(before, []byte(`"_meta":{`)); ok && bytes.HasPrefix(after, []byte("}}")) {
-		join(bytes.TrimSuffix(outer, []byte(",")), after[1:])
+	if rest, ok := without(result, key, v); ok {
+		rests = append(rests, rest)
 	}
-	join(bytes.TrimSuffix(before, []byte(",")), after)
-	return receipt, rests
+	return v.Raw(result), rests
+}
+
+// without is a copy of message without the member name, whose value is v, and without
+// the comma before it, or after it if it is the first. ok is false if the name is not
+// spelled letter by letter.
+func without(message []byte, name string, v Value) (rest []byte, ok bool) {
+	const space = " \t\r\n"
+	before, after := bytes.TrimRight(message[:v.start], space), message[v.end:]
+	if before, ok = bytes.CutSuffix(before, []byte(":")); !ok {
+		return nil, false
+	}
+	if before, ok = bytes.CutSuffix(bytes.TrimRight(before, space), []byte(Quoted(name))); !ok {
+		return nil, false
+	}
+	if b, follows := bytes.CutSuffix(bytes.TrimRight(before, space), []byte(",")); follows {
+		before = b
+	} else if a, first := bytes.CutPrefix(bytes.TrimLeft(after, space), []byte(",")); first {
+		after = a
+	}
+	return slices.Concat(before, after), true
 }

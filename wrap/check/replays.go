@@ -98,6 +98,7 @@ func (r *replays) take(uses []use, now time.Time) (index int, err error) {
 		return -1, err
 	}
 	defer durable.Unlock(r.lock)
+	var at int64
 	for i, u := range uses {
 		for _, before := range uses[:i] {
 			if u.mark == before.mark {
@@ -108,7 +109,8 @@ func (r *replays) take(uses []use, now time.Time) (index int, err error) {
 		if err != nil {
 			return -1, err
 		}
-		if _, found, err := find(f, u.mark); err != nil || found {
+		var found bool
+		if at, found, err = find(f, u.mark); err != nil || found {
 			return u.index, err
 		}
 	}
@@ -117,9 +119,10 @@ func (r *replays) take(uses []use, now time.Time) (index int, err error) {
 		if err != nil {
 			return -1, err
 		}
-		at, _, err := find(f, u.mark)
-		if err != nil {
-			return -1, err
+		if len(uses) > 1 { // at is the place of the last one, or a mark before it took it
+			if at, _, err = find(f, u.mark); err != nil {
+				return -1, err
+			}
 		}
 		if _, err := f.WriteAt(u.mark[:], at); err != nil {
 			return -1, err

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -97,6 +98,26 @@ func TestCosign(t *testing.T) {
 	replace := func(old, new string) func([]byte) []byte {
 		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(new)) }
 	}
+	// What a program on the way makes of a response that it reads and writes again: the
+	// TypeScript SDK puts _meta first, others write spaces.
+	again := func(b []byte) []byte {
+		var message any
+		if err := json.Unmarshal(b, &message); err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(message) // sorts, and "_" is before letters
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(b, '\n')
+	}
+	spaced := func(b []byte) []byte {
+		var out bytes.Buffer
+		if err := json.Indent(&out, again(b), "", " "); err != nil {
+			t.Fatal(err)
+		}
+		return append(bytes.ReplaceAll(bytes.TrimSpace(out.Bytes()), []byte("\n"), []byte(" ")), '\n')
+	}
 	for _, c := range []struct {
 		name, response string
 		change         func([]byte) []byte // on the way to the client
@@ -111,6 +132,12 @@ func TestCosign(t *testing.T) {
 		{"no canonical form", `{"id":1,"result":{"n":9007199254740993, "n":1}}`, nothing, true, "confirmed"},
 		{"isError", `{"id":1,"result":{"isError":true,"content":[]}}`, nothing, true, "confirmed"},
 		{"nearly 1 MiB", long, nothing, true, "confirmed"},
+		{"written again", plain, again, true, "confirmed"},
+		{"written again with a _meta", `{"id":1,"result":{"b":[],"_meta":{"a":1,"z":2.0}}}`, again, true, "confirmed"},
+		{"written again with an empty _meta", `{"id":1,"result":{"b":[],"_meta":{}}}`, again, true, "confirmed"},
+		{"written with spaces", plain, spaced, true, "confirmed"},
+		{"written with spaces and a _meta", `{"id":1,"result":{"b":[],"_meta":{"a":1,"z":2.0}}}`, spaced, true, "confirmed"},
+		{"written again and changed", plain, func(b []byte) []byte { return again(replace(`"text":"5"`, `"text":"6"`)(b)) }, true, "another result"},
 		{"an error", `{"id":1,"error":{"code":-1,"message":"no"}}`, nothing, false, ""},
 		{"a result that is no object", `{"id":1,"result":[1]}`, nothing, false, ""},
 		{"a _meta that is none", `{"id":1,"result":{"_meta":1}}`, nothing, false, ""},
@@ -186,6 +213,37 @@ func TestCosign(t *testing.T) {
 				t.Errorf("the log of the server's side does not say that it was not cosigned: %+v", theirs.Outcome)
 			}
 		})
+	}
+}
+
+// TestCosignTask: a call that became a task is not cosigned, and the log says so.
+func TestCosignTask(t *testing.T) {
+	const get, whole = `{"id":2,"method":"tasks/get","params":{"taskId":"t"}}`, `{"id":2,"method":"tasks/result","params":{"taskId":"t"}}`
+	for _, c := range []struct{ fetch, response string }{
+		{whole, `{"id":2,"result":{"content":[]}}`},
+		{get, `{"id":2,"result":{"taskId":"t","status":"completed","result":{"content":[]}}}`},
+	} {
+		client := newSide(t, 'A', nil)
+		server := newSide(t, 'S', func(o *Options) {
+			checker, err := check.New(check.Options{Trust: check.Keys(client.key.Public().(ed25519.PublicKey)), Replays: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { checker.Close() })
+			o.Check, o.Cosign = checker, true
+		})
+		sent, err := client.Request([]byte(`{"id":1,"method":"tools/call","params":{"name":"add"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.passOn(t, sent)
+		server.Cosign([]byte(`{"id":1,"result":{"resultType":"task","taskId":"t","status":"working","task":{"taskId":"t","status":"working"}}}`))
+		server.Sent([]byte(c.fetch))
+		server.Response([]byte(c.response))
+		if got := outcomeOfCall(t, server.said(t)).Outcome; got.Status != "executed" || got.Reason != "not cosigned: it is the result of a task" {
+			t.Errorf("%s: %+v", c.fetch, got)
+		}
+		client.Close()
 	}
 }
 

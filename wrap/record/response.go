@@ -174,7 +174,16 @@ func (s *session) taskResult(c *loggedCall, a mcpwire.Response) {
 			return
 		}
 	}
-	s.settle(c, a)
+	s.settle(c, ofTask(c, a))
+}
+
+// ofTask says in the result of a task that it is not cosigned, if a result of the call
+// would be.
+func ofTask(c *loggedCall, a mcpwire.Response) mcpwire.Response {
+	if c.carried != nil {
+		a.Doubt = join(a.Doubt, "not cosigned: it is the result of a task")
+	}
+	return a
 }
 
 // taskResponse takes a response to tasks/get or tasks/cancel, or a notification. It
@@ -188,7 +197,7 @@ func (s *session) taskResponse(c *loggedCall, a mcpwire.Response) {
 	case a.Inner != nil:
 		in := *a.Inner
 		in.At, in.Doubt = a.At, a.Doubt
-		s.settle(c, in)
+		s.settle(c, ofTask(c, in))
 	case a.Said.Status == "cancelled":
 		a.Ended = "the task was cancelled"
 		s.settle(c, a)
