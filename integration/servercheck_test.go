@@ -135,6 +135,9 @@ func TestCheckRefuses(t *testing.T) {
 		{"ambiguous", call(11, `{"x":1}`, `"_SIGNET":`+receipt(key, now, `{"x":1}`))},
 		{"no_receipt", call(12, `{"x":1}`, ``)},
 		{"", `{"jsonrpc":"2.0","id":13,"method":"ping"}` + "\n"},
+		{"bad_message", strings.Replace(call(14, `{"x":1}`, `"_signet":`+receipt(key, now, `{"x":1}`)), `"_meta"`, `"_meta":{},"_meta"`, 1)},
+		{"bad_message", strings.Replace(call(15, `{"x":1}`, `"_signet":`+receipt(key, now, `{"x":1}`)), `"method"`, `"Method"`, 1)},
+		{"bad_message", strings.Replace(call(16, `{"x":1}`, `"_signet":`+receipt(key, now, `{"x":1}`)), `}}`, `}`, 1)},
 	} {
 		p.send(c.line)
 		if c.want == "" {

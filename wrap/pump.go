@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/wrap/check"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
@@ -160,6 +161,9 @@ func appendCalls(calls []record.Call, v mcpwire.Verdict) []record.Call {
 // message that was too long to hold is refused.
 func (p *pump) judge(l mcpwire.Line) mcpwire.Verdict {
 	v := p.look(l)
+	if v.Refusal != nil && p.rec.Checks() {
+		v.Refusal.Data = (&check.Refusal{Reason: check.BadMessage}).Data()
+	}
 	if len(v.Calls) == 0 {
 		return v
 	}

@@ -140,14 +140,18 @@ func (o *Options) call(d *Document) record.Call {
 
 // after records an outcome.
 func (o *Options) after(d *Document) error {
+	before := "nothing was recorded of " + short(d.Tool) + " before it ran"
 	found, err := record.FindCall(o.Audit, o.Session, o.known(), func(v *sign.Verified) bool {
-		if v.Tool != d.Tool {
+		if v.Tool != d.Tool || d.ID != "" && v.CallID != "s:"+d.ID { // some versions give no ids
 			return false
 		}
-		if d.ID == "" { // a version that gives no ids
-			return v.Covers(d.Arguments)
+		if v.Covers(d.Arguments) {
+			return true
 		}
-		return v.CallID == "s:"+d.ID
+		if d.ID != "" { // another hook, or a person, has changed them since
+			before = "it was recorded with other arguments as " + v.ID
+		}
+		return false
 	})
 	if err != nil {
 		return err
@@ -155,7 +159,7 @@ func (o *Options) after(d *Document) error {
 	o.Begun = found.Begun
 	r := record.New(o.Options)
 	if found.Call == nil {
-		found.Call, err = o.late(r, d)
+		found.Call, err = o.late(r, d, before)
 	}
 	if err == nil {
 		err = r.Settle(found.Call, d.Result, d.Failed, found.Answered)
@@ -163,8 +167,9 @@ func (o *Options) after(d *Document) error {
 	return errors.Join(err, r.Close())
 }
 
-// late records a call that has run already, and that it was not recorded before.
-func (o *Options) late(r *record.Recorder, d *Document) (*sign.Verified, error) {
+// late records a call that has run already, and that it was not recorded before, or
+// what was.
+func (o *Options) late(r *record.Recorder, d *Document, before string) (*sign.Verified, error) {
 	receipts, err := r.Calls([]record.Call{o.call(d)})
 	if err != nil || receipts[0] == nil {
 		return nil, errors.Join(err, errors.New("the call could not be recorded"))
@@ -175,5 +180,5 @@ func (o *Options) late(r *record.Recorder, d *Document) (*sign.Verified, error) 
 	}
 	now := time.Now()
 	return v, r.Event(event.Gap{Session: o.Session, Calls: 1, From: now, To: now,
-		Reason: fmt.Sprintf("%s ran before it was recorded as %s: nothing was recorded of %s before it ran", short(d.Tool), v.ID, short(d.Tool))})
+		Reason: fmt.Sprintf("%s ran before it was recorded as %s: %s", short(d.Tool), v.ID, before)})
 }

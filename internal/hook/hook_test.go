@@ -34,22 +34,31 @@ func newDesk(t *testing.T, client string) *desk {
 
 func (d *desk) run(document []byte) error { return Run(bytes.NewReader(document), d.o) }
 
-// log is what the log has, a line a record.
-func (d *desk) log() (lines []string) {
+// verified are the records of the log.
+func (d *desk) verified() (all []*sign.Verified) {
 	d.t.Helper()
 	s, err := chain.TakeSnapshot(d.o.Audit)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	names := map[string]string{}
 	for e, err := range s.Records(context.Background(), chain.ReadOptions{}) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		v, err := sign.Verify(e.Receipt, sign.AnyKey)
+		v, err := sign.Verify(bytes.Clone(e.Receipt), sign.AnyKey)
 		if err != nil {
 			d.t.Fatal(err)
 		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// log is what the log has, a line a record.
+func (d *desk) log() (lines []string) {
+	d.t.Helper()
+	names := map[string]string{}
+	for _, v := range d.verified() {
 		switch told := v.Event.(type) {
 		case event.Session:
 			lines = append(lines, fmt.Sprintf("session %s %s by %s", told.Via, told.Target, told.Client.Name))
@@ -164,6 +173,41 @@ func TestOrder(t *testing.T) {
 		run(bytes.ReplaceAll(document, []byte(`,"tool_use_id":"call_1"`), nil))
 	}
 	d.want(strings.Replace(call, "s:call_1", "", 1), session, "executed of Bash : ")
+}
+
+// TestChangedArguments: a client's other hooks, and people, can change the arguments
+// after the call was recorded. The outcome belongs to what ran, and the log says that
+// this was not recorded before.
+func TestChangedArguments(t *testing.T) {
+	for client, at := range map[string]int{"claude-code": 1, "codex": 2} {
+		all := documents(t, client)
+		before, after := all[at], bytes.Replace(all[at+1], []byte(`"echo hello"`), []byte(`"rm -r x"`), 1)
+		d := newDesk(t, client)
+		for _, document := range [][]byte{before, after} {
+			if err := d.run(document); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := d.log()
+		if len(got) != 5 || !strings.Contains(got[0], "echo hello") || !strings.Contains(strings.Join(got[2:], "\n"), "gap of 1") ||
+			!strings.Contains(got[2], `"rm -r x"`) || d.outcomeOf(got[2]) != 1 || d.outcomeOf(got[0]) != 0 {
+			t.Errorf("%s: %q", client, got)
+		}
+	}
+}
+
+// outcomeOf is how many outcomes the call has whose line in log this is.
+func (d *desk) outcomeOf(call string) (n int) {
+	d.t.Helper()
+	id := ""
+	for _, v := range d.verified() {
+		if v.Version == 1 && v.Type == "" && strings.HasSuffix(call, " "+string(v.Params)) {
+			id = v.ID
+		} else if v.Version == 2 && v.ParentID == id {
+			n++
+		}
+	}
+	return n
 }
 
 // TestBadDocuments: what is not understood is refused with a reason, so that the tool

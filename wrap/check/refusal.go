@@ -13,6 +13,7 @@ import (
 type Reason string
 
 const (
+	BadMessage     Reason = "bad_message"     // the message is not JSON that all servers read alike, or too long
 	NoReceipt      Reason = "no_receipt"      // the call carries none, and one is demanded
 	Ambiguous      Reason = "ambiguous"       // it carries more than one, or one under a doubtful name
 	Malformed      Reason = "malformed"       // what it carries is not a receipt of a request

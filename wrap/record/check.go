@@ -12,6 +12,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/check"
 )
 
+// Checks says whether calls are checked: this is the server's side.
+func (r *Recorder) Checks() bool { return r.opts.Check != nil }
+
 // Check says whether calls may go to the server, by the receipts that they carry:
 // all calls of one message (Options.Check). If it returns nil they may, and are to be
 // given to Calls as they are now: of the receipts that they carry, those that are
