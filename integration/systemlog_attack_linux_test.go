@@ -26,6 +26,23 @@ import (
 // systemLogAttacks are further ways of an agent that has a shell, the key and the
 // log.
 var systemLogAttacks = []systemLogPart{
+	// A home that nothing names any more, and its heads have only a hash of its path.
+	{"DeletesASecondHome", func(s *agent) {
+		first := s.home
+		s.session(2)
+		s.seen()
+		s.home = filepath.Join(s.dir, "second")
+		s.session(2)
+		s.seen()
+		if err := os.RemoveAll(s.home); err != nil {
+			s.t.Fatal(err)
+		}
+		s.home = first
+		if f := s.must(0); len(f.Completeness.Heads.Gone) != 1 {
+			s.t.Errorf("%+v", f)
+		}
+		s.must(3, "--require", "system-log")
+	}},
 	// Each line stays as long as it was, so that nothing but hashes tells.
 	{"EditsOneArgument", func(s *agent) {
 		s.session(5, "--outcomes", "off")

@@ -265,6 +265,7 @@ func TestAcceptance(t *testing.T) {
 	}{
 		{"one more, before", all[:3], ids[2] + ":2", Tampered},
 		{"one fewer, as in a journal that was rotated", all[1:3], ids[2] + ":3", Valid},
+		{"another one, where one that was accepted is in the journal no more", []systemlog.Entry{all[0], all[2]}, ids[2] + ":2", Valid},
 		{"one more, later", all[:2], ids[0] + ":1", Tampered},
 		{"one more, without a bound", all[:2], ids[0], Tampered},
 		{"the same twice, as in two exports", slices.Concat(all[:2], all[:2]), ids[1] + ":2", Valid},
