@@ -88,8 +88,8 @@ var owners = map[string][]string{
 	"github.com/godbus/dbus":        {"/internal/keychain"},
 
 	"github.com/digitorus":                {"/chain/anchor"},
-	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"}, // there in tests
-	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor"},
+	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"},                                                                                // there in tests
+	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor", "/internal/verify"},                                                            // there in tests
 	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/export", "/internal/packages", "/internal/page", "/wrap/mcpgo"}, // there in tests
 }
 
