@@ -322,6 +322,9 @@ func readBoth(t *testing.T, dir string, records, bad int) {
 
 // Long records are whole records.
 func TestLongRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large records: nothing new for the race detector")
+	}
 	dir := t.TempDir()
 	l := newLog(t, dir, &clock{day0})
 	add(t, l, "a")

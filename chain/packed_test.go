@@ -76,6 +76,9 @@ func longLog(t testing.TB) string {
 // A compressed log gives the same verdict and the same records, at the same places, from
 // wherever it is read.
 func TestCompressed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every cut of a file: nothing new for the race detector")
+	}
 	defer func(most int64) { maxInMemory = most }(maxInMemory)
 	maxInMemory = 1 << 20 // more is in a temporary file
 	torn := makeLog(t, 4)
@@ -214,6 +217,9 @@ func TestCompressedDamage(t *testing.T) {
 
 // A file that expands to much more than records can is damage, and not read on.
 func TestCompressedBomb(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large files: nothing new for the race detector")
+	}
 	defer func(least int64) { packedLeast = least }(packedLeast)
 	packedLeast = 4 << 20
 	for name, fill := range map[string]string{"blank lines": "\n", "one line": " "} {

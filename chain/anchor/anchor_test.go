@@ -209,6 +209,9 @@ func TestLinesThatAreNone(t *testing.T) {
 // A file of terabytes without a newline, as somebody can plant, is not read to
 // its end, nor when nobody waits any more.
 func TestEndlessLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a large file: nothing new for the race detector")
+	}
 	s := newScene(t, Settings{})
 	s.add(2)
 	s.grows(2, 2)

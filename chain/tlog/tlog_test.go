@@ -303,6 +303,9 @@ func TestParsePolicy(t *testing.T) {
 // No bit of a proof can be changed so that it still proves what it did, or
 // something else.
 func TestEveryBitOfAProof(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	c := Checkpoint{Origin: "example.com/log", Size: 100}
 	log, w1, w2 := logKey(t, c.Origin), witnessKey(t, "w1"), witnessKey(t, "w2")
 	policy := policyOf(t, log, w1, w2)
