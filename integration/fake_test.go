@@ -36,6 +36,8 @@ var fakes = map[string]func(args []string) int{
 	"hold":          fakeHold,         // SECONDS: holds its streams, says nothing
 	"print-environ": fakePrintEnviron, // its environment, one variable a line
 
+	"otlp": fakeOTLP, // ADDRESS FILE DEATHS: a collector that dies
+
 	// Not servers.
 	"tap":       fakeTap,       // PREFIX COMMAND…: runs it and keeps what passes
 	"recorders": fakeRecorders, // HOME CALLS: records calls over the last midnight

@@ -36,57 +36,106 @@ const (
 // ErrBounds is why a line is refused that may hold records.
 var ErrBounds = errors.New("too much for one line of an export")
 
+// An Opened is what a line turned out to be.
+type Opened struct {
+	Form      Form // "": nothing of the kind, and what was found counts for nothing
+	Selection bool // the exporter had a filter, by its own word
+	Cut       int  // texts in it that began as lines of the log and do not end as such
+}
+
 // Open finds records in a line that a collector or a SIEM gives back: in any text of a
 // JSON value that is a line of the log, in any object that is one, or at the end of a line
-// of syslog. selection says that the exporter had a filter, by its own word. form is ""
-// if the line is nothing of the kind. What found gets is its own.
+// of syslog. What found gets is its own.
 //
-// Text that only looks like a record is given to found, too: it may have been one. If form
-// is "", what found got counts for nothing.
-func Open(line []byte, found func(Found)) (form Form, selection bool, err error) {
+// Receivers that are killed, or have a limit, leave a part of a line. That is as good as
+// none: only what is JSON to its end is given to found.
+func Open(line []byte, found func(Found)) (Opened, error) {
 	line = bytes.TrimSpace(line)
-	if len(line) == 0 {
-		return "", false, nil
+	switch {
+	case len(line) == 0:
+		return Opened{}, nil
+	case line[0] != '{' && line[0] != '[':
+		return openText(line, found), nil
+	case len(line) > MaxLine && bytes.HasPrefix(line, []byte(`{"receipt":`)):
+		return Opened{}, nil // one record, which the caller knows better
+	case len(line) > MaxLine:
+		return Opened{Form: JSON}, fmt.Errorf("%w: it is longer than %d MiB", ErrBounds, MaxLine>>20)
+	case json.Valid(line):
+		return openJSON(line, found)
 	}
-	if line[0] != '{' && line[0] != '[' || !json.Valid(line) {
-		return openText(line, found)
+	// A request of which a part was written, perhaps with another one after it.
+	const request = `{"resourceLogs":`
+	if !bytes.HasPrefix(line, []byte(request)) {
+		return openText(line, found), nil
 	}
-	if len(line) > MaxLine {
-		return JSON, false, fmt.Errorf("%w: it is longer than %d MiB", ErrBounds, MaxLine>>20)
+	for range maxTries {
+		i := bytes.Index(line[1:], []byte(request))
+		if i < 0 {
+			break
+		}
+		if line = line[1+i:]; json.Valid(line) {
+			o, err := openJSON(line, found)
+			o.Cut++
+			return o, err
+		}
 	}
+	return Opened{Form: OTLP, Cut: 1}, nil
+}
+
+// maxTries bounds the places in a line at which a record may begin.
+const maxTries = 16
+
+func openJSON(line []byte, found func(Found)) (Opened, error) {
 	w := walker{b: line, found: found}
-	if _, err = w.value(0); w.receipt || w.n == 0 && !w.otlp && err == nil {
-		return "", false, nil
+	_, err := w.value(0)
+	switch {
+	case w.receipt, w.n == 0 && w.Cut == 0 && w.Form == "" && err == nil:
+		return Opened{}, nil
+	case w.Form == "":
+		w.Form = JSON
 	}
-	form = JSON
-	if w.otlp {
-		form = OTLP
-	}
-	return form, w.selection, err
+	return w.Opened, err
 }
 
 // openText finds the record at the end of a line that is no JSON.
-func openText(line []byte, found func(Found)) (Form, bool, error) {
-	selection := bytes.Contains(line, []byte(` selection="true"`))
+func openText(line []byte, found func(Found)) Opened {
+	o := Opened{Form: Syslog, Selection: bytes.Contains(line, []byte(` selection="true"`))}
+	// What a line of the log that another program wrote must have.
+	last := min(bytes.LastIndex(line, []byte(`"record_hash"`)), bytes.LastIndex(line, []byte(`"receipt"`)))
+	begun := 0
 	for i := range line {
-		switch rest := line[i:]; {
-		case rest[0] != '{':
-		case looksLikeLine(rest):
-			if i == 0 { // of a line that was cut, say
-				return "", false, nil
+		rest := line[i:]
+		if rest[0] != '{' || begun > maxTries {
+			continue
+		}
+		switch absent := bytes.HasPrefix(rest, []byte(`{"`+NotExported+`"`)); {
+		case !absent && !bytes.HasPrefix(rest, []byte(`{"receipt":`)) && i > last:
+		case i == 0:
+			return Opened{} // it is no envelope: a line of the log that was changed, say
+		case !json.Valid(rest):
+			begun++
+		case absent:
+			if s, ok := readStub(rest); ok {
+				found(s)
+				return o
 			}
+		default:
+			o.Cut = min(begun, 1)
 			found(Found{Line: bytes.Clone(rest)})
-			return Syslog, selection, nil
-		case bytes.HasPrefix(rest, []byte(`{"`+NotExported+`"`)):
-			var s stub
-			if json.Unmarshal(rest, &s) != nil || s.Hash == "" {
-				return "", false, nil
-			}
-			found(Found{Hash: s.Hash, Prev: s.Prev})
-			return Syslog, selection, nil
+			return o
 		}
 	}
-	return "", false, nil
+	if begun == 0 {
+		return Opened{}
+	}
+	o.Cut = 1
+	return o
+}
+
+func readStub(text []byte) (Found, bool) {
+	var s stub
+	err := json.Unmarshal(text, &s)
+	return Found{Hash: s.Hash, Prev: s.Prev}, err == nil && s.Hash != ""
 }
 
 type stub struct {
@@ -102,13 +151,12 @@ func looksLikeLine(text []byte) bool {
 
 // walker goes through a valid JSON value, once, and holds no part of it.
 type walker struct {
-	b         []byte
-	i         int
-	n         int // found
-	otlp      bool
-	selection bool
-	receipt   bool // the value is a receipt itself: what is in it are its arguments
-	found     func(Found)
+	b       []byte
+	i       int
+	n       int  // found
+	receipt bool // the value is a receipt itself: what is in it are its arguments
+	found   func(Found)
+	Opened
 }
 
 // attributes are what a value says of a record that is in it or beside it.
@@ -127,7 +175,7 @@ func (a *attributes) set(name, text string, w *walker) {
 	case NotExported, "not_exported":
 		a.notExported = text == "true"
 	case Selection:
-		w.selection = w.selection || text == "true"
+		w.Selection = w.Selection || text == "true"
 	}
 }
 
@@ -185,11 +233,14 @@ func (w *walker) text(body bool) (string, error) {
 		return "", err
 	}
 	if t := bytes.TrimSpace([]byte(s)); line && looksLikeLine(t) {
-		return "", w.put(Found{Line: t})
+		if json.Valid(t) {
+			return "", w.put(Found{Line: t})
+		}
+		w.Cut++
+		return "", nil
 	} else if line && bytes.HasPrefix(t, []byte(`{"`+NotExported+`"`)) {
-		var s stub
-		if json.Unmarshal(t, &s) == nil && s.Hash != "" {
-			return "", w.put(Found{Hash: s.Hash, Prev: s.Prev})
+		if s, ok := readStub(t); ok {
+			return "", w.put(s)
 		}
 	}
 	if len(s) > 200 {
@@ -239,7 +290,9 @@ func (w *walker) object(depth int) (a attributes, err error) {
 			case "record_hash":
 				members |= 4
 			case "resourceLogs":
-				w.otlp = w.otlp || depth == 0
+				if depth == 0 {
+					w.Form = OTLP
+				}
 			case "key":
 				a.key = v.text
 			case "stringValue", "boolValue", "value":

@@ -367,6 +367,7 @@ type selection struct {
 	disorder bool          // records do not come in their order
 	strange  []chain.Break // lines of other programs, or damage
 	others   int64         // all of them
+	cut      int64         // records of which a part came
 }
 
 func newSelection(keys *Keys, name string) *selection {
@@ -388,11 +389,10 @@ type lineChecked struct {
 	check chain.Checked[checked]
 	hash  error // of a record: it is not its own
 
-	inner    []lineChecked // records in it
-	form     envelope.Form // of a line with records in it
-	selected bool          // by its exporter's word
-	absent   bool          // of a record that was not exported: entry has its hashes
-	refused  error         // there is too much in it
+	inner   []lineChecked   // records in it
+	opened  envelope.Opened // of a line with records in it
+	absent  bool            // of a record that was not exported: entry has its hashes
+	refused error           // there is too much in it
 }
 
 // A batch of lines is checked by all cores at once.
@@ -510,12 +510,12 @@ func bareReceipt(line []byte) (receipt []byte, ok bool) {
 
 // follow takes the lines in their order.
 func (s *selection) follow(l *lineChecked) {
-	if l.form != "" {
-		s.form, s.selected = l.form, s.selected || l.selected
+	if o := l.opened; o.Form != "" {
+		s.form, s.selected, s.cut = o.Form, s.selected || o.Selection, s.cut+int64(o.Cut)
 		for i := range l.inner {
 			s.follow(&l.inner[i])
 		}
-		if len(l.inner) == 0 {
+		if len(l.inner) == 0 && o.Cut == 0 {
 			s.others++
 		}
 		return
@@ -625,7 +625,7 @@ func (s *selection) finding(now time.Time) *Selection {
 		notes = slices.DeleteFunc(notes, func(n string) bool { return strings.Contains(n, " without an outcome: ") })
 	}
 	f.Gaps = append(append(f.Gaps, s.logCheck.gaps...), gaps...)
-	f.Notes = notes
+	f.Notes = append(f.Notes, notes...)
 	switch {
 	case f.Damaged > 0:
 		f.Verdict = Tampered

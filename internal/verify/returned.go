@@ -149,7 +149,7 @@ func parseHash(s string) (h chain.Hash, ok bool) {
 
 // open looks for records in a line that is none itself, and checks them.
 func (s *selection) open(l *lineChecked) (opened bool) {
-	form, selected, err := envelope.Open(l.line, func(f envelope.Found) {
+	o, err := envelope.Open(l.line, func(f envelope.Found) {
 		inner := lineChecked{number: l.number, line: f.Line, ended: true}
 		if f.Line != nil {
 			s.checkRecord(&inner)
@@ -164,11 +164,11 @@ func (s *selection) open(l *lineChecked) (opened bool) {
 		}
 		l.inner = append(l.inner, inner)
 	})
-	if form == "" {
+	if o.Form == "" {
 		l.inner = nil
 		return false
 	}
-	l.form, l.selected, l.refused = form, selected, err
+	l.opened, l.refused = o, err
 	return true
 }
 
@@ -193,8 +193,8 @@ func isStrange(line []byte) bool {
 func holdsRecords(all []byte) bool {
 	hold := func(b []byte) bool {
 		n := 0
-		form, _, _ := envelope.Open(b, func(envelope.Found) { n++ })
-		return form != "" && n > 0
+		o, _ := envelope.Open(b, func(envelope.Found) { n++ })
+		return o.Form != "" && n > 0
 	}
 	if canon.Valid(all) {
 		return hold(all)
@@ -221,6 +221,9 @@ func (s *selection) returned(f *Selection) {
 	}
 	for _, detail := range torn {
 		s.damaged(0, chain.Inserted, detail)
+	}
+	if s.cut > 0 {
+		f.Notes = append(f.Notes, text.Count(s.cut, "record")+" cut off: nothing was read of that, and it is missing unless it came again")
 	}
 	f.Whole = len(ranges) == 1 && !s.selected && !s.links.full
 	if s.links.full {
