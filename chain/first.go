@@ -11,12 +11,18 @@ import (
 const maxFirst = 1000
 
 // First returns the hash of the first record of the log in the directory dir. It
-// identifies the log: a new log has another one. The error says that the log has no
+// identifies the log: a new log has another one. If its day was archived, the ends of
+// that day have it. The error says that the log has no
 // record among its first 1,000 lines, or cannot be read.
 func First(dir string) (Hash, error) {
 	found, err := list(dirFS(dir))
 	if err != nil {
 		return Hash{}, err
+	}
+	if len(found.ends) > 0 && (len(found.days) == 0 || found.ends[0] < found.days[0]) {
+		if hash, err := firstEnd(dir, found.ends[0]); err == nil {
+			return hash, nil
+		}
 	}
 	lines := 0
 	for _, name := range found.days {
@@ -26,6 +32,23 @@ func First(dir string) (Hash, error) {
 		}
 	}
 	return Hash{}, errors.New("the log has no readable record")
+}
+
+// firstEnd returns the hash of the first record of a day that was archived.
+func firstEnd(dir, day string) (hash Hash, err error) {
+	f, _, err := openFile(dirFS(dir), EndsFile(day))
+	if err != nil {
+		return hash, err
+	}
+	defer f.Close()
+	err = ReadEnds(f, day, func(e RecordEnd) error {
+		hash = e.Hash
+		return io.EOF
+	})
+	if err == io.EOF {
+		err = nil
+	}
+	return hash, err
 }
 
 // firstOf returns the hash of the first record in a day file; zero if there is

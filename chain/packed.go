@@ -285,3 +285,17 @@ func restore(path string) error {
 		return nil
 	})
 }
+
+// OpenCompressed opens a compressed day file by its path.
+func OpenCompressed(path string) (io.ReadCloser, error) {
+	f, st, err := openRegular(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	u, err := newUnpacker(context.Background(), f, st.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &Day{in: u, file: f, packed: u}, nil
+}

@@ -26,8 +26,12 @@ type Report struct {
 	Quarantined []Quarantined // quarantined partial records, in files beside the log
 
 	Unprotected int64    // records with further members, which no hash covers
-	Both        []string // day files of which there is a compressed one, too, which is not read
-	Ignored     []string // .jsonl files whose names are not days; the reference would read them
+	Gone        []string // day files that were archived and are not there, before the first that is
+	Archived    int64    // number of their records, by their ends
+	BadEnds     []string // ends of days that cannot be read, or that are of other records; phrases
+
+	Both    []string // day files of which there is a compressed one, too, which is not read
+	Ignored []string // .jsonl files whose names are not days; the reference would read them
 }
 
 // Torn is a partial record at the end of the log, such as a crash leaves. The next

@@ -143,6 +143,7 @@ type listing struct {
 	days    []string        // day files, oldest first, without packedSuffix
 	packed  map[string]bool // of days: those of which only the compressed file is there
 	both    []string        // days of which both files are there
+	ends    []string        // days that have ends: see ends.go
 	torn    []string        // quarantined lines
 	pending []string        // quarantined lines without an event in the log yet
 	odd     []string        // names of quarantined lines that are not regular files
@@ -165,6 +166,9 @@ func list(fsys fs.FS) (l listing, err error) {
 		day, rest, found := strings.Cut(name, daySuffix)
 		switch {
 		case !found:
+			if day, ok := strings.CutSuffix(name, endsSuffix); ok && isDay(day) && e.Type().IsRegular() {
+				l.ends = append(l.ends, day+daySuffix)
+			}
 		case !isDay(day):
 			if rest == "" {
 				l.ignored = append(l.ignored, name)

@@ -177,8 +177,8 @@ func (v *verifier) quarantined(ctx context.Context) error {
 			v.report.Quarantined = append(v.report.Quarantined, Quarantined{File: name})
 		}
 	}
-	for name := range v.told {
-		if !there[name] {
+	for name, told := range v.told {
+		if gone := slices.Contains(v.report.Gone, told.File); !there[name] && !gone {
 			names = append(names, name)
 		}
 	}

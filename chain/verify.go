@@ -24,10 +24,11 @@ type VerifyOptions[R any] struct {
 	// goroutine that called Verify. nil: not called.
 	Visit func(e Entry, result R)
 
-	// Record gets the record_hash of each line that is read as a record, as stored,
-	// in order and before Visit. The bytes of these hashes are the leaves of the
-	// log as a transparency log (package tlog). nil: not called.
-	Record func(hash Hash)
+	// Record gets the end of each line that is read as a record, in order and before
+	// Visit; before them those of the days that were archived. The bytes of their
+	// hashes are the leaves of the log as a transparency log (package tlog). nil: not
+	// called.
+	Record func(RecordEnd)
 
 	// Follows is the hash that the first record must follow, for a part of a log. The
 	// zero Hash: the log begins with it.
@@ -70,6 +71,10 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 	v := newVerifier(s)
 	v.last, v.alt = o.Follows, o.Follows
 	all := &stream[line[R]]{s: s, workers: o.Workers, progress: o.Progress, work: func(p *part[line[R]]) { checkLines(p, o.Check) }}
+	ends := s.endsOf()
+	if err := v.archived(ctx, o.Record); err != nil {
+		return &v.report, err
+	}
 	err := all.run(ctx, func(p *part[line[R]]) bool {
 		v.begin(p.file, p.line, p.size())
 		if p.long != nil {
@@ -78,8 +83,14 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 		for i := range p.found {
 			l := &p.found[i]
 			v.follow(&l.checkedLine)
-			if o.Record != nil && l.err == nil {
-				o.Record(l.record.hash)
+			if l.err == nil {
+				end := RecordEnd{File: s.days[p.file], End: l.off + int64(len(l.raw)) + 1, Hash: l.record.hash}
+				if sum := ends[end.File]; sum != nil {
+					sum.add(end)
+				}
+				if o.Record != nil {
+					o.Record(end)
+				}
 			}
 			if o.Visit != nil && l.visited() {
 				o.Visit(v.entry(&l.checkedLine), l.result)
@@ -88,6 +99,9 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 		return true
 	})
 	if err != nil {
+		return &v.report, err
+	}
+	if err := v.checkEnds(ctx, ends); err != nil {
 		return &v.report, err
 	}
 	return &v.report, v.finish(ctx)

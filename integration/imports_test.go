@@ -28,6 +28,7 @@ var layers = map[string]int{
 	"/internal/cli":      6,
 	"/internal/bench":    7, // a program of its own, never in the release
 	"/internal/packages": 7, // the same
+	"/internal/archive":  3,
 	"/internal/demo":     4,
 	"/internal/verify":   4,
 	"/internal/export":   4,

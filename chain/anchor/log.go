@@ -33,6 +33,7 @@ type logDir struct {
 	ctx    context.Context // when it is done, reading ends
 	root   *os.Root        // nil: there is no such directory
 	days   []string        // oldest first, those of compressed ones without .gz
+	gone   []string        // days that were archived and are not there: of them there are the ends
 	packed map[string]bool // of days: there is a compressed file
 	end    int64           // how much of the newest day file is read, in bytes
 }
@@ -104,6 +105,11 @@ func (l *logDir) look(own bool) error {
 		return err
 	}
 	for _, e := range all {
+		if day, ok := strings.CutSuffix(e.Name(), ".ends"); ok {
+			if _, err := time.Parse(time.DateOnly, day); err == nil {
+				l.gone = append(l.gone, day+".jsonl")
+			}
+		}
 		name, packed := strings.CutSuffix(e.Name(), ".gz")
 		if day, ok := strings.CutSuffix(name, ".jsonl"); ok {
 			if _, err := time.Parse(time.DateOnly, day); err == nil {
@@ -114,6 +120,8 @@ func (l *logDir) look(own bool) error {
 	}
 	slices.Sort(l.days)
 	l.days = slices.Compact(l.days)
+	slices.Sort(l.gone)
+	l.gone = slices.DeleteFunc(l.gone, func(day string) bool { return len(l.days) > 0 && day >= l.days[0] })
 	if len(l.days) == 0 {
 		return nil
 	}
@@ -200,6 +208,14 @@ func (l *logDir) section(name string) (*os.File, *io.SectionReader, error) {
 
 // holds says whether the record of p is still in its place.
 func (l *logDir) holds(p RecordEnd) (bool, error) {
+	if slices.Contains(l.gone, p.File) {
+		held := false
+		_, err := l.ends(p.File, 0, func(e RecordEnd, err error) bool {
+			held = held || err == nil && e == p
+			return !held
+		})
+		return held, err
+	}
 	if !slices.Contains(l.days, p.File) {
 		return false, nil
 	}
@@ -261,6 +277,22 @@ func lineBefore(s *io.SectionReader, end int64) ([]byte, error) {
 // (package chain). done is called with each file that was read to its end.
 func (l *logDir) records(p RecordEnd, done func(*os.File) error) iter.Seq2[RecordEnd, error] {
 	return func(yield func(RecordEnd, error) bool) {
+		for _, day := range l.gone {
+			if day < p.File {
+				continue
+			}
+			off := int64(0)
+			if day == p.File {
+				off = p.End
+			}
+			more, err := l.ends(day, off, yield)
+			if err != nil {
+				more = yield(RecordEnd{}, fmt.Errorf("%s: %w", chain.EndsFile(day), err))
+			}
+			if !more {
+				return
+			}
+		}
 		for _, day := range l.days {
 			if day < p.File {
 				continue
@@ -274,6 +306,30 @@ func (l *logDir) records(p RecordEnd, done func(*os.File) error) iter.Seq2[Recor
 			}
 		}
 	}
+}
+
+// ends yields the records of a day that was archived, after an offset: what the log's
+// directory says of them. Package verify compares that with the event about it.
+func (l *logDir) ends(day string, off int64, yield func(RecordEnd, error) bool) (more bool, err error) {
+	f, err := l.open(chain.EndsFile(day))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	stop := errors.New("stop")
+	err = chain.ReadEnds(f, day, func(e chain.RecordEnd) error {
+		if l.ctx.Err() != nil {
+			return l.ctx.Err()
+		}
+		if e.End > off && !yield(RecordEnd{day, e.End, e.Hash}, nil) {
+			return stop
+		}
+		return nil
+	})
+	if err == stop {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (l *logDir) recordsOf(day string, off int64, done func(*os.File) error, yield func(RecordEnd, error) bool) bool {

@@ -70,7 +70,7 @@ func (c *command) auditVerb() *ucli.Command {
 			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"},
 			&ucli.StringFlag{Name: "export", Hidden: true}, homeFlag()), // before there was "audit export"
 		Action:      c.audit,
-		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb(), c.auditExportVerb()},
+		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb(), c.auditExportVerb(), c.auditArchiveVerb()},
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *command) headsFinding(h home.Dir) finding {
 	}
 	count := 0
 	var newest time.Time
-	reach, err := c.ReadLog(c.ctx, owners(logPlace{h, h.Audit()}), func(e systemlog.Entry) bool {
+	reach, err := c.ReadLog(c.ctx, owners(logPlace{home: h, audit: h.Audit()}), func(e systemlog.Entry) bool {
 		if newest.IsZero() {
 			newest = e.Time
 		}

@@ -59,6 +59,7 @@ func configKeys() (keys []config.Key) {
 		k.SystemOnly = f.name == "home" // the home's file is in it
 		keys = append(keys, k)
 	}
+	keys = append(keys, config.Key{Name: retentionKey, SystemOnly: true, Check: func(v string) error { _, err := parseRetention(v); return err }})
 	for _, f := range anchorSettingFlags() {
 		k := config.Key{Name: anchorPrefix + f.Names()[0]}
 		switch f := f.(type) {

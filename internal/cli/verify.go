@@ -35,7 +35,7 @@ FLAGS
   --against X    and as X says: a head ("sha256:..."), a file of "journalctl
                  -o json", of syslog or of receipts, the directory of another
                  party's log; may be repeated
-  --log DIR      the log's directory, of any name: nothing of a home is taken
+  --log DIR      the log; again: where days of it are (audit archive --to DIR)
   --online       ask the witnesses, too; --kit FILE of "anchor enroll" will do
   --policy FILE  which log and which witnesses count
   --tsa-root PEM the roots of the time-stamp authority that counts

@@ -78,7 +78,11 @@ func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, rin
 	if err != nil {
 		return nil, err
 	}
-	o := verify.Options{Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
+	keep, err := c.retention()
+	if err != nil {
+		return nil, err
+	}
+	o := verify.Options{Retention: keep, Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
 	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
 		return nil, err
 	}
@@ -86,6 +90,12 @@ func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, rin
 	log, err := chain.TakeSnapshot(p.audit)
 	if err != nil {
 		return nil, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), ""}
+	}
+	if len(p.archived) > 0 {
+		log, err = log.With(p.archived...)
+	}
+	if err != nil {
+		return nil, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), "--log DIR is the log, and further ones are where its days were moved to"}
 	}
 	o.Progress = progress
 	return verify.CheckLog(ctx, log, ring.Keys, o)

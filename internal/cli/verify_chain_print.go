@@ -62,6 +62,7 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
 	if !cut {
+		c.printArchivedDays(row, whole.Archived)
 		c.printAnchored(row, whole.Anchored)
 		c.printOthers(row, &whole)
 		row("head", "%s", f.Head)
@@ -122,6 +123,8 @@ func sentence(f *verify.Log) (colour, rest string) {
 	switch {
 	case f.Verdict == verify.Tampered && f.Damaged == 0 && f.Arguments != nil && f.Arguments.Altered > 0:
 		return red, ": the arguments beside the log are not as they were written"
+	case f.Verdict == verify.Tampered && f.Damaged == 0 && f.Completeness.Archived.Tampered():
+		return red, ": days of the log are gone, and no event explains it, or too early" + rest
 	case f.Verdict == verify.Tampered && f.Damaged == 0:
 		return red, ": it is not the log that others remember" + rest
 	case f.Verdict == verify.Tampered:

@@ -281,7 +281,7 @@ func (c *command) ownPlaces(u *ucli.Context) (all []logPlace) {
 	}
 	if of, err := user.Lookup(c.Getenv("SUDO_USER")); err == nil {
 		h := home.Dir(filepath.Join(of.HomeDir, ".signet"))
-		all = append(all, logPlace{h, h.Audit()})
+		all = append(all, logPlace{home: h, audit: h.Audit()})
 	}
 	return all
 }

@@ -23,19 +23,21 @@ var trustFile = "/etc/signet-wrap/trust"
 
 // trustFlags are those of verify about who is trusted, and whose log it is.
 func trustFlags() []ucli.Flag {
-	return []ucli.Flag{&ucli.StringFlag{Name: "trust"}, &ucli.StringFlag{Name: "log"}}
+	return []ucli.Flag{&ucli.StringFlag{Name: "trust"}, &ucli.StringSliceFlag{Name: "log"}}
 }
 
 // A logPlace is the log that is verified and, if it is one's, the home that it is in.
 type logPlace struct {
-	home  home.Dir // "": not known
-	audit string   // the log's directory
+	home     home.Dir // "": not known
+	audit    string   // the log's directory
+	archived []string // directories to which days of it were moved
 }
 
 // logPlace is what --log and --home name. The home of a log that --log names is not
 // known, unless --home names it, too: then nothing of it is taken.
 func (c *command) logPlace(u *ucli.Context) (p logPlace, err error) {
-	dir := u.String("log")
+	dirs := append(u.StringSlice("log"), "")
+	dir := dirs[0]
 	if dir == "" || flagUp(u, "home") != "" {
 		if p.home, err = c.home(u); err != nil {
 			return p, err
@@ -52,6 +54,7 @@ func (c *command) logPlace(u *ucli.Context) (p logPlace, err error) {
 		if st, err := os.Stat(p.audit); err != nil || !st.IsDir() {
 			return p, misuse("the directory with the day files, of any name", "--log %s: there is no such directory", p.audit)
 		}
+		p.archived = dirs[1 : len(dirs)-1]
 	}
 	return p, nil
 }

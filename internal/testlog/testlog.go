@@ -24,6 +24,7 @@ type Options struct {
 	Records int           // in all: two for each call, and one for each session
 	Start   time.Time     // of the first call. Zero: [Day]
 	Span    time.Duration // from the first record to the last. Zero: a day less a second
+	Batch   int           // records of one time, in one append. 0: 1000
 	// Progress is called from time to time with the number of records done. nil: not called.
 	Progress func(records int)
 }
@@ -66,6 +67,9 @@ func Write(home string, o Options) error {
 	if err := writePublic(home); err != nil {
 		return err
 	}
+	if o.Batch == 0 {
+		o.Batch = batch
+	}
 	signer, err := sign.NewSigner(Key(), "testlog", "nobody")
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func Write(home string, o Options) error {
 	log := chain.New(filepath.Join(home, "audit"), chain.Options{NoSync: true, Now: w.now})
 	defer log.Close()
 	for w.n < o.Records {
-		if _, err := log.AppendLater(min(batch, o.Records-w.n), w.build); err != nil {
+		if _, err := log.AppendLater(min(o.Batch, o.Records-w.n), w.build); err != nil {
 			return err
 		}
 		if o.Progress != nil {

@@ -38,7 +38,8 @@ type ExpectedResult struct {
 	Conversation *Conversation `json:"conversation,omitempty"`
 	Absent       int64         `json:"absent"` // of them
 	First        []string      `json:"absent_ids,omitempty"`
-	Accepted     int64         `json:"accepted"`   // of those
+	Accepted     int64         `json:"accepted"` // of those
+	hashes       int64         // of those that are absent and not accepted
 	Others       int64         `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
 }
 
@@ -222,11 +223,16 @@ func (id *receiptID) prefix() string {
 	return "rec_"
 }
 
+// hash takes the hash of a record of the log.
+func (k *Expected) hash(h chain.Hash) {
+	if _, wanted := k.hashes[h]; wanted {
+		k.hashes[h] = true
+	}
+}
+
 // see takes the records of the log.
 func (k *Expected) see(e *chain.Entry, c checked) {
-	if _, wanted := k.hashes[e.RecordHash]; wanted {
-		k.hashes[e.RecordHash] = true
-	}
+	k.hash(e.RecordHash)
 	if len(k.ids) == 0 || c.v == nil {
 		return
 	}
@@ -270,7 +276,9 @@ func (k *Expected) result(accept []string) ExpectedResult {
 	}
 	for h, found := range k.hashes {
 		if !found {
-			absent(h.String())
+			if absent(h.String()); !accepted[h.String()] {
+				r.hashes++
+			}
 		}
 	}
 	for id, found := range k.ids {

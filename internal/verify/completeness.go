@@ -24,6 +24,8 @@ type Completeness struct {
 
 	Confirmed []Confirmer `json:"confirmed,omitempty"` // keys of servers' sides that confirm outcomes
 
+	Archived *Archived `json:"archived,omitempty"` // days that are not there any more; nil: none
+
 	Anchored *Anchored `json:"anchored,omitempty"` // up to where others have seen the log; nil: it was not read to its end
 }
 

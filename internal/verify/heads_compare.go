@@ -158,13 +158,26 @@ func (r *headsCheck) record(e *chain.Entry, c checked) (seen time.Time) {
 	if c.known {
 		r.claims(e, c)
 	}
-	day, end := dayNumber(e.File), e.Offset+int64(len(e.Raw))+1
+	return r.at(dayNumber(e.File), e.Offset+int64(len(e.Raw))+1, e.RecordHash)
+}
+
+// archived takes the records of days that are not there, before those that are.
+func (r *headsCheck) archived(e chain.RecordEnd) {
+	if !r.begun {
+		r.begin(e.Hash)
+	}
+	r.records++
+	r.at(dayNumber(e.File), e.End, e.Hash)
+}
+
+// at compares the record that ends at a place with the heads up to there.
+func (r *headsCheck) at(day uint32, end int64, hash chain.Hash) (seen time.Time) {
 	for ; r.done < len(r.heads) && r.heads[r.done].before(day, end); r.done++ {
 		r.miss(r.heads[r.done], "no record ends there")
 	}
 	for ; r.done < len(r.heads) && r.heads[r.done].day() == day && r.heads[r.done].end == end; r.done++ {
 		h := r.heads[r.done]
-		if [16]byte(e.RecordHash[:16]) != h.hash {
+		if [16]byte(hash[:16]) != h.hash {
 			r.miss(h, "another record is there")
 			continue
 		}

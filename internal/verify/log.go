@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ type Options struct {
 
 	SystemHeads   []*SystemHeads // of a log: what system logs have kept of it; this machine's own first
 	Expected      []*Expected    // of a log: what others kept of it
+	Retention     time.Duration  // how long days of the log are kept here; 0: DefaultRetention
 	Accept        []string       // ids of what somebody outside of the account has accepted
 	RequireSystem bool           // it is not enough if a system's log cannot be asked, or does not cover all
 
@@ -80,24 +82,24 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 	for _, m := range o.SystemHeads {
 		s.headChecks = append(s.headChecks, &headsCheck{m: m, accept: o.Accept})
 	}
-	s.expected = o.Expected
+	s.expected, s.archives = o.Expected, newArchives(log, o.Retention)
 	s.beside = newBesideCheck(log, &keys, o.Accept)
 	defer s.beside.files.Close()
-	v := chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Record: s.anchoring.record, Progress: o.Progress}
+	v := chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Record: s.record, Progress: o.Progress}
 	if s.part = o.part; s.part != nil {
 		v.Follows = s.part.follows
 	}
 	if o.record != nil {
-		v.Record = func(hash chain.Hash) {
-			if s.anchoring.record(hash); s.part != nil {
+		v.Record = func(e chain.RecordEnd) {
+			if s.record(e); s.part != nil {
 				s.anchoring.seen = s.part.seen(s.anchoring.n)
 			}
-			o.record(hash)
+			o.record(e.Hash)
 		}
 	}
 	r, err := chain.Verify(ctx, log, v)
 	if err != nil {
-		s.headChecks, s.expected = nil, nil // of what was not read, nothing is missing
+		s.headChecks, s.expected, s.archives = nil, nil, nil // of what was not read, nothing is missing
 	}
 	f := judge(r, s, log.Dir(), o)
 	if err != nil {
@@ -120,6 +122,7 @@ type logCheck struct {
 	anchoring   *anchoring   // nil: not of a log
 	withdrawals *withdrawals // likewise
 	beside      *besideCheck // likewise
+	archives    *archives    // likewise
 	headChecks  []*headsCheck
 	expected    []*Expected
 
@@ -132,6 +135,20 @@ type logCheck struct {
 
 func newLogCheck(keys *Keys) *logCheck {
 	return &logCheck{tally: newTally(keys), outcomes: newOutcomes()}
+}
+
+// record is chain.VerifyOptions.Record.
+func (s *logCheck) record(e chain.RecordEnd) {
+	s.anchoring.record(e.Hash)
+	s.archives.record(e)
+	if e.Archived {
+		for _, r := range s.headChecks {
+			r.archived(e)
+		}
+		for _, k := range s.expected {
+			k.hash(e.Hash)
+		}
+	}
 }
 
 // visit is chain.VerifyOptions.Visit.
@@ -169,6 +186,9 @@ func (s *logCheck) believe(e *chain.Entry, c checked) {
 	}
 	if s.anchoring != nil {
 		s.anchoring.believe(c, s.tally.keys.maintains(c.v))
+	}
+	if s.archives != nil {
+		s.archives.believe(c.v, s.tally.keys.maintains(c.v))
 	}
 	switch told := c.v.Event.(type) {
 	case event.LogDamaged:
@@ -248,7 +268,7 @@ func judge(r *chain.Report, s *logCheck, dir string, o Options) *Log {
 		First: formatTime(r.First), Last: formatTime(r.Last),
 		Damaged: r.Damaged, Breaks: append([]chain.Break{}, r.Breaks...), // [] rather than null
 		Integrity: Integrity{"unbroken", r.Damaged - r.Forged, r.Unprotected, first(r.Ignored)},
-		empty:     r.Records == 0 && r.Damaged == 0 && r.Torn == nil && len(r.Quarantined) == 0,
+		empty:     r.Records == 0 && r.Archived == 0 && r.Damaged == 0 && r.Torn == nil && len(r.Quarantined) == 0,
 	}
 	if f.Integrity.Damaged > 0 {
 		f.Integrity.Verdict = "broken"
@@ -267,7 +287,12 @@ func judge(r *chain.Report, s *logCheck, dir string, o Options) *Log {
 	s.anchoring.heads(s.headChecks)
 	a := s.anchoring.finding(s.latest)
 	f.Completeness.Anchored = &a
-	contradicted, lacking := s.compare(&f.Completeness, r.Files, o)
+	if s.archives != nil {
+		f.Completeness.Archived = s.archives.finding(r, o.Accept, o.Now)
+	}
+	archived := f.Completeness.Archived
+	contradicted, lacking := s.compare(&f.Completeness, slices.Concat(r.Gone, r.Files), o)
+	contradicted, lacking = contradicted || archived.Tampered(), lacking || archived.open()
 	f.Completeness.torn(r)
 	switch {
 	case r.Damaged > 0 || f.Arguments != nil && f.Arguments.Altered > 0:
@@ -298,9 +323,11 @@ func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradic
 	}
 	for _, k := range s.expected {
 		f := k.result(o.Accept)
-		contradicted = contradicted || f.Absent > f.Accepted || f.Conversation != nil && f.Conversation.differs()
+		// Of days that are gone, hashes are known and receipts are not.
+		gone := c.Archived != nil && c.Archived.Days > 0
+		contradicted = contradicted || f.hashes > 0 || f.Absent > f.Accepted && !gone || f.Conversation != nil && f.Conversation.differs()
 		lacking = lacking || f.Conversation != nil && f.Conversation.NotThere+f.Conversation.Lost > 0
-		lacking = lacking || f.Looked == 0
+		lacking = lacking || f.Looked == 0 || f.Absent > f.Accepted
 		c.Expected = append(c.Expected, f)
 	}
 	return contradicted, lacking || o.RequireSystem && !all
@@ -347,7 +374,7 @@ func (s *logCheck) completeness(r *chain.Report) Completeness {
 		}
 	}
 	// A call whose record is damaged is not missing.
-	gaps, notes := s.outcomes.findings(r.Damaged > 0 || s.part != nil)
+	gaps, notes := s.outcomes.findings(r.Damaged > 0 || s.part != nil || r.Archived > 0)
 	c.Gaps, c.Notes = append(c.Gaps, gaps...), append(c.Notes, notes...)
 	if s.tally.copies.full {
 		c.Notes = append(c.Notes, fmt.Sprintf("copies were looked for only among the first %s without a place of their own", text.Count(maxCopies, "receipt")))

@@ -134,6 +134,8 @@ func (f *fields) read(kind string) Event {
 		return AnchorPolicy{Origin: f.text("origin"), VKey: f.text("vkey"), Policy: f.hash("policy"), Store: f.text("store")}
 	case NewEpoch{}.Type():
 		return NewEpoch{f.text("origin"), f.integer("size"), f.text("root"), f.text("reason")}
+	case Archived{}.Type():
+		return Archived{f.text("action"), f.archived("files"), f.hash("first"), f.hash("last"), f.integer("records"), f.integer("before"), f.text("root"), f.hash("ends")}
 	case Unanchored{}.Type():
 		return Unanchored{f.text("session"), f.time("since")}
 	case AnchorFinding{}.Type():
@@ -325,6 +327,15 @@ func (f *fields) settings(name string) (all []Setting) {
 	for _, value := range f.list(name) {
 		in := f.inside(name, value)
 		all = append(all, Setting{Name: in.text("name"), Value: in.text("value"), From: in.text("from")})
+		f.from(name, in)
+	}
+	return all
+}
+
+func (f *fields) archived(name string) (all []ArchivedFile) {
+	for _, value := range f.list(name) {
+		in := f.inside(name, value)
+		all = append(all, ArchivedFile{File: in.text("file"), End: in.integer("end"), Records: in.integer("records")})
 		f.from(name, in)
 	}
 	return all

@@ -212,6 +212,17 @@ func (e NewEpoch) Members() []Member {
 	return []Member{text("origin", e.Origin), text("reason", e.Reason), text("root", e.Root), integer("size", e.Size)}
 }
 
+func (e Archived) Members() []Member {
+	return []Member{
+		text("action", e.Action), integer("before", e.Before), hash("ends", e.Ends), {"files", list(e.Files, appendArchived)}, hash("first", e.First),
+		hash("last", e.Last), integer("records", e.Records), text("root", e.Root),
+	}
+}
+
+func appendArchived(b []byte, f ArchivedFile) []byte {
+	return object(b, []Member{integer("end", f.End), text("file", f.File), integer("records", f.Records)})
+}
+
 func (e AnchorFinding) Members() []Member {
 	return []Member{
 		{"by", list(e.By, func(b []byte, s string) []byte { return canon.AppendString(b, s) })},

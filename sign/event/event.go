@@ -30,7 +30,7 @@ import (
 
 // An Event is one of the types of this package: Session, Tools, ToolDrift, Task, CallContext, Owner,
 // Unanswered, ExtraResponse, NoReceipt, CallRefused, Cosigned, BadCosignature, Gap, TornLine, LogDamaged, ClockStep, AnchorPolicy,
-// NewEpoch, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, ParamsApart, HashOnly, Erased, Head, or Other for any other type. In all of
+// NewEpoch, Archived, AnchorFinding, Unanchored, KeyRotated, KeyRetired, KeyRevoked, ParamsApart, HashOnly, Erased, Head, or Other for any other type. In all of
 // them Session is the id of a session, "ses_" and 32 hex digits, and Target the
 // name of its server, such as "mcp://files".
 type Event interface {
@@ -292,6 +292,25 @@ type NewEpoch struct {
 	Reason string
 }
 
+// Archived says that days of the log were closed and compressed, or taken away. It excuses
+// nothing: the holder of the key can sign one at any time.
+type Archived struct {
+	Action      string         // "compressed", "moved" or "deleted"
+	Files       []ArchivedFile // the days, oldest first
+	First, Last Hash           // of the first record of the first day, and the last of the last
+	Records     int64          // how many there are in the days
+	Before      int64          // records of the log before the first of them
+	Root        string         // of the tree of the first Before+Records records, base64
+	Ends        Hash           // of what the files of ends have of these records, one after the other
+}
+
+// An ArchivedFile is a day in Archived.
+type ArchivedFile struct {
+	File    string // name of the day file, uncompressed
+	End     int64  // where its last record ends, in bytes
+	Records int64
+}
+
 // AnchorFinding says that the log is not the one that was anchored.
 type AnchorFinding struct {
 	Kind   string // "rollback": the log is shorter; "fork": it has other records
@@ -373,6 +392,7 @@ func (BadCosignature) Type() string { return "bad_cosignature" }
 
 func (AnchorPolicy) Type() string  { return "anchor_policy" }
 func (NewEpoch) Type() string      { return "new_epoch" }
+func (Archived) Type() string      { return "archived" }
 func (AnchorFinding) Type() string { return "anchor_finding" }
 func (Unanchored) Type() string    { return "unanchored" }
 func (KeyRotated) Type() string    { return "key_rotated" }

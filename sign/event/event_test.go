@@ -48,6 +48,7 @@ var every = []Event{
 	LogDamaged{File: "2026-05-01.jsonl", Offset: 1, Expected: Hash{9}, Reason: "not JSON"},
 	ClockStep{at, at.Add(time.Hour)},
 	AnchorPolicy{"signet-wrap/00", "signet-wrap/00+01020304+AQ==", Hash{9}, "home"},
+	Archived{"deleted", []ArchivedFile{{"2026-05-01.jsonl", 900, 2}}, HashOf([]byte("a")), HashOf([]byte("b")), 2, 5, "AAAA", HashOf([]byte("c"))},
 	NewEpoch{"signet-wrap/00", 12, "AAAA", "restored a backup"},
 	AnchorFinding{"rollback", "signet-wrap/00", 12, []string{"w1", "w2"}, "the log ends after 3 records"},
 	Unanchored{"ses_1", at},
