@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 )
 
 // A server that is reached by URL has no process to wrap. mcp-remote is a program that
@@ -36,13 +38,21 @@ func (d *Document) remote(e *Entry, w Wrapper) ([]byte, error) {
 	n := e.holder
 	url := n.get("url").says()
 	kind := n.get("type").says()
+	scheme, _, _ := strings.Cut(url, "://")
+	isHTTP := strings.EqualFold(scheme, "http")
 	switch {
 	case d.format != JSON:
 		return nil, errors.New("only JSON is changed so")
 	case e.Reason != "" && !e.Remote:
 		return nil, errors.New(e.Reason)
-	case !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://"):
+	case !isHTTP && !strings.EqualFold(scheme, "https") || strings.ContainsFunc(url, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 		return nil, errors.New(`its "url" is no http or https URL`)
+	case redact.Argument(url) != url:
+		return nil, errors.New(`its "url" has a secret, which would be in a command line, for all users of this machine to see`)
+	case n.get("headersHelper") != nil:
+		return nil, errors.New(`its headers come from a program, "headersHelper", which mcp-remote does not run`)
+	case !isTable(n.get("headers")) || !isTable(n.get("env")):
+		return nil, errors.New(`its "headers" or its "env" is no table`)
 	case !slices.Contains([]string{"", "http", "sse", "streamable-http", "streamableHttp"}, kind):
 		return nil, fmt.Errorf("its type is %q", kind)
 	}
@@ -50,18 +60,26 @@ func (d *Document) remote(e *Entry, w Wrapper) ([]byte, error) {
 	if kind == "sse" {
 		args = append(args, "--transport", "sse-only")
 	}
-	if strings.HasPrefix(url, "http://") {
+	if isHTTP {
 		args = append(args, "--allow-http") // as the entry does; mcp-remote asks
 	}
 	var env []string
-	for i, h := range n.get("headers").all() {
+	number := 0
+	for _, h := range n.get("headers").all() {
 		if h.value.kind != str {
 			return nil, fmt.Errorf("its header %q is not text", h.name)
+		}
+		if strings.ContainsAny(h.value.says(), "\r\n\x00") {
+			return nil, fmt.Errorf("the value of its header %q is no value of a header", h.name)
 		}
 		if strings.ContainsAny(h.name, ": \r\n") || h.name == "" {
 			return nil, fmt.Errorf("%q is no name of a header", h.name)
 		}
-		name := fmt.Sprintf("SIGNET_HEADER_%d", i+1)
+		name := ""
+		for name == "" || n.get("env").get(name) != nil {
+			number++
+			name = fmt.Sprintf("SIGNET_HEADER_%d", number)
+		}
 		args = append(args, "--header", h.name+":${"+name+"}")
 		env = append(env, `"`+name+`":`+string(d.raw(h.value)))
 	}
@@ -86,6 +104,11 @@ func (d *Document) remote(e *Entry, w Wrapper) ([]byte, error) {
 		members = append(members, `"env":{`+strings.Join(env, ",")+`}`)
 	}
 	return []byte("{" + strings.Join(members, ",") + "}"), nil
+}
+
+// isTable says whether n is a table, or nothing.
+func isTable(n *node) bool {
+	return n == nil || n.kind == table || n.kind == other && n.value == "null"
 }
 
 // Remotes returns the file of c in which its remote servers are started through the

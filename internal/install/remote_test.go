@@ -76,3 +76,44 @@ func TestRemotes(t *testing.T) {
 		t.Errorf("%v\n%s", err, data)
 	}
 }
+
+// TestOddRemotes: what mcp-remote would not do, or would show to all users, is left, with the
+// reason, and does not keep other servers from being wrapped.
+func TestOddRemotes(t *testing.T) {
+	for entry, want := range map[string]string{
+		`{"url":"HTTP://LOCALHOST:1/"}`:                                                    `"HTTP://LOCALHOST:1/","--allow-http"]}`,
+		`{"url":"https://x/mcp","headers":null,"env":null}`:                                `"https://x/mcp"]}`,
+		`{"url":"https://x/${TEAM}/mcp"}`:                                                  `"https://x/${TEAM}/mcp"]}`,
+		`{"url":"https://x","headers":{"A":"1","B":"2"},"env":{"SIGNET_HEADER_1":"mine"}}`: `"--header","A:${SIGNET_HEADER_2}","--header","B:${SIGNET_HEADER_3}"],"env":{"SIGNET_HEADER_2":"1","SIGNET_HEADER_3":"2","SIGNET_HEADER_1":"mine"}}`,
+		`{"url":"https://x","headers":{"A":"b\"c $HOME ${B} \\"}}`:                         `"env":{"SIGNET_HEADER_1":"b\"c $HOME ${B} \\"}}`,
+		`{"url":"https://me:secret@x/mcp"}`:                                                "has a secret",
+		`{"url":"https://x/mcp?token=abc"}`:                                                "has a secret",
+		`{"url":"https://x/mcp","headersHelper":"/x/headers"}`:                             "come from a program",
+		`{"url":"https://x/mcp","headers":"A: b"}`:                                         "no table",
+		`{"url":"https://x/mcp","headers":{"A":"b"},"env":["A"]}`:                          "no table",
+		`{"url":"https://x/mcp","headers":{"A":"b\r\nC: d"}}`:                              "no value of a header",
+		`{"url":"--allow-http"}`:                                                           "no http or https URL",
+		`{"url":"ftp://x/"}`:                                                               "no http or https URL",
+		`{"url":"https://x/ mcp"}`:                                                         "no http or https URL",
+		`{"url":"https://x/mcp\n"}`:                                                        "no http or https URL",
+		`{"url":"https://x/mcp","headers":{"":"b"}}`:                                       "no name of a header",
+	} {
+		path := filepath.Join(t.TempDir(), "mcp.json")
+		if err := os.WriteFile(path, []byte(`{"mcpServers":{"odd":`+entry+`,"good":{"url":"https://y/mcp"}}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := File{Client: knownClient("cursor"), Path: path}.Open()
+		data, chosen, left, err := c.Remotes(func(*Entry) (Wrapper, bool) { return Wrapper{Path: "/x/signet-wrap"}, true })
+		if err != nil || len(chosen) == 0 || chosen[len(chosen)-1].Name != "good" {
+			t.Errorf("%s: %v, %d chosen", entry, err, len(chosen))
+			continue
+		}
+		got := string(data)
+		for _, why := range left {
+			got = why.Error()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", entry, got, want)
+		}
+	}
+}

@@ -245,6 +245,7 @@ type launcher struct {
 	slashes  bool     // flags begin with a slash
 	remote   bool     // it speaks with the server at a URL
 	line     bool     // code is the command line of a shell
+	dashes   bool     // the command is after the first "--"
 
 	container bool // the name is that of an image
 	elsewhere bool // the name is that of a machine, and what follows the command there
@@ -291,6 +292,7 @@ var launchers = map[string]launcher{
 		"-Q", "-R", "-S", "-W", "-w"}},
 	"sh": shells, "bash": shells, "zsh": shells, "dash": shells, "ash": shells, "ksh": shells, "pwsh": shells, "powershell": shells,
 
+	"signet-wrap":   {dashes: true}, // such as a check
 	"mcp-remote":    {remote: true},
 	"mcp-proxy":     {remote: true, values: []string{"--transport", "--port", "--host", "-e", "--env"}},
 	"supergateway":  {remote: true, code: []string{"--stdio"}},
@@ -314,6 +316,12 @@ var containers = launcher{
 // if none does.
 func (l launcher) next(args []string) (name string, rest []string) {
 	dir := ""
+	if l.dashes {
+		if i := slices.Index(args, "--") + 1; i > 0 && i < len(args) {
+			return args[i], args[i+1:]
+		}
+		return "", nil
+	}
 	for i := 0; i < len(args); i++ {
 		flag, value, attached := strings.Cut(args[i], "=")
 		// The value of a flag is in the same argument or in the next.
