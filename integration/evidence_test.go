@@ -232,16 +232,8 @@ func (h home) fill(t testing.TB, n int, at time.Time) {
 	log := chain.New(h.audit(), chain.Options{NoSync: true, Now: func() time.Time { return at }})
 	defer log.Close()
 	for range n {
-		draft, err := signer.Prepare(sign.Action{Tool: "t", Target: "mcp://t", Arguments: []byte(`{}`)})
-		if err != nil {
-			t.Fatal(err)
-		}
 		if _, err := log.Append(1, func(_ int, at chain.At) ([]byte, error) {
-			r, err := draft.SignAt(at.Time, at.Prev)
-			if err != nil {
-				return nil, err
-			}
-			return r.Record, nil
+			return testlog.Call(signer, sign.Action{Tool: "t", Target: "mcp://t", Arguments: []byte(`{}`)}, at)
 		}); err != nil {
 			t.Fatal(err)
 		}

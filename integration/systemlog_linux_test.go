@@ -22,6 +22,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/heads"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -329,15 +330,7 @@ func (s *agent) forge(receipts ...func(at chain.At) ([]byte, error)) {
 func (s *agent) call(tool string) func(chain.At) ([]byte, error) {
 	signer := s.signer()
 	return func(at chain.At) ([]byte, error) {
-		d, err := signer.Prepare(sign.Action{Tool: tool, Arguments: []byte(`{"n":1}`), Target: "mcp://x", Session: "ses_" + strings.Repeat("0", 32)})
-		if err != nil {
-			return nil, err
-		}
-		r, err := d.SignAt(at.Time, at.Prev)
-		if err != nil {
-			return nil, err
-		}
-		return r.Record, nil
+		return testlog.Call(signer, sign.Action{Tool: tool, Arguments: []byte(`{"n":1}`), Target: "mcp://x", Session: "ses_" + strings.Repeat("0", 32)}, at)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -140,15 +141,7 @@ func TestFollowFirstCall(t *testing.T) {
 	action := sign.Action{Tool: "first", Session: sessionA, Arguments: []byte(`{}`)}
 	_, err := l.Append(2, func(i int, at chain.At) ([]byte, error) {
 		if i == 0 {
-			d, err := s.a.Prepare(action)
-			if err != nil {
-				return nil, err
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				return nil, err
-			}
-			return r.Record, nil
+			return testlog.Call(s.a, action, at)
 		}
 		r, err := s.a.Event(event.Session{Session: sessionA, Client: &event.Implementation{Name: "Desk"}}, at.Time, at.Prev)
 		if err != nil {
@@ -176,15 +169,7 @@ func TestFollowThroughTheNight(t *testing.T) {
 	call := func(l *chain.Log, tool string) {
 		t.Helper()
 		_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
-			d, err := s.a.Prepare(sign.Action{Tool: tool, Session: sessionA, Arguments: []byte(`{}`)})
-			if err != nil {
-				return nil, err
-			}
-			r, err := d.SignAt(at.Time, at.Prev)
-			if err != nil {
-				return nil, err
-			}
-			return r.Record, nil
+			return testlog.Call(s.a, sign.Action{Tool: tool, Session: sessionA, Arguments: []byte(`{}`)}, at)
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -55,6 +55,19 @@ func Key() ed25519.PrivateKey {
 
 // Write makes the log in the directory audit of home, which must not have one, and
 // the public half of its key in the directory keys, so that home verifies as valid.
+// Call returns the receipt of a call, made for its place in a log.
+func Call(s *sign.Signer, a sign.Action, at chain.At) ([]byte, error) {
+	d, err := s.Prepare(a)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.SignAt(at.Time, at.Prev)
+	if err != nil {
+		return nil, err
+	}
+	return r.Record, nil
+}
+
 // Records are not synced. A record takes some 20 µs, most of it Ed25519, and
 // some 850 bytes.
 func Write(home string, o Options) error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 )
 
@@ -29,15 +30,7 @@ func logOf(t *testing.T, n int) (dir string, keys Keys) {
 	l := chain.New(dir, chain.Options{NoSync: true})
 	defer l.Close()
 	if _, err := l.Append(n, func(i int, at chain.At) ([]byte, error) {
-		d, err := s.Prepare(sign.Action{Tool: fmt.Sprint("t", i)})
-		if err != nil {
-			return nil, err
-		}
-		r, err := d.SignAt(at.Time, at.Prev)
-		if err != nil {
-			return nil, err
-		}
-		return r.Record, nil
+		return testlog.Call(s, sign.Action{Tool: fmt.Sprint("t", i)}, at)
 	}); err != nil {
 		t.Fatal(err)
 	}
