@@ -102,7 +102,9 @@ func changed(f *verify.Bundle, p part) Section {
 	case f.Verdict == verify.Unchecked:
 		s.Word, s.Level, s.Says = "unchecked", Doubt, "Not all could be read."
 	}
-	s.Lines = append(s.Lines, f.Reasons...)
+	if f.Verdict == verify.Tampered {
+		s.Lines = append(s.Lines, f.Reasons...)
+	}
 	for _, b := range p.breaks {
 		s.Lines = append(s.Lines, fmt.Sprintf("%s, line %d: %s: %s", b.File, b.Line, b.Kind, b.Detail))
 	}
@@ -167,6 +169,9 @@ func who(f *verify.Bundle, p part) Section {
 		s.Lines = append(s.Lines, text.Count(a.Unsigned, "event")+" without a signature, which any program could have written")
 	}
 	s.Lines = append(s.Lines, a.Doubts...)
+	if f.Verdict != verify.Tampered {
+		s.Lines = append(s.Lines, f.Reasons...)
+	}
 	for _, k := range a.Withdrawn {
 		s.Lines = append(s.Lines, fmt.Sprintf("the key %s (%q) was %s %s; it signed %s after that", k.Pubkey, k.Name,
 			strings.TrimPrefix(k.Kind, "key_"), k.Since, text.Count(k.Records, "record")))

@@ -135,7 +135,7 @@
   }
 
   const table = (heads, body, attributes = {}) =>
-    el("div", {class: "wide"}, el("table", {class: "plain", ...attributes},
+    el("div", {class: "wide", ...attributes}, el("table", {class: "plain"},
       el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", {scope: "col", class: kind}, name)))), el("tbody", {}, body)));
 
   // showState says what was found, and how far that can be trusted.
@@ -165,7 +165,8 @@
     const sessions = table([["Began"], ["Client"], ["Server"], ["Signed as"], ["Where"], ["Calls", "number"], ["Failed", "number"], ["Session"]],
       d.sessions.map((s) => el("tr", {}, el("td", {}, time(s.first)), el("td", {}, text(s.client || "")), el("td", {}, text(s.server || "")), el("td", {}, text(s.signer || "")),
         el("td", {}, text(s.where || "")), el("td", {class: "number"}, grouped(s.calls)), el("td", {class: "number"}, grouped(s.failed)),
-        el("td", {}, el("button", {class: "open mono", type: "button", click: () => search(s.id)}, said(s.id, 16))))));
+        el("td", {}, el("button", {class: "open mono", type: "button", click: () => search(s.id)}, said(s.id, 16))))),
+      {class: "wide sessions", tabindex: 0, role: "region", "aria-label": "Sessions"});
     const more = (n, what) => n > 0 && el("p", {class: "faint"}, "and " + count(n, what) + " more");
     put(doings, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"), tools, more(d.more_tools, "tool"),
       el("h3", {}, "Sessions"), sessions, more(d.more_sessions, "session"));
