@@ -241,7 +241,7 @@ func TestReportInBrowser(t *testing.T) {
 		if !reflect.DeepEqual(seen.Verify, native) {
 			t.Errorf("%s: the browser found %v, and verify --json %v", file, seen.Verify, native)
 		}
-		if !strings.HasPrefix(seen.State, "unconfirmed ") {
+		if !strings.HasPrefix(seen.State, "unconfirmed ") || !strings.Contains(seen.State, "could have changed that program") {
 			t.Errorf("%s: %s", file, seen.State)
 		}
 	}

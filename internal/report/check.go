@@ -120,8 +120,7 @@ type Did struct {
 	Calls   int64  `json:"calls"`
 	Failed  int64  `json:"failed"`
 	Open    int64  `json:"open"`   // without a known outcome
-	Events  int64  `json:"events"` // that are no calls, and are believed
-	Doubted int64  `json:"doubted"`
+	Doubted int64  `json:"doubted"` // records that are not believed, and responses that count for no call
 	First   string `json:"first,omitempty"`
 	Last    string `json:"last,omitempty"`
 
@@ -177,9 +176,7 @@ func newDoings() *doings {
 
 // other sees a row that is no call.
 func (d *doings) other(row *history.Row) {
-	if row.Believed() && row.Verdict == 0 {
-		d.did.Events++
-	} else {
+	if !row.Believed() || row.Verdict != 0 {
 		d.did.Doubted++
 	}
 }
