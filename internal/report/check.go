@@ -119,7 +119,7 @@ func keysOf(o Options) (known verify.Keys, err error) {
 type Did struct {
 	Calls   int64  `json:"calls"`
 	Failed  int64  `json:"failed"`
-	Open    int64  `json:"open"`   // without a known outcome
+	Open    int64  `json:"open"`    // without a known outcome
 	Doubted int64  `json:"doubted"` // records that are not believed, and responses that count for no call
 	First   string `json:"first,omitempty"`
 	Last    string `json:"last,omitempty"`
