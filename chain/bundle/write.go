@@ -429,7 +429,7 @@ func (c *core) smallFiles() error {
 	if c.Trust != nil {
 		all = append(all, File{trustName, c.Trust})
 	}
-	if c.Heads != nil {
+	if len(c.Heads) > 0 {
 		all = append(all, File{headsName, c.Heads})
 	}
 	if a := c.Anchors; a != nil {

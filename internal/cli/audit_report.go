@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"encoding/json"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/home"
 	"github.com/signet-wrap/signet-wrap/internal/report"
 	"github.com/signet-wrap/signet-wrap/internal/sshagent"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/toolstore"
 	"github.com/signet-wrap/signet-wrap/keys"
 )
@@ -111,6 +115,7 @@ func (c *command) auditReport(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
+	c.reportHeads(ctx, h, s)
 	// After the checkpoints, which must not be of more than is here.
 	if s.Log, err = chain.TakeSnapshot(h.Audit()); err != nil {
 		return fmt.Errorf("reading the log: %w", err)
@@ -274,6 +279,41 @@ func (c *command) redactable(ctx context.Context, s *bundle.Source, bar *bar) er
 	}
 	return fail("record calls with --hash-only (or --hash-only-tool GLOB), and their reports show no arguments",
 		fmt.Errorf("--redact: %s with arguments, which are signed with the call and cannot be left out; nothing was written", count(n, "call")))
+}
+
+// maxReportHeads is how much a report has of what the system's log has kept, in bytes.
+const maxReportHeads = 64 << 20
+
+// reportHeads adds what this machine's system log has kept of the log, if it can be read.
+// It says nothing else of the machine.
+func (c *command) reportHeads(ctx context.Context, h home.Dir, s *bundle.Source) {
+	log, err := chain.First(h.Audit())
+	if err != nil || log == (chain.Hash{}) {
+		return
+	}
+	var all [][]byte // newest first
+	size, of := 0, []byte(`"log":"`+log.String()+`"`)
+	c.ReadLog(ctx, owners(logPlace{home: h, audit: h.Audit()}), func(e systemlog.Entry) bool { // an error is: none
+		if bytes.Contains(e.Message, of) {
+			line := headLine(e)
+			size += len(line)
+			all = append(all, line)
+		}
+		return size < maxReportHeads
+	})
+	slices.Reverse(all)
+	s.Heads = bytes.Join(all, nil)
+}
+
+// headLine is an entry as journalctl -o json prints it, without the machine.
+func headLine(e systemlog.Entry) []byte {
+	line, err := json.Marshal(map[string]string{
+		"MESSAGE": string(e.Message), "SYSLOG_IDENTIFIER": systemlog.Identifier, "_UID": e.UID, "__REALTIME_TIMESTAMP": strconv.FormatInt(e.Time.UnixMicro(), 10),
+	})
+	if err != nil {
+		return nil
+	}
+	return append(line, '\n')
 }
 
 // reportFiles adds the files beside the records.
