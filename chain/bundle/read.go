@@ -70,7 +70,7 @@ const (
 )
 
 // allowed are the names of files, as they can be anywhere.
-var allowed = regexp.MustCompile(`^(?:audit/\d{4}-\d\d-\d\d\.jsonl(?:\.torn-[0-9A-Za-z.-]{1,100})?|keys/[0-9A-Za-z_.@-]{1,80}\.pub|anchors/(?:policy|tsa\.pem|\d{1,2}\.(?:checkpoint|tsr))|` +
+var allowed = regexp.MustCompile(`^(?:audit/\d{4}-\d\d-\d\d\.jsonl(?:\.torn-[0-9A-Za-z.-]{1,100})?|audit/\d{4}-\d\d-\d\d\.ends|keys/[0-9A-Za-z_.@-]{1,80}\.pub|anchors/(?:policy|tsa\.pem|\d{1,2}\.(?:checkpoint|tsr))|` +
 	`tools/[0-9a-f]{64}\.json|trust|heads\.jsonl|manifest\.json|proofs/(?:records|anchors)\.jsonl|(?:SHA256SUMS|report\.html)(?:\.sig|\.auditor\.sig)?|report\.html)$`)
 
 // A Bundle is a bundle that is being read. Its methods may be called by several

@@ -293,6 +293,27 @@ func (c *core) records(ctx context.Context) error {
 		day.Write(e.Raw) // whose error Flush has
 		return day.WriteByte('\n')
 	}
+	grow := func(hash chain.Hash) error {
+		if c.m.Size == 0 {
+			c.m.Log = hash
+		}
+		c.m.Size, c.m.Head = c.m.Size+1, hash
+		stored = c.tree.Append(stored[:0], tlog.Leaf(hash))
+		if hashes == nil {
+			return nil
+		}
+		_, err := hashes.Write(stored)
+		return err
+	}
+	// Of days that were archived the log has hashes, which count as its records.
+	if err := c.Log.Archived(ctx, func(e chain.RecordEnd) error {
+		if before = append(before[:0], e.Hash[:]...); c.Kind == Log {
+			c.m.First, c.m.Last, c.m.Records = 0, c.m.Size, c.m.Records+1
+		}
+		return grow(e.Hash)
+	}); err != nil {
+		return err
+	}
 	look := func(e chain.Entry, bad *chain.LineError) (line, bool) { return line{e, bad != nil}, true }
 	for l, err := range chain.Read(ctx, c.Log, chain.ReadOptions{Progress: c.Progress}, look) {
 		if err != nil {
@@ -308,15 +329,8 @@ func (c *core) records(ctx context.Context) error {
 			}
 			continue
 		}
-		if c.m.Size == 0 {
-			c.m.Log = l.RecordHash
-		}
-		c.m.Size, c.m.Head = c.m.Size+1, l.RecordHash
-		stored = c.tree.Append(stored[:0], tlog.Leaf(l.RecordHash))
-		if hashes != nil {
-			if _, err := hashes.Write(stored); err != nil {
-				return err
-			}
+		if err := grow(l.RecordHash); err != nil {
+			return err
 		}
 		if c.Kind != Log && !c.Has(l.Position()) {
 			ended = c.m.Records > 0
@@ -406,7 +420,7 @@ func (c *core) listed(tool event.Hash) {
 	}
 }
 
-// quarantined writes the partial records beside the log.
+// quarantined writes the partial records beside the log, and the ends of archived days.
 func (c *core) quarantined() error {
 	days := c.Log.Days()
 	for _, name := range c.Log.Files()[len(days):] {

@@ -60,8 +60,9 @@ FLAGS
 
 The file has the records as they stand, keys, the trust file, what witnesses
 signed, tool definitions, SHA256SUMS signed for "ssh-keygen -Y verify", and a
-page. The same log gives the same file. Arguments are signed with their call:
-only those of calls with --hash-only can be left out. See docs/AUDITORS.md.
+page. The same log gives the same file. Arguments in the log are signed with
+their call, and are in it; those kept apart (--params apart) are not. See
+docs/AUDITORS.md.
 
 EXIT STATUS
   0 written; 1 not written, nothing asked for is there, or --redact found
@@ -277,7 +278,7 @@ func (c *command) redactable(ctx context.Context, s *bundle.Source, bar *bar) er
 	if more := n - int64(len(ids)); more > 0 {
 		fmt.Fprintf(c.Stderr, "and %s more\n", grouped(more))
 	}
-	return fail("record calls with --hash-only (or --hash-only-tool GLOB), and their reports show no arguments",
+	return fail("record calls with --params apart or --hash-only, and their reports show no arguments",
 		fmt.Errorf("--redact: %s with arguments, which are signed with the call and cannot be left out; nothing was written", count(n, "call")))
 }
 
