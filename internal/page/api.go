@@ -37,8 +37,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 }
 
 // Bounds of waiting for news.
-const (
-	longPoll = 20 * time.Second
+var (
+	longPoll = 20 * time.Second       // tests make it shorter
 	calm     = 150 * time.Millisecond // news that come together are told together
 )
 

@@ -131,7 +131,7 @@ type index struct {
 
 func newIndex() *index {
 	return &index{
-		fileIndex: map[string]int{}, contextIndex: map[history.Context]uint32{}, unanswered: map[int]string{},
+		fileIndex: map[string]int{}, contextIndex: map[history.Context]uint32{{}: 0}, unanswered: map[int]string{},
 		tools: newNames(), servers: newNames(), signers: newNames(), sessions: newNames(), clients: newNames(),
 		contexts: []history.Context{{}}, clientOf: []uint32{0}, sessionInfo: []session{{}},
 	}
@@ -269,17 +269,15 @@ func (x *index) settle(i int, h *history.Row) {
 	if h.Unanswered != "" && len(x.unanswered) < maxNames {
 		x.unanswered[i] = h.Unanswered
 	}
-	if r.context == 0 { // it may have become known since
-		if c := x.contextOf(h.Context); c != 0 {
-			x.clients.counts[x.clientOf[r.context]]--
-			x.clients.counts[x.clientOf[c]]++
-			r.context = c
-		}
+	if c := x.contextOf(h.Context); c != 0 && c != r.context { // it has become known since
+		x.clients.counts[x.clientOf[r.context]]--
+		x.clients.counts[x.clientOf[c]]++
+		r.context = c
 	}
 	if s := x.sessionAt(r); s != nil && r.kind == kindCall {
 		s.count(before, -1)
 		s.count(r.outcome, 1)
-		s.context = max(s.context, r.context)
+		s.context = r.context
 	}
 }
 

@@ -188,7 +188,7 @@ function show() {
   const chip = (text, changes) => chips.push(el("button", { type: "button", click: () => go(changes) }, text, el("span", { "aria-hidden": "true" }, " ×"), el("span", { class: "hidden" }, " (remove)")));
   if (filter.session) chip("session " + ui.said(filter.session, 40), { session: "" });
   if (filter.since || filter.until) chip((filter.since ? "from " + ui.time(filter.since) : "") + (filter.until ? " to " + ui.time(filter.until) : ""), { since: "", until: "" });
-  if (Object.keys(filter).length > 1) chip("all filters", Object.fromEntries(Object.keys(filter).map((k) => [k, ""])));
+  if (Object.keys(filter).length > 0) chip("all filters", Object.fromEntries(Object.keys(filter).map((k) => [k, ""])));
   put($("chips"), chips);
   if (view === "calls") list.restart();
   if (view === "sessions") showSessions();
@@ -473,7 +473,7 @@ function drawTimeline(bars, step) {
   });
   put(figure, root, el("figcaption", {},
     el("span", {}, ui.time(bars[0].time) + " " + ui.zone(bars[0].time)),
-    el("span", {}, el("span", { class: "key k-good" }, "executed"), el("span", { class: "key k-failed" }, "failed"), el("span", { class: "key k-other" }, "open or not known")),
+    el("span", { class: "keys3" }, el("span", { class: "key k-good" }, "executed"), el("span", { class: "key k-failed" }, "failed"), el("span", { class: "key k-other" }, "open or not known")),
     el("span", {}, ui.time(bars.at(-1).time + step))));
 }
 
@@ -586,7 +586,7 @@ function showTools() {
       if (v.server !== server) {
         server = v.server;
         body = el("tbody");
-        out.push(el("h3", {}, ui.text(server.replace(/^mcp:\/\//, "") || "(no server)", 100)),
+        out.push(el("h2", {}, ui.text(server.replace(/^mcp:\/\//, "") || "(no server)", 100)),
           el("div", { class: "scrollx", role: "region", tabindex: 0, "aria-label": "Tools of " + ui.said(server, 60) },
             el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["Tool", "Definition", "Listed", "Calls", "Last call", "Signer", "Show"].map((t, i) => el("th", { scope: "col", class: i === 3 ? "number" : null }, t)))), body)));
       }
