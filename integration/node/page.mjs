@@ -18,6 +18,7 @@ const [program, home, executablePath, pictures] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const env = { ...process.env, SIGNET_HOME: home };
 const patience = 60_000;
+let page;
 const part = async (name, f) => {
   await f();
   console.log("ok " + name);
@@ -26,7 +27,7 @@ const until = async (what, f) => {
   for (const end = Date.now() + patience; ; ) {
     const got = await f();
     if (got) return got;
-    if (Date.now() > end) throw new Error("waited too long: " + what);
+    if (Date.now() > end) throw new Error("waited too long: " + what + "\n" + (await page?.locator("body").innerText().catch(() => "")));
     await new Promise((f) => setTimeout(f, 50));
   }
 };
@@ -154,7 +155,7 @@ await part("a page of another origin gets nothing", async () => {
 });
 
 const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, timezoneId: "Europe/Vienna" });
-const page = await context.newPage();
+page = await context.newPage();
 page.setDefaultTimeout(patience);
 const wrong = [];
 page.on("dialog", (d) => (wrong.push("dialog: " + d.message()), d.dismiss()));

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -15,6 +16,10 @@ import (
 type FollowOptions struct {
 	Filter
 	Every time.Duration // how often the log is looked at; 0: five times a second
+
+	// Again puts calls once more if the event that says who made them comes later still
+	// than it is waited for.
+	Again bool
 
 	Problem func(error)  // called with what could not be read; nil: nothing is
 	Idle    func() error // is called when all that there is has been put, and ends it with an error; nil: nothing is
@@ -37,7 +42,7 @@ const (
 // the newest.
 func Follow(ctx context.Context, log *chain.Snapshot, o FollowOptions, put func(*Row) error) error {
 	f := &follower{l: newLister(ctx, log, Options{Filter: o.Filter, Contexts: true}), o: o, put: put,
-		join: NewJoin[*Row](), waited: map[uint64]bool{}}
+		join: NewJoin[*Row](), waited: map[uint64]bool{}, nobody: map[uint64][]*Row{}}
 	f.l.beside = log.Beside(true)
 	defer f.l.beside.Close()
 	if f.o.Every <= 0 {
@@ -71,6 +76,9 @@ type follower struct {
 	size   int             // bytes of it
 	waited map[uint64]bool // by signer and session: their event has been waited for
 	err    error           // of put
+
+	nobody map[uint64][]*Row // by signer and session: calls that were put without a context
+	nrows  int               // in nobody
 }
 
 // begin finds out what the beginning needs to know of what is before it: who made
@@ -196,7 +204,9 @@ func (f *follower) take(r *Record) error {
 	switch {
 	case isUnanswered:
 		return f.unanswered(r, never)
-	case !f.l.about(r), r.Believed() && isQuiet(v), f.l.o.strange(r):
+	case r.Believed() && isQuiet(v):
+		return f.known(v)
+	case !f.l.about(r), f.l.o.strange(r):
 		return nil
 	case r.Believed() && IsResponse(v):
 		row, verdict := f.join.Response(v)
@@ -214,11 +224,41 @@ func (f *follower) take(r *Record) error {
 			return nil
 		}
 		f.bound()
+		f.remember(row)
 		return f.tell(row)
 	case r.Believed() && IsCall(v) && !f.join.Alone(v):
 		return nil
 	}
 	return f.tell(newRow(r))
+}
+
+// maxNobody is how many calls may wait for an event that says who made them.
+const maxNobody = 1000
+
+// remember remembers a call that is put without a context.
+func (f *follower) remember(row *Row) {
+	if !f.o.Again || !row.IsCall() || f.nrows >= maxNobody {
+		return
+	}
+	if party := f.l.contexts.party(row.Says); f.l.contexts.sessions[party] == nil {
+		f.nobody[party] = append(f.nobody[party], row)
+		f.nrows++
+	}
+}
+
+// known puts the calls again of which an event says who made them.
+func (f *follower) known(v *sign.Verified) (err error) {
+	if _, ok := v.Event.(event.Session); !ok {
+		return nil
+	}
+	party := f.l.contexts.party(v)
+	rows := f.nobody[party]
+	delete(f.nobody, party)
+	f.nrows -= len(rows)
+	for _, row := range rows {
+		err = errors.Join(err, f.tell(row))
+	}
+	return err
 }
 
 func (f *follower) unanswered(r *Record, never event.Unanswered) (err error) {

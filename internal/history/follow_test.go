@@ -29,6 +29,11 @@ type following struct {
 // follow begins to follow the log of s.
 func (s *scene) follow(f Filter) *following {
 	s.t.Helper()
+	return s.followWith(FollowOptions{Filter: f})
+}
+
+func (s *scene) followWith(o FollowOptions) *following {
+	s.t.Helper()
 	log, err := chain.TakeSnapshot(s.dir)
 	if err != nil {
 		s.t.Fatal(err)
@@ -37,13 +42,14 @@ func (s *scene) follow(f Filter) *following {
 	x := &following{s, make(chan string, 1000), make(chan error, 1), stop, make(chan error, 1000)}
 	began := make(chan struct{}, 1)
 	go func() {
-		o := FollowOptions{Filter: f, Every: time.Millisecond, Problem: func(err error) { x.bad <- err }, Idle: func() error {
+		o.Every, o.Problem = time.Millisecond, func(err error) { x.bad <- err }
+		o.Idle = func() error {
 			select {
 			case began <- struct{}{}:
 			default:
 			}
 			return nil
-		}}
+		}
 		x.done <- Follow(ctx, log, o, func(r *Row) error {
 			text := words(r)
 			if name := r.Context.ClientName(); name != "" {
@@ -112,6 +118,21 @@ func TestFollow(t *testing.T) {
 	s.raw(s.receipts[len(s.receipts)-2]) // a copy
 	s.event(s.a, event.Gap{Session: sessionA})
 	x.want("gap by desk 1")
+	x.end()
+}
+
+// A call whose session is told of after its end is put again then, if that is asked for.
+func TestFollowAgain(t *testing.T) {
+	s := newScene(t)
+	s.call("before")
+	x := s.followWith(FollowOptions{Again: true})
+	s.call("pay")
+	x.want("pay is open")
+	s.respond(s.a, "pay", "executed")
+	x.want("pay executed")
+	s.event(s.a, event.Session{Session: sessionA, Client: &event.Implementation{Name: "desk", Version: "1"}})
+	x.want("pay executed by desk 1")
+	s.event(s.a, event.Session{Session: sessionA, Client: &event.Implementation{Name: "desk", Version: "1"}})
 	x.end()
 }
 

@@ -306,7 +306,9 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 
 // At reads the record at a place, and checks it; nil if there is none.
 func At(ctx context.Context, log *chain.Snapshot, p chain.Position) (*Record, error) {
-	return newLister(ctx, log, Options{}).at(p)
+	l := newLister(ctx, log, Options{})
+	defer l.beside.Close()
+	return l.at(p)
 }
 
 // at reads the record at a place again.

@@ -34,7 +34,7 @@ func (s *Server) read(ctx context.Context) {
 		s.trouble(fmt.Errorf("%s is named for a day that is still to come: its records are listed as the newest", sum.Future))
 	}
 	s.update(func() { s.indexed = true })
-	err = history.Follow(ctx, log, history.FollowOptions{Problem: s.trouble}, func(h *history.Row) error {
+	err = history.Follow(ctx, log, history.FollowOptions{Again: true, Problem: s.trouble}, func(h *history.Row) error {
 		s.index.put(h)
 		s.changed()
 		return nil

@@ -121,7 +121,7 @@ function showState() {
   if (!c) put($("sentence"), ui.badge("verifying"), " the log is being verified; what is below is not, yet");
   else if (!f) put($("sentence"), ui.badge("not verified", "doubt"), " ", ui.text(c.error, 500));
   else if (!f.records && f.verdict === "valid") put($("sentence"), ui.badge("empty"), " nothing has been logged yet");
-  else put($("sentence"), ui.verdict(f.verdict), el("span", { class: "said" }, ui.said(c.sentence, 1500)));
+  else put($("sentence"), ui.verdict(f.verdict), el("span", { class: "said" }, ui.said(c.sentence.replace(/^: /, " "), 1500)));
   $("checking").hidden = !s.checking;
   if (s.checking) {
     const p = s.progress;
