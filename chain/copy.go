@@ -29,7 +29,7 @@ func (s *Snapshot) Archived(ctx context.Context, take func(RecordEnd) error) err
 	return nil
 }
 
-// CopyFile writes one of [Snapshot.Files] to w, as it stands: a day file as far as it
+// CopyFile writes one of [Snapshot.Files] to w: a day file as far as it
 // belongs to the snapshot, and a compressed one uncompressed.
 func (s *Snapshot) CopyFile(w io.Writer, name string) error {
 	if i := slices.Index(s.days, name); i >= 0 {

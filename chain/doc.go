@@ -70,6 +70,12 @@
 //	snapshot.go        Snapshot, and the names in the directory
 //	sequential.go      file systems without ReadAt
 //	packed.go          compressed day files
+//	ends.go            ends of the records of archived days
+//	union.go           a log with days in other directories
+//	beside.go          arguments in files beside the log, written
+//	besideread.go      the same, read
+//	unlocked.go        TakeSnapshotUnlocked, for those who look often
+//	copy.go            the files of a copy
 //	blocks.go          files in blocks of whole lines, forward and backward
 //	stream.go          blocks to workers, and back in order
 //	budget.go          memory limit of the workers

@@ -229,7 +229,7 @@ func (c *command) reportSigner(u *ucli.Context, h home.Dir) (crypto.Signer, erro
 }
 
 // openKey opens a key of the home, and asks for its passphrase if need be.
-func (c *command) openKey(u *ucli.Context, h home.Dir, name string) (crypto.Signer, error) {
+func (c *command) openKey(u *ucli.Context, h home.Dir, name string) (*keys.Key, error) {
 	key, err := h.Keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
 	if do := h.Keys().Advice(name, err); do != "" {
 		return nil, fail(do, err)

@@ -147,15 +147,9 @@ func (c *command) params(u *ucli.Context) ([]byte, error) {
 
 // signer opens the key name, asking for its passphrase if need be.
 func (c *command) signer(u *ucli.Context, h home.Dir, name string) (*sign.Signer, error) {
-	key, err := h.Keys().Load(name, func() ([]byte, error) { return c.oldPassphrase(u, h, name) })
-	if do := h.Keys().Advice(name, err); do != "" {
-		return nil, fail(do, err)
-	}
+	key, err := c.openKey(u, h, name)
 	if err != nil {
 		return nil, err
-	}
-	for _, w := range key.Warnings {
-		c.complain(w, "")
 	}
 	return sign.NewSigner(key, key.Name, key.Owner)
 }

@@ -82,7 +82,7 @@ type Options struct {
 	Every  time.Duration // how often the log is looked at; 0: once a second
 	Settle time.Duration // what was taken so recently is sent again if the receiver may have lost it
 
-	Say      func(string)                      // is told of problems that pass; nil: nobody
+	Say      func(string)                      // called with problems that pass; nil: nothing is
 	Progress func(records, bytes, total int64) // nil: nobody
 }
 

@@ -22,7 +22,7 @@ type OTLPOptions struct {
 	Address  *Address
 	Resource envelope.Resource
 	Timeout  time.Duration // of a request
-	Say      func(string)  // is told of what the receiver did not keep
+	Say      func(string)  // called with what the receiver did not keep
 
 	HeadersFile string // a file of headers, which is read again when they are not taken; "": none
 	Headers     string // the value of OTEL_EXPORTER_OTLP_HEADERS

@@ -18,6 +18,7 @@
 //
 //	List          the rows that a Filter asks for: a Row for each call
 //	Records       the records that a Filter asks for, as they are
+//	Each          what a function makes of these records, on all cores
 //	Follow        rows as records are appended (chain.Tail)
 //	Find          all that is known of one record
 //	Stats         numbers of calls, by tool, client, day and more
@@ -40,6 +41,8 @@
 //	filter.go        Filter
 //	prefilter.go     Filter on the bytes of a record, before it is parsed
 //	fold.go          texts without regard to case
+//	choose.go        Chosen: records by their places
+//	each.go          Each
 //	join.go          Join: which response is for which call
 //	backward.go      Backward: the same, newest record first
 //	recent.go        a map that forgets its oldest entries

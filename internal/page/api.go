@@ -42,7 +42,7 @@ var (
 	calm     = 150 * time.Millisecond // news that come together are told together
 )
 
-// state is what the page is told of the log as a whole.
+// state is what the page gets about the log as a whole.
 type state struct {
 	Version  int64    `json:"version"`
 	Program  string   `json:"program"`

@@ -218,7 +218,7 @@ func quoted(names []string) string {
 
 func witnessed(f *verify.Bundle) Section {
 	s := Section{Question: "Who else has seen it?", Word: "nobody", Level: Doubt,
-		Says: "Nothing in this file shows that others saw the log. Who holds the key could have written it anew, or cut off its end."}
+		Says: "Nothing in this file shows that others saw the log. Whoever holds the key could have rewritten it, or cut off its end."}
 	seen := func(by []string, records int64, since string) {
 		s.Word = "witnesses"
 		s.Says = fmt.Sprintf("Witnesses (%s) saw %s of it at %s. But which witnesses count is the word of this file alone: signet-wrap verify --policy takes yours.",
@@ -260,7 +260,7 @@ func limits(f *verify.Bundle, trust string) []string {
 	if trust == "" {
 		all = append(all, "Names of keys are the word of who made this file. A trust file that you got from elsewhere settles who signed: drop it below.")
 	}
-	all = append(all, "Whether the newest records had been cut off, or all was written anew with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or what witnesses have cosigned.")
+	all = append(all, "Whether the newest records had been cut off, or all was rewritten with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or what witnesses have cosigned.")
 	return append(all, "The log shows which calls went to the servers through signet-wrap, and what came back. What the agent did in other ways is not in it. Times are those of the machine's clock.")
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the signet-wrap of this platform, which stands in a package of its own,
+// Starts the signet-wrap of this platform, which is in a package of its own,
 // and is as little as possible between it and whoever started this.
 "use strict";
 const { spawn } = require("node:child_process");
