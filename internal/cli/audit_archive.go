@@ -25,7 +25,8 @@ USAGE
 EXAMPLES
   signet-wrap audit archive --until 30d --compress
   signet-wrap audit archive --until 180d --to /mnt/archive/audit
-  signet-wrap verify --chain --log ~/.signet/audit --log /mnt/archive/audit
+  signet-wrap verify --chain --home ~/.signet --log ~/.signet/audit \
+    --log /mnt/archive/audit
 
 FLAGS
   --until T             days that were over by then: 30d ago, or a day, which
@@ -190,7 +191,8 @@ func (c *command) listDays(u *ucli.Context, days []archive.Day, young time.Time)
 		if keep {
 			note = "  within the retention: not to be taken away"
 		}
-		if _, err := fmt.Fprintf(c.Stdout, "%s  %14s bytes  %-10s%s\n", day, grouped(d.Size), form, note); err != nil {
+		line := strings.TrimRight(fmt.Sprintf("%s  %14s bytes  %-10s%s", day, grouped(d.Size), form, note), " ")
+		if _, err := fmt.Fprintln(c.Stdout, line); err != nil {
 			return err
 		}
 	}

@@ -20,13 +20,17 @@ import (
 func oldLog(t *testing.T) (home string) {
 	t.Helper()
 	home = t.TempDir()
-	if err := testlog.Write(home, testlog.Options{Records: 40, Start: time.Now().AddDate(0, 0, -300), Batch: 1, Span: 299 * 24 * time.Hour}); err != nil {
+	if err := testlog.Write(home, oldLogOptions()); err != nil {
 		t.Fatal(err)
 	}
 	if status, _, errs := run(t, "identity", "generate", "--name", "default", "--unencrypted", "--home", home); status != 0 {
 		t.Fatal(errs)
 	}
 	return home
+}
+
+func oldLogOptions() testlog.Options {
+	return testlog.Options{Records: 40, Start: time.Now().AddDate(0, 0, -300), Batch: 1, Span: 299 * 24 * time.Hour}
 }
 
 func ago(days int) string { return time.Now().UTC().AddDate(0, 0, -days).Format(time.DateOnly) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
@@ -88,6 +89,8 @@ func TestScripts(t *testing.T) {
 			"cut":     cutNewest,
 			"id":      setID,
 
+			"old-log":          makeOldLog,
+			"accept-archived":  acceptArchived,
 			"accept-withdrawn": acceptWithdrawn,
 		},
 	}
@@ -152,6 +155,17 @@ func setID(ts *testscript.TestScript, neg bool, args []string) {
 	var receipt struct{ ID string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &receipt))
 	ts.Setenv(args[1], receipt.ID)
+}
+
+func makeOldLog(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(testlog.Write(ts.Getenv("SIGNET_HOME"), oldLogOptions()))
+}
+
+func acceptArchived(ts *testscript.TestScript, neg bool, args []string) {
+	var f verify.Log
+	ts.Exec("signet-wrap", "verify", "--chain", "--json") // whose status is another
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &f))
+	ts.Check(ts.Exec("signet-wrap", "verify", "--chain", "--accept", f.Completeness.Archived.Events[0].ID))
 }
 
 func acceptWithdrawn(ts *testscript.TestScript, neg bool, args []string) {
