@@ -2,10 +2,12 @@ package sign
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
@@ -117,6 +119,87 @@ func TestVectorsInterop(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestCosignVectors: of what the reference has signed as version 3, Cosign makes the same
+// text to be signed, but for key, nonce and time. So the reference's signature is good
+// over ours, with these three put back.
+func TestCosignVectors(t *testing.T) {
+	receipts := map[string]json.RawMessage{}
+	var own []struct {
+		Name    string
+		Receipt json.RawMessage
+		Valid   bool
+	}
+	readVectors(t, "receipts.json", &own)
+	for _, v := range own {
+		receipts[v.Name] = v.Receipt
+	}
+	for _, file := range []string{"ts-signed.json", "python-signed.json"} {
+		var others map[string]struct{ Receipt json.RawMessage }
+		readVectors(t, file, &others)
+		for version, v := range others {
+			receipts[file+"/"+version] = v.Receipt
+		}
+	}
+	signer, err := NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "ours", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for name, receipt := range receipts {
+		v, err := Verify(receipt, AnyKey)
+		if err != nil || v.Version != 3 {
+			continue
+		}
+		seen++
+		members := func(receipt []byte) (m map[string]json.RawMessage) {
+			if err := json.Unmarshal(receipt, &m); err != nil {
+				t.Fatal(err)
+			}
+			delete(m, "id")
+			return m
+		}
+		theirs := members(receipt)
+		agent, err := canon.Canonicalize(theirs["agent_receipt"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := signer.Cosign(agent, v.ResponseHash, v.Outcome, v.Time)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if again := wantValid(t, made.JSON); again.ResponseHash != v.ResponseHash || again.EmbeddedID != v.EmbeddedID || again.Outcome != v.Outcome {
+			t.Errorf("%s: made %+v of %+v", name, again, v)
+		}
+		ours := members(made.JSON)
+		for _, other := range []string{"server", "nonce", "ts_response"} {
+			ours[other] = theirs[other]
+		}
+		var sig string
+		if err := json.Unmarshal(theirs["sig"], &sig); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(sig, "ed25519:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(ours, "sig")
+		text, err := json.Marshal(ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err = canon.Canonicalize(text); err != nil {
+			t.Fatal(err)
+		}
+		if !ed25519.Verify(v.Signers[1].Key, text, raw) {
+			t.Errorf("%s: the reference has signed another text than\n%s", name, text)
+		}
+	}
+	if seen < 5 {
+		t.Errorf("%d receipts of version 3", seen)
 	}
 }
 

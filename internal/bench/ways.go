@@ -50,6 +50,7 @@ const (
 	nameSDKDirect = "mcp-go: direct"
 	nameDisk      = "disk: append and fsync alone"
 	nameSign      = "sign: Ed25519 alone"
+	nameVerify    = "verify: Ed25519 alone"
 )
 
 // ways are the rows of the table.
@@ -82,7 +83,11 @@ func (b *bench) ways() []*way {
 		headless,
 		synced(wrapped("call (all defaults)")),
 		{name: nameDisk, open: openDisk, alone: true},
+		// The home is that of both sides, so the check trusts the wrapper's key.
+		{name: "wrapped and checked: call, no fsync", base: nameDirect, open: openPipes, memory: true, most: 1_000_000,
+			argv: b.wrap(b.check(server, "--sync", "off"), "--sync", "off")},
 		{name: nameSign, open: openSign, alone: true},
+		{name: nameVerify, open: openVerify, alone: true},
 		sdk(nameSDKDirect, "", sdkServer),
 		sdk("mcp-go: wrapped, no fsync", nameSDKDirect, b.wrap(sdkServer, "--sync", "off")),
 		sdk("mcp-go: wrapped (all defaults)", nameSDKDirect, b.wrap(sdkServer)),
@@ -97,6 +102,11 @@ func (b *bench) ways() []*way {
 // wrap is the command line of the wrapper before a server.
 func (b *bench) wrap(server []string, flags ...string) []string {
 	return slices.Concat([]string{b.binary}, flags, []string{"--"}, server)
+}
+
+// check is the command line of a check before a server.
+func (b *bench) check(server []string, flags ...string) []string {
+	return slices.Concat([]string{b.binary, "check", "--missing", "refuse"}, flags, []string{"--"}, server)
 }
 
 // cats put a server between two cats: what two more pipe hops cost, whoever
@@ -207,6 +217,30 @@ func (s *signing) turn(int) error {
 func (s *signing) burst(int) error { return errNone }
 func (s *signing) pid() int        { return 0 }
 func (s *signing) close()          {}
+
+// verifying is what no check of a receipt can be faster than.
+type verifying struct {
+	key       ed25519.PublicKey
+	receipt   []byte
+	signature []byte
+}
+
+func openVerify(*way, *load, string) (*opened, error) {
+	public, key, err := ed25519.GenerateKey(nil)
+	receipt := slices.Repeat([]byte("x"), 550)
+	return &opened{session: &verifying{public, receipt, ed25519.Sign(key, receipt)}}, err
+}
+
+func (v *verifying) turn(int) error {
+	if !ed25519.Verify(v.key, v.receipt, v.signature) {
+		return errors.New("the signature is not good")
+	}
+	return nil
+}
+
+func (v *verifying) burst(int) error { return errNone }
+func (v *verifying) pid() int        { return 0 }
+func (v *verifying) close()          {}
 
 // errNone: the way has no such thing.
 var errNone = errors.New("none")
