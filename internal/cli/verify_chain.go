@@ -80,7 +80,7 @@ func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, rin
 	}
 	keep, err := c.retention()
 	if err != nil {
-		return nil, err
+		return nil, &failure{exitUsage, err, ""}
 	}
 	o := verify.Options{Retention: keep, Now: time.Now(), Anchors: anchors, Accept: accept, RequireSystem: required(u, requireSystem)}
 	if err := c.addEvidence(ctx, u, p, ring, &o); err != nil {
