@@ -276,3 +276,59 @@ func TestReportInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// The same in Firefox as it is distributed. SIGNET_WRAP_FIREFOX=1 asks for it.
+func TestReportInFirefox(t *testing.T) {
+	if os.Getenv("SIGNET_WRAP_FIREFOX") == "" {
+		t.Skip("SIGNET_WRAP_FIREFOX=1 opens a report in Firefox")
+	}
+	var firefox string
+	for _, name := range []string{"firefox-esr", "firefox"} {
+		if path, err := exec.LookPath(name); err == nil && firefox == "" {
+			firefox = path
+		}
+	}
+	if firefox == "" {
+		missing(t, "this test needs Firefox")
+	}
+	argv := node(t, "report-firefox.mjs")
+	program, err := browserProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHome(t)
+	sunk(t, h, []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"<img src=x onerror=ran=1>","arguments":{"amount":100}}}`+"\n"))
+	core := coreOf(t, h)
+	good := pageOf(t, core, program)
+	torn := bytes.Clone(good)
+	torn[evidenceElements.FindIndex(good)[1]-50] ^= 1
+	dir := t.TempDir()
+	for name, b := range map[string][]byte{"good.html": good, "torn.html": torn, "core.zip": core} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(argv[0], "--experimental-websocket", argv[1], filepath.Join(dir, "good.html"), filepath.Join(dir, "torn.html"))
+	cmd.Env = append(os.Environ(), "BROWSER="+firefox)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs.Bytes())
+	}
+	var seen []reportSeen
+	if err := json.Unmarshal(out, &seen); err != nil || len(seen) != 2 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var native map[string]any
+	if err := json.Unmarshal([]byte(newHome(t).signet(t, 3, nil, "verify", filepath.Join(dir, "core.zip"), "--json")), &native); err != nil {
+		t.Fatal(err)
+	}
+	whole, cut := seen[0], seen[1]
+	if !reflect.DeepEqual(whole.Verify, native) || whole.Differs || whole.Ran || !strings.Contains(whole.Text, "<img src=x onerror=ran=1>") {
+		t.Errorf("it found %v, and verify --json %v\n%s", whole.Verify, native, whole.Text)
+	}
+	if !strings.HasPrefix(cut.State, "not verified") || cut.Found {
+		t.Errorf("a file that was edited: %s", cut.State)
+	}
+}
