@@ -86,6 +86,8 @@ nightly: ## long fuzzing, torture, large logs, packages, soak; 75 minutes
 	  go test -count=1 -timeout 60m -run "Torture|Crowd|Parsers|AnchorKilled|HookClients|Firefox" ./integration'; \
 	part time-stamps 'go install $(TSA) && SIGNET_WRAP_TIMESTAMP_SERVER="$$(go env GOPATH)/bin/timestamp-server" \
 	  go test -count=1 -run Sigstore ./integration'; \
+	part export '(cd integration/otelcol && go build -trimpath -o ../../bin/otelcol .) && SIGNET_WRAP_EXPORT=100000 \
+	  SIGNET_WRAP_OTELCOL="$$PWD/bin/otelcol" go test -count=1 -timeout 20m -run TestExport ./integration'; \
 	part packages 'SIGNET_WRAP_RELEASE=1 go test -count=1 -timeout 90m -run Release ./internal/packages'; \
 	part fuzz '$(MAKE) fuzz FUZZTIME=500000x'; \
 	part bench '$(MAKE) bench SCALE=1000000'; \

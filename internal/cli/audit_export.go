@@ -16,6 +16,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/config"
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 	"github.com/signet-wrap/signet-wrap/internal/envelope"
 	"github.com/signet-wrap/signet-wrap/internal/export"
@@ -102,13 +103,24 @@ func (c *command) auditExport(u *ucli.Context) error {
 	if err := c.noArgs(u); err != nil {
 		return err
 	}
+	var h home.Dir
+	var err error
+	if u.Bool("follow") {
+		if h, err = c.existingHome(u); err == nil {
+			err = c.exportDefaults(u, h)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	x, err := exportOptions(u)
 	if err != nil {
 		return err
 	}
-	h, err := c.existingHome(u)
-	if err != nil {
-		return err
+	if h == "" {
+		if h, err = c.existingHome(u); err != nil {
+			return err
+		}
 	}
 	path := x.output
 	if path == "-" {
@@ -123,6 +135,42 @@ func (c *command) auditExport(u *ucli.Context) error {
 		return c.listTo(x.list, h, func(w io.Writer) auditOutput { return newAuditCSV(w, x.columns) }, path, "--output")
 	}
 	return c.listTo(x.list, h, func(w io.Writer) auditOutput { return newAuditRecords(w) }, path, "--output")
+}
+
+// exportDefaults has the settings of both config.toml stand for flags that are not given,
+// and locked ones for all. They are for an export that goes on, and not for what somebody
+// writes to a file by hand.
+func (c *command) exportDefaults(u *ucli.Context, h home.Dir) error {
+	k := c.configurationOf(h)
+	for _, err := range []error{k.systemErr, k.homeErr} {
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range exportFlags() {
+		name := f.Names()[0]
+		var given []string
+		if u.IsSet(name) {
+			given = []string{fmt.Sprint(u.Value(name))}
+		}
+		s := k.setting(exportPrefix+name, given)
+		c.complainOverridden(s)
+		value := ""
+		switch {
+		case len(s.Values) > 0:
+			value = s.Values[0]
+		case s.From != config.Locked || given == nil:
+			continue
+		case name == "plain":
+			value = "false"
+		case name == "timeout" || name == "give-up":
+			value = "0s"
+		}
+		if err := u.Set(name, value); err != nil {
+			return fmt.Errorf("%s%s: %w", exportPrefix, name, err)
+		}
+	}
+	return nil
 }
 
 func exportOptions(u *ucli.Context) (x exporting, err error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -31,6 +32,10 @@ func anchorSettingFlags() []ucli.Flag {
 	}
 }
 
+// exportPrefix is before the names of the settings of "audit export --follow": those that
+// a machine's administrator decides.
+const exportPrefix = "export."
+
 func storeFlag() ucli.Flag { return &ucli.StringFlag{Name: "store", TakesFile: true} }
 
 // settingNames are the names of all settings.
@@ -40,6 +45,9 @@ func settingNames() (names []string) {
 	}
 	for _, f := range anchorSettingFlags() {
 		names = append(names, anchorPrefix+f.Names()[0])
+	}
+	for _, f := range exportFlags() {
+		names = append(names, exportPrefix+f.Names()[0])
 	}
 	return names
 }
@@ -72,6 +80,22 @@ func configKeys() (keys []config.Key) {
 		case *ucli.StringFlag:
 			if f.TakesFile {
 				k.Kind = config.Path
+			}
+		}
+		keys = append(keys, k)
+	}
+	for _, f := range exportFlags() {
+		k := config.Key{Name: exportPrefix + f.Names()[0]}
+		switch f := f.(type) {
+		case *ucli.BoolFlag:
+			k.Kind = config.Switch
+		case *ucli.DurationFlag:
+			k.Check = func(v string) error { _, err := time.ParseDuration(v); return err }
+		case *ucli.StringFlag:
+			if f.TakesFile {
+				k.Kind = config.Path
+			} else if f.Name == "max-body" {
+				k.Kind, k.Check = config.Number, func(v string) error { _, err := parseBytes(v); return err }
 			}
 		}
 		keys = append(keys, k)
@@ -210,6 +234,9 @@ func (k *configuration) all(flags map[string]string) []config.Setting {
 	for _, f := range anchorSettingFlags() {
 		list = append(list, k.setting(anchorPrefix+f.Names()[0], nil))
 	}
+	for _, f := range exportFlags() {
+		list = append(list, k.setting(exportPrefix+f.Names()[0], nil))
+	}
 	return list
 }
 
@@ -239,7 +266,7 @@ func (c *command) complainOverridden(list ...config.Setting) {
 		if s.Overridden == nil {
 			continue
 		}
-		flag, values := "--"+strings.TrimPrefix(s.Name, anchorPrefix), " "+strings.Join(s.Overridden, ", ")
+		flag, values := "--"+strings.TrimPrefix(strings.TrimPrefix(s.Name, anchorPrefix), exportPrefix), " "+strings.Join(s.Overridden, ", ")
 		switch {
 		case s.Name == "home" && s.Overridden[0] == c.Getenv("SIGNET_HOME"):
 			flag = "$SIGNET_HOME"
