@@ -31,6 +31,7 @@ var layers = map[string]int{
 	"/internal/archive":  3,
 	"/internal/demo":     4,
 	"/internal/verify":   4,
+	"/internal/erase":    4,
 	"/internal/export":   4,
 	"/internal/envelope": 0,
 	"/internal/history":  3,

@@ -21,7 +21,7 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
-  signet-wrap audit show ID | stats | tools | view | report | export
+  signet-wrap audit show ID | stats | tools | view | report | export | erase
 
 EXAMPLES
   signet-wrap audit --since 24h --tool write --failed
@@ -70,7 +70,7 @@ func (c *command) auditVerb() *ucli.Command {
 			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"},
 			&ucli.StringFlag{Name: "export", Hidden: true}, homeFlag()), // before there was "audit export"
 		Action:      c.audit,
-		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb(), c.auditExportVerb(), c.auditArchiveVerb()},
+		Subcommands: []*ucli.Command{c.auditShowVerb(), c.auditStatsVerb(), c.auditToolsVerb(), c.auditViewVerb(), c.auditReportVerb(), c.auditExportVerb(), c.auditArchiveVerb(), c.auditEraseVerb()},
 	}
 }
 
