@@ -40,8 +40,9 @@ FLAGS
                    or ~/.signet)
 
 The other flags are those of wrapping ("signet-wrap help wrap"): --key,
---params, --hash-only, --fail-open, --sync, --outcomes, --environment,
---system-log, --meta-key, --max-call, --passphrase-file, --verbose.
+--params, --hash-only, --hash-only-tool, --mask-secrets, --fail-open, --sync,
+--outcomes, --environment, --system-log, --meta-key, --max-call,
+--passphrase-file, --verbose.
 
 A call passes, unchanged, if its receipt is what a trusted key signed, is for
 this tool with exactly these arguments, is fresh, and was not used before. If

@@ -34,8 +34,9 @@ FLAGS
   --home DIR           keys and log (default: $SIGNET_HOME or ~/.signet)
   --passphrase-file F  opens the key, if it is encrypted
   --target URI         name of the client's tools (default: CLIENT://local)
-  --params, --hash-only, --sync, --outcomes, --environment, --system-log,
-  --fail-open, --verbose   as for wrapping: "signet-wrap help wrap"
+  --params, --hash-only, --hash-only-tool, --mask-secrets, --sync, --outcomes,
+  --environment, --system-log, --fail-open, --verbose
+                       as for wrapping: "signet-wrap help wrap"
 
 Before a tool runs, its call is signed and on the disk when this returns. After
 it, the outcome is recorded. A tool of an MCP server that a wrapper records in

@@ -59,6 +59,8 @@ func configKeys() (keys []config.Key) {
 		switch f.value {
 		case "":
 			k.Kind = config.Switch
+		case "GLOB":
+			k.Kind = config.List
 		case "DIR", "F":
 			k.Kind = config.Path
 		case "BYTES":
@@ -189,7 +191,9 @@ func (k *configuration) wrapping(flags map[string]string) (list []config.Setting
 	for _, f := range wrapFlags {
 		var flag []string
 		if v, ok := flags[f.name]; ok {
-			flag = []string{v}
+			if flag = []string{v}; f.list() {
+				flag = strings.Split(v, "\n")
+			}
 		}
 		list = append(list, k.setting(f.name, flag))
 	}
@@ -248,7 +252,9 @@ func recordedSettings(list []config.Setting) (recorded []event.Setting) {
 			continue
 		}
 		i := slices.IndexFunc(wrapFlags, func(f wrapFlag) bool { return f.name == s.Name })
-		if value := slices.Concat(s.Values, []string{wrapFlags[i].initial})[0]; value != wrapFlags[i].initial {
+		if value := slices.Concat(s.Values, []string{wrapFlags[i].initial})[0]; wrapFlags[i].list() {
+			recorded = append(recorded, event.Setting{Name: s.Name, Value: strings.Join(s.Values, ", "), From: string(s.From)})
+		} else if value != wrapFlags[i].initial {
 			recorded = append(recorded, event.Setting{Name: s.Name, Value: value, From: string(s.From)})
 		}
 	}
@@ -292,7 +298,7 @@ func (k *configuration) json(s config.Setting) settingJSON {
 	switch {
 	case s.Name == "home" && k.dirErr == nil:
 		j.Value = string(k.dir)
-	case s.Name == anchorPrefix+"witness":
+	case s.Name == anchorPrefix+"witness", s.Name == hashOnlyToolName:
 		j.Value = append([]string{}, s.Values...)
 	case s.Values != nil:
 		j.Value = s.Values[0]

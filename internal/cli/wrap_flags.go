@@ -39,6 +39,9 @@ var wrapFlags = []wrapFlag{
 	{"params", "WHERE", "log", "where arguments are kept: log (default), apart (from\nwhere they can be erased), or hash (nowhere)", takeParams},
 	{hashOnlyName, "", "false", "the same as --params hash",
 		func(*wrapSettings, string) error { return nil }}, // see hashOnlyIsParams
+	{hashOnlyToolName, "GLOB", "", "--params hash for tools of such names; repeatable", takeHashOnlyTool},
+	{"mask-secrets", "", "false", "--params hash for calls that seem to hold a secret",
+		func(s *wrapSettings, v string) error { s.MaskSecrets = v == "true"; return nil }},
 	{"fail-open", "", "false", "forward calls unsigned when they cannot be recorded",
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "always", "wait for the disk before each call (default: always)", takeSync},
@@ -76,6 +79,22 @@ func takeKey(s *wrapSettings, v string) error {
 // hashOnlyName is the name of the flag that is another spelling of --params hash, that of the
 // reference.
 const hashOnlyName = "hash-only"
+
+// hashOnlyToolName is the name of a flag that may be repeated.
+const hashOnlyToolName = "hash-only-tool"
+
+// list says whether the flag may be repeated. Its value is then a line for each.
+func (f *wrapFlag) list() bool { return f.name == hashOnlyToolName || f.name == "pubkey" }
+
+func takeHashOnlyTool(s *wrapSettings, v string) error {
+	for glob := range strings.SplitSeq(v, "\n") {
+		if err := record.CheckToolPattern(glob); err != nil || glob == "" {
+			return misuseOfWrap("for example read_secret or vault_*", "--hash-only-tool %q is not a pattern of names", glob)
+		}
+		s.HashOnlyTools = append(s.HashOnlyTools, glob)
+	}
+	return nil
+}
 
 func takeParams(s *wrapSettings, v string) error {
 	switch s.Params = record.Params(v); s.Params {
@@ -169,7 +188,7 @@ func parseWrapFlags(args []string) (given map[string]string, checks bool, err er
 		switch {
 		case f.value == "":
 			set.Bool(f.name, false, "")
-		case f.name == "pubkey":
+		case f.list():
 			set.Var(new(lines), f.name, "")
 		default:
 			set.String(f.name, "", "")
@@ -215,7 +234,9 @@ func (l *lines) Set(s string) error { *l = append(*l, s); return nil }
 func inForce(list []config.Setting) *wrapSettings {
 	s := &wrapSettings{key: home.DefaultKey}
 	for _, f := range wrapFlags {
-		if v := settingOf(list, f.name).Values; v != nil {
+		if v := settingOf(list, f.name).Values; f.list() && v != nil {
+			f.take(s, strings.Join(v, "\n"))
+		} else if v != nil {
 			f.take(s, v[0])
 		}
 	}

@@ -91,7 +91,6 @@ func (b *besideCheck) see(e *chain.Entry, v *sign.Verified) {
 				delete(b.missing, id)
 			}
 		}
-		b.batch = b.batch[:0]
 	case event.Erased:
 		b.erased(told, v)
 	default:

@@ -17,6 +17,7 @@ type loggedCall struct {
 	receipt    string // its id
 	at         time.Time
 	key        string // the request's id as mcpwire.IDKey; "" if it has none
+	hidden     string // why its arguments are kept nowhere; "": they are kept as those of others
 	carried    []byte // the client's receipt, if the response is to be cosigned; else nil
 
 	// Guarded by pending.mu.

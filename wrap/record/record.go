@@ -162,6 +162,13 @@ type Options struct {
 
 	// Params says where the arguments of calls are kept. "": ParamsLog.
 	Params Params
+	// HashOnlyTools are patterns of the names of tools of whose calls the arguments are
+	// kept nowhere, whatever Params says: * stands for any text, ? for a character, as in
+	// [path.Match], but / is a character like others.
+	HashOnlyTools []string
+	// MaskSecrets keeps the arguments of a call nowhere if they seem to hold a secret. In
+	// doubt they are kept: docs/OPERATIONS.md has what is found.
+	MaskSecrets bool
 	// FailOpen lets calls be forwarded unsigned if they cannot be recorded. The gap
 	// is recorded as soon as the log can be written again. Calls for which the holder
 	// of the key, such as an SSH agent, does not respond in time are refused anyway.
@@ -371,6 +378,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if r.opts.Params == ParamsApart && len(calls) > 0 && !r.apart && !r.opts.Begun {
 		tell = 1
 	}
+	hidden := hiddenCalls(logged)
 	receipts := make([][]byte, len(calls))
 	add := r.log.Append
 	if len(calls) == 0 && gap == 0 {
@@ -389,7 +397,13 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 			}
 			return receipt.Record, nil
 		}
-		i -= before + tell
+		if i -= before + tell; i >= len(calls) {
+			receipt, err := r.event(hashOnlyEvent(r.id, hidden[i-len(calls)]), at)
+			if err != nil {
+				return nil, err
+			}
+			return receipt.Record, nil
+		}
 		receipt, err := r.sign(func() (*sign.Receipt, error) { return drafts[i].SignAt(at.Time, at.Prev) })
 		if err != nil {
 			return nil, err
@@ -405,7 +419,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 		build = r.heads.Records(build)
 	}
 	r.signBy = time.Now().Add(signLimit)
-	written, err := add(before+tell+len(calls), build)
+	written, err := add(before+tell+len(calls)+len(hidden), build)
 	if err != nil {
 		return nil, err
 	}
@@ -416,7 +430,7 @@ func (r *Recorder) append(calls []Call) ([][]byte, error) {
 	if r.session != nil && len(calls) > 0 {
 		r.session.called(calls, logged, r.signer)
 	}
-	r.anchor.recorded(before + tell + len(calls)) // after the session has begun: it writes what is found
+	r.anchor.recorded(before + tell + len(calls) + len(hidden)) // after the session has begun: it writes what is found
 	if r.opts.Verbose {
 		for _, c := range logged {
 			r.opts.say("recorded %q (%q)", c.action.Tool, c.action.CallID)
@@ -446,6 +460,11 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 		TraceID:   c.TraceID,
 		ParentID:  c.ParentID,
 	}
+	hidden := ""
+	if r.opts.Params != ParamsHash {
+		hidden = r.opts.hides(c)
+	}
+	action.HashOnly = action.HashOnly || hidden != ""
 	var err error
 	if c.InputResponses != nil {
 		if action.ResponseHash, err = sign.ValueHash(c.InputResponses); err != nil {
@@ -461,7 +480,7 @@ func (r *Recorder) prepare(c *Call) (*sign.Draft, *loggedCall, error) {
 		draft.SetParent(action.ParentID)
 	}
 	action.Arguments = nil
-	logged := &loggedCall{action: action, paramsHash: draft.ParamsHash(), key: mcpwire.IDKey(c.ID)}
+	logged := &loggedCall{action: action, paramsHash: draft.ParamsHash(), key: mcpwire.IDKey(c.ID), hidden: hidden}
 	if r.opts.Cosign && c.Carried != nil && logged.key != "" {
 		logged.carried = bytes.Clone(c.Carried)
 	}

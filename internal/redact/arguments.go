@@ -1,0 +1,175 @@
+package redact
+
+import (
+	"bytes"
+	"strings"
+)
+
+// InArguments says whether the arguments of a call, as JSON text, seem to hold a secret:
+// a key of a well-known service, a private key, the password in a URL, a bearer token, a
+// long random word, or what follows the name of a secret. The patterns are those of
+// [Argument]; but arguments are texts and code, too, so names of secrets count only
+// before what can be one, and hashes, and long runs of base64, are none.
+//
+// It reads the bytes as they are: what is escaped (\u0041), encoded or split is not
+// found. It takes one pass.
+func InArguments(raw []byte) bool {
+	if bytes.Contains(raw, []byte("PRIVATE KEY-----")) {
+		return true
+	}
+	for i := 0; i < len(raw); {
+		if argumentEnds[raw[i]] {
+			if raw[i] == ':' && hasPasswordInURL(raw[i:]) {
+				return true
+			}
+			if raw[i] == '\\' && i+1 < len(raw) { // of \n, n begins no word
+				i++
+				if raw[i] == 'u' {
+					i = min(i+4, len(raw)-1)
+				}
+			}
+			i++
+			continue
+		}
+		end := i + 1
+		for end < len(raw) && !argumentEnds[raw[end]] {
+			end++
+		}
+		if isSecretWord(raw, i, end) || end < len(raw) && announces(raw[i:end], raw[end:]) {
+			return true
+		}
+		i = end
+	}
+	return false
+}
+
+// argumentEnds are the bytes that end a word.
+var argumentEnds = func() (is [256]bool) {
+	for _, c := range []byte(" \t\r\n\"'`=:/?&;,|{}[]()<>\\") {
+		is[c] = true
+	}
+	return is
+}()
+
+// isSecretWord says whether raw[from:to] is a secret by itself.
+func isSecretWord(raw []byte, from, to int) bool {
+	if to-from < 8 || to-from > 4096 {
+		return false
+	}
+	word := raw[from:to]
+	switch c := word[0]; c {
+	case 's', 'p', 'r', 'g', 'x', 'A', 'y', 'n', 'h', 'd', 'S', 'e':
+		s := string(word[:min(len(word), 200)])
+		if strings.HasPrefix(s, "eyJ") { // also the beginning of any JSON in base64
+			return strings.Count(s, ".") >= 2
+		}
+		if IsServiceKey(s) && len(s) >= 16 && (strings.ContainsAny(s, "0123456789") || strings.HasPrefix(s, "AKIA") || strings.HasPrefix(s, "ASIA")) {
+			return true
+		}
+	}
+	return to-from >= 24 && to-from <= 100 && isRandom(word) && runOfBase64(raw, from, to) <= 100
+}
+
+// isRandom says whether a word has digits, and letters of both cases, mixed as no name
+// has them.
+func isRandom(word []byte) bool {
+	var digits, lower, upper, changes int
+	last := byte(0)
+	for _, c := range word {
+		kind := byte(0)
+		switch {
+		case '0' <= c && c <= '9':
+			kind = 'd'
+			digits++
+		case 'a' <= c && c <= 'z':
+			kind = 'l'
+			lower++
+		case 'A' <= c && c <= 'Z':
+			kind = 'u'
+			upper++
+		case c == '+' || c == '_' || c == '-':
+		default:
+			return false
+		}
+		if kind != last {
+			changes++
+		}
+		last = kind
+	}
+	return digits > 1 && lower > 1 && upper > 1 && changes*3 >= len(word)
+}
+
+// runOfBase64 is the length of the run of base64 that a word is part of.
+func runOfBase64(raw []byte, from, to int) int {
+	is := func(c byte) bool { return c == '/' || c == '=' || !argumentEnds[c] }
+	for from > 0 && to-from <= 200 && is(raw[from-1]) {
+		from--
+	}
+	for to < len(raw) && to-from <= 200 && is(raw[to]) {
+		to++
+	}
+	return to - from
+}
+
+// announces says whether name, which rest follows, is the name of a secret before what
+// can be one: something in quotes, or a word with a digit.
+func announces(name, rest []byte) bool {
+	if len(name) > 64 {
+		return false
+	}
+	value := bytes.TrimLeft(rest[:min(len(rest), 16)], "\"'` \\")
+	bearer := len(name) == 6 && strings.EqualFold(string(name), "bearer") && rest[0] == ' '
+	if !bearer && (len(value) == 0 || value[0] != '=' && value[0] != ':' || bytes.HasPrefix(value, []byte("://"))) {
+		return false
+	}
+	if !bearer && !namesSecretMember(string(name)) {
+		return false
+	}
+	rest = rest[bytes.IndexByte(rest, value[0]):]
+	if !bearer {
+		rest = rest[1:]
+	}
+	value = bytes.TrimLeft(rest[:min(len(rest), 200)], " >=")
+	before := len(value)
+	value = bytes.TrimLeft(value, "\"'`\\")
+	quoted := len(value) < before
+	end := 0
+	for end < len(value) && (!argumentEnds[value[end]] || value[end] == '/' || value[end] == ':') {
+		end++
+	}
+	value = value[:end]
+	switch {
+	case bearer:
+		return len(value) >= 16
+	case bytes.HasPrefix(value, []byte("***")), bytes.ContainsAny(value[:min(1, len(value))], "$%<"): // masked, or a variable
+		return false
+	case quoted:
+		return len(value) >= 6
+	}
+	return len(value) >= 8 && bytes.ContainsAny(value, "0123456789") && !bytes.ContainsAny(value, ".")
+}
+
+// namesSecretMember is NamesSecret, but for words of texts that only begin so.
+func namesSecretMember(name string) bool {
+	low := strings.ToLower(name)
+	for _, word := range []string{"author", "tokeniz", "tokens", "authentic", "authoriz", "keyboard"} {
+		if strings.Contains(low, word) && low != "authorization" {
+			return false
+		}
+	}
+	return NamesSecret(name) && low != "key" // of a list, an object, a keyboard
+}
+
+// hasPasswordInURL says whether rest begins at the "://" of a URL with a user and a password.
+func hasPasswordInURL(rest []byte) bool {
+	if !bytes.HasPrefix(rest, []byte("://")) {
+		return false
+	}
+	s := string(rest[:min(len(rest), 300)])
+	at := userEnd(s)
+	if at <= 3 {
+		return false
+	}
+	_, password, ok := strings.Cut(s[3:at], ":")
+	return ok && password != "" && !strings.HasPrefix(password, "$") && !strings.HasPrefix(password, "***")
+}

@@ -1,0 +1,153 @@
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+// corpus makes arguments: of each kind so many with a secret, and so many without.
+func corpus(t testing.TB) (secrets, innocent map[string][]string) {
+	r := rand.New(rand.NewPCG(1, 2))
+	from := func(alphabet string, n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = alphabet[r.IntN(len(alphabet))]
+		}
+		return string(b)
+	}
+	const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	const alnum = lower + upper + digits
+	words := strings.Fields(`the quick report of last week says that revenue grew while the author asked for a token of thanks
+		and each key person in the meeting passed on the secret of good soup password managers are useful he wrote`)
+	prose := func(n int) string {
+		var b strings.Builder
+		for range n {
+			b.WriteString(words[r.IntN(len(words))] + " ")
+		}
+		return b.String()
+	}
+	arguments := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	type object map[string]any
+	raw := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	kinds := map[string]func() string{
+		"GitHub":     func() string { return "ghp_" + from(alnum, 36) },
+		"AWS":        func() string { return "AKIA" + from(upper+"234567", 16) },
+		"AWS secret": func() string { return "aws_secret_access_key = " + from(alnum+"/+", 40) },
+		"OpenAI":     func() string { return "sk-proj-" + from(alnum, 48) },
+		"Slack":      func() string { return "xoxb-" + from(digits, 12) + "-" + from(alnum, 24) },
+		"Google":     func() string { return "AIza" + from(alnum+"_-", 35) },
+		"JWT":        func() string { return "eyJ" + from(alnum, 30) + "." + from(alnum, 80) + "." + from(alnum, 43) },
+		"private key": func() string {
+			return "-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.StdEncoding.EncodeToString(raw(200))
+		},
+		"bearer":      func() string { return "Authorization: Bearer " + from(lower+digits, 40) },
+		"URL":         func() string { return "postgres://app:" + from(alnum, 12) + "@db.example.com:5432/prod" },
+		"env":         func() string { return "export DB_PASSWORD=" + from(lower+digits, 12) + "7" },
+		"code":        func() string { return `client = Client(api_key="` + from(lower, 20) + `")` },
+		"random word": func() string { return from(alnum, 32) },
+		"password":    func() string { return "password: " + from(lower+digits, 9) + "4" },
+	}
+	secrets, innocent = map[string][]string{}, map[string][]string{}
+	for name, kind := range kinds {
+		for i := range 14 {
+			secrets[name] = append(secrets[name], arguments(object{"path": "/tmp/a", "content": prose(20) + " \n\t\""[i%4:i%4+1] + kind() + " " + prose(20)}))
+		}
+	}
+	for range 14 {
+		secrets["member"] = append(secrets["member"], arguments(object{"user": "ada", "password": from(lower, 10)}))
+	}
+	var code []string
+	for _, name := range []string{"redact.go", "arguments.go", "redact_test.go", "../../sign/sign.go", "../../keys/store.go", "../../wrap/record/record.go", "../cli/settings.go"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "redact_test.go" { // it is full of them
+			continue
+		}
+		lines := strings.SplitAfter(string(b), "\n")
+		for i := 0; i+10 < len(lines); i += 4 {
+			code = append(code, strings.Join(lines[i:i+10], ""))
+		}
+	}
+	for i := range 400 {
+		add := func(kind string, v any) { innocent[kind] = append(innocent[kind], arguments(v)) }
+		add("prose", object{"text": prose(80), "author": "ada", "max_tokens": 100 + i})
+		add("code", object{"path": "a.go", "content": code[i%len(code)]})
+		add("hashes", object{"commit": hex.EncodeToString(raw(20)), "sum": "sha256:" + hex.EncodeToString(raw(32)), "key": "item"})
+		u := raw(16)
+		add("UUIDs", object{"id": fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]), "url": fmt.Sprintf("https://example.com/a/%d?page=2", i)})
+		add("base64", object{"image": base64.StdEncoding.EncodeToString(raw(300 + 10*i)), "name": "a.png"})
+	}
+	return secrets, innocent
+}
+
+// How many secrets are found, and how many arguments without one are taken for one:
+// docs/OPERATIONS.md has the numbers, which must not become worse.
+func TestInArgumentsOfCorpus(t *testing.T) {
+	secrets, innocent := corpus(t)
+	found, all := 0, 0
+	for kind, list := range secrets {
+		n := 0
+		for _, a := range list {
+			if InArguments([]byte(a)) {
+				n++
+			}
+		}
+		t.Logf("%-12s %d of %d found", kind, n, len(list))
+		found, all = found+n, all+len(list)
+	}
+	wrong, clean := 0, 0
+	for kind, list := range innocent {
+		n := 0
+		for _, a := range list {
+			if InArguments([]byte(a)) {
+				if n++; n < 3 && len(a) < 3000 {
+					t.Logf("wrong: %s", a)
+				}
+			}
+		}
+		t.Logf("%-12s %d of %d taken for secrets", kind, n, len(list))
+		wrong, clean = wrong+n, clean+len(list)
+	}
+	t.Logf("%d of %d found, %d of %d wrong", found, all, wrong, clean)
+	if found < all*98/100 || wrong > clean*2/100 {
+		t.Errorf("%d of %d found, %d of %d wrong", found, all, wrong, clean)
+	}
+}
+
+func BenchmarkInArguments(b *testing.B) {
+	secrets, innocent := corpus(b)
+	_ = secrets
+	text := strings.Join(innocent["code"], "")
+	for _, size := range []int{200, 10 << 10, 1 << 20} {
+		for len(text) < size {
+			text += text
+		}
+		raw := []byte(text[:size])
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			for range b.N {
+				InArguments(raw)
+			}
+		})
+	}
+}
