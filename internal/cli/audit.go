@@ -21,7 +21,8 @@ const auditHelp = `signet-wrap audit: list calls and their outcomes
 
 USAGE
   signet-wrap audit [flags]
-  signet-wrap audit show ID | stats | tools | view | report | export | erase
+  signet-wrap audit show ID | stats | tools | view | report | export
+  signet-wrap audit archive | erase             (each has its own --help)
 
 EXAMPLES
   signet-wrap audit --since 24h --tool write --failed

@@ -57,6 +57,9 @@ func isSecretWord(raw []byte, from, to int) bool {
 		return false
 	}
 	word := raw[from:to]
+	if word[0] != 'A' && !hasDigit(word) {
+		return false
+	}
 	switch c := word[0]; c {
 	case 's', 'p', 'r', 'g', 'x', 'A', 'y', 'n', 'h', 'd', 'S', 'e':
 		s := string(word[:min(len(word), 200)])
@@ -68,6 +71,15 @@ func isSecretWord(raw []byte, from, to int) bool {
 		}
 	}
 	return to-from >= 24 && to-from <= 100 && isRandom(word) && runOfBase64(raw, from, to) <= 100
+}
+
+func hasDigit(b []byte) bool {
+	for _, c := range b {
+		if '0' <= c && c <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 // isRandom says whether a word has digits, and letters of both cases, mixed as no name
@@ -114,6 +126,15 @@ func runOfBase64(raw []byte, from, to int) int {
 // announces says whether name, which rest follows, is the name of a secret before what
 // can be one: something in quotes, or a word with a digit.
 func announces(name, rest []byte) bool {
+	switch rest[0] { // most words are followed by nothing of interest
+	case '=', ':', '"', '\'', '`', '\\':
+	case ' ':
+		if len(name) != 6 && (len(rest) < 2 || rest[1] != '=' && rest[1] != ':' && rest[1] != ' ') {
+			return false
+		}
+	default:
+		return false
+	}
 	if len(name) > 64 {
 		return false
 	}
@@ -122,7 +143,7 @@ func announces(name, rest []byte) bool {
 	if !bearer && (len(value) == 0 || value[0] != '=' && value[0] != ':' || bytes.HasPrefix(value, []byte("://"))) {
 		return false
 	}
-	if !bearer && !namesSecretMember(string(name)) {
+	if !bearer && !namesSecretMember(name) {
 		return false
 	}
 	rest = rest[bytes.IndexByte(rest, value[0]):]
@@ -149,15 +170,38 @@ func announces(name, rest []byte) bool {
 	return len(value) >= 8 && bytes.ContainsAny(value, "0123456789") && !bytes.ContainsAny(value, ".")
 }
 
-// namesSecretMember is NamesSecret, but for words of texts that only begin so.
-func namesSecretMember(name string) bool {
-	low := strings.ToLower(name)
-	for _, word := range []string{"author", "tokeniz", "tokens", "authentic", "authoriz", "keyboard"} {
-		if strings.Contains(low, word) && low != "authorization" {
+// namesSecretMember is NamesSecret, but not for words of texts that only begin so, and
+// without an allocation.
+func namesSecretMember(name []byte) bool {
+	var room, bareRoom [64]byte
+	low, bare := room[:0], bareRoom[:0]
+	last := 0 // where the last word of the name begins
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if low = append(low, c); c == '-' || c == '_' || c == '.' {
+			last = len(low)
+			continue
+		}
+		bare = append(bare, c)
+	}
+	is := false
+	for _, word := range secretWords {
+		is = is || string(low[last:]) == word
+	}
+	for _, part := range secretNames {
+		is = is || bytes.Contains(bare, []byte(part))
+	}
+	if !is || string(low) == "key" { // of a list, an object, a keyboard
+		return false
+	}
+	for _, word := range [...]string{"author", "tokeniz", "tokens", "authentic", "keyboard"} {
+		if bytes.Contains(low, []byte(word)) && string(low) != "authorization" {
 			return false
 		}
 	}
-	return NamesSecret(name) && low != "key" // of a list, an object, a keyboard
+	return true
 }
 
 // hasPasswordInURL says whether rest begins at the "://" of a URL with a user and a password.

@@ -12,7 +12,7 @@ import (
 )
 
 // corpus makes arguments: of each kind so many with a secret, and so many without.
-func corpus(t testing.TB) (secrets, innocent map[string][]string) {
+func corpus(t testing.TB) (secrets, hard, innocent map[string][]string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	from := func(alphabet string, n int) string {
 		b := make([]byte, n)
@@ -65,7 +65,20 @@ func corpus(t testing.TB) (secrets, innocent map[string][]string) {
 		"random word": func() string { return from(alnum, 32) },
 		"password":    func() string { return "password: " + from(lower+digits, 9) + "4" },
 	}
-	secrets, innocent = map[string][]string{}, map[string][]string{}
+	// Of these nothing says that they are secrets, or they are not as they are.
+	hardKinds := map[string]func() string{
+		"hex, without a name":  func() string { return hex.EncodeToString(raw(16)) },
+		"words as a password":  func() string { return "my password is correct horse battery staple" },
+		"a short one":          func() string { return "the PIN is " + from(digits, 4) },
+		"a key in base64":      func() string { return base64.StdEncoding.EncodeToString([]byte("ghp_" + from(alnum, 36) + prose(20))) },
+		"a key in two strings": func() string { return `"ghp_" + "` + from(lower, 18) + `" + "` + from(digits, 18) + `"` },
+	}
+	secrets, hard, innocent = map[string][]string{}, map[string][]string{}, map[string][]string{}
+	for name, kind := range hardKinds {
+		for range 14 {
+			hard[name] = append(hard[name], arguments(object{"content": prose(20) + kind() + " " + prose(20)}))
+		}
+	}
 	for name, kind := range kinds {
 		for i := range 14 {
 			secrets[name] = append(secrets[name], arguments(object{"path": "/tmp/a", "content": prose(20) + " \n\t\""[i%4:i%4+1] + kind() + " " + prose(20)}))
@@ -97,13 +110,13 @@ func corpus(t testing.TB) (secrets, innocent map[string][]string) {
 		add("UUIDs", object{"id": fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]), "url": fmt.Sprintf("https://example.com/a/%d?page=2", i)})
 		add("base64", object{"image": base64.StdEncoding.EncodeToString(raw(300 + 10*i)), "name": "a.png"})
 	}
-	return secrets, innocent
+	return secrets, hard, innocent
 }
 
 // How many secrets are found, and how many arguments without one are taken for one:
 // docs/OPERATIONS.md has the numbers, which must not become worse.
 func TestInArgumentsOfCorpus(t *testing.T) {
-	secrets, innocent := corpus(t)
+	secrets, hard, innocent := corpus(t)
 	found, all := 0, 0
 	for kind, list := range secrets {
 		n := 0
@@ -114,6 +127,15 @@ func TestInArgumentsOfCorpus(t *testing.T) {
 		}
 		t.Logf("%-12s %d of %d found", kind, n, len(list))
 		found, all = found+n, all+len(list)
+	}
+	for kind, list := range hard {
+		n := 0
+		for _, a := range list {
+			if InArguments([]byte(a)) {
+				n++
+			}
+		}
+		t.Logf("%-12s %d of %d found", kind, n, len(list))
 	}
 	wrong, clean := 0, 0
 	for kind, list := range innocent {
@@ -135,9 +157,13 @@ func TestInArgumentsOfCorpus(t *testing.T) {
 }
 
 func BenchmarkInArguments(b *testing.B) {
-	secrets, innocent := corpus(b)
-	_ = secrets
-	text := strings.Join(innocent["code"], "")
+	_, _, innocent := corpus(b)
+	text := ""
+	for i, a := range innocent["code"] {
+		if a += innocent["prose"][i]; !InArguments([]byte(a)) {
+			text += a
+		}
+	}
 	for _, size := range []int{200, 10 << 10, 1 << 20} {
 		for len(text) < size {
 			text += text
