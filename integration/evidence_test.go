@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,16 +192,6 @@ func (h home) complete(t *testing.T, serverLogs ...serverLog) {
 	if status, out := h.verdict(t); status != 0 && status != 3 {
 		t.Errorf("verify --chain: exit status %d\n%s", status, out)
 	}
-}
-
-// newest is the path of the newest day file.
-func (h home) newest(t testing.TB) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.audit(), "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("there is no log", err)
-	}
-	return slices.Max(files)
 }
 
 // signer makes the home's key, if there is none, and takes it.

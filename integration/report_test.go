@@ -332,3 +332,13 @@ func TestReportInFirefox(t *testing.T) {
 		t.Errorf("a file that was edited: %s", cut.State)
 	}
 }
+
+// newest is the path of the newest day file.
+func (h home) newest(t testing.TB) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(h.audit(), "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("there is no log", err)
+	}
+	return slices.Max(files)
+}

@@ -102,7 +102,6 @@ type session struct {
 	calls, failed, open     int64
 	first, last             int64
 	firstRow                int
-	outcomes                map[uint8]int64
 }
 
 // index is all rows of a log, in its order. Its methods lock it.

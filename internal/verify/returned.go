@@ -33,7 +33,6 @@ const maxLinked = 5_000_000
 type links struct {
 	nodes map[chain.Hash]node
 	full  bool // there were more than maxLinked
-	forks []chain.Break
 }
 
 type node struct {
