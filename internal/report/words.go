@@ -39,7 +39,7 @@ const (
 // for none.
 func words(f *verify.Bundle, trust string) Words {
 	p := partOf(f)
-	w := Words{Verdict: f.Verdict, Sections: []Section{changed(f, p), missing(f, p), who(f, p), witnessed(f)}, Limits: limits(f, trust)}
+	w := Words{Verdict: f.Verdict, Sections: []Section{changed(f, p), missing(f, p), who(f, p, trust), witnessed(f)}, Limits: limits(f, trust)}
 	what := "No record was changed, and as far as the log can tell, none is missing"
 	switch f.Bundle {
 	case bundle.Range:
@@ -140,7 +140,7 @@ func missing(f *verify.Bundle, p part) Section {
 	return s
 }
 
-func who(f *verify.Bundle, p part) Section {
+func who(f *verify.Bundle, p part, trust string) Section {
 	a := p.authenticity
 	s := Section{Question: "Who signed?", Word: a.Verdict, Level: Doubt}
 	carried := len(a.Signers) > 0
@@ -152,6 +152,8 @@ func who(f *verify.Bundle, p part) Section {
 		s.Level, s.Says = Good, "All signatures are good, by keys that your trust file names."
 	case a.Verdict == "false":
 		s.Level, s.Says = Bad, "What was signed is not what is in "+text.Count(a.False, "record")+"."
+	case carried && trust != "":
+		s.Says = fmt.Sprintf("All signatures are good, but your trust file %q does not name their keys: only this file says whose they are. Anybody can make a key with any name.", trust)
 	case carried && a.Verdict == "unconfirmed":
 		s.Says = "All signatures are good, but only this file says whose keys they are. Anybody can make a key with any name. Drop your own trust file below."
 	case a.Verdict == "unknown":
@@ -261,7 +263,7 @@ func limits(f *verify.Bundle, trust string) []string {
 		all = append(all, "Names of keys are the word of who made this file. A trust file that you got from elsewhere settles who signed: drop it below.")
 	}
 	all = append(all, "Whether the newest records had been cut off, or all was rewritten with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or what witnesses have cosigned.")
-	return append(all, "The log shows which calls went to the servers through signet-wrap, and what came back. What the agent did in other ways is not in it. Times are those of the machine's clock.")
+	return append(all, "The log shows which calls went to the servers through signet-wrap, whether they succeeded, and a hash of each response. What the agent did in other ways is not in it. Times are those of the machine's clock.")
 }
 
 // clip bounds what is repeated of a record.

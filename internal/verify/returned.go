@@ -26,7 +26,7 @@ type Range struct {
 	Begins      bool   `json:"begins"`                 // with the first record of a log
 }
 
-// maxLinked bounds the records of a file that are put in order: 100 bytes of memory each.
+// maxLinked bounds the records of a file that are put in order: some 500 bytes of memory each, with what the verdict holds.
 const maxLinked = 5_000_000
 
 // links are the records of a file, by their hashes, in any order.
