@@ -107,12 +107,12 @@ func (c *command) auditArchive(u *ucli.Context) error {
 		return err
 	}
 	young := now.Add(-keep)
+	if len(days) == 0 {
+		c.complain("no day of the log ended by then: nothing to do", "")
+		return nil
+	}
 	if o.Action == "" {
 		return c.listDays(u, days, young)
-	}
-	if len(days) == 0 {
-		c.complain("there is no such day in the log: nothing to do", "")
-		return nil
 	}
 	if last := days[len(days)-1]; o.Action != archive.Compress && last.End().After(young) {
 		return fail(fmt.Sprintf("--until %dd, or --compress", int(keep/(24*time.Hour))+1),
