@@ -66,6 +66,8 @@ func newQueue(o *Options, write func() error) *queue {
 // start starts the writing of what is added, if it was not started. It is called
 // before all other methods but ready and written. The caller holds the Recorder's mu.
 func (q *queue) start(signer *sign.Signer) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.signer == nil {
 		q.signer = signer
 		go q.run()
@@ -223,7 +225,11 @@ func (q *queue) finish(patience time.Duration) {
 	q.mu.Lock()
 	q.closed = true
 	q.poke()
+	started := q.signer != nil
 	q.mu.Unlock()
+	if !started {
+		return // nobody writes, and nothing was added
+	}
 	select {
 	case <-q.idle:
 	case <-time.After(patience):
