@@ -174,9 +174,14 @@ var systemLogAttacks = []systemLogPart{
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if out, err := s.command("anchor", "init", "--witness", vkey+"@http://127.0.0.1:9").CombinedOutput(); err != nil {
-			s.t.Fatalf("%v\n%s", err, out)
-		}
+		// The process that the session's end has started may still be anchoring.
+		poll(s.t, "the policy is changed", func() bool {
+			out, err := s.command("anchor", "init", "--witness", vkey+"@http://127.0.0.1:9").CombinedOutput()
+			if err != nil && !strings.Contains(string(out), "another process is anchoring") {
+				s.t.Fatalf("%v\n%s", err, out)
+			}
+			return err == nil
+		})
 		poll(s.t, "the head of the change is there", func() bool {
 			status, f := s.verify()
 			return status == 0 && f.Completeness.Heads.After == 0

@@ -9,7 +9,7 @@ import (
 // Claude Code 2.1.332. If a hook before a tool exits with 2, the tool does not run, and
 // the model sees standard error. After any other failure, or a timeout, the tool runs,
 // unless the hook has "onFailure": "block" (since 2.1.295).
-func init() {
+func claudeCode() *Client {
 	names := events{
 		before: "PreToolUse",
 		after:  []string{"PostToolUse"},
@@ -17,7 +17,7 @@ func init() {
 		other: []string{"SessionStart", "SessionEnd", "UserPromptSubmit", "Stop", "SubagentStart", "SubagentStop", "Notification",
 			"PreCompact", "PostCompact", "PostToolBatch", "PermissionRequest", "PermissionDenied"},
 	}
-	add(&Client{
+	return &Client{
 		Name: "claude-code", Label: "Claude Code",
 		Target: "claude-code://local", // as the plug-in of the reference has it
 		Read: func(raw []byte) (*Document, error) {
@@ -34,5 +34,5 @@ func init() {
 			File: "$CLAUDE_SETTINGS/settings.json", Matcher: "*", OnFailure: "block",
 			Before: []string{names.before}, After: slices.Concat(names.after, names.failed),
 		},
-	})
+	}
 }

@@ -16,7 +16,7 @@ type Client struct {
 	// Read reads one of its documents. The error says what is wrong with it: then
 	// the tool must not run.
 	Read func(raw []byte) (*Document, error)
-	// Hooks are where its hooks are configured, and which of them we need. add sets
+	// Hooks are where its hooks are configured, and which of them we need. Clients sets
 	// their client.
 	Hooks install.Hooks
 	// Next is what a person has to do after they were installed; "": nothing but to
@@ -24,21 +24,23 @@ type Client struct {
 	Next string
 }
 
-var clients []*Client
-
-// add is called by the init function of the file of each client.
-func add(c *Client) {
-	c.Hooks.Client, c.Hooks.Label = c.Name, c.Label
-	clients = append(clients, c)
-	slices.SortFunc(clients, func(x, y *Client) int { return strings.Compare(x.Name, y.Name) })
-}
+// makers make the clients, each in a file of its own, in the order of their names.
+var makers = []func() *Client{claudeCode, codex}
 
 // Clients are all clients, by name.
-func Clients() []*Client { return slices.Clone(clients) }
+func Clients() []*Client {
+	all := make([]*Client, len(makers))
+	for i, maker := range makers {
+		c := maker()
+		c.Hooks.Client, c.Hooks.Label = c.Name, c.Label
+		all[i] = c
+	}
+	return all
+}
 
 // ClientNamed is the client of that name, nil if there is none.
 func ClientNamed(name string) *Client {
-	for _, c := range clients {
+	for _, c := range Clients() {
 		if c.Name == name {
 			return c
 		}

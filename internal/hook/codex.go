@@ -6,14 +6,14 @@ import "github.com/signet-wrap/signet-wrap/internal/install"
 // other failure, or a timeout, it runs. A hook runs only after a person has trusted it.
 // A document does not have a command's exit status, so the outcome of a command that
 // failed is "executed".
-func init() {
+func codex() *Client {
 	names := events{
 		before: "PreToolUse",
 		after:  []string{"PostToolUse"},
 		other: []string{"SessionStart", "SessionEnd", "UserPromptSubmit", "Stop", "SubagentStart", "SubagentStop",
 			"PreCompact", "PostCompact", "PermissionRequest", "Interrupt"},
 	}
-	add(&Client{
+	return &Client{
 		Name: "codex", Label: "Codex",
 		Target: "codex://local", // as the plug-in of the reference has it
 		Read: func(raw []byte) (*Document, error) {
@@ -22,5 +22,5 @@ func init() {
 		},
 		Hooks: install.Hooks{File: "$CODEX_HOME/hooks.json", Before: []string{names.before}, After: names.after},
 		Next:  "start Codex and trust the hooks with /hooks: it skips them until you do",
-	})
+	}
 }
