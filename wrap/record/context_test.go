@@ -93,6 +93,9 @@ func TestCallContext(t *testing.T) {
 // TestCallContextIsBounded: many calls share an event, and none is long, whatever
 // the calls say. They are written without another call.
 func TestCallContextIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 	s := newScene(t)
 	s.rec.session.contexts.delay = time.Millisecond
 	s.client(toolCall("0", "t", `"_meta":{"callId":"a"}`))
