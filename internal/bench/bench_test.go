@@ -79,6 +79,20 @@ func TestBriefTable(t *testing.T) {
 	if n := strings.Count(out, `"anchors_records":1000,`); n < 6 {
 		t.Errorf("%d figures of anchors", n)
 	}
+	hooks := map[string]int{}
+	for _, r := range jsonLines[hookRow](t, out) {
+		if r.Hook == "" {
+			continue
+		}
+		_, of, _ := strings.Cut(r.Hook, ", ")
+		hooks[of]++
+		if r.Turns == 0 || r.P50 <= 0 || r.P95 < r.P50 || of != "" && (r.Start == nil || *r.Start <= 0 || r.Signs == nil) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if hooks[""] != 1 || hooks["unencrypted key"] != 2 || hooks["protected key"] != 2 {
+		t.Errorf("rows of hooks: %v", hooks)
+	}
 	for _, r := range jsonLines[row](t, out) {
 		if r.Way == "" {
 			continue

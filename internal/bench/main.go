@@ -4,6 +4,7 @@
 // nothing but Go: the server is this program, started again.
 //
 //	bench [-brief] [-json] [-sizes 200,10000]   the table
+//	bench -hooks                                the rows of hooks alone
 //	bench -scale 1000000                        the write path at logs of up to so many records
 //	bench -soak 1h [-rate 300]                  one wrapper under load, and whether it grows
 //
@@ -98,6 +99,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	wait := flags.Duration("patience", patience, "how long a response may take")
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
+	onlyHooks := flags.Bool("hooks", false, "only the rows of hooks")
 	rate := flags.Int("rate", 300, "messages a second of the soak")
 	home := flags.String("home", "", "the soak's home directory, which is kept (default: a scratch directory)")
 	if err := flags.Parse(args); err != nil {
@@ -139,6 +141,11 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 			return b.soak(ctx, soakOptions{length: *soak, rate: *rate, home: *home})
 		case *scale > 0:
 			return b.scale(ctx, *scale, *brief)
+		case *onlyHooks:
+			if !b.json {
+				b.writeMachine(b.out, loadAverage())
+			}
+			return b.hooks(ctx, hookTurns[*brief])
 		}
 		return b.table(ctx, chosen, *brief)
 	})
@@ -279,6 +286,9 @@ func (b *bench) table(ctx context.Context, loads []*load, brief bool) error {
 	if slices.ContainsFunc(loads, func(l *load) bool { return l.size == smallest }) {
 		records := map[bool]int{false: 1_000_000, true: 1_000}[brief]
 		if err := b.need(2e3 * float64(records)); err != nil {
+			return err
+		}
+		if err := b.hooks(ctx, hookTurns[brief]); err != nil {
 			return err
 		}
 		if err := b.anchoring(ctx, records); err != nil {
