@@ -23,7 +23,6 @@ import (
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/heads"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
-	"github.com/signet-wrap/signet-wrap/keys"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -91,7 +90,7 @@ func inNamespace(t *testing.T, bin string) {
 	}
 	j := startJournald(t)
 	// The last ones end the journal.
-	for i, part := range slices.Concat(systemLogParts, systemLogKeys, systemLogAttacks, systemLogLife) {
+	for i, part := range slices.Concat(systemLogParts, systemLogKeys, systemLogAttacks, systemLogArchive, systemLogLife) {
 		t.Run(part.name, func(t *testing.T) {
 			s := &agent{t: t, uid: uint32(20_000 + i), dir: filepath.Join(dir, fmt.Sprint(i)), bin: dir + "/signet-wrap", journald: j}
 			s.home = filepath.Join(s.dir, ".signet")
@@ -213,12 +212,19 @@ func (s *agent) session(n int, flags ...string) {
 
 // remembered is what verify --json says of the system's log.
 type remembered struct {
-	Verdict      string `json:"verdict"`
-	Records      int64  `json:"records"`
-	Head         string `json:"head"`
+	Verdict   string `json:"verdict"`
+	Records   int64  `json:"records"`
+	Head      string `json:"head"`
+	Arguments struct {
+		Erased []struct{ ID string }
+	} `json:"arguments"`
 	Completeness struct {
 		SystemLog string `json:"system_log"`
-		Heads     struct {
+		Archived  struct {
+			Days   int                   `json:"days"`
+			Events []struct{ ID string } `json:"events"`
+		} `json:"archived"`
+		Heads struct {
 			Why            string                     `json:"why"`
 			From           string                     `json:"reaches_from"`
 			To             string                     `json:"reaches_to"`
@@ -304,11 +310,7 @@ func (s *agent) put(path string, lines ...[]byte) {
 
 func (s *agent) signer() *sign.Signer {
 	s.t.Helper()
-	key, err := keys.Store{Dir: filepath.Join(s.home, "keys")}.Load("default", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	signer, err := sign.NewSigner(key, key.Name, key.Owner)
+	signer, err := signerIn(s.home)()
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -107,10 +108,23 @@ func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, ke
 	others := sync.OnceValue(func() map[chain.Hash]string { return c.otherLogs(u, p.home) })
 	m.There = func(log chain.Hash, file string, end int64) bool {
 		dir, known := others()[log]
-		st, err := os.Stat(filepath.Join(dir, file))
-		return known && err == nil && st.Size() >= end
+		return known && reaches(filepath.Join(dir, file), end)
 	}
 	return m, nil
+}
+
+// reaches says whether a day file, compressed or not, has so many bytes.
+func reaches(path string, end int64) bool {
+	if st, err := os.Stat(path); err == nil {
+		return st.Size() >= end
+	}
+	day, err := chain.OpenCompressed(path + ".gz")
+	if err != nil {
+		return false
+	}
+	defer day.Close()
+	_, err = io.CopyN(io.Discard, day, end)
+	return err == nil
 }
 
 // otherLogs are the logs of the user whose directories are known, but for that of
