@@ -138,19 +138,18 @@ func announces(name, rest []byte) bool {
 	if len(name) > 64 {
 		return false
 	}
-	value := bytes.TrimLeft(rest[:min(len(rest), 16)], "\"'` \\")
-	bearer := len(name) == 6 && strings.EqualFold(string(name), "bearer") && rest[0] == ' '
-	if !bearer && (len(value) == 0 || value[0] != '=' && value[0] != ':' || bytes.HasPrefix(value, []byte("://"))) {
-		return false
-	}
-	if !bearer && !namesSecretMember(name) {
-		return false
-	}
-	rest = rest[bytes.IndexByte(rest, value[0]):]
+	bearer := len(name) == 6 && rest[0] == ' ' && strings.EqualFold(string(name), "bearer")
 	if !bearer {
-		rest = rest[1:]
+		at := 0
+		for at < min(len(rest), 16) && betweenNameAndValue[rest[at]] {
+			at++
+		}
+		if at >= min(len(rest), 16) || rest[at] != '=' && rest[at] != ':' || bytes.HasPrefix(rest[at:], []byte("://")) || !namesSecretMember(name) {
+			return false
+		}
+		rest = rest[at+1:]
 	}
-	value = bytes.TrimLeft(rest[:min(len(rest), 200)], " >=")
+	value := bytes.TrimLeft(rest[:min(len(rest), 200)], " >=")
 	before := len(value)
 	value = bytes.TrimLeft(value, "\"'`\\")
 	quoted := len(value) < before
@@ -169,6 +168,9 @@ func announces(name, rest []byte) bool {
 	}
 	return len(value) >= 8 && bytes.ContainsAny(value, "0123456789") && !bytes.ContainsAny(value, ".")
 }
+
+// betweenNameAndValue are the bytes that may be between a name and the = or : after it.
+var betweenNameAndValue = [256]bool{'"': true, '\'': true, '`': true, ' ': true, '\\': true}
 
 // namesSecretMember is NamesSecret, but not for words of texts that only begin so, and
 // without an allocation.
@@ -190,8 +192,10 @@ func namesSecretMember(name []byte) bool {
 	for _, word := range secretWords {
 		is = is || string(low[last:]) == word
 	}
-	for _, part := range secretNames {
-		is = is || bytes.Contains(bare, []byte(part))
+	for i, c := range bare {
+		for _, part := range secretNamesBy[c] {
+			is = is || len(bare)-i >= len(part) && string(bare[i:i+len(part)]) == part
+		}
 	}
 	if !is || string(low) == "key" { // of a list, an object, a keyboard
 		return false
@@ -203,6 +207,14 @@ func namesSecretMember(name []byte) bool {
 	}
 	return true
 }
+
+// secretNamesBy are secretNames by their first bytes.
+var secretNamesBy = func() (by [256][]string) {
+	for _, part := range secretNames {
+		by[part[0]] = append(by[part[0]], part)
+	}
+	return by
+}()
 
 // hasPasswordInURL says whether rest begins at the "://" of a URL with a user and a password.
 func hasPasswordInURL(rest []byte) bool {
