@@ -53,6 +53,8 @@ FLAGS
   --sign-with KEY       and an auditor: another NAME, or a FILE of ssh-keygen
                         (ed25519, without a passphrase)
   --store DIR           where the log is anchored (default: <home>/anchor)
+  --against FILE        what a system's log elsewhere has kept of the log; that
+                        of this machine is put in if it can be read
   --json                what is in it, as JSON
   --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
   --passphrase-file F   file with the passphrase of the key (or
@@ -77,7 +79,7 @@ func (c *command) auditReportVerb() *ucli.Command {
 		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
 			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "redact"}, &ucli.StringFlag{Name: "key"}, &ucli.StringFlag{Name: "sign-with"},
-			&ucli.StringFlag{Name: "store"}, &ucli.BoolFlag{Name: "json"}, homeFlag(), passphraseFileFlag()),
+			&ucli.StringFlag{Name: "store"}, &ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "json"}, homeFlag(), passphraseFileFlag()),
 		Action: c.auditReport,
 	}
 }
@@ -116,7 +118,9 @@ func (c *command) auditReport(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
-	c.reportHeads(ctx, h, s)
+	if err := c.reportHeads(ctx, u, h, s); err != nil {
+		return err
+	}
 	// After the checkpoints, which must not be of more than is here.
 	if s.Log, err = chain.TakeSnapshot(h.Audit()); err != nil {
 		return fmt.Errorf("reading the log: %w", err)
@@ -206,7 +210,17 @@ func (c *command) reported(u *ucli.Context, path string, m *bundle.Manifest, s *
 	}
 	fmt.Fprintf(c.Stdout, "%s in %s: %s\n", count(m.Records, "record"), clean(path), what)
 	if s.Anchors == nil {
-		c.complain("the log is not anchored: how long it is, and was, is the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
+		if len(s.Heads) == 0 || m.Kind != bundle.Log {
+			c.complain("the log is not anchored: how long it is, and was, is the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
+		}
+		return nil
+	}
+	newest := int64(0)
+	for _, cp := range s.Anchors.Checkpoints {
+		newest = max(newest, cp.Size)
+	}
+	if newest < m.Size {
+		c.complain(fmt.Sprintf("%s newer than the newest checkpoint in the report", are(m.Size-newest, "is", "are")), "signet-wrap anchor now, and make the report again")
 	}
 	return nil
 }
@@ -285,32 +299,54 @@ func (c *command) redactable(ctx context.Context, s *bundle.Source, bar *bar) er
 // maxReportHeads is how much a report has of what the system's log has kept, in bytes.
 const maxReportHeads = 64 << 20
 
-// reportHeads adds what this machine's system log has kept of the log, if it can be read.
-// It says nothing else of the machine.
-func (c *command) reportHeads(ctx context.Context, h home.Dir, s *bundle.Source) {
+// reportHeads adds what this machine's system log has kept of the log, if it can be read,
+// and what files of --against have of it. It says nothing else of the machine.
+func (c *command) reportHeads(ctx context.Context, u *ucli.Context, h home.Dir, s *bundle.Source) error {
 	log, err := chain.First(h.Audit())
 	if err != nil || log == (chain.Hash{}) {
-		return
+		return nil
 	}
 	var all [][]byte // newest first
 	size, of := 0, []byte(`"log":"`+log.String()+`"`)
-	c.ReadLog(ctx, owners(logPlace{home: h, audit: h.Audit()}), func(e systemlog.Entry) bool { // an error is: none
+	see := func(e systemlog.Entry, _ bool) bool {
 		if bytes.Contains(e.Message, of) {
 			line := headLine(e)
 			size += len(line)
 			all = append(all, line)
 		}
 		return size < maxReportHeads
-	})
+	}
+	c.ReadLog(ctx, owners(logPlace{home: h, audit: h.Audit()}), func(e systemlog.Entry) bool { return see(e, true) }) // an error is: none
 	slices.Reverse(all)
+	for _, path := range u.StringSlice("against") {
+		n := len(all)
+		in, err := c.open(ctx, path)
+		if err == nil {
+			err = systemlog.Each(in, 16<<20, see)
+			in.Close()
+		}
+		if err == nil && len(all) == n {
+			err = errors.New("it has no head of this log")
+		}
+		if err != nil {
+			return misuse("what `journalctl -o json SYSLOG_IDENTIFIER=signet-wrap` printed, or a file of syslog", "--against %q: %w", path, err)
+		}
+	}
 	s.Heads = bytes.Join(all, nil)
+	return nil
 }
 
-// headLine is an entry as journalctl -o json prints it, without the machine.
+// headLine is an entry as journalctl -o json prints it, without the machine. Of a line of
+// syslog nobody says when it came, and from whom.
 func headLine(e systemlog.Entry) []byte {
-	line, err := json.Marshal(map[string]string{
-		"MESSAGE": string(e.Message), "SYSLOG_IDENTIFIER": systemlog.Identifier, "_UID": e.UID, "__REALTIME_TIMESTAMP": strconv.FormatInt(e.Time.UnixMicro(), 10),
-	})
+	members := map[string]string{"MESSAGE": string(e.Message), "SYSLOG_IDENTIFIER": systemlog.Identifier, "__REALTIME_TIMESTAMP": "0"}
+	if !e.Time.IsZero() {
+		members["__REALTIME_TIMESTAMP"] = strconv.FormatInt(e.Time.UnixMicro(), 10)
+	}
+	if e.Trusted {
+		members["_UID"] = e.UID
+	}
+	line, err := json.Marshal(members)
 	if err != nil {
 		return nil
 	}

@@ -31,17 +31,9 @@ func anchorFlags() []ucli.Flag {
 // anchors gathers what is known from outside the log about how far it went: from
 // the store, a kit and, with --online, the witnesses.
 func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, accept []string) (*verify.Anchors, error) {
-	a := &verify.Anchors{MaxUnanchored: u.Duration("max-unanchored"), Accept: accept, Require: required(u, "witness")}
-	for _, r := range u.StringSlice("require") {
-		if r != "witness" && r != requireSystem {
-			return nil, misuse("--require witness or --require system-log", "--require takes no %q", r)
-		}
-	}
-	switch {
-	case a.MaxUnanchored < 0:
-		return nil, misuse("for example 15m", "--max-unanchored %s", a.MaxUnanchored)
-	case a.Require && !u.IsSet("max-unanchored"):
-		a.MaxUnanchored = defaultUnanchored
+	a, err := c.wanted(u, accept)
+	if err != nil {
+		return nil, err
 	}
 	given, roots, err := c.givenPolicy(u)
 	if err != nil {
@@ -113,6 +105,23 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 			said.Size, said.Error = -1, w.Err.Error()
 		}
 		a.Asked = append(a.Asked, said)
+	}
+	return a, nil
+}
+
+// wanted is what is asked of anchors, and nothing that is known of them yet.
+func (c *command) wanted(u *ucli.Context, accept []string) (*verify.Anchors, error) {
+	a := &verify.Anchors{MaxUnanchored: u.Duration("max-unanchored"), Accept: accept, Require: required(u, "witness")}
+	for _, r := range u.StringSlice("require") {
+		if r != "witness" && r != requireSystem {
+			return nil, misuse("--require witness or --require system-log", "--require takes no %q", r)
+		}
+	}
+	switch {
+	case a.MaxUnanchored < 0:
+		return nil, misuse("for example 15m", "--max-unanchored %s", a.MaxUnanchored)
+	case a.Require && !u.IsSet("max-unanchored"):
+		a.MaxUnanchored = defaultUnanchored
 	}
 	return a, nil
 }

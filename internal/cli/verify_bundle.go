@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,25 +31,23 @@ func isBundle(path string) bool {
 
 // verifyBundle verifies a bundle of "audit report".
 func (c *command) verifyBundle(u *ucli.Context, path string) error {
-	for _, flag := range []string{"online", "store", "kit", "max-unanchored", "accept", "against", "remember", "hash"} {
-		if u.IsSet(flag) {
-			return misuse("unzip it, and give --"+flag+" to verify --chain --log DIR/audit", "--%s does not go with a bundle", flag)
+	for _, no := range []struct{ flag, why, hint string }{
+		{"online", "witnesses say how long the log is now, and a bundle has it as it was", "signet-wrap verify --chain --online, where the log is; --kit FILE goes with a bundle"},
+		{"store", "the checkpoints are in the bundle", "--policy FILE says whose of them count"},
+		{"remember", "--remember is for the logs of this machine", "signet-wrap verify --accept ID --remember"},
+		{"hash", "--hash is for a proof", "signet-wrap verify FILE.tlog-proof --hash HASH"},
+	} {
+		if u.IsSet(no.flag) {
+			return misuse(no.hint, "--%s does not go with a bundle: %s", no.flag, no.why)
 		}
 	}
 	ring, err := c.bundleRing(u)
 	if err != nil {
 		return err
 	}
-	o := verify.BundleOptions{Options: verify.Options{Now: time.Now()}, Require: required(u, "witness")}
-	if required(u, requireSystem) {
-		return misuse("unzip it, and give --require system-log to verify --chain --log DIR/audit", "--require system-log does not go with a bundle")
-	}
-	given, roots, err := c.givenPolicy(u)
+	o, err := c.bundleOptions(u)
 	if err != nil {
 		return err
-	}
-	if o.Policy = given; roots != nil {
-		o.Stamp = func(token, message []byte) (time.Time, error) { return anchor.CheckStamp(token, message, roots) }
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,15 +60,20 @@ func (c *command) verifyBundle(u *ucli.Context, path string) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
+	b, err := bundle.Open(f, st.Size())
+	if err == nil {
+		if err := c.bundleEvidence(ctx, u, b, ring, o); err != nil {
+			return err
+		}
+	}
 	bar := c.progress("verifying")
 	o.Progress = bar.show
-	b, err := bundle.Open(f, st.Size())
 	var found *verify.Bundle
 	switch {
 	case errors.Is(err, bundle.ErrNotBundle):
 		found, err = &verify.Bundle{Verdict: verify.Tampered, Reasons: []string{err.Error()}, Signed: []verify.BundleSigner{}}, nil
 	case err == nil:
-		found, err = verify.CheckBundle(ctx, b, ring.Keys, o)
+		found, err = verify.CheckBundle(ctx, b, ring.Keys, *o)
 	}
 	bar.clear()
 	if found == nil {
@@ -89,6 +93,50 @@ func (c *command) verifyBundle(u *ucli.Context, path string) error {
 		c.complain(fmt.Sprintf("%v: the rest of the bundle is not checked", err), "")
 	}
 	return exitOf(found.Verdict)
+}
+
+// bundleOptions are what the command line says of whoever counts.
+func (c *command) bundleOptions(u *ucli.Context) (*verify.BundleOptions, error) {
+	accept, err := c.accepted(u)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.wanted(u, accept)
+	if err != nil {
+		return nil, err
+	}
+	o := &verify.BundleOptions{Options: verify.Options{Now: time.Now(), Anchors: a, Accept: accept, RequireSystem: required(u, requireSystem)}, Require: a.Require}
+	given, roots, err := c.givenPolicy(u)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := c.kit(u, a, &given); err != nil {
+		return nil, err
+	}
+	if o.Policy = given; roots != nil {
+		o.Stamp = func(token, message []byte) (time.Time, error) { return anchor.CheckStamp(token, message, roots) }
+	}
+	return o, nil
+}
+
+// bundleEvidence adds to o what those of --against have kept of the log.
+func (c *command) bundleEvidence(ctx context.Context, u *ucli.Context, b *bundle.Bundle, ring keyring, o *verify.BundleOptions) error {
+	if kind := b.Manifest.Kind; kind != bundle.Log {
+		flags := []string{"against", "kit", "max-unanchored"}
+		if kind == bundle.Selection {
+			flags = append(flags, "accept")
+		}
+		for _, flag := range flags {
+			if u.IsSet(flag) {
+				return misuse("ask for the whole log: signet-wrap audit report --output FILE.zip, without filters",
+					"--%s goes with a bundle of the whole log: this is a %s, and what others saw of the rest is not in it", flag, kind)
+			}
+		}
+		if o.RequireSystem {
+			return misuse("ask for the whole log: signet-wrap audit report --output FILE.zip, without filters", "--require system-log goes with a bundle of the whole log, and this is a %s", kind)
+		}
+	}
+	return c.addAgainst(ctx, u, ring, b.Manifest.Log, &o.Options)
 }
 
 // bundleRing are the keys that who verifies knows. They need no home.
@@ -149,18 +197,12 @@ func (c *command) printBundle(f *verify.Bundle, path string, ring keyring) {
 			verdict("integrity", green, "unbroken", "no record was edited, and each follows the one before it")
 		}
 		printAuthenticity(verdict, row, &l.Authenticity, ring)
-		few(row, l.Completeness.Gaps)
-		few(row, l.Completeness.Notes)
-		c.printBreaks(l.Breaks, l.Damaged)
 	case f.Selection != nil:
 		s := f.Selection
 		if s.First != "" {
 			row("times", "%s", span(s.First, s.Last))
 		}
 		printAuthenticity(verdict, row, &s.Authenticity, ring)
-		few(row, s.Gaps)
-		few(row, s.Notes)
-		c.printBreaks(s.Breaks, s.Damaged)
 	}
 	switch f.Bundle {
 	case bundle.Log:
@@ -170,9 +212,29 @@ func (c *command) printBundle(f *verify.Bundle, path string, ring keyring) {
 	case bundle.Selection:
 		verdict("completeness", yellow, "a selection", "%s, each in place in a log of %s; what lies between is not shown", count(f.Placed, "record"), grouped(f.Size))
 	}
+	switch {
+	case f.Log != nil:
+		few(row, f.Log.Completeness.Gaps)
+		few(row, f.Log.Completeness.Notes)
+	case f.Selection != nil:
+		few(row, f.Selection.Gaps)
+		few(row, f.Selection.Notes)
+	}
+	if f.Bundle != bundle.Log {
+		row("", "that the log had %s is the word of who signed the bundle", count(f.Size, "record"))
+	}
 	c.printBundleAnchors(row, f)
+	if f.Log != nil {
+		c.printOthers(row, &f.Log.Completeness)
+	}
 	row("log", "%s is its first record", f.LogID)
 	row("head", "%s was its newest", f.Head)
+	switch {
+	case f.Log != nil:
+		c.printBreaks(f.Log.Breaks, f.Log.Damaged)
+	case f.Selection != nil:
+		c.printBreaks(f.Selection.Breaks, f.Selection.Damaged)
+	}
 }
 
 // printBundleAnchors says what others have seen of the records.
@@ -221,5 +283,17 @@ func (c *command) bundleSummary(f *verify.Bundle) string {
 	case verify.Unconfirmed:
 		return c.paint(yellow, "unconfirmed") + ": " + what + "; nothing is wrong, but not all is established"
 	}
-	return c.paint(green, "valid") + ": " + what
+	alone := "; nothing here shows that others saw it"
+	for _, s := range f.Seen() {
+		if s.Carried {
+			alone = "; that others saw it is the word of its maker"
+			continue
+		}
+		by := "a time-stamp authority"
+		if !s.Stamp {
+			by = strings.Join(s.By, ", ")
+		}
+		return fmt.Sprintf("%s: %s; %s seen by %s", c.paint(green, "valid"), what, are(s.Records, "was", "were"), clean(by))
+	}
+	return c.paint(green, "valid") + " by itself: " + what + alone
 }

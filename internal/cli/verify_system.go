@@ -37,6 +37,11 @@ func (c *command) addEvidence(ctx context.Context, u *ucli.Context, p logPlace, 
 		return err
 	}
 	o.SystemHeads = append(o.SystemHeads, own)
+	return c.addAgainst(ctx, u, ring, log, o)
+}
+
+// addAgainst adds to o what those of --against have kept of a log.
+func (c *command) addAgainst(ctx context.Context, u *ucli.Context, ring keyring, log chain.Hash, o *verify.Options) error {
 	for _, against := range u.StringSlice("against") {
 		if k := verify.ExpectHash(against); k != nil {
 			o.Expected = append(o.Expected, k)
@@ -371,7 +376,7 @@ func (c *command) printHeads(row func(name, format string, a ...any), r *verify.
 	}
 	if r.Accept != "" && r.Tampered() {
 		row("", "causes: records were cut off, or the log was replaced; or, with no bad intent,")
-		row("", "  a restored backup, a new installation: signet-wrap verify --chain --accept")
+		row("", "  a restored backup, a new installation: verify it again with --accept")
 		row("", "    %s", r.Accept)
 		row("", "    (for good: sudo signet-wrap verify --accept ID:N --remember --reason TEXT);")
 		row("", "    it covers these heads, and none that are missed later, newer or older")

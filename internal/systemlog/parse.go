@@ -31,6 +31,30 @@ func ParseLine(line []byte) (e Entry, journal bool) {
 	return Entry{Message: line}, false
 }
 
+// Each calls see for each line of a file of a system's log that has at most limit bytes,
+// with what ParseLine says of it, until see returns false.
+func Each(r io.Reader, limit int, see func(e Entry, journal bool) bool) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := ReadLine(in, limit)
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			e, journal := ParseLine(line)
+			if !journal {
+				e.Message = bytes.Clone(e.Message) // of the buffer of in
+			}
+			if !see(e, journal) {
+				return nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // lines calls see for each line that is not too long.
 func lines(r io.Reader, see func([]byte) bool) error {
 	in := bufio.NewReaderSize(r, 64<<10)

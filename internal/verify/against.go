@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -65,25 +64,14 @@ var ErrNoEvidence = errors.New("it has neither heads nor receipts")
 // system's log in which there is no head is SystemHeads without any.
 func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHeads, *Expected, error) {
 	m, k := &SystemHeads{Name: name, Log: log}, &Expected{Name: name, ids: map[receiptID]bool{}}
-	in := bufio.NewReaderSize(r, 64<<10)
 	system := false // it is of a system's log
 	add, done := m.Gather(keys, func(e systemlog.Entry) { k.line(e.Message, keys) })
-	for {
-		line, err := systemlog.ReadLine(in, sign.MaxReceipt)
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			e, journal := systemlog.ParseLine(line)
-			system = system || journal || bytes.Contains(e.Message, []byte(heads.Phrase))
-			if !journal {
-				e.Message = bytes.Clone(e.Message) // of the buffer of in
-			}
-			add(e)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	if err := systemlog.Each(r, sign.MaxReceipt, func(e systemlog.Entry, journal bool) bool {
+		system = system || journal || bytes.Contains(e.Message, []byte(heads.Phrase))
+		add(e)
+		return true
+	}); err != nil {
+		return nil, nil, err
 	}
 	done()
 	if !system {

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/bundle"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/systemlog"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
@@ -62,10 +64,53 @@ type BundleAnchored struct {
 	StampAt   string       `json:"stamp_at,omitempty"`
 }
 
+// Seen says how many of the records others saw in their places.
+type Seen struct {
+	By      []string // witnesses, or where heads are from; for a time stamp nobody
+	Stamp   bool
+	Records int64  // of the bundle
+	At      string // when, by their clocks; "": nobody vouches for it
+	Carried bool   // that they count, or that they said so, is the word of who made the bundle
+}
+
+// Seen lists who else saw the records: witnesses, time-stamp authorities, system logs.
+func (f *Bundle) Seen() (all []Seen) {
+	put := func(s Seen) {
+		if s.Records > 0 {
+			all = append(all, s)
+		}
+	}
+	if a := f.Anchored; a != nil {
+		s := Seen{Records: a.Records, At: a.Since, Carried: a.Policy != "given"}
+		for _, w := range a.Witnesses {
+			s.By = append(s.By, w.Name)
+		}
+		put(s)
+		put(Seen{Stamp: true, Records: a.Stamped, At: a.StampAt})
+	}
+	if f.Log == nil || f.Bundle != bundle.Log {
+		return all
+	}
+	c := f.Log.Completeness
+	if a := c.Anchored; a != nil && a.State != "contradicted" {
+		put(Seen{By: a.By, Records: a.Records, At: a.Since, Carried: !a.Trusted})
+		put(Seen{Stamp: true, Records: a.Stamped, At: a.StampAt})
+	}
+	for _, h := range c.Against {
+		if !h.Tampered() {
+			put(Seen{By: []string{h.By}, Records: h.Records, At: h.At, Carried: h.By == CarriedHeads})
+		}
+	}
+	return all
+}
+
 // BundleOptions are those of [CheckBundle].
 type BundleOptions struct {
-	Options              // of these, a range and a selection take Now and Progress
-	Policy  *tlog.Policy // named by who verifies; nil: the bundle's own, which is its word
+	// Options are those for its log. What others know of a log can be compared with all
+	// of it: SystemHeads, Expected and Anchors are for a [bundle.Log], and a
+	// selection takes of the rest Now and Progress alone.
+	Options
+	Policy *tlog.Policy // named by who verifies; nil: the bundle's own, which is its word
 	// Stamp says when message was stamped by an authority that counts; nil if none does.
 	Stamp   func(token, message []byte) (time.Time, error)
 	Require bool // it is not enough if the policy's witnesses have not seen all records
@@ -179,6 +224,10 @@ func (c *bundleCheck) signatures(ctx context.Context) error {
 
 // anchors looks at the checkpoints that others have signed.
 func (c *bundleCheck) anchors(context.Context) error {
+	given := c.o.Anchors
+	if given == nil {
+		given = &Anchors{}
+	}
 	a := c.b.Anchors()
 	if a == nil {
 		if c.o.Policy != nil || c.o.Require {
@@ -194,7 +243,8 @@ func (c *bundleCheck) anchors(context.Context) error {
 			return nil
 		}
 	}
-	log := &Anchors{Store: "present", Origin: policy.Log.Name(), Policy: sha256.Sum256(a.Policy), Trusted: !own, Require: c.o.Require && c.f.Bundle == bundle.Log}
+	log := &Anchors{Store: "present", Origin: policy.Log.Name(), Policy: sha256.Sum256(a.Policy), Trusted: !own, Require: c.o.Require && c.f.Bundle == bundle.Log,
+		Claims: given.Claims, MaxUnanchored: given.MaxUnanchored, Accept: c.o.Accept}
 	for i, p := range a.Checkpoints {
 		s, err := policy.Open(p.Note)
 		if err != nil {
@@ -273,6 +323,14 @@ func (c *bundleCheck) chain(ctx context.Context, log *chain.Snapshot) error {
 	if c.f.Bundle == bundle.Range {
 		o.part = &part{m.Follows, c.seenFirst}
 		o.SystemHeads, o.Expected = nil, nil
+	} else {
+		own, err := c.heads()
+		if err != nil {
+			return err
+		}
+		if own != nil {
+			o.SystemHeads = append(slices.Clip(o.SystemHeads), own)
+		}
 	}
 	var err error
 	c.f.Log, err = CheckLog(ctx, log, c.keys, o)
@@ -306,6 +364,32 @@ func (c *bundleCheck) chain(ctx context.Context, log *chain.Snapshot) error {
 		c.f.Placed = c.n
 	}
 	return nil
+}
+
+// CarriedHeads names the heads that are in a bundle. They are what a system's log had, by
+// the word of who made the bundle: heads that the log does not agree with say something,
+// for the log's keys have signed them, and those that are not there say nothing.
+const CarriedHeads = "its own heads"
+
+// heads reads them; nil: there are none. Nobody vouches for when they came.
+func (c *bundleCheck) heads() (*SystemHeads, error) {
+	r, err := c.b.OpenHeads()
+	if r == nil || err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	m := &SystemHeads{Name: CarriedHeads, Log: c.b.Manifest.Log}
+	add, done := m.Gather(c.keys, nil)
+	if err := systemlog.Each(r, 4*maxHead, // of its text in JSON
+		func(e systemlog.Entry, _ bool) bool {
+			e.Trusted = false
+			add(e)
+			return true
+		}); err != nil {
+		return nil, fmt.Errorf("%s: %w", CarriedHeads, err)
+	}
+	done()
+	return m, nil
 }
 
 // place is the place of the next record that has a proof, -1 if it does not hold.
