@@ -82,9 +82,9 @@ func (c *command) anchorVerb() *ucli.Command {
 		},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
-				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), `see "signet-wrap anchor --help"`), "there is no verb %q of anchor", a[0])
+				return noSuchVerb(u.App.Commands, "anchor", a[0], `see "signet-wrap help anchor"`)
 			}
-			return misuse(`see "signet-wrap anchor --help"`, "anchor needs a verb: init, now, status, enroll or new-epoch")
+			return misuse(`see "signet-wrap help anchor"`, "anchor needs a verb: init, now, status, enroll or new-epoch")
 		},
 	}
 }

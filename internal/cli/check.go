@@ -54,7 +54,7 @@ EXIT STATUS
   the server's own; 127 COMMAND not found, 126 not executable, 125 own failure
 `
 
-// checkFlag are the flags of check besides those of wrapping.
+// checkFlags are the flags of check besides those of wrapping.
 var checkFlags = []wrapFlag{
 	{"trust", "FILE", "", "", func(s *wrapSettings, v string) error {
 		if s.check.trust = v; v == "" {
@@ -88,14 +88,13 @@ type checkSettings struct {
 }
 
 func (c *command) checkVerb() *ucli.Command {
-	flags := append(cliFlags(wrapFlags), cliFlags(checkFlags)...)
 	return &ucli.Command{
 		Name:               checkName,
 		Usage:              "stand in front of a server, verify the receipts of calls",
 		CustomHelpTemplate: checkHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags:              flags,
+		Flags:              cliFlags(flagsOfVerb(checkName)),
 		Action: func(u *ucli.Context) error {
 			return misuse("signet-wrap check [flags] -- COMMAND [ARG...]", `the server's command is missing, and the "--" before it`)
 		},

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -212,7 +213,7 @@ func helpCommand(u *ucli.Context) string {
 	if u.Command == nil || u.Command.HelpName == "" || u.Command.HelpName == u.App.Name {
 		return u.App.Name + " help wrap" // its flags are those of wrapping
 	}
-	return u.Command.HelpName + " --help"
+	return u.App.Name + " help" + strings.TrimPrefix(u.Command.HelpName, u.App.Name)
 }
 
 // failure is an error with its exit status and, where there is a way out, a

@@ -47,7 +47,7 @@ func (c *command) demoVerb() *ucli.Command {
 				return c.demoServe(copyTo)
 			}
 			if a := c.args(u); len(a) > 0 {
-				return misuse(`see "signet-wrap demo --help"`, "demo takes no arguments (got %q)", a[0])
+				return misuse(`see "signet-wrap help demo"`, "demo takes no arguments (got %q)", a[0])
 			}
 			return c.demo()
 		},

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 )
@@ -85,7 +86,7 @@ func (c *command) helpVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Action: func(u *ucli.Context) error {
-			text, verbs := rootHelp, u.App.Commands
+			text, verbs, path := rootHelp, u.App.Commands, ""
 			names := c.args(u)
 			switch {
 			case len(names) == 1 && names[0] == wrapTopic:
@@ -98,9 +99,9 @@ func (c *command) helpVerb() *ucli.Command {
 			for _, name := range names {
 				i := slices.IndexFunc(verbs, func(v *ucli.Command) bool { return v.HasName(name) })
 				if i < 0 {
-					return misuse(suggest(name, verbNames(verbs), `see "signet-wrap help"`), "there is no verb %q", name)
+					return noSuchVerb(u.App.Commands, path, name, `see "signet-wrap help"`)
 				}
-				text, verbs = verbs[i].CustomHelpTemplate, verbs[i].Subcommands
+				text, verbs, path = verbs[i].CustomHelpTemplate, verbs[i].Subcommands, strings.TrimSpace(path+" "+name)
 			}
 			_, err := fmt.Fprint(c.Stdout, text)
 			return err

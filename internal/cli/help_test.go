@@ -67,19 +67,52 @@ func checkSize(t *testing.T, name, help string, most int) {
 	}
 }
 
-// TestSuggest mistypes verbs and flags at each level: the hint names the right one.
+// TestSuggest mistypes verbs and flags at each level: the hint names the right ones,
+// and none that is far from what was typed.
 func TestSuggest(t *testing.T) {
 	for line, want := range map[string]string{
-		"verfy":                  `did you mean "verify"?`,
-		"help autdi":             `did you mean "audit"?`,
-		"verify --jsn":           `did you mean "--json"?`,
-		"--fial-open -- server":  `did you mean "--fail-open"?`,
-		"identity lst":           `did you mean "list"?`,
-		"anchor nwo":             `did you mean "now"?`,
-		"frobnicate":             "",
-		"anchor foo":             "",
-		"verify --frobnicate":    "",
-		"--sync always -x -- ls": "",
+		"verfy":           `did you mean "verify"?`,
+		"ver":             `did you mean "verify" or "version"?`,
+		"VERIFY":          `did you mean "verify"?`,
+		"stats":           `did you mean "audit stats" or "status"?`,
+		"chekc -- server": `did you mean "check"?`,
+		"help autdi":      `did you mean "audit"?`,
+		"help audit shwo": `did you mean "show"?`,
+		"help view":       `did you mean "audit view"?`,
+		"verify --jsn":    `did you mean "--json"?`,
+		"verfiy":          `did you mean "verify"?`, "verify --chian": `did you mean "--chain"?`,
+		"--fial-open -- server":         `did you mean "--fail-open"?`,
+		"--fail_open -- server":         `did you mean "--fail-open"?`,
+		"--passphrase x -- server":      `did you mean "--passphrase-file"?`,
+		"--hepl -- server":              `did you mean "--help"?`,
+		"--hepl":                        `did you mean "--help"?`,
+		"--vers":                        `did you mean "--version"?`,
+		"check --trsut x -- server":     `did you mean "--trust"?`,
+		"hook --cleint codex":           `did you mean "--client"?`,
+		"hook --client codex --kye x":   `did you mean "--key"?`,
+		"identity lst":                  `did you mean "list"?`,
+		"identity generate --nmae x":    `did you mean "--name"?`,
+		"identity trust ad":             `did you mean "add"?`,
+		"identity trust add --valid x":  `did you mean "--valid-after" or "--valid-before"?`,
+		"anchor nwo":                    `did you mean "now"?`,
+		"audit shwo":                    `did you mean "show"?`,
+		"audit report --output-file x":  `did you mean "--output"?`,
+		"audit --olny":                  "",
+		"audit frob":                    "",
+		"frobnicate":                    "",
+		"exit":                          "",
+		"node server.js":                "",
+		"anchor foo":                    "",
+		"verify --frobnicate":           "",
+		"--nope":                        "", // not --home
+		"install --nope":                "",
+		"identity generate --wave x":    "", // not --name
+		"audit --load":                  "", // not --tool
+		"hook --client codex --pale":    "",
+		"--sync always -x -- ls":        "",
+		"verify --v":                    "",
+		"anchor now --du":               "", // which is hidden
+		"help audit show --frobnicated": "",
 	} {
 		var stderr strings.Builder
 		exit := Main(append([]string{"signet-wrap"}, strings.Fields(line)...), System{Stdout: io.Discard, Stderr: &stderr, Getenv: func(string) string { return "" }})

@@ -16,6 +16,7 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/proc"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
 const hookHelp = `signet-wrap hook: record a client's own tools, such as Bash
@@ -50,26 +51,39 @@ EXIT STATUS
 `
 
 func (c *command) hookVerb() *ucli.Command {
-	flags := []ucli.Flag{&ucli.StringFlag{Name: "client"}}
-	for _, f := range generalWrapFlags() {
-		if !slices.Contains(notForHooks, f.Names()[0]) {
-			flags = append(flags, f)
-		}
-	}
 	return &ucli.Command{
 		Name:               hookName,
 		Usage:              "record a client's own tools",
 		CustomHelpTemplate: hookHelp,
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
-		Flags:              flags,
+		Flags:              cliFlags(flagsOfVerb(hookName)),
 		Action: func(u *ucli.Context) error { // MainContext takes all but this
-			return misuse(`see "signet-wrap hook --help"`, "put the flags of hook after it")
+			return misuse(`see "signet-wrap help hook"`, "put the flags of hook after it")
 		},
 	}
 }
 
 const hookName = "hook"
+
+// hookFlags are the flags of hook besides those of wrapping.
+var hookFlags = []wrapFlag{
+	{"client", "C", "", "", func(_ *wrapSettings, v string) error {
+		if hook.ClientNamed(v) != nil {
+			return nil
+		}
+		return misuseOfWrap("one of: "+hookClients(), "--client %q is no client with hooks that are known", v)
+	}},
+}
+
+// hookClients are the names of the clients with hooks that are known.
+func hookClients() string {
+	var names []string
+	for _, known := range hook.Clients() {
+		names = append(names, known.Name)
+	}
+	return strings.Join(names, ", ")
+}
 
 // notForHooks are flags of wrapping without a meaning here.
 var notForHooks = []string{"meta-key", "max-call"}
@@ -110,37 +124,15 @@ func (c *command) hook(args []string) int {
 // hookOptions reads the command line. Every error has exit status 2, by which the
 // client does not run the tool.
 func (c *command) hookOptions(args []string) (o hook.Options, err error) {
-	var name string
-	for i := 0; i < len(args); i++ {
-		flag, value, attached := strings.Cut(args[i], "=")
-		if strings.TrimLeft(flag, "-") != "client" || !strings.HasPrefix(flag, "-") {
-			continue
-		}
-		end := i + 1
-		if !attached && end < len(args) {
-			value, end = args[end], end+1
-		}
-		name, args = value, slices.Delete(slices.Clone(args), i, end)
-		break
+	flags, _, err := parseWrapFlags(append([]string{hookName}, args...))
+	if start := (*wrap.StartError)(nil); errors.As(err, &start) {
+		return o, misuse(start.Hint, "%w", err)
 	}
-	if o.Client = hook.ClientNamed(name); o.Client == nil {
-		var names []string
-		for _, known := range hook.Clients() {
-			names = append(names, known.Name)
-		}
-		return o, misuse("one of: "+strings.Join(names, ", "), "--client %q is no client with hooks that are known", name)
+	if len(c.after) > 0 {
+		return o, misuse(`see "signet-wrap help hook"`, "hook takes no arguments (got %q)", c.after[0])
 	}
-	flags, _, err := parseWrapFlags(args)
-	if errors.Is(err, errNotWrapping) {
-		err = errors.New("hook takes no arguments")
-	}
-	for _, f := range notForHooks {
-		if _, given := flags[f]; given {
-			err = fmt.Errorf("--%s has no meaning here", f)
-		}
-	}
-	if err != nil {
-		return o, misuse(`see "signet-wrap hook --help"`, "%w", err)
+	if o.Client = hook.ClientNamed(flags["client"]); o.Client == nil {
+		return o, misuse("one of: "+hookClients(), "hook needs --client")
 	}
 	k := c.configuration(flags["home"], c.Getenv)
 	list := k.wrapping(flags)

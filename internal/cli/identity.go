@@ -107,7 +107,7 @@ func (c *command) identityVerb() *ucli.Command {
 		Flags:              []ucli.Flag{homeFlag()},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
-				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), `see "signet-wrap help identity"`), "there is no verb %q of identity", a[0])
+				return noSuchVerb(u.App.Commands, "identity", a[0], `see "signet-wrap help identity"`)
 			}
 			fmt.Fprint(c.Stdout, identityHelp)
 			return nil
@@ -157,9 +157,12 @@ func (c *command) validName(u *ucli.Context, flag string) (string, error) {
 	return name, nil
 }
 
-// noArgs refuses arguments where only flags make sense.
+// noArgs refuses arguments where only flags make sense, or verbs.
 func (c *command) noArgs(u *ucli.Context) error {
 	if a := c.args(u); len(a) > 0 {
+		if len(u.Command.Subcommands) > 0 {
+			return noSuchVerb(u.App.Commands, strings.TrimPrefix(u.Command.HelpName, u.App.Name+" "), a[0], fmt.Sprintf("see %q", helpCommand(u)))
+		}
 		return misuse(fmt.Sprintf("see %q", helpCommand(u)), "%s takes no arguments (got %q)", strings.TrimPrefix(u.Command.HelpName, u.App.Name+" "), a[0])
 	}
 	return nil

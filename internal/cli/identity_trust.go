@@ -68,7 +68,7 @@ func (c *command) trustVerb() *ucli.Command {
 		Name: "trust", CustomHelpTemplate: trustHelp, OnUsageError: usageError, HideHelpCommand: true,
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
-				return misuse(suggest(a[0], verbNames(u.Command.Subcommands), "add, list or remove"), "there is no verb %q of identity trust", a[0])
+				return noSuchVerb(u.App.Commands, "identity trust", a[0], `see "signet-wrap help identity trust"`)
 			}
 			fmt.Fprint(c.Stdout, trustHelp)
 			return nil

@@ -74,7 +74,7 @@ func (c *command) sign(u *ucli.Context) error {
 		return err
 	}
 	if u.String("tool") == "" {
-		return misuse(`see "signet-wrap sign --help"`, "--tool is missing")
+		return misuse(`see "signet-wrap help sign"`, "--tool is missing")
 	}
 	h, err := c.home(u)
 	if err != nil {

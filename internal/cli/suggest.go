@@ -9,28 +9,48 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// suggest returns a hint: first "did you mean" with the candidate that word is
-// nearest to, if one is near, then the rest.
-func suggest(word string, candidates []string, rest string) string {
-	const most = 2 // edits; a change of one letter to another counts as one
-	best, distance := "", most+1
-	for _, c := range candidates {
-		d := smetrics.WagnerFischer(strings.ToLower(word), c, 1, 1, 1)
-		if letters(word) == letters(c) {
-			d = 1 // in another order
-		}
-		if d < distance && d <= len(c)/2 {
-			best, distance = c, d
-		}
-	}
-	if best == "" {
+// didYouMean returns a hint: the words that were probably meant, if there are some,
+// and rest.
+func didYouMean(words []string, rest string) string {
+	if len(words) == 0 {
 		return rest
 	}
-	hint := fmt.Sprintf("did you mean %q?", best)
-	if rest == "" {
-		return hint
+	return fmt.Sprintf(`did you mean "%s"? %s`, strings.Join(words, `" or "`), rest)
+}
+
+// nearest returns the candidates that word was probably meant to be: those that it is
+// the beginning of, or that have a further part in it ("output-file"). If there are
+// none, it returns the nearest ones, of which at most a third of the letters differ.
+// It returns nothing rather than many.
+func nearest(word string, candidates []string) (found []string) {
+	const many = 3
+	word = strings.ToLower(word)
+	hyphens := len(word) - len(strings.TrimLeft(word, "-"))
+	for _, c := range candidates {
+		if len(word)-hyphens > 1 && strings.HasPrefix(c, word) || strings.HasPrefix(word, c+"-") {
+			found = append(found, c)
+		}
 	}
-	return hint + " " + rest
+	if found == nil {
+		least := len(word)
+		for _, c := range candidates {
+			d := smetrics.WagnerFischer(word, c, 1, 1, 1)
+			if letters(word) == letters(c) {
+				d = 1 // in another order
+			}
+			if d > (max(len(word), len(c))-hyphens)/3 || d > least {
+				continue
+			}
+			if d < least {
+				least, found = d, nil
+			}
+			found = append(found, c)
+		}
+	}
+	if len(found) > many {
+		return nil
+	}
+	return found
 }
 
 // letters returns the letters of a word, sorted.
@@ -50,12 +70,35 @@ func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain er
 	if !ok {
 		return rest, err
 	}
-	word = "--" + strings.TrimLeft(word, "-")
-	var names []string
-	for _, f := range flags {
-		names = append(names, "--"+f.Names()[0])
+	word = strings.TrimLeft(word, "-")
+	if len(word) == 1 {
+		return rest, fmt.Errorf("there is no flag -%s", word)
 	}
-	return suggest(word, names, rest), fmt.Errorf("there is no flag %s", word)
+	var names []string
+	for _, f := range append(flags[:len(flags):len(flags)], helpFlag{}) {
+		name := "--" + f.Names()[0]
+		if v, ok := f.(ucli.VisibleFlag); (!ok || v.IsVisible()) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return didYouMean(nearest("--"+word, names), rest), fmt.Errorf("there is no flag --%s", word)
+}
+
+// noSuchVerb is the error for a name that is no verb of the program, or of the verb
+// that path names, such as "identity trust".
+func noSuchVerb(root []*ucli.Command, path, name, rest string) error {
+	verbs, of := root, ""
+	for word := range strings.FieldsSeq(path) {
+		i := slices.IndexFunc(verbs, func(v *ucli.Command) bool { return v.Name == word })
+		verbs, of = verbs[i].Subcommands, " of "+path
+	}
+	var near []string
+	for _, v := range root { // whose own verbs people take for verbs of the program
+		if slices.Contains(verbNames(v.Subcommands), name) {
+			near = append(near, v.Name+" "+name)
+		}
+	}
+	return misuse(didYouMean(append(near, nearest(name, verbNames(verbs))...), rest), "there is no verb %q%s", name, of)
 }
 
 // verbNames returns the names of verbs.

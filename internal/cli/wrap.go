@@ -19,15 +19,15 @@ import (
 // the server's own (and by its signal, if one killed it), or 125 to 127 with a
 // line on stderr. ok is false if the command line is for urfave/cli.
 func (c *command) wrap(args []string) (exit int, ok bool) {
-	flags, checks, err := parseWrapFlags(args)
-	if errors.Is(err, errNotWrapping) {
+	flags, verb, err := parseWrapFlags(args)
+	if errors.Is(err, errNotWrapping) || verb == hookName {
 		return 0, false
 	}
 	messages := wrap.NewQueuedWriter(c.Stderr) // of what wraps, too: the client may read none
 	c.Stderr = messages
 	var end wrap.Exit
 	if err == nil {
-		end, err = c.run(flags, checks)
+		end, err = c.run(flags, verb == checkName)
 	}
 	if err == nil {
 		messages.Close()
@@ -130,8 +130,7 @@ func (c *command) noVerb(u *ucli.Context) error {
 	case name != "" && c.after != nil && u.NumFlags() > 0: // "--fail-open false -- npx"
 		return misuse(usage, `%q before "--" is neither a flag nor its value`, name)
 	case name != "":
-		hint := fmt.Sprintf(`"signet-wrap --help" lists the verbs; to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name)
-		return misuse(suggest(name, verbNames(u.App.Commands), hint), "there is no verb %q", name)
+		return noSuchVerb(u.App.Commands, "", name, fmt.Sprintf(`"signet-wrap help" lists the verbs; to wrap a server, put "--" before its command: signet-wrap [flags] -- %s ...`, name))
 	case u.NArg() > 0 || u.NumFlags() > 0:
 		return misuse(usage, `the server's command is missing, and the "--" before it`)
 	}

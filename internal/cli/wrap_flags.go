@@ -172,11 +172,12 @@ var errNotWrapping = errors.New("not a command line that wraps")
 // *wrap.StartError. It does without urfave/cli, which takes its time: each
 // start of a server comes through here.
 //
-// The first word may be the verb check, which has more flags.
-func parseWrapFlags(args []string) (given map[string]string, checks bool, err error) {
+// The first word may be a verb that has flags of its own, check or hook.
+func parseWrapFlags(args []string) (given map[string]string, verb string, err error) {
 	all, see := wrapFlags, `see "signet-wrap help wrap"`
-	if checks = len(args) > 0 && args[0] == checkName; checks {
-		args, all, see = args[1:], slices.Concat(wrapFlags, checkFlags), `see "signet-wrap help check"`
+	if len(args) > 0 && (args[0] == checkName || args[0] == hookName) {
+		verb, args = args[0], args[1:]
+		all, see = flagsOfVerb(verb), fmt.Sprintf(`see "signet-wrap help %s"`, verb)
 	}
 	set := flag.NewFlagSet("signet-wrap", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
@@ -203,25 +204,41 @@ func parseWrapFlags(args []string) (given map[string]string, checks bool, err er
 	switch {
 	case err != nil: // what follows it was not looked at
 		hint, err := flagError(err, cliFlags(all), see)
-		return nil, checks, misuseOfWrap(hint, "%w", err)
-	case help || set.NArg() > 0 && !checks:
-		return nil, checks, errNotWrapping
+		return nil, verb, misuseOfWrap(hint, "%w", err)
+	case help || set.NArg() > 0 && verb == "":
+		return nil, verb, errNotWrapping
+	case set.NArg() > 0 && verb == hookName:
+		return nil, verb, misuseOfWrap(see, "hook takes no arguments (got %q)", set.Arg(0))
 	case set.NArg() > 0:
-		return nil, checks, misuseOfWrap(`put "--" before the server's command`, "%q before \"--\" is neither a flag nor its value", set.Arg(0))
+		return nil, verb, misuseOfWrap(`put "--" before the server's command`, "%q before \"--\" is neither a flag nor its value", set.Arg(0))
 	}
 	given = make(map[string]string)
 	set.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
 	for _, f := range all {
 		if v, ok := given[f.name]; ok {
 			if err := f.take(new(wrapSettings), v); err != nil {
-				return nil, checks, err
+				return nil, verb, err
 			}
 		}
 	}
 	if p, h := given["params"], given[hashOnlyName]; p != "" && h != "" && (p == string(record.ParamsHash)) != (h == "true") {
-		return nil, checks, misuseOfWrap("--hash-only is the same as --params hash", "--params %s and --hash-only=%s contradict each other", p, h)
+		return nil, verb, misuseOfWrap("--hash-only is the same as --params hash", "--params %s and --hash-only=%s contradict each other", p, h)
 	}
-	return given, checks, nil
+	return given, verb, nil
+}
+
+// flagsOfVerb are the flags of a verb that takes flags of wrapping, and more.
+func flagsOfVerb(verb string) []wrapFlag {
+	if verb == checkName {
+		return slices.Concat(wrapFlags, checkFlags)
+	}
+	all := slices.Clone(hookFlags)
+	for _, f := range wrapFlags {
+		if !slices.Contains(notForHooks, f.name) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // lines are the values of a flag that may be repeated, a line each.
