@@ -84,14 +84,14 @@ func (x *exporting) killReceiver() {
 
 // A returned is what verify --json says of what came back.
 type returned struct {
-	Verdict    string
-	Form       string
-	Records    int64
-	Whole      bool
-	Duplicates int64
-	Gaps       []string
-	Notes      []string
-	Damaged    int64
+	Verdict      string
+	Form         string
+	Completeness string
+	Records      int64
+	Duplicates   int64
+	Gaps         []string
+	Notes        []string
+	Damaged      int64
 }
 
 func (x *exporting) verify(file string) (r returned, status int) {
@@ -174,7 +174,7 @@ func TestExportKilled(t *testing.T) {
 		t.Errorf("it died %s times: %v", b, err)
 	}
 	// The last ones are no receipts, so not all is established.
-	if r, status := x.verify(file); status != 3 || !r.Whole || r.Records != int64(n+more) || r.Damaged > 0 || len(r.Gaps) > 0 || r.Duplicates == 0 || r.Form != "otlp" {
+	if r, status := x.verify(file); status != 3 || r.Completeness != "whole" || r.Records != int64(n+more) || r.Damaged > 0 || len(r.Gaps) > 0 || r.Duplicates == 0 || r.Form != "otlp" {
 		t.Errorf("status %d, %+v", status, r)
 	}
 }
@@ -257,7 +257,7 @@ func killed(x *exporting, file string) {
 			x.t.Fatalf("status %d, %+v", status, r)
 		}
 	}
-	if !r.Whole || r.Damaged > 0 {
+	if r.Completeness != "whole" || r.Damaged > 0 {
 		x.t.Errorf("%+v", r)
 	}
 	x.t.Logf("%d records, %d of them again", r.Records, r.Duplicates)

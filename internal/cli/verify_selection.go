@@ -48,27 +48,13 @@ func (c *command) printSelection(path string, f *verify.Selection, ring keyring)
 		row("", "%s with members that no hash covers: they prove nothing", count(f.Unprotected, "record"))
 	}
 	printAuthenticity(verdict, row, &f.Authenticity, ring)
-	switch {
-	case f.Whole && f.NotExported == 0:
-		verdict("completeness", green, "whole", "each record follows the one before it; what is before and after is not in the file")
-	case f.Whole:
-		verdict("completeness", yellow, "whole", "but %s not exported: they are known by their hashes only", wereRecords(f.NotExported))
-	case f.Form != "" && f.RangeCount > 1 && len(f.Gaps) > 0:
-		verdict("completeness", yellow, "gaps", "%s, and records between them are missing", count(f.RangeCount, "range"))
-	case f.Form != "" && f.RangeCount > 1 && !f.Selected:
-		verdict("completeness", green, "whole", "of %s from the beginning on; what is after is not in the file", count(f.RangeCount, "log"))
-	default:
-		verdict("completeness", yellow, "a selection", "records that were left out do not show; verify --chain checks a log")
+	colour, word, rest := completenessOf(f)
+	verdict("completeness", colour, word, "%s", rest)
+	if f.NotExported > 0 {
+		row("", "%s not exported, because of --max-body: known by their hashes only", wereRecords(f.NotExported))
 	}
-	if f.NotExported > 0 && !f.Whole {
-		row("", "%s not exported: they are known by their hashes only", wereRecords(f.NotExported))
-	}
-	if f.Form != "" {
-		var ranges []string
-		for _, r := range f.Ranges {
-			ranges = append(ranges, rangeText(r))
-		}
-		few(row, ranges)
+	if f.Completeness == verify.Whole || f.Completeness == verify.Gaps {
+		few(row, rangeTexts(f))
 	}
 	few(row, f.Gaps)
 	few(row, f.Notes)
@@ -95,13 +81,55 @@ func wereRecords(n int64) string {
 	return count(n, "record") + " were"
 }
 
-// rangeText is a range of records, on one line.
-func rangeText(r verify.Range) string {
-	begins := ""
-	if r.Begins {
-		begins = ", from the beginning of a log"
+// completenessOf says what is missing, as far as the file can tell.
+func completenessOf(f *verify.Selection) (colour, word, rest string) {
+	switch {
+	case f.Completeness == verify.Gaps && f.MissingCount == 1:
+		return yellow, "gaps", "records are missing in 1 place"
+	case f.Completeness == verify.Gaps:
+		return yellow, "gaps", "records are missing in " + count(f.MissingCount, "place")
+	case f.Completeness == verify.Unordered:
+		return yellow, "unknown", "nothing is said of what is missing"
+	case f.Completeness == verify.Whole && f.RangeCount > 1:
+		return green, "whole", fmt.Sprintf("%s, each from its first record on; what came after is not in the file", count(f.RangeCount, "log"))
+	case f.Completeness == verify.Whole && f.RangeCount == 1 && f.Ranges[0].Begins:
+		return green, "whole", "each record follows the one before it, from the first of the log on; what came after is not in the file"
+	case f.Completeness == verify.Whole:
+		return green, "whole", "each record follows the one before it; what is before and after is not in the file"
+	case f.Form != "":
+		return yellow, "a selection", "the export had a filter, by its own word: what was left out does not show"
 	}
-	return fmt.Sprintf("%s%s: %s to %s", count(r.Records, "record"), begins, r.First, r.Last)
+	return yellow, "a selection", "records that were left out do not show; verify --chain checks a log"
+}
+
+// rangeTexts are the ranges of records, with what is missing between them.
+func rangeTexts(f *verify.Selection) (all []string) {
+	missing := f.Missing
+	for _, r := range f.Ranges {
+		if len(missing) > 0 && missing[0].Before == r.First {
+			m := missing[0]
+			missing = missing[1:]
+			all = append(all, fmt.Sprintf("missing: what follows %s%s, up to %s", m.After, bracketed(m.From, m.To), m.Last))
+		}
+		begins := ""
+		if r.Begins {
+			begins = ", from the first of a log on"
+		}
+		absent := ""
+		if r.NotExported > 0 {
+			absent = fmt.Sprintf(" (%s not exported)", grouped(r.NotExported))
+		}
+		all = append(all, fmt.Sprintf("whole: %s%s%s, %s to %s%s", count(r.Records, "record"), absent, begins, r.First, r.Last, bracketed(r.From, r.To)))
+	}
+	return all
+}
+
+// bracketed is a time in brackets.
+func bracketed(from, to string) string {
+	if from == "" || to == "" {
+		return ""
+	}
+	return " (" + span(from, to) + ")"
 }
 
 func (c *command) selectionSummary(f *verify.Selection) string {
@@ -116,7 +144,7 @@ func (c *command) selectionSummary(f *verify.Selection) string {
 	case verify.Unchecked:
 		return c.paint(yellow, "unchecked") + ": the file was not read to its end"
 	}
-	if f.Whole {
+	if f.Completeness == verify.Whole {
 		return c.paint(green, "valid") + ": each record is unaltered, signed by keys known here, and follows the one before it"
 	}
 	return c.paint(green, "valid") + ": each receipt of this selection is unaltered, and signed by keys known here"

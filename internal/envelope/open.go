@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // A Found is what Open has found: a line of the log or, of a record that was not
@@ -229,7 +230,9 @@ func (w *walker) text(body bool) (string, error) {
 		return "", nil
 	}
 	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+		s = string(plain)
+	} else if err := json.Unmarshal(raw, &s); err != nil {
 		return "", err
 	}
 	if t := bytes.TrimSpace([]byte(s)); line && looksLikeLine(t) {

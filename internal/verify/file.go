@@ -42,15 +42,22 @@ type Selection struct {
 	Damaged int64         `json:"damaged"` // lines
 	Breaks  []chain.Break `json:"breaks"`  // the first of them
 
+	// Completeness is Picked, Whole, Gaps or Unordered. A file of lines of their own is always
+	// Picked, and so is what an export has sent through a filter, by its word.
+	Completeness string `json:"completeness"`
+
 	// Of what an export has sent and a collector or a SIEM has given back.
 	Form        string  `json:"form,omitempty"`         // "otlp", "json" or "syslog"; "": the records are lines of their own
-	Whole       bool    `json:"whole,omitempty"`        // it is one range, and no selection by the exporter's word
-	Selected    bool    `json:"selected,omitempty"`     // it is one by the exporter's word
 	Ranges      []Range `json:"ranges,omitempty"`       // in the order of their times, the first of them
 	RangeCount  int64   `json:"range_count,omitempty"`  // all of them
 	Duplicates  int64   `json:"duplicates,omitempty"`   // records that came again
 	NotExported int64   `json:"not_exported,omitempty"` // records known by their hashes only
-	Others      int64   `json:"others,omitempty"`       // lines of other programs
+
+	Absent []string `json:"not_exported_hashes,omitempty"` // of the first of them
+	Others int64    `json:"others,omitempty"`              // lines of other programs
+
+	Missing      []Missing `json:"missing,omitempty"`       // between the ranges that are listed
+	MissingCount int64     `json:"missing_count,omitempty"` // between all of them
 }
 
 // CheckFile verifies what r has, as its content shows: one receipt or event, in
@@ -360,7 +367,7 @@ type selection struct {
 	from, to time.Time
 	record   func(hash chain.Hash) // gets the record_hash of each record; nil: not called
 
-	links    links
+	links    *links
 	form     envelope.Form // of what was given back; "": lines of their own
 	selected bool          // by the word of the exporter
 	last     chain.Hash    // of the record before
@@ -371,7 +378,7 @@ type selection struct {
 }
 
 func newSelection(keys *Keys, name string) *selection {
-	s := &selection{checker: checker{keys: keys}, name: name, logCheck: newLogCheck(keys), links: links{nodes: map[chain.Hash]node{}}}
+	s := &selection{checker: checker{keys: keys}, name: name, logCheck: newLogCheck(keys), links: newLinks()}
 	s.tally = s.logCheck.tally
 	s.tally.copies.all = true
 	return s
@@ -524,7 +531,7 @@ func (s *selection) follow(l *lineChecked) {
 	damage := func(kind chain.Kind, detail string) { s.damaged(l.number, kind, detail) }
 	if l.absent && l.err == nil {
 		s.readable++
-		s.links.add(l.entry.RecordHash, l.entry.PrevHash, time.Time{}, false)
+		s.links.add(l.entry.RecordHash, l.entry.PrevHash, time.Time{}, absent)
 		s.follows(&l.entry)
 		return
 	}
@@ -562,7 +569,7 @@ func (s *selection) follow(l *lineChecked) {
 			at = c.v.Time
 		}
 		s.follows(&l.entry)
-		if s.links.add(l.entry.RecordHash, l.entry.PrevHash, at, true) {
+		if s.links.add(l.entry.RecordHash, l.entry.PrevHash, at, exported) {
 			s.f.Duplicates++
 			s.f.Records--
 			return
@@ -615,8 +622,8 @@ func (s *selection) finding(now time.Time) *Selection {
 		slices.SortStableFunc(f.Breaks, func(a, b chain.Break) int { return a.Line - b.Line })
 		f.Breaks = f.Breaks[:min(len(f.Breaks), maxListed)]
 	}
+	f.Selection, f.Verdict, f.Completeness = true, Valid, Picked
 	s.returned(f)
-	f.Selection, f.Verdict = true, Valid
 	f.First, f.Last = formatTime(s.from), formatTime(s.to)
 	f.Breaks = append([]chain.Break{}, f.Breaks...) // [] rather than null
 	f.Authenticity = s.tally.finding()
@@ -629,7 +636,7 @@ func (s *selection) finding(now time.Time) *Selection {
 	switch {
 	case f.Damaged > 0:
 		f.Verdict = Tampered
-	case !f.Authenticity.Established() || len(f.Gaps) > 0 || f.NotExported > 0:
+	case !f.Authenticity.Established() || len(f.Gaps) > 0 || f.MissingCount > 0 || f.NotExported > 0:
 		f.Verdict = Unconfirmed
 	}
 	return f

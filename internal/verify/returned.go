@@ -2,139 +2,15 @@ package verify
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/envelope"
 	"github.com/signet-wrap/signet-wrap/internal/text"
 )
-
-// A Range is records of a file that follow one another, each the one before it.
-type Range struct {
-	First       string `json:"first"` // record_hash of the first record
-	Last        string `json:"last"`
-	From        string `json:"from,omitempty"` // the earliest time of a believed record
-	To          string `json:"to,omitempty"`
-	Records     int64  `json:"records"`
-	NotExported int64  `json:"not_exported,omitempty"` // of them, known by their hashes only
-	Begins      bool   `json:"begins"`                 // with the first record of a log
-}
-
-// maxLinked bounds the records of a file that are put in order: some 500 bytes of memory each, with what the verdict holds.
-const maxLinked = 5_000_000
-
-// links are the records of a file, by their hashes, in any order.
-type links struct {
-	nodes map[chain.Hash]node
-	full  bool // there were more than maxLinked
-}
-
-type node struct {
-	prev     chain.Hash
-	time     int64 // Unix milliseconds; 0: not known
-	exported bool
-}
-
-// add takes a record, and says whether it was there already. What was given by its hash
-// only is replaced by the record itself.
-func (l *links) add(hash, prev chain.Hash, at time.Time, exported bool) (again bool) {
-	n, again := l.nodes[hash]
-	switch {
-	case again && (n.exported || !exported):
-		return true
-	case !again && len(l.nodes) >= maxLinked:
-		l.full = true
-		return false
-	}
-	n = node{prev: prev, exported: exported}
-	if !at.IsZero() {
-		n.time = at.UnixMilli()
-	}
-	l.nodes[hash] = n
-	return false
-}
-
-// ranges puts the records in order. torn says that they contradict one another: that
-// two follow the same one, or that hashes of what was not exported lead in a circle.
-func (l *links) ranges() (all []Range, torn []string) {
-	next := make(map[chain.Hash]chain.Hash, len(l.nodes))
-	for hash, n := range l.nodes {
-		if n.prev.IsZero() {
-			continue
-		}
-		if other, ok := next[n.prev]; ok {
-			if len(torn) < maxListed {
-				torn = append(torn, fmt.Sprintf("%s and %s both follow %s", short(min2(hash, other)), short(max2(hash, other)), short(n.prev)))
-			}
-			if l.nodes[other].exported || !n.exported {
-				continue
-			}
-		}
-		next[n.prev] = hash
-	}
-	reached := 0
-	for hash, n := range l.nodes {
-		if _, inside := l.nodes[n.prev]; inside && next[n.prev] == hash {
-			continue
-		}
-		r := Range{First: hash.String(), Begins: n.prev.IsZero()}
-		var from, to int64
-		for at, ok := hash, true; ok; at, ok = next[at] {
-			n, here := l.nodes[at]
-			if !here {
-				break
-			}
-			reached++
-			if r.Records++; !n.exported {
-				r.NotExported++
-			}
-			if n.time != 0 {
-				if from == 0 || n.time < from {
-					from = n.time
-				}
-				to = max(to, n.time)
-			}
-			r.Last = at.String()
-		}
-		r.From, r.To = unixTime(from), unixTime(to)
-		all = append(all, r)
-	}
-	if reached < len(l.nodes) {
-		torn = append(torn, "hashes of records that were not exported lead in a circle")
-	}
-	slices.Sort(torn)
-	slices.SortFunc(all, func(a, b Range) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.First, b.First)) })
-	return all, torn
-}
-
-func min2(a, b chain.Hash) chain.Hash {
-	if bytes.Compare(a[:], b[:]) <= 0 {
-		return a
-	}
-	return b
-}
-
-func max2(a, b chain.Hash) chain.Hash {
-	if bytes.Compare(a[:], b[:]) > 0 {
-		return a
-	}
-	return b
-}
-
-func short(h chain.Hash) string { return h.String()[:len("sha256:")+12] }
-
-func unixTime(ms int64) string {
-	if ms == 0 {
-		return ""
-	}
-	return formatTime(time.UnixMilli(ms))
-}
 
 // parseHash reads a hash as records have it.
 func parseHash(s string) (h chain.Hash, ok bool) {
@@ -206,35 +82,57 @@ func holdsRecords(all []byte) bool {
 	return false
 }
 
+// A Missing is a place in what came back at which records are missing. How many, nobody
+// can tell.
+type Missing struct {
+	After  string `json:"after,omitempty"` // record_hash: they follow it, as far as times tell
+	Last   string `json:"last"`            // record_hash of the last of them
+	Before string `json:"before"`          // and of the record that follows it
+	From   string `json:"from,omitempty"`  // the times of After and Before
+	To     string `json:"to,omitempty"`
+}
+
+// What the Completeness of a [Selection] can be.
+const (
+	Picked    = "selection" // records by themselves: what was left out does not show
+	Whole     = "whole"     // each record follows the one before it, of one log or of several
+	Gaps      = "gaps"      // records are missing between ranges
+	Unordered = "unordered" // there are too many to put them in order
+)
+
 // returned puts what came back in order, and says what is missing of it.
 func (s *selection) returned(f *Selection) {
 	if s.form == "" {
 		return
 	}
-	f.Form, f.Selected = string(s.form), s.selected
-	ranges, torn := s.links.ranges()
-	f.RangeCount = int64(len(ranges))
-	f.Ranges = ranges[:min(len(ranges), maxListed)]
-	for _, r := range ranges {
-		f.NotExported += r.NotExported
-	}
-	for _, detail := range torn {
+	f.Form = string(s.form)
+	o := s.links.order()
+	f.Ranges, f.RangeCount = o.ranges, o.n
+	f.NotExported, f.Absent = o.absent, o.absentFirst
+	for _, detail := range o.torn {
 		s.damaged(0, chain.Inserted, detail)
 	}
 	if s.cut > 0 {
 		f.Notes = append(f.Notes, text.Count(s.cut, "record")+" cut off: nothing was read of that, and it is missing unless it came again")
 	}
-	f.Whole = len(ranges) == 1 && !s.selected && !s.links.full
-	if s.links.full {
+	switch {
+	case s.selected:
+		return
+	case s.links.full:
+		f.Completeness = Unordered
 		f.Gaps = append(f.Gaps, "not put in order: it has more than "+text.Count(maxLinked, "record"))
 		return
 	}
-	if s.selected {
-		return
-	}
-	for i := 1; i < len(ranges) && i < maxListed; i++ {
-		if !ranges[i].Begins {
-			f.Gaps = append(f.Gaps, fmt.Sprintf("records are missing before %s, which ends the range that goes on at %s", cmp.Or(ranges[i].From, "?"), ranges[i].First))
+	f.Completeness = Whole
+	for i := 1; i < len(o.ranges); i++ {
+		if r, before := &o.ranges[i], &o.ranges[i-1]; !r.Begins {
+			f.Missing = append(f.Missing, Missing{After: before.Last, Last: r.prev.String(), Before: r.First, From: before.To, To: r.From})
 		}
+	}
+	if f.MissingCount = o.parts; o.n > 0 && !o.ranges[0].Begins { // what is before the first range was perhaps not asked for
+		f.MissingCount--
+	}
+	if f.MissingCount > 0 {
+		f.Completeness = Gaps
 	}
 }
