@@ -3,7 +3,6 @@ package chain
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -24,93 +23,84 @@ func BesideFile(day string) string {
 // Beside has the append write a line, with its newline, to the file beside the day
 // file in which the record goes. It is for the function that builds the record, and
 // line must not change before Append returns. The line is on the disk before the
-// record is, and no reader sees the record without it.
+// record is written.
 func (a At) Beside(line []byte) {
 	*a.beside = append(*a.beside, line)
 }
 
-// besideFile is the file beside the day file that was appended to last, until it is
-// synced. It is opened for each append: audit erase replaces it.
-type besideFile struct {
-	f      *os.File
-	before int64 // its size before the append
-	size   int64 // and after it
-	isNew  bool  // its name may not be on the disk
+// besideEnd is what an append has written to a file beside the log.
+type besideEnd struct {
+	name         string // of the file; "": nothing
+	before, size int64  // of the file, before and after
 }
 
-// writeBeside writes the lines of an append to the file beside l.file. A crash can
-// have left it with a part of a line, of a call that was not recorded: that gets an
-// end, and no reader takes it for a line.
-func (l *Log) writeBeside(lines [][]byte) (err error) {
+// writeBeside writes the lines of an append to the file beside l.file, and syncs it.
+// The lock is held meanwhile: if the record was written before its line is on the disk,
+// a power failure could leave the one without the other. A crash can have left the file
+// with a part of a line, of a call that was not recorded: that gets an end, and no reader
+// takes it for a line. The file is opened each time, because audit erase replaces it.
+func (l *Log) writeBeside(lines [][]byte) (end besideEnd, err error) {
 	if len(lines) == 0 {
-		return nil
+		return end, nil
 	}
-	if err := l.syncBeside(); err != nil { // of an append without a sync
-		return err
-	}
-	path := filepath.Join(l.dir, BesideFile(l.name))
-	f, st, err := openRegular(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	name := BesideFile(l.name)
+	f, st, err := openRegular(filepath.Join(l.dir, name), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return err
+		return end, err
 	}
-	b := &besideFile{f: f, before: st.Size(), size: st.Size(), isNew: st.Size() == 0}
-	l.beside = b
+	defer f.Close()
+	end = besideEnd{name, st.Size(), st.Size()}
 	all := lines[0]
 	if len(lines) > 1 {
 		all = bytes.Join(lines, nil)
 	}
-	if b.size > 0 {
-		end := make([]byte, 1)
-		if _, err = f.ReadAt(end, b.size-1); err == nil && end[0] != '\n' {
+	if end.size > 0 {
+		last := make([]byte, 1)
+		if _, err = f.ReadAt(last, end.size-1); err == nil && last[0] != '\n' {
 			all = append([]byte{'\n'}, all...)
 		}
 	}
 	if err == nil {
 		err = writeAll(f, all)
+		end.size += int64(len(all))
 	}
-	if b.size += int64(len(all)); err != nil {
-		if terr := truncate(f, b.before); terr != nil {
+	if err == nil && !l.o.NoSync {
+		err = l.syncBeside(f, name, end.before == 0)
+	}
+	if err != nil {
+		if terr := truncate(f, end.before); terr != nil {
 			err = fmt.Errorf("%w; and what was written could not be removed: %v", err, terr)
 		}
-		l.closeBeside()
-		return fmt.Errorf("write %s: %w", BesideFile(l.name), err)
+		return end, fmt.Errorf("write %s: %w", name, err)
 	}
+	return end, nil
+}
+
+// syncBeside syncs a file beside the log; and its name if it is new, or when this Log
+// first writes to it: a process that was killed may have made it.
+func (l *Log) syncBeside(f *os.File, name string, isNew bool) error {
+	if err := l.sync(f); err != nil || l.besideNamed == name && !isNew {
+		return err
+	}
+	if err := durable.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.besideNamed = name
 	return nil
 }
 
-// syncBeside syncs the file beside the log, if something was written to it.
-func (l *Log) syncBeside() error {
-	if l.beside == nil {
-		return nil
+// takeBackBeside removes what an append has written to a file beside the log, unless the
+// file has changed since. The caller holds the lock of the log.
+func (l *Log) takeBackBeside(end besideEnd) {
+	if end.name == "" {
+		return
 	}
-	if !l.o.NoSync {
-		if err := l.sync(l.beside.f); err != nil {
-			return err
-		}
-		if l.beside.isNew {
-			if err := durable.SyncDir(l.dir); err != nil {
-				return err
-			}
-		}
+	f, st, err := openRegular(filepath.Join(l.dir, end.name), os.O_RDWR, 0)
+	if err != nil {
+		return
 	}
-	l.closeBeside()
-	return nil
-}
-
-// takeBackBeside removes what was written last to the file beside the log, unless it
-// has changed since.
-func (l *Log) takeBackBeside() {
-	if b := l.beside; b != nil {
-		if size, err := b.f.Seek(0, io.SeekEnd); err == nil && size == b.size {
-			truncate(b.f, b.before)
-		}
-		l.closeBeside()
-	}
-}
-
-func (l *Log) closeBeside() {
-	if l.beside != nil {
-		l.beside.f.Close()
-		l.beside = nil
+	defer f.Close()
+	if st.Size() == end.size {
+		truncate(f, end.before)
 	}
 }

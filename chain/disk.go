@@ -11,12 +11,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/durable"
 )
 
-// syncFile syncs the file, after the one beside it, and the directory if the file's name may not be on the
+// syncFile syncs the file, and the directory if the file's name may not be on the
 // disk. Then it does what waited for the events in the file.
 func (l *Log) syncFile() error {
-	if err := l.syncBeside(); err != nil {
-		return err
-	}
 	f := l.file
 	if f == nil { // forget has closed it
 		var err error
@@ -59,7 +56,6 @@ func (l *Log) tell() {
 // appended after them or they are anchored. Nobody knows whether the disk has them.
 func (l *Log) takeBack(before undo) {
 	defer l.forget()
-	defer l.closeBeside()
 	l.owed = append(slices.Clone(l.told[before.told:]), l.owed...)
 	l.told = l.told[:before.told]
 	defer l.release()
@@ -78,7 +74,7 @@ func (l *Log) takeBack(before undo) {
 	}
 	if truncate(l.file, before.size) == nil {
 		l.place = before.place
-		l.takeBackBeside()
+		l.takeBackBeside(before.beside)
 	}
 }
 

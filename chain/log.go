@@ -85,7 +85,7 @@ type Log struct {
 	dirNew   bool // name itself may not be on the disk yet
 	behind   bool // the clock was earlier than the newest record
 
-	beside *besideFile // nil: nothing in it waits for a sync
+	besideNamed string // the file beside the log whose name is on the disk for certain
 
 	own ownEnd // the newest record of this Log
 
@@ -199,7 +199,6 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget()
-	l.closeBeside()
 	for _, d := range l.days {
 		d.close()
 	}

@@ -24,7 +24,6 @@ func (l *Log) write(n int, build func(int, At) ([]byte, error)) (written []Writt
 	}
 	if l.o.NoSync {
 		l.tell()
-		l.closeBeside()
 	} else {
 		l.unsynced = true
 	}
@@ -57,12 +56,12 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 			return nil, before, err
 		}
 	}
-	before = undo{l.size, l.place, len(l.told)}
-	if err := l.writeBeside(l.batch.beside); err != nil {
+	before = undo{size: l.size, place: l.place, told: len(l.told)}
+	if before.beside, err = l.writeBeside(l.batch.beside); err != nil {
 		return nil, before, err
 	}
 	if err := l.batch.write(l.file); err != nil {
-		l.takeBackBeside()
+		l.takeBackBeside(before.beside)
 		if terr := truncate(l.file, before.size); terr != nil {
 			err = fmt.Errorf("%w; and what was written could not be removed: %v", err, terr)
 		}
@@ -79,11 +78,12 @@ func (l *Log) writeLocked(n int, build func(int, At) ([]byte, error)) (written [
 	return written, before, nil
 }
 
-// undo is the log's end before an append.
+// undo is the log's end before an append, and what that wrote beside it.
 type undo struct {
-	size  int64 // of the file that was appended to
-	place place
-	told  int // number of events
+	size   int64 // of the file that was appended to
+	place  place
+	told   int // number of events
+	beside besideEnd
 }
 
 // compose fills l.batch with the events that are due and the n records. It returns
