@@ -33,6 +33,7 @@ FLAGS
 Checks who can read the home directory; whether the key opens; whether the log
 can be written (in a temporary file), locked and continued; the free space;
 the clock; who can read the key and rewrite the log; who else remembers it;
+whether hooks record the own tools of clients that are here (docs/HOOKS.md);
 and the settings in force (docs/CONFIG.md). It repairs nothing. "signet-wrap
 verify --chain" says whether the log is unedited, and "signet-wrap status"
 whether your clients' servers are wrapped.
@@ -57,7 +58,7 @@ func (c *command) doctorVerb() *ucli.Command {
 
 // finding is what the doctor says of one thing. Its JSON is a line of --json.
 type finding struct {
-	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock", "reads", "writes", "anchor", "heads" or "config"
+	Check string `json:"check"` // "home", "key", "log", "lock", "end", "disk", "clock", "reads", "writes", "anchor", "heads", "hooks" or "config"
 	State string `json:"state"` // "ok", "note" or "repair"
 	Says  string `json:"says"`
 	Do    string `json:"do,omitempty"` // what repairs or improves it
@@ -97,6 +98,7 @@ func (c *command) doctor(u *ucli.Context) error {
 	if _, err := os.Stat(h.Audit()); err == nil {
 		x.findings = append(x.findings, c.writesFinding(h), c.anchorFinding(h), c.headsFinding(h))
 	}
+	x.findings = append(x.findings, c.hookFindings(u, h)...)
 	x.findings = append(x.findings, k.configFindings(c.SystemConfig, flags, u.Bool("json"))...)
 
 	repairs := 0

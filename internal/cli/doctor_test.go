@@ -40,6 +40,8 @@ func findings(t *testing.T, home string) (found []string, all string, status int
 
 // Each ailment is found, by itself, and said in words.
 func TestDoctor(t *testing.T) {
+	t.Setenv("HOME", t.TempDir()) // no clients are here
+	t.Setenv("USERPROFILE", t.TempDir())
 	path := func(home string, parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
 	newest := func(t *testing.T, home string) string {
 		t.Helper()

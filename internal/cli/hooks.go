@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -121,7 +122,7 @@ func (c *command) installHooks(u *ucli.Context, sys install.System, h home.Dir, 
 		}
 		_, commands := f.Installed()
 		before := install.HookCommand(w.plain, f.Hooks.Client, sys.OS, true)
-		if len(f.Lacks()) == 0 && slices.Contains(commands, before) {
+		if f.Problem(sys.OS) == "" && slices.Contains(commands, before) {
 			return nil, "recorded by hooks before", nil
 		}
 		return data, "recorded by hooks: " + before, nil
@@ -143,28 +144,100 @@ func (c *command) hookStatus(u *ucli.Context, sys install.System, h home.Dir) (l
 	if len(u.StringSlice("server")) > 0 || u.String("file") != "" {
 		return nil
 	}
+	bare := bare{c: c, home: sys.Home, opened: make(map[string]error)}
 	for _, f := range hookFiles(u, sys) {
-		s := serverStatus{Client: f.Hooks.Client, File: f.Path, Server: ownTools, State: "hooked"}
-		events, commands := f.Installed()
-		was := install.HooksPast(f.Path, backups(h)).Installed
-		switch {
-		case f.Err != nil && !was:
-			continue
-		case f.Err != nil:
-			s.Problem, s.fails = f.Err.Error(), true
-		case len(events) == 0 && !was:
-			continue
-		case len(events) == 0:
-			s.State = "lost"
-		default:
-			s.Wrapper = install.ProgramOf(commands[0])
-			if _, err := exec.LookPath(s.Wrapper); err != nil {
-				s.Problem, s.fails = fmt.Sprintf("%s cannot be executed, so no tool runs: run `signet-wrap install --hooks` from where it is now", s.Wrapper), true
-			} else if lacks := f.Lacks(); len(lacks) > 0 {
-				s.Problem, s.fails = "there is no hook for "+strings.Join(lacks, ", ")+": run `signet-wrap install --hooks`", true
-			}
+		if s := bare.hookStatus(f, sys, h); s.State != "plain" {
+			list = append(list, s)
 		}
-		list = append(list, s)
 	}
 	return list
+}
+
+// hookStatus is what there is to say of a client's hooks: "plain" if there are none.
+func (b bare) hookStatus(f *install.HookFile, sys install.System, h home.Dir) serverStatus {
+	s := serverStatus{Client: f.Hooks.Client, File: f.Path, Server: ownTools, State: "hooked"}
+	events, commands := f.Installed()
+	was := install.HooksPast(f.Path, backups(h)).Installed
+	again := ": run `signet-wrap install --hooks --client " + f.Hooks.Client + "`"
+	switch {
+	case f.Err != nil && was:
+		s.Problem, s.fails = f.Err.Error(), true
+		return s
+	case len(events) == 0 && was:
+		s.State, s.Problem = "lost", "its hooks were taken out of "+f.Path+", and its own tools run unseen"+again
+		return s
+	case len(events) == 0:
+		s.State = "plain"
+		return s
+	}
+	program, flags := install.HookOf(commands[0])
+	s.Wrapper = program
+	e := &install.Entry{Wrapper: program, Flags: flags}
+	b.settings(&s, e)
+	err := b.check(e)
+	switch gone := (*goneError)(nil); {
+	case errors.As(err, &gone):
+		s.Problem = program + " cannot be executed, so no tool runs" + again + " from where it is now"
+	case err != nil:
+		s.Problem = err.Error()
+	case f.Off() != "":
+		s.Problem = f.Off()
+	default:
+		if s.Problem = f.Problem(sys.OS); s.Problem != "" {
+			s.Problem += again
+		}
+	}
+	s.fails = s.Problem != ""
+	return s
+}
+
+// hookFindings say for each client that is here and has hooks whether its own tools are
+// recorded.
+func (c *command) hookFindings(u *ucli.Context, h home.Dir) (found []finding) {
+	sys, err := c.system()
+	if err != nil {
+		return nil
+	}
+	bare := bare{c: c, home: sys.Home, opened: make(map[string]error)}
+	for _, f := range hookFiles(u, sys) {
+		s := bare.hookStatus(f, sys, h)
+		r := finding{Check: "hooks", State: "ok", Do: "signet-wrap install --hooks --client " + s.Client}
+		own, recorded := f.Hooks.Label+"'s own tools", ""
+		if s.Home != string(h) && s.State == "hooked" {
+			recorded = " in " + s.Home
+		}
+		switch {
+		case s.fails || s.State == "lost":
+			why, _, repairs := strings.Cut(s.Problem, ": run `signet-wrap install --hooks")
+			if r.State, r.Says = "repair", own+": "+why; !repairs {
+				r.Do = "see `signet-wrap status`"
+			}
+		case s.State == "plain":
+			r.State, r.Says = "note", own+", such as its shell, are not recorded"
+		case !sameProgram(s.Wrapper):
+			r.State, r.Says = "note", own+" are recorded"+recorded+" by another program than this one, "+s.Wrapper
+		default:
+			r.Says, r.Do = own+" are recorded"+recorded+" by hooks in "+f.Path, ""
+			if next := hook.ClientNamed(s.Client).Next; next != "" {
+				r.Says += "; " + next
+			}
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+// sameProgram says whether the path is that of this program.
+func sameProgram(path string) bool {
+	own, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	found, err := exec.LookPath(path)
+	if err != nil {
+		return false
+	}
+	x, err1 := os.Stat(own)
+	y, err2 := os.Stat(found)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }

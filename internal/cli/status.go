@@ -47,7 +47,7 @@ STATES
            environment that clients give (HOME, PATH and USER only)
   plain    it is not wrapped
   hooked   the client's own tools are recorded by its hooks
-  lost     "install" wrapped it, and the client or somebody undid it
+  lost     "install" wrapped it or put hooks in, and somebody undid it
   remote   it is reached by URL: there is no process to wrap
   left     it cannot be wrapped, or runs signet-wrap without a server; the
            problem says why
@@ -157,7 +157,7 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 	s := serverStatus{Client: f.Client.Name, File: f.Path, Project: e.Scope, Server: e.Name, State: "plain", Disabled: e.Disabled}
 	switch {
 	case e.Wrapped:
-		s.State, s.Wrapper, s.Flags = "wrapped", e.Wrapper, e.MaskedFlags()
+		s.State, s.Wrapper = "wrapped", e.Wrapper
 		err := b.check(e)
 		switch gone := (*goneError)(nil); {
 		case errors.As(err, &gone):
@@ -171,27 +171,7 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 		default:
 			s.Problem = foundHere(e)
 		}
-		masked := make(map[string]string)
-		for _, g := range givenFlags(s.Flags) {
-			masked[g.name] = g.value
-		}
-		k := b.configuration(e)
-		list := k.all(masked)
-		s.Key, s.Home = inForce(list).key, flagValue(e.Flags, "home")
-		if k.dirErr == nil {
-			s.Home = string(k.dir)
-		}
-		s.Settings = make(map[string]settingJSON)
-		for _, setting := range list {
-			s.Settings[setting.Name] = k.json(setting)
-		}
-		for _, g := range givenFlags(s.Flags) {
-			named := record.TargetNamed(e.Name)
-			usual := g.name == "target" && (g.value == named || g.value == named+"/"+f.Client.Name) // as install gives it
-			if g.name != "key" && g.name != "home" && !usual {
-				s.other = append(s.other, g.words...)
-			}
-		}
+		b.settings(&s, e)
 	case e.Remote:
 		s.State = "remote"
 	case past.Lost(f, e):
@@ -201,6 +181,32 @@ func (b bare) status(f *install.Config, e *install.Entry, past install.Past) ser
 		s.fails = noDashesHint(e) != ""
 	}
 	return s
+}
+
+// settings says with which flags and settings e runs.
+func (b bare) settings(s *serverStatus, e *install.Entry) {
+	s.Flags = e.MaskedFlags()
+	masked := make(map[string]string)
+	for _, g := range givenFlags(s.Flags) {
+		masked[g.name] = g.value
+	}
+	k := b.configuration(e)
+	list := k.all(masked)
+	s.Key, s.Home = inForce(list).key, flagValue(e.Flags, "home")
+	if k.dirErr == nil {
+		s.Home = string(k.dir)
+	}
+	s.Settings = make(map[string]settingJSON)
+	for _, setting := range list {
+		s.Settings[setting.Name] = k.json(setting)
+	}
+	for _, g := range givenFlags(s.Flags) {
+		named := record.TargetNamed(e.Name)
+		usual := g.name == "target" && (g.value == named || g.value == named+"/"+s.Client) // as install gives it
+		if g.name != "key" && g.name != "home" && !usual {
+			s.other = append(s.other, g.words...)
+		}
+	}
 }
 
 // maxMentioned bounds the files of projects that are read without --project.
@@ -279,7 +285,7 @@ func (c *command) statusTable(list []serverStatus, own string) error {
 		if s.Project != "" {
 			name += " (" + clean(short(s.Project)) + ")"
 		}
-		if s.State == "lost" {
+		if s.State == "lost" && problem == "" {
 			problem = "was wrapped, and is no longer: " + clean(s.File)
 		}
 		if s.Disabled {

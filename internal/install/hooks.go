@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,6 +102,68 @@ func (f *HookFile) Lacks() (events []string) {
 	return events
 }
 
+// Off says why no hook in the file runs; "" if they run.
+func (f *HookFile) Off() string {
+	if off := f.doc.root.get("disableAllHooks"); off != nil && !off.is("false") { // of Claude Code
+		return `"disableAllHooks" in it switches all hooks off`
+	}
+	return ""
+}
+
+// Problem says why the hooks that are installed record less than all uses of tools, or
+// let a tool run that is not recorded; "" if they do neither. Whoever can write the file
+// can leave a hook in it that does nothing.
+func (f *HookFile) Problem(system string) string {
+	if lacks := f.Lacks(); len(lacks) > 0 {
+		return "there is no hook for " + strings.Join(lacks, ", ")
+	}
+	for _, event := range slices.Concat(f.Hooks.Before, f.Hooks.After) {
+		if why := f.fault(event, system); why != "" {
+			return "the hook for " + event + " " + why
+		}
+	}
+	return ""
+}
+
+// fault is the first thing that is wrong with the last hook of this program for an
+// event, unless one of them is as it should be.
+func (f *HookFile) fault(event, system string) (why string) {
+	for _, group := range f.doc.root.get("hooks").get(event).list() {
+		for _, handler := range group.get("hooks").list() {
+			if isHook(handler.get("command").says()) {
+				if why = f.Hooks.fault(group, handler, slices.Contains(f.Hooks.Before, event), system); why == "" {
+					return ""
+				}
+			}
+		}
+	}
+	return why
+}
+
+func (h Hooks) fault(group, handler *node, before bool, system string) string {
+	if m := group.get("matcher"); m != nil && !slices.Contains([]string{"", "*", ".*"}, m.says()) {
+		return fmt.Sprintf("is only for tools that match %q", m.says())
+	}
+	for _, m := range handler.members {
+		if !slices.Contains([]string{"type", "command", "timeout", "onFailure", "statusMessage"}, m.name) {
+			return fmt.Sprintf("has %q, by which it may not run, or not block", m.name)
+		}
+	}
+	if seconds := handler.get("timeout"); seconds != nil {
+		if n, err := strconv.ParseFloat(seconds.value, 64); err != nil || n < hookTimeout {
+			return fmt.Sprintf("has a timeout of less than %d seconds", hookTimeout)
+		}
+	}
+	if before && handler.get("onFailure").says() != h.OnFailure {
+		return fmt.Sprintf("has no \"onFailure\": %q", h.OnFailure)
+	}
+	command := handler.get("command").says()
+	if program, flags := HookOf(command); HookCommand(Wrapper{Path: program, Flags: flags}, h.Client, system, before) != command {
+		return fmt.Sprintf("runs something else than `install --hooks` writes: %.200s", command)
+	}
+	return ""
+}
+
 func (n *node) all() []member {
 	if n == nil {
 		return nil
@@ -121,14 +184,31 @@ func isHook(command string) bool {
 	return len(words) > 1 && isWrapper(words[0]) && words[1] == "hook"
 }
 
-// ProgramOf is the program that a hook's command runs.
-func ProgramOf(command string) string { return slices.Concat(shellWords(command), []string{""})[0] }
+// HookOf is the program that a hook's command runs, and its flags after --client.
+func HookOf(command string) (program string, flags []string) {
+	words := shellWords(command)
+	if len(words) == 0 {
+		return "", nil
+	}
+	if n := len(words) - 3; n > 0 && slices.Equal(words[n:], blocking) {
+		words = words[:n]
+	}
+	return words[0], words[min(4, len(words)):]
+}
 
-// shellWords are the words of a simple command, without the quotes around them.
+// blocking ends the command of a hook before a tool.
+var blocking = []string{"||", "exit", "2"}
+
+// shellWords are the words of a simple command, without the quotes around them, as
+// quoteWord writes them.
 func shellWords(command string) (words []string) {
 	word, in, quote := "", false, rune(0)
-	for _, r := range command {
+	for i, r := range command {
 		switch {
+		case quote == 0 && r == '\\' && strings.HasPrefix(command[i:], `\'`): // the next is no quote
+			quote = -1
+		case quote == -1:
+			word, in, quote = word+string(r), true, 0
 		case quote != 0 && r == quote:
 			quote = 0
 		case quote == 0 && (r == '\'' || r == '"'):
@@ -171,7 +251,7 @@ func HookCommand(w Wrapper, client, system string, before bool) string {
 		words = append(words, quoteWord(f, system))
 	}
 	if before {
-		words = append(words, "||", "exit", "2")
+		words = append(words, blocking...)
 	}
 	return strings.Join(words, " ")
 }
@@ -194,6 +274,9 @@ func (h Hooks) group(command, onFailure string) string {
 // With is the file with the hooks in it, in place of those of this program that are
 // there. An error means that the file is to be edited by hand.
 func (f *HookFile) With(w Wrapper, system string) ([]byte, error) {
+	if off := f.Off(); off != "" {
+		return nil, errors.New(off)
+	}
 	data, err := f.Without()
 	if err != nil {
 		return nil, err

@@ -138,3 +138,62 @@ func TestHooksRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestHookProblem: a hook that was left in the file and does less is found.
+func TestHookProblem(t *testing.T) {
+	w := Wrapper{Path: "/opt/my apps/signet-wrap", Flags: []string{"--key", "it's"}}
+	made, err := (&HookFile{Hooks: someHooks, doc: &Document{root: &node{kind: table}}}).With(w, "linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	problem := func(data string) string {
+		t.Helper()
+		f := &HookFile{Hooks: someHooks, data: []byte(data)}
+		if f.doc, err = Parse([]byte(data), JSON, nil); err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+		if off := f.Off(); off != "" {
+			return off
+		}
+		return f.Problem("linux")
+	}
+	for _, fine := range []string{
+		string(made),
+		strings.ReplaceAll(string(made), `"matcher":"*",`, ``),
+		strings.ReplaceAll(string(made), `"timeout":60`, `"timeout":600`),
+		strings.ReplaceAll(string(made), `"timeout":60,`, `"statusMessage":"recording",`),
+		strings.Replace(string(made), `"PreToolUse":[`, `"PreToolUse":[{"matcher":"Bash","hooks":[{"type":"command","command":"signet-wrap hook --client claude-code"}]},`, 1),
+		strings.Replace(string(made), `{"hooks"`, `{"disableAllHooks":false,"hooks"`, 1),
+	} {
+		if got := problem(fine); got != "" {
+			t.Errorf("%s in\n%s", got, fine)
+		}
+	}
+	for _, c := range []struct{ old, now, want string }{
+		{`"matcher":"*"`, `"matcher":"Read"`, `the hook for PreToolUse is only for tools that match "Read"`},
+		{` || exit 2`, ``, "runs something else"},
+		{` || exit 2`, ` || exit 0`, "runs something else"},
+		{` || exit 2`, `; exit 0`, "runs something else"},
+		{` || exit 2`, ` </dev/null || exit 2`, "runs something else"},
+		{` hook --client claude-code`, ` hook --client codex`, "runs something else"},
+		{`"timeout":60`, `"timeout":1`, "a timeout of less than 60 seconds"},
+		{`"timeout":60`, `"timeout":"60s"`, "a timeout of less than 60 seconds"},
+		{`"timeout":60`, `"async":true`, `has "async"`},
+		{`"timeout":60`, `"if":"Bash(ls)"`, `has "if"`},
+		{`,"onFailure":"block"`, ``, `has no "onFailure": "block"`},
+		{`,"onFailure":"block"`, `,"onFailure":"allow"`, `has no "onFailure": "block"`},
+		{`"PostToolUse"`, `"PostToolUses"`, "there is no hook for PostToolUse"},
+		{`{"hooks"`, `{"disableAllHooks":true,"hooks"`, "switches all hooks off"},
+	} {
+		if got := problem(strings.Replace(string(made), c.old, c.now, 1)); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.now, got, c.want)
+		}
+	}
+	f := &HookFile{Hooks: someHooks}
+	if f.doc, err = Parse([]byte(`{"disableAllHooks":true}`), JSON, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.With(w, "linux"); err == nil {
+		t.Error("hooks that would not run")
+	}
+}
