@@ -85,16 +85,27 @@ func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys
 	return verify.ReadAgainst(in, path, keys, log)
 }
 
+// systemLogTries is how often the system's log is read, until all of it could be.
+const systemLogTries = 3
+
 // systemLog reads what this machine's own system log has kept.
 func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, keys verify.Keys, log chain.Hash) (*verify.SystemHeads, error) {
-	m := &verify.SystemHeads{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
+	var m *verify.SystemHeads
 	var err error
-	add, done := m.Gather(keys, nil)
-	m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
-		add(e)
-		return true
-	})
-	done()
+	// While journald rotates its files, a reader may not find one that it has just seen:
+	// then all is read again.
+	for range systemLogTries {
+		m = &verify.SystemHeads{Log: log, Dirs: heads.Dirs(p.audit), Began: time.Now()}
+		add, done := m.Gather(keys, nil)
+		m.Reach, err = c.ReadLog(ctx, owners(p), func(e systemlog.Entry) bool {
+			add(e)
+			return true
+		})
+		done()
+		if err == nil && m.Reach.Partial == "" || errors.Is(err, systemlog.ErrAbsent) || ctx.Err() != nil {
+			break
+		}
+	}
 	to := c.OpenLog()
 	if err == nil && m.Reach.From.IsZero() && (to == nil || to.To() != "journald") {
 		err = systemlog.ErrAbsent // journalctl without a journal says nothing
