@@ -96,12 +96,12 @@ nightly: ## long fuzzing, torture, large logs, packages, soak; 75 minutes
 # BENCH_PEER names other wrappers, BRIEF=1 takes seconds, SCALE=1000000 measures
 # logs of up to so many records instead, DIR is where scratch files go; more by
 # BENCHFLAGS, see `go run ./internal/bench -help`.
-BENCH = go run ./internal/bench $(if $(DIR),-dir '$(DIR)') $(BENCHFLAGS)
+BENCH = go run ./internal/bench -binary bin/signet-wrap $(if $(DIR),-dir '$(DIR)') $(BENCHFLAGS)
 
-bench: ## the built binary against direct, two cats and BENCH_PEER; minutes
+bench: build ## the built binary against direct, two cats and BENCH_PEER; minutes
 	@$(BENCH) $(if $(BRIEF),-brief) $(if $(SCALE),-scale $(SCALE))
 
-soak: ## one wrapper under load for SOAK (1h), and whether it grows
+soak: build ## one wrapper under load for SOAK (1h), and whether it grows
 	@$(BENCH) -soak $(SOAK)
 
 micro: ## the packages' Go benchmarks, BENCHTIME (1s) for each

@@ -69,27 +69,38 @@ func (b *bench) anchored(home string, handler http.HandlerFunc) error {
 		b.ending = append(b.ending, func() { server.Close() })
 		go server.Serve(l)
 	}
+	if err := b.quiet(home); err != nil {
+		return err
+	}
 	for _, args := range [][]string{
 		{"identity", "generate", "--name", "default", "--unencrypted"},
 		{"anchor", "init", "--witness", nobodysKey + "@http://" + l.Addr().String()},
 	} {
-		if _, _, err := b.signet(context.Background(), home, args...); err != nil {
+		if _, err := b.signet(context.Background(), home, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// signet runs a verb of signet-wrap, and says how long it took and what it said.
-func (b *bench) signet(ctx context.Context, home string, args ...string) (time.Duration, *exec.Cmd, error) {
+// ran is what a verb took, and what it said on stdout.
+type ran struct {
+	took, processor time.Duration
+	peak            float64 // MB; -1: not known
+	out             []byte
+}
+
+// signet runs a verb of signet-wrap.
+func (b *bench) signet(ctx context.Context, home string, args ...string) (ran, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.binary, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = environ(home), &out, &errs
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return 0, nil, fmt.Errorf("signet-wrap %s: %w: %s%s", strings.Join(args[:min(2, len(args))], " "), err, out.Bytes(), errs.Bytes())
+	peak, err := watched(cmd)
+	if err != nil {
+		return ran{}, fmt.Errorf("signet-wrap %s: %w: %s%s", strings.Join(args[:min(2, len(args))], " "), err, out.Bytes(), errs.Bytes())
 	}
-	return time.Since(began), cmd, nil
+	return ran{time.Since(began), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, out.Bytes()}, nil
 }
 
 // anchoring measures "anchor now" and proofs for a log of so many records, with
@@ -98,38 +109,37 @@ func (b *bench) anchoring(ctx context.Context, records int) error {
 	b.say("anchors: a log of %s records", thousands(float64(records)))
 	home := filepath.Join(b.dir, "anchors")
 	signet := filepath.Join(home, ".signet")
-	if err := os.MkdirAll(home, 0o700); err != nil {
+	if err := b.quiet(home); err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
 	if err := testlog.Write(signet, testlog.Options{Records: records}); err != nil {
 		return err
 	}
-	run := func(args ...string) (took time.Duration, cmd *exec.Cmd, err error) {
+	run := func(args ...string) (ran, error) {
 		return b.signet(ctx, home, args...)
 	}
 	for _, args := range [][]string{{"identity", "generate", "--name", "default", "--unencrypted"}, {"anchor", "init"}} {
-		if _, _, err := run(args...); err != nil {
+		if _, err := run(args...); err != nil {
 			return err
 		}
 	}
-	first, cmd, err := run("anchor", "now")
+	first, err := run("anchor", "now")
 	if err != nil {
 		return err
 	}
-	peak := peakOf(cmd)
 	var later, proving, checking []time.Duration
 	var size int64
 	for i := range 5 {
 		receipt, proof := filepath.Join(home, fmt.Sprint(i, ".json")), filepath.Join(home, fmt.Sprint(i, ".proof"))
-		if _, _, err := run("sign", "--tool", "x", "--output", receipt); err != nil {
+		if _, err := run("sign", "--tool", "x", "--output", receipt); err != nil {
 			return err
 		}
-		took, _, err := run("anchor", "now")
+		one, err := run("anchor", "now")
 		if err != nil {
 			return err
 		}
-		later = append(later, took)
+		later = append(later, one.took)
 		var id struct{ ID string }
 		text, err := os.ReadFile(receipt)
 		if err == nil {
@@ -138,46 +148,27 @@ func (b *bench) anchoring(ctx context.Context, records int) error {
 		if err != nil {
 			return err
 		}
-		if took, _, err = run("prove", id.ID, "--output", proof); err != nil {
+		if one, err = run("prove", id.ID, "--output", proof); err != nil {
 			return err
 		}
-		proving = append(proving, took)
-		if took, _, err = run("verify", proof, "--policy", filepath.Join(signet, "anchor", "policy")); err != nil {
+		proving = append(proving, one.took)
+		if one, err = run("verify", proof, "--policy", filepath.Join(signet, "anchor", "policy")); err != nil {
 			return err
 		}
-		checking = append(checking, took)
+		checking = append(checking, one.took)
 		st, err := os.Stat(proof)
 		if err != nil {
 			return err
 		}
 		size = st.Size()
 	}
-	figures := []struct {
-		name, unit string
-		value      float64
-	}{
-		{"anchor now, the first", "ms", *in(time.Millisecond, first)},
-		{"  for each record", "us", *in(time.Microsecond, first) / float64(records)},
-		{"  memory at most", "MB", peak},
+	return b.findings("anchors", "with the program's start, and nobody to ask", records, []finding{
+		{"anchor now, the first", "ms", *in(time.Millisecond, first.took)},
+		{"  for each record", "us", *in(time.Microsecond, first.took) / float64(records)},
+		{"  memory at most", "MB", first.peak},
 		{"anchor now, one record more", "ms", *in(time.Millisecond, median(later))},
 		{"prove the newest record", "ms", *in(time.Millisecond, median(proving))},
 		{"verify that proof", "ms", *in(time.Millisecond, median(checking))},
 		{"the proof, with its receipt", "B", float64(size)},
-	}
-	if !b.json {
-		fmt.Fprintf(b.out, "\nanchors, a log of %s records, nobody to ask; with the program's start\n", thousands(float64(records)))
-	}
-	for _, f := range figures {
-		if f.value < 0 { // not known here
-			continue
-		}
-		if b.json {
-			if err := writeJSON(b.out, map[string]any{"anchors_records": records, "figure": strings.TrimSpace(f.name), "unit": f.unit, "value": f.value}); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(b.out, "%-*s %12s %s\n", nameWidth, f.name, strings.TrimSuffix(fmt.Sprintf("%.1f", f.value), ".0"), f.unit)
-	}
-	return nil
+	})
 }

@@ -48,10 +48,10 @@ func (b *bench) hookWays(dir string) ([]*hookWay, error) {
 	}
 	home := func(name string, identity ...string) (string, error) {
 		home := filepath.Join(dir, name)
-		if err := os.MkdirAll(home, 0o700); err != nil {
+		if err := b.quiet(home); err != nil {
 			return "", err
 		}
-		_, _, err := b.signet(context.Background(), home, append([]string{"identity"}, identity...)...)
+		_, err := b.signet(context.Background(), home, append([]string{"identity"}, identity...)...)
 		return home, err
 	}
 	plain, err := home("plain", "generate", "--name", "default", "--unencrypted")

@@ -80,6 +80,8 @@ type bench struct {
 	out    io.Writer
 	err    io.Writer
 	ending []func() // ends what was started beside
+	// journal says what takes heads; "": nothing, and none are sent.
+	journal string
 }
 
 // errGrew: the soak found growth.
@@ -215,6 +217,9 @@ func (b *bench) in(scratch string, do func() error) (err error) {
 	} else if _, err := exec.LookPath(b.binary); err != nil {
 		return err
 	}
+	if err := b.systemLog(); err != nil {
+		return err
+	}
 	return do()
 }
 
@@ -254,15 +259,8 @@ func (b *bench) table(ctx context.Context, loads []*load, brief bool) error {
 	if err := b.need(4e9 * float64(largest.rounds) / 10 * float64(largest.size) / 1e7); err != nil {
 		return err
 	}
-	heads, err := b.systemLog()
-	if err != nil {
-		return err
-	}
 	if !b.json {
 		b.writeMachine(b.out, before)
-		if heads != "" {
-			fmt.Fprintf(b.out, "the system's log: %s\n", heads)
-		}
 	}
 	for _, l := range loads {
 		runs, err := b.measure(ctx, l)
@@ -292,6 +290,9 @@ func (b *bench) table(ctx context.Context, loads []*load, brief bool) error {
 			return err
 		}
 		if err := b.anchoring(ctx, records); err != nil {
+			return err
+		}
+		if err := b.heads(ctx, min(records, 100_000)); err != nil {
 			return err
 		}
 	}

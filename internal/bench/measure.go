@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -194,4 +195,25 @@ func quantile[T cmp.Ordered](sorted []T, q float64) (v T) {
 // median of values in any order. Zero if there are none.
 func median[T cmp.Ordered](values []T) T {
 	return quantile(slices.Sorted(slices.Values(values)), 0.5)
+}
+
+// watched runs a command, and says what it held at most, in MB; -1 if that is not known.
+// It looks while the command runs: what the system says afterwards begins with what this
+// program held when it started the command (getrusage(2), ru_maxrss).
+func watched(cmd *exec.Cmd) (peak float64, err error) {
+	if err := cmd.Start(); err != nil {
+		return -1, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for peak = -1; ; {
+		peak = max(peak, usageOf(cmd.Process.Pid).peak)
+		select {
+		case err := <-ended:
+			return peak, err
+		case <-look.C:
+		}
+	}
 }

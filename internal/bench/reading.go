@@ -68,10 +68,11 @@ func (b *bench) readOnce(ctx context.Context, s *scaled, command string) (r read
 	cmd.Stdout = out
 	var errs strings.Builder
 	cmd.Stderr = &errs
-	if err := cmd.Run(); err != nil {
+	peak, err := watched(cmd)
+	if err != nil {
 		return r, fmt.Errorf("%w: %s", err, errs.String())
 	}
-	r = reading{Records: s.records, Command: command, Seconds: time.Since(out.began).Seconds(), First: -1, Peak: peakOf(cmd)}
+	r = reading{Records: s.records, Command: command, Seconds: time.Since(out.began).Seconds(), First: -1, Peak: peak}
 	if !out.at.IsZero() {
 		r.First = out.at.Sub(out.began).Seconds()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
@@ -16,14 +17,14 @@ import (
 const (
 	journald      = "/lib/systemd/systemd-journald"
 	journalSocket = "/run/systemd/journal/socket"
+	journalDir    = "/run/log/journal"
 	inNamespace   = "SIGNET_WRAP_BENCH_RUN" // set where /run is ours
 )
 
-// ownSystemLog gives this program a /run of its own if the machine has no journald:
-// then one can be started that nobody else sees. It takes root; without, heads go
-// nowhere.
+// ownSystemLog gives this program a /run and a /var/log of its own: then a journald can
+// be started that nobody else sees. It takes root.
 func ownSystemLog() {
-	if _, err := os.Stat(journalSocket); err == nil || os.Getuid() != 0 || os.Getenv(inNamespace) != "" {
+	if os.Getuid() != 0 || os.Getenv(inNamespace) != "" {
 		return
 	}
 	self, err := os.Executable()
@@ -36,8 +37,10 @@ func ownSystemLog() {
 	}
 	// From here on this thread is of no use for anything else.
 	err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	if err == nil {
-		err = unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+	for _, dir := range []string{"/run", "/var/log"} {
+		if err == nil {
+			err = unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755")
+		}
 	}
 	if err == nil {
 		err = unix.Exec(self, os.Args, append(os.Environ(), inNamespace+"=1"))
@@ -46,22 +49,25 @@ func ownSystemLog() {
 	os.Exit(1)
 }
 
-// systemLog says who takes heads, and starts it if /run is ours: journald, or, where
-// there is none, something that reads what would go to it.
-func (b *bench) systemLog() (string, error) {
+// journaldConf lets it keep and take all heads.
+const journaldConf = "[Journal]\nStorage=volatile\nRateLimitBurst=0\nRuntimeMaxUse=1G\n"
+
+// systemLog starts what takes heads, if /run is ours: journald, or, where there is
+// none, something that reads what would go to it.
+func (b *bench) systemLog() error {
 	if os.Getenv(inNamespace) == "" {
-		if _, err := os.Stat(journalSocket); err != nil {
-			return "none: heads go nowhere", nil
-		}
-		return "the machine's journald", nil
+		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(journalSocket), 0o755); err != nil {
-		return "", err
+	conf := "/run/systemd/journald.conf.d/bench.conf"
+	for _, path := range []string{journalSocket, conf} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Stat(journald); err != nil {
 		l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: journalSocket, Net: "unixgram"})
 		if err != nil {
-			return "", err
+			return err
 		}
 		go func() {
 			for buf := make([]byte, 64<<10); ; {
@@ -70,7 +76,11 @@ func (b *bench) systemLog() (string, error) {
 				}
 			}
 		}()
-		return "a socket that is read, and no journald", nil
+		b.journal = "a socket that is read, and no journald"
+		return nil
+	}
+	if err := os.WriteFile(conf, []byte(journaldConf), 0o644); err != nil {
+		return err
 	}
 	cmd := exec.Command(journald)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -85,16 +95,40 @@ func (b *bench) systemLog() (string, error) {
 		cmd.Wait()
 	}()
 	if err := <-ready; err != nil {
-		return "", err
+		return err
 	}
 	b.ending = append(b.ending, func() { cmd.Process.Kill() })
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if c, err := net.Dial("unixgram", journalSocket); err == nil {
 			c.Close()
-			return "a journald of its own", nil
+			b.journal = "a journald of its own"
+			return nil
 		}
 		if time.Now().After(end) {
-			return "", fmt.Errorf("%s takes no messages", journald)
+			return fmt.Errorf("%s takes no messages", journald)
 		}
 	}
+}
+
+// journalBytes is how much of the journal's files is used; -1 if there is none of our
+// own. Of a file's size that is at most 8 MB less, by which it grows. Each file says it
+// at byte 136 (https://systemd.io/JOURNAL_FILE_FORMAT).
+func journalBytes() (n int64) {
+	files, err := filepath.Glob(journalDir + "/*/*.journal")
+	if os.Getenv(inNamespace) == "" || err != nil || len(files) == 0 {
+		return -1
+	}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return -1
+		}
+		var tail [8]byte
+		_, err = file.ReadAt(tail[:], 136)
+		if file.Close(); err != nil {
+			return -1
+		}
+		n += int64(binary.LittleEndian.Uint64(tail[:]))
+	}
+	return n
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"time"
 )
@@ -213,6 +215,10 @@ func (b *bench) writeMachine(w io.Writer, before string) {
 		fmt.Fprintf(w, ", load %s before", before)
 	}
 	fmt.Fprintln(w)
+	if st, err := os.Stat(b.binary); err == nil {
+		fmt.Fprintf(w, "signet-wrap: %s bytes\n", thousands(float64(st.Size())))
+	}
+	fmt.Fprintf(w, "the system's log: %s\n", cmp.Or(b.journal, "no heads are sent (root on Linux has a journald of its own for them)"))
 }
 
 // writeJSON writes one value as a line.

@@ -101,12 +101,12 @@ func (b *bench) ways() []*way {
 
 // wrap is the command line of the wrapper before a server.
 func (b *bench) wrap(server []string, flags ...string) []string {
-	return slices.Concat([]string{b.binary}, flags, []string{"--"}, server)
+	return slices.Concat([]string{b.binary}, b.headless(flags), []string{"--"}, server)
 }
 
 // check is the command line of a check before a server.
 func (b *bench) check(server []string, flags ...string) []string {
-	return slices.Concat([]string{b.binary, "check", "--missing", "refuse"}, flags, []string{"--"}, server)
+	return slices.Concat([]string{b.binary, "check", "--missing", "refuse"}, b.headless(flags), []string{"--"}, server)
 }
 
 // cats put a server between two cats: what two more pipe hops cost, whoever

@@ -53,8 +53,6 @@ func Key() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte("signet-wrap testlog, no secret!!"))
 }
 
-// Write makes the log in the directory audit of home, which must not have one, and
-// the public half of its key in the directory keys, so that home verifies as valid.
 // Call returns the receipt of a call, made for its place in a log.
 func Call(s *sign.Signer, a sign.Action, at chain.At) ([]byte, error) {
 	d, err := s.Prepare(a)
@@ -68,6 +66,8 @@ func Call(s *sign.Signer, a sign.Action, at chain.At) ([]byte, error) {
 	return r.Record, nil
 }
 
+// Write makes the log in the directory audit of home, which must not have one, and
+// the public half of its key in the directory keys, so that home verifies as valid.
 // Records are not synced. A record takes some 20 µs, most of it Ed25519, and
 // some 850 bytes.
 func Write(home string, o Options) error {
