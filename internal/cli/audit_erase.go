@@ -105,7 +105,7 @@ func (c *command) auditErase(u *ucli.Context) error {
 	if len(p.Calls) > 0 {
 		err = c.erase(u, h, p)
 	} else {
-		c.complain("beside the log there are no arguments of such calls: nothing to erase", "")
+		c.complain(nothingToErase, "")
 	}
 	if err == nil {
 		err = c.notErased(p)
@@ -139,7 +139,9 @@ func (c *command) findErasable(h home.Dir, filter history.Filter, only map[strin
 
 // listErasable says what would be erased.
 func (c *command) listErasable(p *erase.Plan) error {
-	fmt.Fprintf(c.Stdout, "%s would be erased:\n", arguments(int64(len(p.Calls))))
+	if len(p.Calls) > 0 {
+		fmt.Fprintf(c.Stdout, "%s would be erased:\n", arguments(int64(len(p.Calls))))
+	}
 	for i, call := range p.Calls {
 		if i == maxShown {
 			fmt.Fprintf(c.Stdout, "  and %s more\n", count(int64(len(p.Calls)-i), "call"))
@@ -150,9 +152,15 @@ func (c *command) listErasable(p *erase.Plan) error {
 	if p.InLog > 0 {
 		fmt.Fprintf(c.Stdout, "%s are in the log itself, where they stay\n", arguments(p.InLog))
 	}
-	c.complain("nothing was erased: --reason TEXT --yes erases them", "")
+	if len(p.Calls) == 0 {
+		c.complain(nothingToErase, "")
+	} else {
+		c.complain("nothing was erased: --reason TEXT --yes erases them", "")
+	}
 	return nil
 }
+
+const nothingToErase = "no arguments of such calls are kept apart from the log: nothing to erase"
 
 func arguments(calls int64) string { return "the arguments of " + count(calls, "call") }
 

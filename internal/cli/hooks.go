@@ -57,10 +57,10 @@ func hooksOnly(u *ucli.Context) error {
 	return nil
 }
 
-// changeHooks has edit change the files, and says so. edit returns nil where there is
-// nothing to do.
+// changeHooks has edit change the files, and says so, if there is something to do. edit
+// returns nil where there is not.
 func (c *command) changeHooks(u *ucli.Context, h home.Dir, files []*install.HookFile, choose func(*install.Config, string) (bool, error),
-	verb string, edit func(*install.HookFile) ([]byte, string, error)) error {
+	verb string, edit func(*install.HookFile) ([]byte, string, error)) (said bool, err error) {
 	refused := false
 	for _, f := range files {
 		data, did, err := []byte(nil), "", f.Err
@@ -68,17 +68,18 @@ func (c *command) changeHooks(u *ucli.Context, h home.Dir, files []*install.Hook
 			data, did, err = edit(f)
 		}
 		if err != nil {
-			refused = true
+			refused, said = true, true
 			c.complain(fmt.Sprintf("%s: %s is not touched: %v", f.Hooks.Label, clean(f.Path), err), durable.Permit(err))
 			continue
 		}
 		if did == "" {
 			continue
 		}
+		said = true
 		asked := &install.Config{File: install.File{Client: &install.Client{Name: f.Hooks.Client, Label: f.Hooks.Label}, Path: f.Path}}
 		if yes, err := choose(asked, verb+" the hooks"); err != nil || !yes {
 			if err != nil {
-				return err
+				return said, err
 			}
 			continue
 		}
@@ -102,9 +103,9 @@ func (c *command) changeHooks(u *ucli.Context, h home.Dir, files []*install.Hook
 		}
 	}
 	if refused {
-		return status(exitFailed)
+		return said, status(exitFailed)
 	}
-	return nil
+	return said, nil
 }
 
 func (c *command) installHooks(u *ucli.Context, sys install.System, h home.Dir, w *requested, choose func(*install.Config, string) (bool, error)) error {
@@ -115,7 +116,7 @@ func (c *command) installHooks(u *ucli.Context, sys install.System, h home.Dir, 
 	if len(files) == 0 {
 		c.complain("found no client with hooks", "name one: --client claude-code or --client codex")
 	}
-	return c.changeHooks(u, h, files, choose, "install", func(f *install.HookFile) ([]byte, string, error) {
+	_, err := c.changeHooks(u, h, files, choose, "install", func(f *install.HookFile) ([]byte, string, error) {
 		data, err := f.With(w.plain, sys.OS)
 		if err != nil {
 			return nil, "", err
@@ -127,9 +128,10 @@ func (c *command) installHooks(u *ucli.Context, sys install.System, h home.Dir, 
 		}
 		return data, "recorded by hooks: " + before, nil
 	})
+	return err
 }
 
-func (c *command) uninstallHooks(u *ucli.Context, sys install.System, h home.Dir, choose func(*install.Config, string) (bool, error)) error {
+func (c *command) uninstallHooks(u *ucli.Context, sys install.System, h home.Dir, choose func(*install.Config, string) (bool, error)) (said bool, err error) {
 	return c.changeHooks(u, h, hookFiles(u, sys), choose, "remove", func(f *install.HookFile) ([]byte, string, error) {
 		data, err := f.Without()
 		if events, _ := f.Installed(); err != nil || len(events) == 0 && !install.HooksPast(f.Path, backups(h)).Installed {

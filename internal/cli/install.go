@@ -158,12 +158,19 @@ func (c *command) install(u *ucli.Context) error {
 		case e.Manual:
 			return "left: " + e.Reason + "; by hand: " + clean(e.ByHand(w.of(e)))
 		}
+		if e.Remote {
+			return "left: " + e.Reason + " (install --remote starts one)"
+		}
 		return "left: " + e.Reason + noDashesHint(e)
 	}
 	if _, err := os.Stat(string(h)); errors.Is(err, fs.ErrNotExist) && flagUp(u, "home") != "" {
 		c.complain(fmt.Sprintf("there is no home directory %q yet: a new one", h), "look at --home, if keys or a log should be there")
 	}
-	return ch.run(sys)
+	err = ch.run(sys)
+	if err == nil && !ch.said {
+		c.complain("found no server to wrap", "")
+	}
+	return err
 }
 
 // wrapping is the command line that wraps a server.
@@ -320,12 +327,15 @@ type change struct {
 	remote  bool // the servers are reached by URL
 	changed []*install.Client
 	refused bool
+	said    bool // something was said of a file or of its servers
 }
 
 func (ch *change) run(sys install.System) error {
 	ch.complainEach(ch.err)
+	ch.said = ch.err != nil
 	if len(ch.configs) == 0 {
-		ch.complain("found no configuration of a client", "see `signet-wrap install --help` for --file")
+		ch.complain("found no configuration of a client", "see `signet-wrap help install` for --file")
+		ch.said = true
 		return nil
 	}
 	for _, f := range ch.configs {
@@ -365,6 +375,7 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 	}
 	ch.warnTracked(f, chosen)
 	if len(chosen)+len(lost) > 0 {
+		ch.said = true
 		if yes, err := ch.choose(f, ch.describe(chosen, lost)); err != nil || !yes {
 			return err
 		}
@@ -464,8 +475,8 @@ func (ch *change) warnTracked(f *install.Config, chosen []*install.Entry) {
 	if ch.dry {
 		would = "would get"
 	}
-	ch.complain(fmt.Sprintf("%s is in git, and %s what only this machine has: %s", clean(f.Path), would, clean(strings.Join(paths, ", "))),
-		"with --from-path the command is signet-wrap, which each finds by PATH; `signet-wrap uninstall` takes it out before you commit")
+	ch.complain(fmt.Sprintf("%s is tracked by git, and %s what only this machine has: %s", clean(f.Path), would, clean(strings.Join(paths, ", "))),
+		"with --from-path the command is signet-wrap, to be found by PATH; or run `signet-wrap uninstall` before you commit")
 }
 
 // failing is why a wrapped server would not start, or its calls be refused; "" if
@@ -511,6 +522,7 @@ func (ch *change) forgetUnread(f *install.Config) error {
 	if len(gone) == 0 {
 		return nil
 	}
+	ch.said = true
 	if yes, err := ch.choose(f, ch.describe(nil, gone)); err != nil || !yes {
 		return err
 	}
@@ -524,7 +536,7 @@ func (ch *change) forgetUnread(f *install.Config) error {
 }
 
 func (ch *change) refuse(f *install.Config, err error, hint string) {
-	ch.refused = true
+	ch.refused, ch.said = true, true
 	ch.complain(fmt.Sprintf("%s: %s is not touched: %v", f.Client.Label, clean(f.Path), err), hint)
 }
 
@@ -544,6 +556,7 @@ func (ch *change) tell(f *install.Config, sys install.System, did map[*install.E
 	if len(rows) == 0 {
 		return
 	}
+	ch.said = true
 	fmt.Fprintf(ch.Stdout, "%s  %s\n", f.Client.Label, clean(f.Path))
 	t := tabwriter.NewWriter(ch.Stdout, 0, 0, 2, ' ', 0)
 	for _, r := range rows {

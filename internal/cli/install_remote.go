@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"os/exec"
+
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/internal/home"
@@ -11,6 +14,9 @@ import (
 
 // installRemote is install for servers that are reached by URL.
 func (c *command) installRemote(u *ucli.Context, sys install.System, h home.Dir, w *requested, t *targets, choose func(*install.Config, string) (bool, error)) error {
+	if _, err := exec.LookPath("npx"); err != nil {
+		return fail("install Node.js, which has npx: it runs "+install.RemoteProgram, fmt.Errorf("--remote: %w", err))
+	}
 	left := make(map[*install.Entry]error)
 	ch := change{
 		command: c, home: h, dry: u.Bool("dry-run"), choose: choose, verb: "wrap", targets: t, remote: true,
@@ -40,5 +46,9 @@ func (c *command) installRemote(u *ucli.Context, sys install.System, h home.Dir,
 		}
 		return ""
 	}
-	return ch.run(sys)
+	err := ch.run(sys)
+	if err == nil && !ch.said {
+		c.complain("found no server with a URL", "")
+	}
+	return err
 }

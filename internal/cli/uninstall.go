@@ -68,7 +68,11 @@ func (c *command) uninstall(u *ucli.Context) error {
 		if err := hooksOnly(u); err != nil {
 			return err
 		}
-		return c.uninstallHooks(u, sys, h, choose)
+		said, err := c.uninstallHooks(u, sys, h, choose)
+		if err == nil && !said {
+			c.complain("found no hooks of signet-wrap", "")
+		}
+		return err
 	}
 	t, err := c.targets(u, sys, h)
 	if err != nil {
@@ -102,8 +106,14 @@ func (c *command) uninstall(u *ucli.Context) error {
 		return ""
 	}
 	err = ch.run(sys)
-	if len(u.StringSlice("server")) > 0 || u.String("file") != "" {
-		return err
+	said, hooksErr := ch.said, error(nil)
+	if len(u.StringSlice("server")) == 0 && u.String("file") == "" {
+		var too bool
+		too, hooksErr = c.uninstallHooks(u, sys, h, choose)
+		said = said || too
 	}
-	return cmp.Or(c.uninstallHooks(u, sys, h, choose), err)
+	if err = cmp.Or(hooksErr, err); err == nil && !said {
+		c.complain("found no wrapped server", "")
+	}
+	return err
 }

@@ -33,26 +33,26 @@ type wrapFlag struct {
 // wrapFlags is the only definition of the flags of wrapping: the parser, the
 // help, the keys of config.toml, and what other verbs know of them are made from it.
 var wrapFlags = []wrapFlag{
-	{"key", "NAME", home.DefaultKey, "the identity that signs (default: default, which is made\nat the first call)", takeKey},
+	{"key", "NAME", home.DefaultKey, "the identity that signs (default: default, which is\nmade at the first call)", takeKey},
 	{"target", "URI", "", "the server's name in receipts (default: from COMMAND)",
 		func(s *wrapSettings, v string) error { s.Target = v; return nil }},
-	{"params", "WHERE", "log", "where arguments are kept: log (default), apart (from\nwhere they can be erased), or hash (nowhere)", takeParams},
-	{hashOnlyName, "", "false", "the same as --params hash",
+	{"params", "WHERE", "log", "where arguments are kept: log (default), apart (they\ncan be erased there), or hash (nowhere)", takeParams},
+	{hashOnlyName, "", "false", "keep only a hash of the arguments (--params hash)",
 		func(*wrapSettings, string) error { return nil }}, // see hashOnlyIsParams
-	{hashOnlyToolName, "GLOB", "", "--params hash for tools of such names; repeatable", takeHashOnlyTool},
-	{"mask-secrets", "", "false", "--params hash for calls that seem to hold a secret",
+	{hashOnlyToolName, "GLOB", "", "the same for tools of such names; may be repeated", takeHashOnlyTool},
+	{"mask-secrets", "", "false", "the same for calls that seem to hold a secret",
 		func(s *wrapSettings, v string) error { s.MaskSecrets = v == "true"; return nil }},
 	{"fail-open", "", "false", "forward calls unsigned when they cannot be recorded",
 		func(s *wrapSettings, v string) error { s.FailOpen = v == "true"; return nil }},
 	{"sync", "always|off", "always", "wait for the disk before each call (default: always)", takeSync},
 	{"outcomes", "on|off", "on", "record the response to each call, too (default: on)", takeOutcomes},
 	{"environment", "on|off", "on", "record user, host and working directory (default: on)", takeEnvironment},
-	{"system-log", "WHAT", "heads", "what to write to the system's log: heads (default),\nrecords (and heads), or off", takeSystemLog},
+	{"system-log", "WHAT", "heads", "what to write to the system's log: heads (default),\nrecords (heads, too), or off", takeSystemLog},
 	{"meta-key", "KEY|none", record.DefaultMetaKey, "the member of params._meta for the receipt (default:\n_signet); none: the receipt is only logged", takeMetaKey},
 	{"max-call", "BYTES", "64MiB", "the longest line taken from the client (default: 64MiB)", takeMaxCall},
 	{"home", "DIR", "", "keys and log (default: $SIGNET_HOME or ~/.signet)",
 		func(s *wrapSettings, v string) error { s.home = v; return nil }},
-	{"passphrase-file", "F", "", "file with its passphrase (or $SIGNET_PASSPHRASE)",
+	{"passphrase-file", "F", "", "file with the key's passphrase (or $SIGNET_PASSPHRASE)",
 		func(s *wrapSettings, v string) error { s.passphraseFile = v; return nil }},
 	{"verbose", "", "false", "say on stderr what is recorded",
 		func(s *wrapSettings, v string) error { s.Verbose = v == "true"; return nil }},
@@ -281,8 +281,8 @@ func parseBytes(s string) (int, error) {
 func wrapFlagsHelp() string {
 	var b strings.Builder
 	for _, f := range wrapFlags {
-		usage := strings.ReplaceAll(f.usage, "\n", "\n"+strings.Repeat(" ", 22))
-		fmt.Fprintf(&b, "  %-19s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), usage)
+		usage := strings.ReplaceAll(f.usage, "\n", "\n"+strings.Repeat(" ", 24))
+		fmt.Fprintf(&b, "  %-21s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), usage)
 	}
 	return b.String()
 }
