@@ -77,7 +77,7 @@ func (c *command) anchorVerb() *ucli.Command {
 			verb("init", anchorInitHelp, c.anchorInit, append(anchorSettingFlags(), event...)...),
 			verb("now", anchorNowHelp, c.anchorNow, append(signs, asJSON, &ucli.BoolFlag{Name: "due", Hidden: true})...),
 			verb("status", anchorStatusHelp, c.anchorStatus, append(signs, asJSON)...),
-			verb("enroll", anchorEnrollHelp, c.anchorEnroll, store, &ucli.StringFlag{Name: "output"}, homeFlag()),
+			verb("enroll", anchorEnrollHelp, c.anchorEnroll, append(signs, &ucli.StringFlag{Name: "output"})...),
 			verb("new-epoch", anchorNewEpochHelp, c.anchorNewEpoch, append(signs, reason, origin)...),
 		},
 		Action: func(u *ucli.Context) error {

@@ -20,14 +20,17 @@ EXAMPLE
   signet-wrap anchor enroll --output kit.json
 
 FLAGS
-  --output FILE  write the kit to a new file
-  --store DIR    the store (default: <home>/anchor)
-  --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
+  --output FILE       write the kit to a new file
+  --store DIR         the store (default: <home>/anchor)
+  --key NAME          the identity that signs events (default: default)
+  --passphrase-file F file with the passphrase of the key
+  --home DIR          keys and log (default: $SIGNET_HOME or ~/.signet)
 
 Prints the origin and the key, which the operator enters, and a signed
 checkpoint. The kit has the policy and a checkpoint. "verify --chain --online
 --kit FILE" asks the witnesses with it, even if home and store are gone. Keep
-the kit where the agent cannot write.
+the kit where the agent cannot write. If the log is yours, and the home knows
+no store, an event in the log names this one's policy, as with "anchor now".
 
 EXIT STATUS
   0 done, 1 rollback or fork, 2 could not run or bad usage
@@ -38,11 +41,13 @@ func (c *command) anchorEnroll(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	c.tellNew(u, h, s)
 	r, err := s.Anchor(c.ctx, anchor.Options{Log: h.Audit(), Own: owns(h.Audit()), Offline: true})
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // a store of another user's can be read
 		return err
 	}
 	if r != nil && r.Finding != nil {
+		c.tellFinding(u, h, r.Finding)
 		c.complainFinding(r.Finding)
 		return status(exitFailed)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,6 +126,36 @@ func (c *command) logOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *ancho
 		return c.logFinding(u, h, f)
 	}
 	return nil
+}
+
+// tellOwed does the same as logOwed where it is beside the point: what fails is said.
+func (c *command) tellOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *anchor.Finding) {
+	if !owns(h.Audit()) {
+		return
+	}
+	if err := c.logOwed(u, h, s, f); err != nil {
+		c.complain(fmt.Sprintf("the log has no event about it: %v", err), "")
+	}
+}
+
+// tellNew tells the log of a store, if its home knows none. It looks for no event, which
+// would take as long as the log is: whoever knows a store is told of its policy by
+// wrappers and by "anchor status".
+func (c *command) tellNew(u *ucli.Context, h home.Dir, s *anchor.Store) {
+	dir, inHome := c.storeOf(h)
+	if _, err := os.Lstat(anchor.PolicyFile(dir)); inHome && err != nil {
+		c.tellOwed(u, h, s, nil)
+	}
+}
+
+// tellFinding tells the log of what an anchoring has found.
+func (c *command) tellFinding(u *ucli.Context, h home.Dir, f *anchor.Finding) {
+	if f == nil || !f.Proven || !owns(h.Audit()) {
+		return
+	}
+	if err := c.logFinding(u, h, f); err != nil {
+		c.complain(fmt.Sprintf("the log has no event about it: %v", err), "")
+	}
 }
 
 // hasEvent reports whether the log has an event for which same is true. It decides

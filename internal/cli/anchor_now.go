@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -26,7 +25,8 @@ FLAGS
 
 Asks every witness, even if nothing is new. If the log belongs to another
 user, it is only read; the events are then written by its owner's "anchor
-status".
+status". If it is yours, and the home knows no store, an event in the log names
+this one's policy, and the home notes where it is.
 
 EXIT STATUS
   0 established, 1 rollback or fork, 2 could not run or bad usage,
@@ -44,8 +44,8 @@ func (c *command) anchorNow(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
-	own := owns(h.Audit())
-	r, err := s.Anchor(ctx, anchor.Options{Log: h.Audit(), Own: own, Due: u.Bool("due")})
+	c.tellNew(u, h, s)
+	r, err := s.Anchor(ctx, anchor.Options{Log: h.Audit(), Own: owns(h.Audit()), Due: u.Bool("due")})
 	if errors.Is(err, anchor.ErrBusy) {
 		return fail("try again in some seconds", err)
 	}
@@ -60,10 +60,6 @@ func (c *command) anchorNow(u *ucli.Context) error {
 	case f.Verdict == "established" && !r.Established(s.Policy):
 		f.Verdict = "unconfirmed"
 	}
-	if own && r.Finding != nil && r.Finding.Proven {
-		if err := c.logFinding(u, h, r.Finding); err != nil {
-			c.complain(fmt.Sprintf("the log has no event about it: %v", err), "")
-		}
-	}
+	c.tellFinding(u, h, r.Finding)
 	return c.sayAnchor(u, f)
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	ucli "github.com/urfave/cli/v2"
 )
 
@@ -40,10 +38,6 @@ func (c *command) anchorStatus(u *ucli.Context) error {
 		return err
 	}
 	f := anchorState(s, cp, s.State().Finding)
-	if owns(h.Audit()) {
-		if err := c.logOwed(u, h, s, f.Finding); err != nil {
-			c.complain(fmt.Sprintf("the log has no event about it: %v", err), "")
-		}
-	}
+	c.tellOwed(u, h, s, f.Finding)
 	return c.sayAnchor(u, f)
 }
