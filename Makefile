@@ -83,7 +83,7 @@ nightly: ## long fuzzing, torture, large logs, packages, soak; 75 minutes
 	part check 'SIGNET_CHECK_MANY=1000000 go test -count=1 -run ReplaysMany ./wrap/check'; \
 	part proofs 'cd integration/proofs && SIGNET_WRAP_RECORDS=1000000 go test -count=1 ./...'; \
 	part integration 'SIGNET_WRAP_CLIENTS=1 SIGNET_WRAP_FIREFOX=1 SIGNET_WRAP_TORTURE=60s SIGNET_WRAP_CROWD=10000 SIGNET_WRAP_LINES=1000000 \
-	  go test -count=1 -timeout 60m -run "Torture|Crowd|Parsers|AnchorKilled|HookClients|Firefox" ./integration'; \
+	  go test -count=1 -timeout 60m -run "Torture|Crowd|Parsers|AnchorKilled|HookClients|Conformance|Firefox" ./integration'; \
 	part time-stamps 'go install $(TSA) && SIGNET_WRAP_TIMESTAMP_SERVER="$$(go env GOPATH)/bin/timestamp-server" \
 	  go test -count=1 -run Sigstore ./integration'; \
 	part export '(cd integration/otelcol && go build -trimpath -o ../../bin/otelcol .) && SIGNET_WRAP_EXPORT=100000 \

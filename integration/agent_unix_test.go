@@ -283,6 +283,32 @@ func TestAgentAsks(t *testing.T) {
 	a.home.complete(t, l)
 }
 
+// TestAgentCosigns: a server's side whose key an agent holds signs responses, too.
+func TestAgentCosigns(t *testing.T) {
+	t.Parallel()
+	a := newSSHAgent(t, false)
+	a.answers("")
+	a.key("agent", "-c")
+	a.must(binary(t), "identity", "add", "--name", "server", "--ssh-agent", "agent")
+	s := twoSides{newHome(t), a.home}
+	s.client.signet(t, 0, nil, "identity", "generate", "--name", "default", "--unencrypted")
+	p := start(t, s.client.dir, wrapped.argv(t, nil, s.check(t, []string{"--cosign"}, fake(t, "reply")...)...), func(c *exec.Cmd) {
+		c.Env = append(c.Env, "SSH_AUTH_SOCK="+a.socket)
+	})
+	p.send(numbered(1))
+	if got := string(p.line()); !strings.Contains(got, `"_meta":{"_signet":{"agent_receipt":{`) {
+		t.Errorf("the client got %s", got)
+	}
+	p.finish()
+	if e := s.client.events(t, "cosigned"); len(e) != 1 {
+		t.Errorf("%d cosigned events", len(e))
+	}
+	found := s.client.signet(t, 0, nil, "verify", "--chain", "--pubkey", "default", "--pubkey", filepath.Join(a.home.dir, ".signet", "keys", "server.pub"))
+	if !strings.Contains(found, `1 outcome confirmed by the server's key ("server", known here as "server")`) {
+		t.Errorf("verify: %s", found)
+	}
+}
+
 // TestAgentKeys: which keys an agent can have to sign receipts.
 func TestAgentKeys(t *testing.T) {
 	t.Parallel()

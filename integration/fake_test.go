@@ -24,6 +24,8 @@ var fakes = map[string]func(args []string) int{
 	"say":   fakeSay,   // TEXT: says it, then reads to the end of input
 	"mcpgo": fakeMCPGo, // a server of mcp-go
 
+	"pieces": fakePieces, // results in pieces for two requests at a time; dies in the eighth
+
 	// Servers that misbehave.
 	"ignore-eof":    fakeIgnoreEOF,    // responds, and stays when its input ends
 	"flood-stderr":  fakeFloodStderr,  // writes 4 MB to stderr before it responds
@@ -93,6 +95,34 @@ func fakeReply([]string) int {
 		}
 		if err != nil && err != bufio.ErrBufferFull {
 			return 0
+		}
+	}
+}
+
+func fakePieces([]string) int {
+	in := bufio.NewReader(os.Stdin)
+	for {
+		say := []string{"{\"method\":\"notifications/x\"}\n"}
+		for range 2 {
+			line, err := in.ReadBytes('\n')
+			if err != nil {
+				return 0
+			}
+			begin := `{"id":` + string(idOf(line)) + `,"result":{`
+			if string(idOf(line)) == "7" {
+				io.WriteString(os.Stdout, strings.Join(say, "")+begin)
+				return 3
+			}
+			say = append(say, begin, `"content":`, "[]}}\n")
+		}
+		say = append(say, "{\"method\":\"notifications/y\"}\n")
+		// Whole lines end within pieces.
+		all := strings.Join(say, "")
+		for len(all) > 0 {
+			n := min(len(all), 37)
+			io.WriteString(os.Stdout, all[:n])
+			all = all[n:]
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 }

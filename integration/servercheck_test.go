@@ -204,3 +204,40 @@ func TestCheckCosigns(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckCosignsPieces: responses that come in pieces, two in one, and between other
+// messages are cosigned and lose nothing; of a server that dies in the middle of one, the
+// client gets what it wrote, and its exit status.
+func TestCheckCosignsPieces(t *testing.T) {
+	t.Parallel()
+	s := newSides(t)
+	p := start(t, s.client.dir, wrapped.argv(t, nil, s.check(t, []string{"--cosign", "--missing", "refuse"}, fake(t, "pieces")...)...))
+	call := func(id int) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}`+"\n", id)
+	}
+	for i := range 3 {
+		p.send(call(2*i) + call(2*i+1))
+		for j := range 4 { // what it says before, two responses, what it says after
+			line := string(p.line())
+			if cosigned := strings.Contains(line, `"_signet":{"agent_receipt":{`); cosigned != (j == 1 || j == 2) {
+				t.Errorf("calls %d, line %d: %s", i, j, line)
+			}
+		}
+	}
+	p.send(call(6) + call(7))
+	p.line()
+	if line := string(p.line()); !strings.Contains(line, `"id":6`) || !strings.Contains(line, `"_signet":{"agent_receipt":{`) {
+		t.Errorf("the response before the server died: %s", line)
+	}
+	if rest := string(p.rest()); rest != `{"id":7,"result":{` {
+		t.Errorf("of a response that was not ended, the client got %q", rest)
+	}
+	if how := p.how(); how != "exit status 3" {
+		t.Errorf("ended with %s", how)
+	}
+	if e := s.client.events(t, "cosigned"); len(e) != 7 {
+		t.Errorf("%d cosigned events, want 7", len(e))
+	}
+	s.client.signet(t, 0, nil, "verify", "--chain")
+	s.server.signet(t, 0, nil, "verify", "--chain")
+}

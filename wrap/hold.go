@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -10,7 +11,8 @@ import (
 
 // hold holds responses of the server until they are whole, to be cosigned, on the
 // server's side (Options.Cosign). Only as long as a call waits that carried a receipt,
-// and only up to record.MaxCosigned: what is longer passes as it comes.
+// and only up to record.MaxCosigned, line end and header not counted: what is longer
+// passes as it comes.
 type hold struct {
 	rec    *record.Recorder
 	to     *clientWriter
@@ -51,7 +53,7 @@ func (h *hold) take(p []byte) error {
 			if err := h.whole(); err != nil {
 				return err
 			}
-		case len(h.held) > record.MaxCosigned:
+		case h.tooLong():
 			h.holding = false
 			if err := h.release(); err != nil {
 				return err
@@ -64,20 +66,41 @@ func (h *hold) take(p []byte) error {
 	return h.passed(p[from:])
 }
 
+// tooLong says that what is held is, or begins, a message that is not cosigned.
+func (h *hold) tooLong() bool {
+	if len(h.held) <= record.MaxCosigned {
+		return false
+	}
+	message := h.held[h.header():]
+	if len(message) == len(h.held) { // a line
+		message = bytes.TrimSuffix(bytes.TrimSuffix(message, []byte("\n")), []byte("\r"))
+	}
+	return len(message) > record.MaxCosigned
+}
+
+// header is the length of the header of what is held; 0: it is a line.
+func (h *hold) header() int {
+	header, _, f := mcpwire.ParseHeader(h.held)
+	if f != mcpwire.IsFrame || h.ends.NoFrames {
+		return 0
+	}
+	return header
+}
+
 // whole passes on a message that was held.
 func (h *hold) whole() error {
+	long, header := h.tooLong(), h.header()
 	message := h.held
-	if h.held = nil; len(message) > record.MaxCosigned {
+	if h.held = nil; long {
 		return h.passed(message)
 	}
-	header, body, f := mcpwire.ParseHeader(message)
-	if f != mcpwire.IsFrame || h.ends.NoFrames {
+	if header == 0 {
 		_, err := h.to.Write(h.rec.Cosign(message))
 		return err
 	}
 	cosigned := h.rec.Cosign(message[header:])
 	head := message[:header]
-	if len(cosigned) != body {
+	if len(cosigned) != len(message)-header {
 		head = fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", len(cosigned))
 	}
 	_, err := h.to.Write(append(append([]byte{}, head...), cosigned...))

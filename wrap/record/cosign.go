@@ -10,7 +10,8 @@ import (
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
-// MaxCosigned is the maximum length of a response that is cosigned, in bytes.
+// MaxCosigned is the maximum length of a response that is cosigned, in bytes, without
+// its line end or header.
 const MaxCosigned = 1 << 20
 
 // Cosigns says whether the next response is to be held for Cosign: a call waits whose
@@ -60,14 +61,19 @@ func (x *cosigning) sign(c *loggedCall, a mcpwire.Response) (mcpwire.Response, s
 		return a, "clients may read it differently"
 	case !ok:
 		return a, "its result has no place for a receipt"
-	case x.signer.Held():
-		return a, "an SSH agent holds the key"
 	}
 	a = a.Hashed()
 	sum, reason := a.ContentHash()
 	outcome := outcomeOf(a, c.hidesArguments())
 	outcome.Reason = join(outcome.Reason, reason)
-	receipt, err := x.signer.Cosign(c.carried, sum, outcome, a.At)
+	cosign := func() (*sign.Receipt, error) { return x.signer.Cosign(c.carried, sum, outcome, a.At) }
+	var receipt *sign.Receipt
+	var err error
+	if x.signer.Held() { // as long as a call would wait for it
+		receipt, err = signBy(time.Now().Add(signLimit), func() {}, cosign)
+	} else {
+		receipt, err = cosign()
+	}
 	if err != nil {
 		return a, err.Error()
 	}

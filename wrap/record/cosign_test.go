@@ -2,14 +2,17 @@ package record
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/sshagent"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
@@ -93,7 +96,7 @@ func outcomeOfCall(t *testing.T, all []*sign.Verified) *sign.Verified {
 // confirms nothing.
 func TestCosign(t *testing.T) {
 	const plain = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"5"}]}}`
-	long := `{"jsonrpc":"2.0","id":1,"result":{"content":"` + strings.Repeat("x", MaxCosigned-200) + `"}}`
+	long := `{"jsonrpc":"2.0","id":1,"result":{"content":"` + strings.Repeat("x", MaxCosigned-len(`{"jsonrpc":"2.0","id":1,"result":{"content":""}}`)) + `"}}`
 	nothing := func(b []byte) []byte { return b }
 	replace := func(old, new string) func([]byte) []byte {
 		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(new)) }
@@ -131,7 +134,7 @@ func TestCosign(t *testing.T) {
 		{"a _meta", `{"id":1,"result":{"_meta" : { "a":1 } , "b":[] } }`, nothing, true, "confirmed"},
 		{"no canonical form", `{"id":1,"result":{"n":9007199254740993, "n":1}}`, nothing, true, "confirmed"},
 		{"isError", `{"id":1,"result":{"isError":true,"content":[]}}`, nothing, true, "confirmed"},
-		{"nearly 1 MiB", long, nothing, true, "confirmed"},
+		{"of 1 MiB", long, nothing, true, "confirmed"},
 		{"written again", plain, again, true, "confirmed"},
 		{"written again with a _meta", `{"id":1,"result":{"b":[],"_meta":{"a":1,"z":2.0}}}`, again, true, "confirmed"},
 		{"written again with an empty _meta", `{"id":1,"result":{"b":[],"_meta":{}}}`, again, true, "confirmed"},
@@ -213,6 +216,57 @@ func TestCosign(t *testing.T) {
 				t.Errorf("the log of the server's side does not say that it was not cosigned: %+v", theirs.Outcome)
 			}
 		})
+	}
+}
+
+// agentKey is a key that something else holds, which may not sign.
+type agentKey struct {
+	ed25519.PrivateKey
+	refuses *bool
+}
+
+func (agentKey) Held() bool { return true }
+
+func (k agentKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	if *k.refuses {
+		return nil, sshagent.ErrRefused
+	}
+	return k.PrivateKey.Sign(r, message, o)
+}
+
+// TestCosignHeld: a key that something else holds signs responses, and one that it does
+// not sign passes as it came; the log says why.
+func TestCosignHeld(t *testing.T) {
+	const plain = `{"id":1,"result":{"content":[]}}`
+	for _, refuses := range []bool{false, true} {
+		now := false
+		client := newSide(t, 'A', nil)
+		var server *side
+		server = newSide(t, 'S', func(o *Options) {
+			checker, err := check.New(check.Options{Trust: check.Keys(client.key.Public().(ed25519.PublicKey)), Replays: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { checker.Close() })
+			o.Check, o.Cosign = checker, true
+			o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(agentKey{server.key, &now}, "S", "") }
+		})
+		sent, err := client.Request([]byte(`{"id":1,"method":"tools/call","params":{"name":"add"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.passOn(t, sent)
+		now = refuses
+		got := string(server.Cosign([]byte(plain)))
+		now = false
+		if (got == plain) != refuses {
+			t.Errorf("refuses %v: %s", refuses, got)
+		}
+		outcome := outcomeOfCall(t, server.said(t)).Outcome
+		if strings.Contains(outcome.Reason, "not cosigned: sign a receipt: "+sshagent.ErrRefused.Error()) != refuses || outcome.Status != "executed" {
+			t.Errorf("refuses %v: %+v", refuses, outcome)
+		}
+		client.Close()
 	}
 }
 

@@ -564,6 +564,16 @@ func (r *Recorder) sign(signed func() (*sign.Receipt, error)) (*sign.Receipt, er
 	if !r.signer.Held() {
 		return signed()
 	}
+	waits := func() {}
+	if r.calling {
+		waits = r.waits
+	}
+	return signBy(r.signBy, waits, signed)
+}
+
+// signBy is what signed returns, or after the time by an error. waits is called once if
+// it takes longer than quick.
+func signBy(by time.Time, waits func(), signed func() (*sign.Receipt, error)) (*sign.Receipt, error) {
 	type result struct {
 		receipt *sign.Receipt
 		err     error
@@ -573,18 +583,16 @@ func (r *Recorder) sign(signed func() (*sign.Receipt, error)) (*sign.Receipt, er
 		receipt, err := signed()
 		done <- result{receipt, err}
 	}()
-	if r.calling {
-		select {
-		case d := <-done:
-			return d.receipt, d.err
-		case <-time.After(quick):
-			r.waits()
-		}
+	select {
+	case d := <-done:
+		return d.receipt, d.err
+	case <-time.After(quick):
+		waits()
 	}
 	select {
 	case d := <-done:
 		return d.receipt, d.err
-	case <-time.After(time.Until(r.signBy)):
+	case <-time.After(time.Until(by)):
 		return nil, sshagent.ErrSilent
 	}
 }
