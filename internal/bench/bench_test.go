@@ -223,6 +223,24 @@ func lineOf(text, start string) string {
 	return ""
 }
 
+// TestKeep: what the ways to keep a log cost has its rows.
+func TestKeep(t *testing.T) {
+	status, out, errs := runBench(t, "", "-keep", "200", "-json")
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, errs)
+	}
+	var names []string
+	for _, r := range jsonLines[reading](t, out) {
+		names = append(names, r.Command)
+		if r.Seconds <= 0 || r.Records != 400 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if got := strings.Join(names, "; "); len(names) != 4 || !strings.HasPrefix(got, "verify --chain; verify --chain, compressed; verify --chain, arguments apart; erasing ") {
+		t.Errorf("rows %q", got)
+	}
+}
+
 // TestSoak: a short soak has its lines and a verdict. Which, is not for a few
 // seconds to say.
 func TestSoak(t *testing.T) {

@@ -5,6 +5,7 @@
 //
 //	bench [-brief] [-json] [-sizes 200,10000]   the table
 //	bench -hooks                                the rows of hooks alone
+//	bench -keep 1000000                         compressed days, arguments apart, erasing: at so many calls
 //	bench -scale 1000000                        the write path at logs of up to so many records
 //	bench -soak 1h [-rate 300]                  one wrapper under load, and whether it grows
 //
@@ -102,6 +103,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
 	onlyHooks := flags.Bool("hooks", false, "only the rows of hooks")
+	keep := flags.Int("keep", 0, "only what the ways to keep a log cost, at so many calls")
 	rate := flags.Int("rate", 300, "messages a second of the soak")
 	home := flags.String("home", "", "the soak's home directory, which is kept (default: a scratch directory)")
 	if err := flags.Parse(args); err != nil {
@@ -143,6 +145,11 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 			return b.soak(ctx, soakOptions{length: *soak, rate: *rate, home: *home})
 		case *scale > 0:
 			return b.scale(ctx, *scale, *brief)
+		case *keep > 0:
+			if !b.json {
+				b.writeMachine(b.out, loadAverage())
+			}
+			return b.keep(ctx, *keep)
 		case *onlyHooks:
 			if !b.json {
 				b.writeMachine(b.out, loadAverage())

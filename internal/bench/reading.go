@@ -36,29 +36,43 @@ type reading struct {
 	Seconds float64 `json:"seconds"`
 	First   float64 `json:"first_seconds"` // until the first output; -1: there was none
 	Peak    float64 `json:"peak_mb"`       // -1: not known
+	CPU     float64 `json:"cpu_seconds"`   // of processor time, of all cores; -1: not known
 }
 
 // read measures the readings of a log. They go on a disk's cache: the log has just been
 // written.
 func (b *bench) read(ctx context.Context, s *scaled) error {
-	if !b.json {
-		fmt.Fprintf(b.out, "\n%-46s  %10s  %10s  %8s\n", thousands(float64(s.records))+" records", "seconds", "first", "MB")
-	}
+	b.writeReadings(s.records)
 	for _, command := range readings {
 		r, err := b.readOnce(ctx, s, command)
+		if err == nil {
+			err = b.writeReading(r)
+		}
 		if err != nil {
 			return fmt.Errorf("%s at %d records: %w", command, s.records, err)
 		}
-		if b.json {
-			err = writeJSON(b.out, r)
-		} else {
-			_, err = fmt.Fprintf(b.out, "%-46s  %10.2f  %10.2f  %8.0f\n", command, r.Seconds, r.First, r.Peak)
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
+}
+
+func (b *bench) writeReadings(records int) {
+	if !b.json {
+		fmt.Fprintf(b.out, "\n%-46s  %10s  %10s  %10s  %8s\n", thousands(float64(records))+" records", "seconds", "first", "processor", "MB")
+	}
+}
+
+func (b *bench) writeReading(r reading) error {
+	if b.json {
+		return writeJSON(b.out, r)
+	}
+	known := func(v float64, form string) string {
+		if v < 0 {
+			return "-"
+		}
+		return fmt.Sprintf(form, v)
+	}
+	_, err := fmt.Fprintf(b.out, "%-46s  %10.2f  %10s  %10s  %8s\n", r.Command, r.Seconds, known(r.First, "%.2f"), known(r.CPU, "%.2f"), known(r.Peak, "%.0f"))
+	return err
 }
 
 func (b *bench) readOnce(ctx context.Context, s *scaled, command string) (r reading, err error) {
@@ -72,7 +86,8 @@ func (b *bench) readOnce(ctx context.Context, s *scaled, command string) (r read
 	if err != nil {
 		return r, fmt.Errorf("%w: %s", err, errs.String())
 	}
-	r = reading{Records: s.records, Command: command, Seconds: time.Since(out.began).Seconds(), First: -1, Peak: peak}
+	r = reading{Records: s.records, Command: command, Seconds: time.Since(out.began).Seconds(), First: -1, Peak: peak,
+		CPU: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
 	if !out.at.IsZero() {
 		r.First = out.at.Sub(out.began).Seconds()
 	}

@@ -102,7 +102,7 @@ func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 			total += float64(n)
 		}
 	}
-	if err := b.need(total * 900); err != nil {
+	if err := b.need((total + 3*float64(logs[len(logs)-1].records)) * 900); err != nil {
 		return err
 	}
 	defer func() {
@@ -121,6 +121,9 @@ func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 		}
 		b.say("reading a log of %s records", thousands(float64(s.records)))
 		if err := b.read(ctx, s); err != nil {
+			return err
+		}
+		if err := b.keep(ctx, s.records); err != nil {
 			return err
 		}
 	}

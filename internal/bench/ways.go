@@ -68,6 +68,8 @@ func (b *bench) ways() []*way {
 		return w
 	}
 	sdkServer := []string{b.self, modeMCPGo}
+	apart := synced(wrapped("call, arguments apart", "--params", "apart"))
+	apart.most = smallest
 	headless := synced(wrapped("call, no heads", "--system-log", "off"))
 	headless.most = smallest
 	other := wrapped("no call")
@@ -81,6 +83,7 @@ func (b *bench) ways() []*way {
 		wrapped("call, no fsync", "--sync", "off"),
 		synced(wrapped("call, no outcome", "--outcomes", "off")),
 		headless,
+		apart,
 		synced(wrapped("call (all defaults)")),
 		{name: nameDisk, open: openDisk, alone: true},
 		// The home is that of both sides, so the check trusts the wrapper's key.

@@ -78,9 +78,9 @@ func (c *command) auditShow(u *ucli.Context) error {
 	return nil
 }
 
-// find is what the log in the directory audit says about the record whose id begins
-// so.
-func (c *command) find(audit, id string) (*history.Story, error) {
+// find is what the log in the directory audit, with the days that were moved to others,
+// says about the record whose id begins so.
+func (c *command) find(audit, id string, moved ...string) (*history.Story, error) {
 	want, ok := history.ParsePrefix(id)
 	if !ok {
 		return nil, misuse("rec_ and hex digits, as `signet-wrap audit` lists them", "%q is not an ID", id)
@@ -90,6 +90,9 @@ func (c *command) find(audit, id string) (*history.Story, error) {
 	bar := c.progress("searching")
 	defer bar.clear()
 	log, err := chain.TakeSnapshot(audit)
+	if err == nil && len(moved) > 0 {
+		log, err = log.With(moved...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("searching the log: %w", err)
 	}

@@ -24,6 +24,7 @@ FLAGS
   --output FILE  write the proof to a new file instead of stdout
   --no-receipt   leave the receipt out: the verifier must have it already
   --store DIR    where the log is anchored (default: <home>/anchor)
+  --log DIR      where days were moved to by "audit archive --to" (repeatable)
   --home DIR     keys and log (default: $SIGNET_HOME or ~/.signet)
 
 ID is the ID of a receipt or an event, or a beginning of it that no other has.
@@ -43,7 +44,8 @@ func (c *command) proveVerb() *ucli.Command {
 		OnUsageError:       usageError,
 		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
-			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "no-receipt"}, &ucli.StringFlag{Name: "store"}, homeFlag(),
+			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "no-receipt"}, &ucli.StringFlag{Name: "store"},
+			&ucli.StringSliceFlag{Name: "log"}, homeFlag(),
 		},
 		Action: c.prove,
 	}
@@ -58,7 +60,7 @@ func (c *command) prove(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	record, err := c.find(h.Audit(), args[0])
+	record, err := c.find(h.Audit(), args[0], u.StringSlice("log")...)
 	if err != nil {
 		return err
 	}

@@ -356,6 +356,9 @@ func (c *command) printOthers(row func(name, format string, a ...any), f *verify
 		for _, id := range k.First {
 			row("", "not in the log, and somebody kept it: %s", id)
 		}
+		if k.Gone > 0 {
+			row("", "%s of these may be in the days that are not there: --log DIR, or records instead of receipts", grouped(k.Gone))
+		}
 		if k.Others > 0 {
 			row("", "%s not looked for: false, by hand, or by keys that are not known here", count(k.Others, "receipt"))
 		}

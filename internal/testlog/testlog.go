@@ -25,6 +25,7 @@ type Options struct {
 	Start   time.Time     // of the first call. Zero: [Day]
 	Span    time.Duration // from the first record to the last. Zero: a day less a second
 	Batch   int           // records of one time, in one append. 0: 1000
+	Apart   bool          // arguments are in files beside the log
 	// Progress is called from time to time with the number of records done. nil: not called.
 	Progress func(records int)
 }
@@ -151,6 +152,7 @@ func (w *writer) call(at chain.At) ([]byte, error) {
 		Tool:      tool,
 		Arguments: fmt.Appendf(nil, `{"head":100,"path":"/home/alice/project/internal/wrap/file-%d.go"}`, w.calls),
 		Target:    "mcp://files", Session: w.session, CallID: fmt.Sprintf("n:%d", w.calls%PerSession),
+		Apart: w.o.Apart,
 	}
 	draft, err := w.signer.Prepare(action)
 	if err != nil {
@@ -159,6 +161,9 @@ func (w *writer) call(at chain.At) ([]byte, error) {
 	receipt, err := draft.SignAt(at.Time, at.Prev)
 	if err != nil {
 		return nil, err
+	}
+	if receipt.Beside != nil {
+		at.Beside(receipt.Beside)
 	}
 	w.last = &sign.Response{Action: action, ParamsHash: draft.ParamsHash(), RequestID: receipt.ID, Requested: at.Time}
 	w.calls++

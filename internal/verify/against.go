@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/heads"
@@ -21,12 +22,19 @@ type Expected struct {
 	Name    string
 	checker checker
 	hashes  map[chain.Hash]bool // whether it was found
-	ids     map[receiptID]bool
-	others  int64 // receipts that were not looked for
+	ids     map[receiptID]kept
+	records map[chain.Hash]receiptID // of ids, those that were kept as records of a log
+	others  int64                    // receipts that were not looked for
 
 	by       map[receiptID]string // of ids from another log: the key that signed
 	signers  map[string]bool      // keys of the log that is verified
 	speaking conversation
+}
+
+// kept is a receipt that is looked for.
+type kept struct {
+	found bool
+	day   uint32 // of its time: no file of an older day can have it
 }
 
 // ExpectedResult says what of it is in the log. It is part of Completeness.
@@ -38,8 +46,10 @@ type ExpectedResult struct {
 	Absent       int64         `json:"absent"` // of them
 	First        []string      `json:"absent_ids,omitempty"`
 	Accepted     int64         `json:"accepted"` // of those
-	hashes       int64         // of those that are absent and not accepted
-	Others       int64         `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
+	// Gone are those of Absent that may be in days that are not there any more.
+	Gone    int64 `json:"may_be_archived,omitempty"`
+	missing int64 // of Absent, neither accepted nor Gone
+	Others  int64 `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
 }
 
 // maxExpected bounds how many receipts are looked for.
@@ -63,7 +73,7 @@ var ErrNoEvidence = errors.New("it has neither heads nor receipts")
 // record of the log, if it has one. A result is nil if r has nothing for it; a
 // system's log in which there is no head is SystemHeads without any.
 func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHeads, *Expected, error) {
-	m, k := &SystemHeads{Name: name, Log: log}, &Expected{Name: name, ids: map[receiptID]bool{}}
+	m, k := &SystemHeads{Name: name, Log: log}, &Expected{Name: name, ids: map[receiptID]kept{}}
 	system := false // it is of a system's log
 	add, done := m.Gather(keys, func(e systemlog.Entry) { k.line(e.Message, keys) })
 	if err := systemlog.Each(r, sign.MaxReceipt, func(e systemlog.Entry, journal bool) bool {
@@ -89,7 +99,7 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHe
 // ReadAgainstLog takes the receipts in the log of another party, such as a server or
 // a bridge that keeps those it gets; and of an older copy of this log, its end.
 func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Keys, log chain.Hash) (*Expected, error) {
-	k := &Expected{Name: name, hashes: map[chain.Hash]bool{}, ids: map[receiptID]bool{}}
+	k := &Expected{Name: name, hashes: map[chain.Hash]bool{}, ids: map[receiptID]kept{}}
 	var first, last chain.Hash
 	for e, err := range s.Records(ctx, chain.ReadOptions{}) {
 		if bad := (*chain.LineError)(nil); errors.As(err, &bad) {
@@ -141,25 +151,30 @@ func (k *Expected) add(value []byte, keys Keys) {
 	}
 	json.Unmarshal(value, &in) // what it has not, it has not
 	record := in.Receipt != nil
+	var of chain.Hash // the record
 	if record {
+		if e, err := chain.ParseEntry(value); err == nil && e.Check() == nil {
+			of = e.RecordHash
+		}
 		value, in.Agent = in.Receipt, nil
 		json.Unmarshal(value, &in)
 	}
 	switch {
 	case in.Agent != nil:
-		k.receipt(in.Agent, false, keys)
+		k.receipt(in.Agent, false, chain.Hash{}, keys)
 	case len(in.Params.Meta) > 0:
 		for _, member := range in.Params.Meta {
-			k.receipt(member, false, keys)
+			k.receipt(member, false, chain.Hash{}, keys)
 		}
 	default:
-		k.receipt(value, record, keys)
+		k.receipt(value, record, of, keys)
 	}
 }
 
 // receipt takes a receipt, if it is one. Of those that stand in no record, only
-// calls through a wrapper must be in a log.
-func (k *Expected) receipt(receipt []byte, record bool, keys Keys) {
+// calls through a wrapper must be in a log. of is the hash of the record; zero: it is not
+// known.
+func (k *Expected) receipt(receipt []byte, record bool, of chain.Hash, keys Keys) {
 	k.checker.keys = &keys
 	got := k.checker.alone(receipt).Result
 	v := got.v
@@ -174,7 +189,13 @@ func (k *Expected) receipt(receipt []byte, record bool, keys Keys) {
 		k.others++
 		return
 	}
-	k.ids[id] = false
+	k.ids[id] = kept{day: dayNumber(v.Time.UTC().Format(time.DateOnly) + ".jsonl")}
+	if !of.IsZero() {
+		if k.records == nil {
+			k.records = map[chain.Hash]receiptID{}
+		}
+		k.records[of] = id
+	}
 }
 
 // hear takes a record of another log as one of a conversation.
@@ -218,6 +239,21 @@ func (k *Expected) hash(h chain.Hash) {
 	}
 }
 
+// archived takes the hash of a record of a day that is not there.
+func (k *Expected) archived(h chain.Hash) {
+	k.hash(h)
+	if id, wanted := k.records[h]; wanted {
+		k.find(id)
+	}
+}
+
+func (k *Expected) find(id receiptID) {
+	if r, wanted := k.ids[id]; wanted {
+		r.found = true
+		k.ids[id] = r
+	}
+}
+
 // see takes the records of the log.
 func (k *Expected) see(e *chain.Entry, c checked) {
 	k.hash(e.RecordHash)
@@ -232,13 +268,13 @@ func (k *Expected) see(e *chain.Entry, c checked) {
 		k.speaking.ours.take(c.v)
 	}
 	if id, ok := receiptIDOf(c.v); ok {
-		if _, wanted := k.ids[id]; wanted {
-			k.ids[id] = true
-		}
+		k.find(id)
 	}
 }
 
-func (k *Expected) result(accept []string) ExpectedResult {
+// result says what was found. gone is the last day that is not there any more, 0 if all
+// are: of these days hashes are known, and receipts only if they were kept as records.
+func (k *Expected) result(accept []string, gone uint32) ExpectedResult {
 	r := ExpectedResult{By: k.Name, Looked: int64(len(k.hashes) + len(k.ids)), Others: k.others}
 	if r.Conversation = k.speaking.result(); r.Conversation != nil {
 		// What the other side has signed is in its log alone.
@@ -253,10 +289,15 @@ func (k *Expected) result(accept []string) ExpectedResult {
 	for _, id := range accept {
 		accepted[id] = true
 	}
-	absent := func(id string) {
+	absent := func(id string, mayBeGone bool) {
 		r.Absent++
-		if accepted[id] {
+		switch {
+		case accepted[id]:
 			r.Accepted++
+		case mayBeGone:
+			r.Gone++
+		default:
+			r.missing++
 		}
 		if len(r.First) < maxListed {
 			r.First = append(r.First, id)
@@ -264,14 +305,12 @@ func (k *Expected) result(accept []string) ExpectedResult {
 	}
 	for h, found := range k.hashes {
 		if !found {
-			if absent(h.String()); !accepted[h.String()] {
-				r.hashes++
-			}
+			absent(h.String(), false)
 		}
 	}
-	for id, found := range k.ids {
-		if !found {
-			absent(id.prefix() + hexOf(id.id))
+	for id, kept := range k.ids {
+		if !kept.found {
+			absent(id.prefix()+hexOf(id.id), kept.day <= gone)
 		}
 	}
 	return r

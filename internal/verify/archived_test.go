@@ -1,14 +1,18 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/testlog"
+	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
@@ -112,5 +116,78 @@ func TestHeadsOfArchivedDays(t *testing.T) {
 				t.Errorf("accepted before the retention is over: %+v", f.Completeness.Archived)
 			}
 		})
+	}
+}
+
+// What others kept of days that are gone: records are compared with the ends, receipts
+// alone cannot be looked for, and what is of a later day has to be there.
+func TestKeptOfArchivedDays(t *testing.T) {
+	kept := func(l *headsLog, change func(i int, e chain.Entry) []byte) *Expected {
+		t.Helper()
+		var all []byte
+		for i, line := range l.lines {
+			e, err := chain.ParseEntry(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(append(all, change(i, e)...), '\n')
+		}
+		_, k, err := ReadAgainst(bytes.NewReader(all), "kept", l.known, l.first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	asRecord := func(_ int, e chain.Entry) []byte { return e.Raw }
+	asReceipt := func(_ int, e chain.Entry) []byte { return e.Receipt }
+	for _, x := range []struct {
+		name    string
+		kept    func(i int, e chain.Entry) []byte
+		archive func(n int, e *chain.RecordEnd)
+		verdict Verdict
+	}{
+		{"records", asRecord, func(int, *chain.RecordEnd) {}, Valid},
+		{"receipts", asReceipt, func(int, *chain.RecordEnd) {}, Unconfirmed},
+		// The agent rewrote the day before it archived it.
+		{"records that were changed", asRecord, func(n int, e *chain.RecordEnd) {
+			if n == 2 {
+				e.Hash[0] ^= 1
+			}
+		}, Unconfirmed},
+		// A record with a receipt that is not the one that its hash is of.
+		{"false records", func(_ int, e chain.Entry) []byte {
+			return bytes.Replace(e.Raw, []byte(e.PrevHash.String()), []byte(e.RecordHash.String()), 1)
+		}, func(int, *chain.RecordEnd) {}, Unconfirmed},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			l := newHeadsLog(t, 5)
+			k := kept(l, x.kept)
+			id := l.archive(x.archive)
+			f := l.check(Options{Expected: []*Expected{k}, Accept: []string{id}, Retention: 24 * time.Hour})
+			if e := f.Completeness.Expected[0]; f.Verdict != x.verdict || e.Looked < 2 || (e.Gone > 0) != (x.verdict != Valid) {
+				t.Errorf("%s: %+v", f.Verdict, e)
+			}
+		})
+	}
+	// A call of the day after, which the agent took out: archiving the day before does
+	// not cover it.
+	l := newHeadsLog(t, 5)
+	l.archive(func(int, *chain.RecordEnd) {})
+	other := newHeadsLog(t, 1)
+	var call []byte
+	log := chain.New(other.audit, chain.Options{NoSync: true}) // today
+	defer log.Close()
+	if _, err := log.Append(1, func(_ int, at chain.At) (receipt []byte, err error) {
+		call, err = testlog.Call(l.signer, sign.Action{Tool: "x", Target: "mcp://x", Session: "ses_" + strings.Repeat("1", 32)}, at)
+		return call, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, k, err := ReadAgainst(bytes.NewReader(call), "kept", l.known, l.first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := l.check(Options{Expected: []*Expected{k}, Retention: 24 * time.Hour}); f.Verdict != Tampered || f.Completeness.Expected[0].Gone != 0 {
+		t.Errorf("a later call: %s, %+v", f.Verdict, f.Completeness.Expected)
 	}
 }

@@ -146,7 +146,7 @@ func (s *logCheck) record(e chain.RecordEnd) {
 			r.archived(e)
 		}
 		for _, k := range s.expected {
-			k.hash(e.Hash)
+			k.archived(e.Hash)
 		}
 	}
 }
@@ -322,10 +322,12 @@ func (s *logCheck) compare(c *Completeness, days []string, o Options) (contradic
 		c.Against = append(c.Against, f)
 	}
 	for _, k := range s.expected {
-		f := k.result(o.Accept)
-		// Of days that are gone, hashes are known and receipts are not.
-		gone := c.Archived != nil && c.Archived.Days > 0
-		contradicted = contradicted || f.hashes > 0 || f.Absent > f.Accepted && !gone || f.Conversation != nil && f.Conversation.differs()
+		gone := uint32(0)
+		if c.Archived != nil && c.Archived.Days > 0 {
+			gone = dayNumber(c.Archived.To + ".jsonl")
+		}
+		f := k.result(o.Accept, gone)
+		contradicted = contradicted || f.missing > 0 || f.Conversation != nil && f.Conversation.differs()
 		lacking = lacking || f.Conversation != nil && f.Conversation.NotThere+f.Conversation.Lost > 0
 		lacking = lacking || f.Looked == 0 || f.Absent > f.Accepted
 		c.Expected = append(c.Expected, f)
