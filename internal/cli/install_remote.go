@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -24,27 +25,39 @@ func (c *command) installRemote(u *ucli.Context, sys install.System, h home.Dir,
 		byHand: func(e *install.Entry) string { return e.ByHand(w.of(e)) },
 		hint:   "docs/CLIENTS.md has the form to write by hand",
 		did: func(e *install.Entry) string {
-			return "wrapped, and reached by: " + flagLine(redact.Command([]string{"npx", "-y", install.RemoteProgram, e.URL()}))
+			did := "wrapped, and reached by: " + flagLine(redact.Command([]string{"npx", "-y", install.RemoteProgram, e.URL()}))
+			if strings.Contains(e.URL(), "?") {
+				did += " (what follows the ? is then in a command line, for all users of this machine to see)"
+			}
+			return did
 		},
+	}
+	put := func(e *install.Entry) install.Wrapper {
+		put := w.of(e)
+		if target := record.TargetNamed(e.Name); target != "" {
+			put.Flags = append(put.Flags, "--target", target)
+		}
+		return put
 	}
 	ch.edit = func(f *install.Config) ([]byte, []*install.Entry, error) {
 		data, chosen, why, err := f.Remotes(func(e *install.Entry) (install.Wrapper, bool) {
-			put := w.of(e)
-			if target := record.TargetNamed(e.Name); target != "" {
-				put.Flags = append(put.Flags, "--target", target)
-			}
-			return put, meant(u, e) && !t.elsewhere[f]
+			return put(e), meant(u, e) && !t.elsewhere[f]
 		})
 		for e, err := range why {
 			left[e] = err
 		}
 		return data, chosen, err
 	}
-	ch.listed = func(_ *install.Config, e *install.Entry) string {
-		if why := left[e]; why != nil {
-			return "left: " + clean(why.Error())
+	ch.listed = func(f *install.Config, e *install.Entry) string {
+		why := left[e]
+		if why == nil {
+			return ""
 		}
-		return ""
+		said := "left: " + clean(why.Error())
+		if lines := f.RemoteByHand(e, put(e)); len(lines) > 0 {
+			said += "; by hand:\n      " + cleanLines(strings.Join(lines, "\n      "))
+		}
+		return said
 	}
 	err := ch.run(sys)
 	if err == nil && !ch.said {

@@ -18,7 +18,8 @@ type Config struct {
 	Doc *Document // nil if Err
 	Err error     // why the file cannot be read, or must not be touched
 
-	real string // the file itself, where Path is a symbolic link
+	real    string // the file itself, where Path is a symbolic link
+	remotes map[*Entry]remoteChange
 }
 
 // Open reads and parses the file. It never fails: see Config.Err.

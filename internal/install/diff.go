@@ -3,8 +3,11 @@ package install
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/signet-wrap/signet-wrap/internal/redact"
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
 
@@ -23,19 +26,51 @@ func (d *Document) Diff(data []byte) (string, error) {
 	var b strings.Builder
 	line, at := 1, 0 // of the file's bytes, counted so far
 	for i, e := range d.Entries {
-		if e.command == nil {
-			continue
-		}
 		changed := n.Entries[i] // wrapping adds no entry and takes none away
-		if e.Wrapped == changed.Wrapped && e.String() == changed.String() {
+		place := e.command
+		if place == nil {
+			place = e.url()
+		}
+		if place == nil || e.Wrapped == changed.Wrapped && e.String() == changed.String() {
 			continue
 		}
-		if e.command.start < at { // an odd order of tables
+		if place.start < at { // an odd order of tables
 			line, at = 1, 0
 		}
-		line += bytes.Count(d.body[at:e.command.start], []byte("\n"))
-		at = e.command.start
-		fmt.Fprintf(&b, "@@ line %d: %s\n-%s\n+%s\n", line, terminal.Clean(e.Name), e, changed)
+		line += bytes.Count(d.body[at:place.start], []byte("\n"))
+		at = place.start
+		fmt.Fprintf(&b, "@@ line %d: %s\n", line, terminal.Clean(e.Name))
+		if e.command == nil {
+			fmt.Fprintf(&b, "-%s\n+%s%s\n", e.remoteString(), changed, changed.envString())
+		} else {
+			fmt.Fprintf(&b, "-%s\n+%s\n", e, changed)
+		}
 	}
 	return b.String(), nil
+}
+
+// remoteString is how a server that is not wrapped is reached.
+func (e *Entry) remoteString() string {
+	text := "url: " + string(literals(redact.Argument(e.url().says()))[0])
+	r, err := e.reach()
+	if err == nil && len(r.headers) > 0 {
+		var names []string
+		for _, h := range r.headers {
+			names = append(names, h.name+": "+redact.Mask)
+		}
+		text += ", headers: {" + strings.Join(names, ", ") + "}"
+	}
+	return text
+}
+
+// envString is the environment of e, with all values masked.
+func (e *Entry) envString() string {
+	if len(e.Env) == 0 {
+		return ""
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		names = append(names, name+": "+redact.Mask)
+	}
+	return ", env: {" + strings.Join(names, ", ") + "}"
 }

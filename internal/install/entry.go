@@ -153,7 +153,7 @@ func isRemote(n *node, kind string, hasCommand bool) bool {
 	if slices.Contains([]string{"http", "sse", "streamable-http", "streamable_http", "streamableHttp", "remote", "ws"}, kind) {
 		return true
 	}
-	for _, name := range []string{"url", "serverUrl", "httpUrl", "uri"} {
+	for _, name := range urlNames {
 		if n.get(name) != nil && !hasCommand {
 			return true
 		}

@@ -96,6 +96,15 @@ func TestOddRemotes(t *testing.T) {
 		`{"url":"ftp://x/"}`:                                                               "no http or https URL",
 		`{"url":"https://x/ mcp"}`:                                                         "no http or https URL",
 		`{"url":"https://x/mcp\n"}`:                                                        "no http or https URL",
+		`{"url":"https://x/mcp","headers":{"X.Team":"b"}}`:                                 "no name of a header that mcp-remote takes",
+		`{"url":"https://x/mcp","headers":{"X Team":"b"}}`:                                 "no name of a header that mcp-remote takes",
+		`{"url":"https://x/mcp","headers":{"X-A":"b","x-a":"c"}}`:                          `the header "x-a" twice`,
+		`{"serverUrl":"https://x/mcp"}`:                                                    `"https://x/mcp"]}`,
+		`{"httpUrl":"https://x/mcp"}`:                                                      `"https://x/mcp"]}`,
+		`{"url":"https://x/sse","httpUrl":"https://x/mcp"}`:                                "no http or https URL, or two",
+		`{"url":"https://token@x/mcp"}`:                                                    "has a secret",
+		`{"url":"https://x","headers":{"A":"1"},"env":{"signet_header_1":"mine"}}`:         `"A:${SIGNET_HEADER_2}"]`,
+		`{"url":"https://x","headers":{"A":" a: \"b\" 'c' "}}`:                             `"env":{"SIGNET_HEADER_1":" a: \"b\" 'c' "}}`,
 		`{"url":"https://x/mcp","headers":{"":"b"}}`:                                       "no name of a header",
 	} {
 		path := filepath.Join(t.TempDir(), "mcp.json")
@@ -115,5 +124,99 @@ func TestOddRemotes(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", entry, got, want)
 		}
+	}
+}
+
+// TestRemotesInTOMLAndYAML: as TestRemotes, of clients with other formats. What cannot be
+// changed without a doubt is left, with what a person writes.
+func TestRemotesInTOMLAndYAML(t *testing.T) {
+	const npx = `"--", "npx", "-y", "` + RemoteProgram + `", `
+	for _, c := range []struct {
+		client, name, old string
+		want              []string // in the file then
+		byHand            string   // of one that is left
+	}{
+		{"codex", "plain", "model = \"m\"\n\n[mcp_servers.web] # mine\nurl = \"https://x.example/mcp\" # here\nstartup_timeout_sec = 20\n\n[tui]\nx = 1\n",
+			[]string{"[mcp_servers.web] # mine\ncommand = \"/x/signet-wrap\"\nargs = [\"--key\", \"k\", " + npx + "\"https://x.example/mcp\"] # here\nstartup_timeout_sec = 20\n\n[tui]"}, ""},
+		{"codex", "headers", "[mcp_servers.web]\r\n  bearer_token_env_var = \"FIGMA\"\r\n  enabled = true\r\n  # which\r\n  http_headers = { \"X-Region\" = \"us east: \\\"1\\\"\", 'X-B' = 'b\\n' }\r\n  env_http_headers = { X-C = \"C_VAR\" }\r\n  url = 'https://x.example/mcp'\r\n",
+			[]string{"[mcp_servers.web]\r\n  command = \"/x/signet-wrap\"\r\n  args = [\"--key\", \"k\", " + npx + `"https://x.example/mcp", "--header", "X-Region:${SIGNET_HEADER_1}", "--header", "X-B:${SIGNET_HEADER_2}", ` +
+				`"--header", "X-C:${C_VAR}", "--header", "Authorization:Bearer ${FIGMA}"]` + "\r\n  env = { SIGNET_HEADER_1 = \"us east: \\\"1\\\"\", SIGNET_HEADER_2 = \"b\\\\n\" }\r\n" +
+				"  env_vars = [\"C_VAR\", \"FIGMA\"]\r\n  enabled = true\r\n"}, ""},
+		{"codex", "inline", "mcp_servers = { a = { command = \"a\" }, web = { url = \"https://x/mcp\", enabled = true } }\n",
+			[]string{`web = { command = "/x/signet-wrap", args = ["--key", "k", ` + npx + `"https://x/mcp"], enabled = true } }`}, ""},
+		{"codex", "table", "[mcp_servers.web]\nurl = \"https://x/mcp\"\n[mcp_servers.web.http_headers]\nA = \"s3cret\"\n", nil,
+			"command = \"/x/signet-wrap\"\nargs = [\"--key\", \"k\", " + npx + "\"https://x/mcp\", \"--header\", \"A:${SIGNET_HEADER_1}\"]\nenv = { SIGNET_HEADER_1 = \"(the value of A)\" }"},
+		{"codex", "env", "[mcp_servers.web]\nurl = \"https://x/mcp\"\nhttp_headers = { A = \"b\" }\nenv = { C = \"d\" }\n", nil, "SIGNET_HEADER_1"},
+		{"goose", "block", "GOOSE_MODEL: m\nextensions:\n  web:\n    enabled: true\n    envs: {}\n    env_keys: []\n    headers:\n      Authorization: Bearer s3cret\n      X-B: 'it''s'\n    name: web # or so\n    timeout: 300\n    type: streamable_http\n    uri: https://x.example/mcp\n    bundled: null\n",
+			[]string{"    enabled: true\n    type: \"stdio\"\n    cmd: \"/x/signet-wrap\"\n    args: [\"--key\", \"k\", " + npx + `"https://x.example/mcp", "--header", "Authorization:${SIGNET_HEADER_1}", "--header", "X-B:${SIGNET_HEADER_2}"]` +
+				"\n    envs: { SIGNET_HEADER_1: \"Bearer s3cret\", SIGNET_HEADER_2: \"it's\" }\n    env_keys: []\n    name: web\n    timeout: 300\n    bundled: null\n"}, ""},
+		{"goose", "sse", "extensions:\n  web: {type: sse, uri: 'https://x/sse', enabled: true}\n",
+			[]string{`  web: {type: "stdio", cmd: "/x/signet-wrap", args: ["--key", "k", ` + npx + `"https://x/sse", "--transport", "sse-only"], enabled: true}`}, ""},
+		{"goose", "anchor", "extensions:\n  web:\n    type: sse\n    uri: &u https://x/sse\n", nil, "cmd: \"/x/signet-wrap\""},
+		{"continue", "list", "mcpServers:\n  - name: web\n    type: sse\n    url: https://x/sse\n    requestOptions:\n      headers: {Authorization: \"Bearer s3cret\"}\n  -   url: https://y/mcp\n      name: other\n",
+			[]string{"  - name: web\n    type: \"stdio\"\n    command: \"/x/signet-wrap\"\n    args: [\"--key\", \"k\", " + npx + `"https://x/sse", "--transport", "sse-only", "--header", "Authorization:${SIGNET_HEADER_1}"]` +
+				"\n    env: { SIGNET_HEADER_1: \"Bearer s3cret\" }\n  -   command: \"/x/signet-wrap\"\n      args: [\"--key\", \"k\", " + npx + "\"https://y/mcp\"]\n      name: other\n"}, ""},
+	} {
+		t.Run(c.client+" "+c.name, func(t *testing.T) {
+			client := knownClient(c.client)
+			dir := t.TempDir()
+			path, backups := filepath.Join(dir, "config"), filepath.Join(dir, "backup")
+			write := func(data string) {
+				t.Helper()
+				if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(c.old)
+			file := File{Client: client, Path: path}
+			first := Wrapper{Path: "/x/signet-wrap", Flags: []string{"--key", "k"}}
+			conf := file.Open()
+			data, chosen, left, err := conf.Remotes(func(*Entry) (Wrapper, bool) { return first, true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.byHand != "" {
+				if len(left) != 1 || len(chosen) > 0 || string(data) != c.old {
+					t.Fatalf("%v\n%s", left, data)
+				}
+				for e := range left {
+					got := strings.Join(conf.RemoteByHand(e, first), "\n")
+					if !strings.Contains(got, c.byHand) || strings.Contains(got, "s3cret") {
+						t.Errorf("%s, want %s", got, c.byHand)
+					}
+				}
+				return
+			}
+			for _, want := range c.want {
+				if !strings.Contains(string(data), want) {
+					t.Errorf("%v: no\n%s\nin\n%s", left, want, data)
+				}
+			}
+			diff, err := conf.Doc.Diff(data)
+			if err != nil || strings.Contains(diff, "s3cret") || !strings.Contains(diff, `-url: "https://x`) || !strings.Contains(diff, RemoteProgram) {
+				t.Errorf("%v\n%s", err, diff)
+			}
+			if _, err := conf.WriteRemotes(backups, data, chosen, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			// With another wrapper, and what is beside it changed.
+			conf = file.Open()
+			data, _, err = conf.Doc.Wrap(func(*Entry) (Wrapper, bool) { return Wrapper{Path: "/y/signet-wrap"}, true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(string(data) + "# more\n")
+			conf = file.Open()
+			if data, _, err = conf.Undo(func(*Entry) bool { return true }, backups); err != nil || string(data) != c.old+"# more\n" {
+				t.Errorf("%v\n%s", err, data)
+			}
+			// Somebody has changed what the server is reached by.
+			write(strings.Replace(string(conf.Doc.data), "/mcp\"", "/other\"", 1))
+			conf = file.Open()
+			data, _, err = conf.Undo(func(*Entry) bool { return true }, backups)
+			if now := string(conf.Doc.data); err != nil || strings.Contains(now, "/other\"") && !strings.Contains(string(data), "/other\"") {
+				t.Errorf("%v\n%s", err, data)
+			}
+		})
 	}
 }
