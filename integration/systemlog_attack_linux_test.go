@@ -38,10 +38,35 @@ var systemLogAttacks = []systemLogPart{
 			s.t.Fatal(err)
 		}
 		s.home = first
-		if f := s.must(0); len(f.Completeness.Heads.Gone) != 1 {
+		if f := s.must(0); len(f.Completeness.Heads.Gone) != 1 || f.Completeness.Heads.Gone[0].Dir != "" {
 			s.t.Errorf("%+v", f)
 		}
 		s.must(3, "--require", "system-log")
+	}},
+	// A home that only the command line of its wrapper names, which the system's log has.
+	{"NamesASecondHome", func(s *agent) {
+		s.session(2)
+		s.seen()
+		second := *s
+		second.home = filepath.Join(s.dir, "a second")
+		s.session(2, "--home", second.home)
+		second.seen()
+		s.must(0, "--require", "system-log")
+		path, lines := second.log()
+		second.put(path, lines[0])
+		dir := filepath.Dir(path)
+		for range 2 {
+			if f := s.must(0); len(f.Completeness.Heads.Gone) != 1 || f.Completeness.Heads.Gone[0].Dir != dir {
+				s.t.Errorf("%+v", f)
+			}
+			s.must(3, "--require", "system-log")
+			if out, _ := s.command("verify", "--chain").Output(); !bytes.Contains(out, []byte("another log of this user, in "+dir+", is gone or shorter")) {
+				s.t.Errorf("%s", out)
+			}
+			if err := os.RemoveAll(second.home); err != nil {
+				s.t.Fatal(err)
+			}
+		}
 	}},
 	// Each line stays as long as it was, so that nothing but hashes tells.
 	{"EditsOneArgument", func(s *agent) {

@@ -225,24 +225,24 @@ type remembered struct {
 			Events []struct{ ID string } `json:"events"`
 		} `json:"archived"`
 		Heads struct {
-			Why            string                     `json:"why"`
-			From           string                     `json:"reaches_from"`
-			To             string                     `json:"reaches_to"`
-			Heads          int64                      `json:"heads"`
-			Records        int64                      `json:"records"`
-			After          int64                      `json:"unanchored_records"`
-			Mismatched     int64                      `json:"mismatched"`
-			MismatchedList []struct{ ID, Why string } `json:"mismatched_heads"`
-			Replaced       []struct{ Log, ID string } `json:"replaced_logs"`
-			Gone           []struct{ Log string }     `json:"other_logs"`
-			Missing        int64                      `json:"missing_heads"`
-			Silent         int64                      `json:"silent_sessions"`
-			Elsewhere      int64                      `json:"sessions_elsewhere"`
-			Unread         string                     `json:"unread"`
-			Unended        int64                      `json:"unended_sessions"`
-			Backdated      int64                      `json:"backdated"`
-			Ahead          int64                      `json:"dated_ahead"`
-			Accept         string                     `json:"accept"`
+			Why            string                      `json:"why"`
+			From           string                      `json:"reaches_from"`
+			To             string                      `json:"reaches_to"`
+			Heads          int64                       `json:"heads"`
+			Records        int64                       `json:"records"`
+			After          int64                       `json:"unanchored_records"`
+			Mismatched     int64                       `json:"mismatched"`
+			MismatchedList []struct{ ID, Why string }  `json:"mismatched_heads"`
+			Replaced       []struct{ Log, ID string }  `json:"replaced_logs"`
+			Gone           []struct{ Log, Dir string } `json:"other_logs"`
+			Missing        int64                       `json:"missing_heads"`
+			Silent         int64                       `json:"silent_sessions"`
+			Elsewhere      int64                       `json:"sessions_elsewhere"`
+			Unread         string                      `json:"unread"`
+			Unended        int64                       `json:"unended_sessions"`
+			Backdated      int64                       `json:"backdated"`
+			Ahead          int64                       `json:"dated_ahead"`
+			Accept         string                      `json:"accept"`
 		} `json:"heads"`
 	} `json:"completeness"`
 }

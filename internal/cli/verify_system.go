@@ -122,8 +122,12 @@ func (c *command) systemLog(ctx context.Context, u *ucli.Context, p logPlace, ke
 		m.State, m.Why = "unreadable", err.Error()
 	}
 	others := sync.OnceValue(func() map[chain.Hash]string { return c.otherLogs(u, p.home) })
-	m.There = func(log chain.Hash, file string, end int64) bool {
+	m.There = func(log chain.Hash, named, file string, end int64) bool {
 		dir, known := others()[log]
+		if !known && named != "" {
+			first, err := chain.First(named)
+			dir, known = named, err == nil && first == log
+		}
 		return known && reaches(filepath.Join(dir, file), end)
 	}
 	return m, nil
@@ -398,6 +402,11 @@ func (c *command) printHeads(row func(name, format string, a ...any), r *verify.
 		row("", "  a mount is missing: mount it, and verify again")
 	}
 	for _, o := range r.Gone {
+		if o.Dir != "" {
+			row("", "another log of this user, in %s, is gone or shorter:", o.Dir)
+			row("", "the system's log saw it last at %s (%s)", o.At, o.Log)
+			continue
+		}
 		row("", "another log of this user, last seen at %s, is gone or shorter, or its", o.At)
 		row("", "directory is not known here (%s)", o.Log)
 	}

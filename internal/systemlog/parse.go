@@ -15,6 +15,9 @@ import (
 // megabytes: such a head counts as any other.
 const maxLine = 16 << 20
 
+// maxCommand bounds a command line, in bytes.
+const maxCommand = 64 << 10
+
 // endless is how much of a line without an end is read, in bytes.
 const endless = 1 << 30
 
@@ -109,6 +112,7 @@ func journalEntry(line []byte) (e Entry, ok bool) {
 		Host     text  `json:"_MACHINE_ID"`
 		Source   text  `json:"_SOURCE_REALTIME_TIMESTAMP"`
 		Received text  `json:"__REALTIME_TIMESTAMP"`
+		Command  text  `json:"_CMDLINE"`
 	}
 	if json.Unmarshal(line, &f) != nil || f.Received.s == "" {
 		return e, false
@@ -120,6 +124,9 @@ func journalEntry(line []byte) (e Entry, ok bool) {
 		}
 	}
 	e.UID, e.Host, e.Trusted = f.UID.s, f.Host.s, f.UID.s != ""
+	if len(f.Command.s) <= maxCommand {
+		e.Command = f.Command.s
+	}
 	if f.Message != nil && (f.ID.s == Identifier || f.ID.s == Records) && !f.UID.odd && !f.Host.odd && !f.Source.odd {
 		e.Message = []byte(f.Message.s)
 	}

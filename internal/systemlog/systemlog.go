@@ -41,6 +41,9 @@ type Entry struct {
 	// Trusted says that the system's log itself names the user who sent it.
 	Trusted   bool
 	UID, Host string // "" if they are not named
+	// Command is the command line of who sent it, as the system's log saw it: what the
+	// sender has written there. "" if it is not known, or longer than maxCommand.
+	Command string
 }
 
 // Machine identifies this machine without its id: 32 hex digits; "" if it has no

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,8 +33,9 @@ type SystemHeads struct {
 	State, Why string
 	Reach      systemlog.Reach // of this machine's own
 	Began      time.Time       // when it was read, by the clock of the records
-	// There says whether another log is where it was, and not shorter. Nil: it is.
-	There func(log chain.Hash, file string, end int64) bool
+	// There says whether another log is where it was, and not shorter. Its directory is
+	// "" if nobody who sent its heads has named it. Nil: it is.
+	There func(log chain.Hash, dir, file string, end int64) bool
 
 	writers map[writer]uint32 // of doubtful heads: numbers from 1
 	groups  map[group]*logHeads
@@ -63,6 +65,7 @@ type group struct {
 type logHeads struct {
 	group
 	dirs     map[string]bool
+	dir      string     // of another log than the one that is verified; "": not known
 	heads    []seenHead // newest first
 	sessions map[[16]byte]*seenSession
 	policy   chain.Hash // of anchoring, by the newest head that has one
@@ -285,10 +288,36 @@ func (m *SystemHeads) keep(k *gathered) {
 			g.dirs[d] = true
 		}
 	}
+	if g.dir == "" && k.head.Log != m.Log {
+		g.dir = namedLog(k.entry.Command, k.head.Dirs)
+	}
 	if !k.head.Policy.IsZero() && k.entry.Trusted && k.at.After(g.policyAt) {
 		g.policy, g.policyAt = k.head.Policy, k.at
 	}
 	g.session(k.head, k.at)
+}
+
+// namedLog is the directory of the log that a head is of, if the command line that sent it
+// names the home by its absolute path; else "". The hashes in the head say whether it is
+// that one, whatever else stands in the line; of that, little is looked at.
+func namedLog(command string, dirs []string) string {
+	for range 10 {
+		_, rest, named := strings.Cut(command, "--home")
+		if !named || rest == "" {
+			break
+		}
+		command = rest
+		value := strings.TrimPrefix(rest[1:min(len(rest), 4<<10)], `"`) // after a space or "="; journald quotes words that have spaces
+		word, _, _ := strings.Cut(value, " ")
+		quoted, _, _ := strings.Cut(value, `"`)
+		for _, home := range []string{word, quoted} {
+			dir := filepath.Join(home, "audit")
+			if filepath.IsAbs(home) && slices.Contains(dirs, systemlog.Directory(dir)) {
+				return dir
+			}
+		}
+	}
+	return ""
 }
 
 // writer is the number of who signed a head of session; 0 if there are too many.

@@ -74,7 +74,8 @@ type MismatchedHead struct {
 
 // Other is a log other than the verified one.
 type Other struct {
-	Log      chain.Hash `json:"log"` // its first record
+	Log      chain.Hash `json:"log"`           // its first record
+	Dir      string     `json:"dir,omitempty"` // where it was, if who wrote it named the home
 	Heads    int64      `json:"heads"`
 	File     string     `json:"file"` // of its newest head
 	End      int64      `json:"end"`
@@ -397,7 +398,8 @@ func (r *headsCheck) others(f *HeadsResult) {
 			f.Replaced = append(f.Replaced, o)
 		case here:
 			f.Mismatched++ // more than are listed
-		case r.m.There != nil && !o.Accepted && len(f.Gone) < maxListed && !r.m.There(g.log, o.File, o.End):
+		case r.m.There != nil && !o.Accepted && len(f.Gone) < maxListed && !r.m.There(g.log, g.dir, o.File, o.End):
+			o.Dir = g.dir
 			f.Gone = append(f.Gone, o)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -545,5 +546,36 @@ func BenchmarkHeads(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestNamedLog: a command line names a log's directory only if the head has its hash.
+func TestNamedLog(t *testing.T) {
+	home, other := "/home/a/.signet", "/home/a/with space"
+	if runtime.GOOS == "windows" {
+		t.Skip("journald is Linux's")
+	}
+	for command, want := range map[string]string{
+		"signet-wrap --home " + home + " -- server":            home,
+		"signet-wrap --home=" + home + " -- server":            home,
+		"signet-wrap --home " + home + "/../.signet":           home,
+		`signet-wrap --home "` + other + `" -- s`:              other,
+		`signet-wrap "--home=` + other + `" -- s`:              other,
+		"signet-wrap -- server --home /x --home " + home:       home,
+		"signet-wrap --home /home/b/.signet -- " + home:        "",
+		"signet-wrap --home .signet":                           "",
+		"signet-wrap --home":                                   "",
+		"signet-wrap --home ":                                  "",
+		"signet-wrap --homeless --home=":                       "",
+		"":                                                     "",
+		strings.Repeat("--home ", 9000) + "--home " + home[1:]: "",
+	} {
+		if want != "" {
+			want += "/audit"
+		}
+		dirs := []string{systemlog.Directory(home + "/audit"), systemlog.Directory(other + "/audit")}
+		if got := namedLog(command, dirs); got != want {
+			t.Errorf("%.100q: %q, want %q", command, got, want)
+		}
 	}
 }
