@@ -655,8 +655,8 @@ func (r *Recorder) logEvent(e event.Event, at chain.At) ([]byte, error) {
 	return receipt.Record, nil
 }
 
-// lastOutcomes is how long Close waits for the last outcomes.
-const lastOutcomes = 2 * time.Second
+// lastOutcomes is how long Close waits for the last outcomes. It is longer in tests.
+var lastOutcomes = 2 * time.Second
 
 // ServerEnded says that the session ends because the server ended. Close then gives
 // this as the reason why calls have no response.
