@@ -6,9 +6,10 @@ export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # A second time-stamp authority beside openssl ts: some 150 modules, so nightly only.
 TSA = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server@v2.1.3
-# Without its docs generator, urfave/cli brings no Markdown renderer. With the tag
-# browser, which wants the files of `make wasm`, reports verify themselves.
-GOFLAGS_RELEASE = -trimpath -tags urfave_cli_no_docs,browser -ldflags='-s -w'
+# With the tag browser, which wants the files of `make wasm`, reports verify themselves.
+# Witnesses, time-stamp authorities and collectors are asked by HTTP/1.1, one request at
+# a time, and audit view serves one browser: net/http without HTTP/2 is 560 kB smaller.
+GOFLAGS_RELEASE = -trimpath -tags browser,nethttpomithttp2 -ldflags='-s -w'
 CYCLONEDX = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # Of the newest tag, as semantic versioning has it.
 VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null),v0.0.0-g$(shell git rev-parse --short HEAD))
@@ -31,6 +32,11 @@ help: ## this list
 
 build: wasm ## bin/signet-wrap, for this machine
 	go build $(GOFLAGS_RELEASE) -o bin/ .
+	$(call small,bin/signet-wrap*)
+
+# The limit of the program's size, in bytes. docs/PERFORMANCE.md says what is in it.
+MAX_SIZE = 18000000
+small = @for f in $1; do n=$$(wc -c < $$f); [ $$n -le $(MAX_SIZE) ] || { echo "$$f has $$n bytes, more than $(MAX_SIZE)"; exit 1; }; done
 
 wasm: ## what verifies report.html in a browser
 	go run ./internal/wasm internal/report/generated
@@ -119,6 +125,7 @@ dist: wasm ## release binaries and their SHA-256 sums, in dist/
 	  out=dist/signet-wrap-$$os-$$arch$$ext; echo $$out; \
 	  GOOS=$$os GOARCH=$$arch go build $(GOFLAGS_RELEASE) $(BUILDVCS) -o $$out .; \
 	done
+	$(call small,dist/*)
 	$(SUMS)
 	@cat dist/SHA256SUMS
 

@@ -242,7 +242,7 @@ func (b *bench) end() {
 }
 
 // releaseFlags are those of the Makefile.
-var releaseFlags = []string{"-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w"}
+var releaseFlags = []string{"-trimpath", "-tags", "nethttpomithttp2", "-ldflags=-s -w"}
 
 // build builds signet-wrap as it is released.
 func (b *bench) build() error {

@@ -53,7 +53,7 @@ func (c *command) anchorVerb() *ucli.Command {
 	signs := append([]ucli.Flag{store}, event...)
 	verb := func(name, help string, action ucli.ActionFunc, flags ...ucli.Flag) *ucli.Command {
 		return &ucli.Command{
-			Name: name, CustomHelpTemplate: help, OnUsageError: usageError, HideHelpCommand: true, Flags: flags,
+			Name: name, CustomHelpTemplate: help, Flags: flags,
 			Action: func(u *ucli.Context) error {
 				if err := c.noArgs(u); err != nil {
 					return err
@@ -70,8 +70,6 @@ func (c *command) anchorVerb() *ucli.Command {
 		Name:               "anchor",
 		Usage:              "have others remember how far the log goes",
 		CustomHelpTemplate: anchorHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              []ucli.Flag{homeFlag()},
 		Subcommands: []*ucli.Command{
 			verb("init", anchorInitHelp, c.anchorInit, append(anchorSettingFlags(), event...)...),

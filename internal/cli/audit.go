@@ -64,8 +64,6 @@ func (c *command) auditVerb() *ucli.Command {
 		Name:               "audit",
 		Usage:              "what was called, as a table",
 		CustomHelpTemplate: auditHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
 			&ucli.StringFlag{Name: "limit"}, &ucli.BoolFlag{Name: "follow"}, &ucli.StringFlag{Name: "columns"},
 			&ucli.BoolFlag{Name: "json"}, &ucli.BoolFlag{Name: "csv"}, &ucli.BoolFlag{Name: "records"},

@@ -55,8 +55,6 @@ func (c *command) auditArchiveVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "archive",
 		CustomHelpTemplate: auditArchiveHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "until"}, &ucli.BoolFlag{Name: "compress"}, &ucli.StringFlag{Name: "to", TakesFile: true}, &ucli.BoolFlag{Name: "delete"},
 			&ucli.BoolFlag{Name: "json"}, &ucli.StringFlag{Name: "key"}, &ucli.StringFlag{Name: "passphrase-file", TakesFile: true}, homeFlag(),

@@ -52,8 +52,6 @@ func (c *command) auditEraseVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "erase",
 		CustomHelpTemplate: auditEraseHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
 			&ucli.BoolFlag{Name: "all"}, &ucli.StringFlag{Name: "reason"}, &ucli.BoolFlag{Name: "yes"}, &ucli.BoolFlag{Name: "dry-run"},
 			&ucli.StringFlag{Name: "key"}, homeFlag(), passphraseFileFlag()),

@@ -70,8 +70,6 @@ func (c *command) auditExportVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "export",
 		CustomHelpTemplate: auditExportHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append(append(filterFlags(), exportFlags()...),
 			&ucli.StringFlag{Name: "limit"}, &ucli.StringFlag{Name: "columns"}, &ucli.BoolFlag{Name: "follow"},
 			&ucli.StringFlag{Name: "cursor", TakesFile: true}, homeFlag()),

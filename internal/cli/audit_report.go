@@ -75,8 +75,6 @@ func (c *command) auditReportVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "report",
 		CustomHelpTemplate: auditReportHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append(filterFlags(),
 			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "redact"}, &ucli.StringFlag{Name: "key"}, &ucli.StringFlag{Name: "sign-with"},
 			&ucli.StringFlag{Name: "store"}, &ucli.StringSliceFlag{Name: "against"}, &ucli.BoolFlag{Name: "json"}, homeFlag(), passphraseFileFlag()),

@@ -47,8 +47,6 @@ func (c *command) auditShowVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "show",
 		CustomHelpTemplate: auditShowHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              []ucli.Flag{&ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag()},
 		Action:             c.auditShow,
 	}

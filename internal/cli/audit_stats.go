@@ -54,8 +54,6 @@ func (c *command) auditStatsVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "stats",
 		CustomHelpTemplate: auditStatsHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              append(filterFlags(), &ucli.StringFlag{Name: "by"}, &ucli.BoolFlag{Name: "json"}, homeFlag()),
 		Action:             c.auditStats,
 	}

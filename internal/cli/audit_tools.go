@@ -52,8 +52,6 @@ func (c *command) auditToolsVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "tools",
 		CustomHelpTemplate: auditToolsHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: []ucli.Flag{serverFlag(), &ucli.StringFlag{Name: "tool"},
 			&ucli.BoolFlag{Name: "json"}, homeFlag()},
 		Action: c.auditTools,

@@ -46,8 +46,6 @@ func (c *command) auditViewVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               "view",
 		CustomHelpTemplate: auditViewHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              []ucli.Flag{&ucli.BoolFlag{Name: "no-browser"}, &ucli.DurationFlag{Name: "idle"}, homeFlag()},
 		Action:             c.auditView,
 	}

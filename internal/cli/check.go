@@ -92,8 +92,6 @@ func (c *command) checkVerb() *ucli.Command {
 		Name:               checkName,
 		Usage:              "stand in front of a server, verify the receipts of calls",
 		CustomHelpTemplate: checkHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              cliFlags(flagsOfVerb(checkName)),
 		Action: func(u *ucli.Context) error {
 			return misuse("signet-wrap check [flags] -- COMMAND [ARG...]", `the server's command is missing, and the "--" before it`)

@@ -15,14 +15,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
-	"sync"
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
@@ -70,8 +67,7 @@ func MainContext(ctx context.Context, args []string, sys System) int {
 	if len(args) > 1 && args[1] == hookName && !asksForHelp(args[2:]) {
 		return c.hook(args[2:])
 	}
-	app := c.app()
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	err := c.runVerb(ctx, args)
 	if out.err != nil {
 		err = c.undelivered(err, out.err)
 	}
@@ -150,70 +146,17 @@ func (c *command) args(u *ucli.Context) []string {
 }
 
 func (c *command) app() *ucli.App {
-	setHelpFlag()
 	return &ucli.App{
 		Name:                  "signet-wrap",
 		Usage:                 "sign and log every MCP tool call, change nothing else",
 		CustomAppHelpTemplate: rootHelp,
-		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}, helpFlag{}), // the verb "help" takes the flag away,
+		Flags:                 append(generalWrapFlags(), &ucli.BoolFlag{Name: "version"}),
 		Commands: []*ucli.Command{
 			c.identityVerb(), c.signVerb(), c.hookVerb(), c.checkVerb(), c.verifyVerb(), c.auditVerb(), c.anchorVerb(), c.proveVerb(),
 			c.installVerb(), c.uninstallVerb(), c.statusVerb(), c.doctorVerb(), c.demoVerb(), c.versionVerb(), c.helpVerb(),
 		},
-		Before: func(u *ucli.Context) error {
-			c.verb = u.Args().First()
-			return wrapFlagsOfVerb(u)
-		},
 		Action: c.noVerb,
-		// urfave/cli prints usage errors to stdout and exits by itself; stdout
-		// belongs to results and, when wrapping, to the server.
-		Writer:          c.Stdout,
-		ErrWriter:       c.Stderr,
-		ExitErrHandler:  func(*ucli.Context, error) {},
-		OnUsageError:    usageError,
-		HideHelpCommand: true,
-		HideVersion:     true,
-		// A comma in a value is a comma.
-		DisableSliceFlagSeparator: true,
 	}
-}
-
-// helpFlag is --help. That of urfave/cli keeps in a global whether it was given,
-// for all command lines of a process.
-type helpFlag struct{}
-
-// setHelpFlag makes it the help flag of urfave/cli, which has it in a variable.
-func setHelpFlag() { helpFlagOnce.Do(func() { ucli.HelpFlag = helpFlag{} }) }
-
-var helpFlagOnce sync.Once
-
-func (helpFlag) String() string  { return "--help" }
-func (helpFlag) Names() []string { return []string{"help", "h"} }
-func (helpFlag) IsSet() bool     { return false }
-
-func (f helpFlag) Apply(set *flag.FlagSet) error {
-	for _, name := range f.Names() {
-		set.Bool(name, false, "")
-	}
-	return nil
-}
-
-// usageError is every command's OnUsageError: the flag parser's complaint
-// without the page of help that urfave/cli would print around it.
-func usageError(u *ucli.Context, err error, _ bool) error {
-	flags := u.App.Flags
-	if u.Command != nil && len(u.Command.Flags) > 0 {
-		flags = u.Command.Flags
-	}
-	hint, err := flagError(err, flags, fmt.Sprintf("see %q", helpCommand(u)))
-	return &failure{status: exitUsage, err: err, hint: hint}
-}
-
-func helpCommand(u *ucli.Context) string {
-	if u.Command == nil || u.Command.HelpName == "" || u.Command.HelpName == u.App.Name {
-		return u.App.Name + " help wrap" // its flags are those of wrapping
-	}
-	return u.App.Name + " help" + strings.TrimPrefix(u.Command.HelpName, u.App.Name)
 }
 
 // failure is an error with its exit status and, where there is a way out, a

@@ -40,7 +40,6 @@ func (c *command) demoVerb() *ucli.Command {
 		Name:               "demo",
 		Usage:              "a session from end to end",
 		CustomHelpTemplate: demoHelp,
-		OnUsageError:       usageError,
 		Flags:              []ucli.Flag{&ucli.StringFlag{Name: "serve", Hidden: true, Usage: "be the demo's server, and copy its input to this file"}},
 		Action: func(u *ucli.Context) error {
 			if copyTo := u.String("serve"); copyTo != "" {
@@ -160,7 +159,7 @@ func (c *command) again(args ...string) error {
 	shown := append([]string{"signet-wrap"}, args[2:]...) // without --home DIR, which is the demo's own
 	fmt.Fprintf(c.Stdout, "    $ %s\n", strings.Join(shown, " "))
 	other := &command{System: c.System, ctx: c.ctx}
-	return other.app().RunContext(c.ctx, append([]string{"signet-wrap"}, args...))
+	return other.runVerb(c.ctx, append([]string{"signet-wrap"}, args...))
 }
 
 // demoServe is the server, and copies all that it is sent to a file.

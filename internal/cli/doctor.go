@@ -47,8 +47,6 @@ func (c *command) doctorVerb() *ucli.Command {
 		Name:               "doctor",
 		Usage:              "is this home in order",
 		CustomHelpTemplate: doctorHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.BoolFlag{Name: "json"}, homeFlag(),
 		},

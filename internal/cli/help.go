@@ -83,8 +83,6 @@ func (c *command) helpVerb() *ucli.Command {
 		Name:               "help",
 		Usage:              "how to use it",
 		CustomHelpTemplate: helpHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Action: func(u *ucli.Context) error {
 			text, verbs, path := rootHelp, u.App.Commands, ""
 			names := c.args(u)

@@ -72,12 +72,12 @@ func flagTexts(help string, flags []ucli.Flag) (texts []flagText) {
 	}
 	for _, f := range flags {
 		name := f.Names()[0]
-		if v, ok := f.(ucli.VisibleFlag); name == "help" || ok && !v.IsVisible() {
+		if v, ok := f.(ucli.VisibleFlag); ok && !v.IsVisible() {
 			continue
 		}
 		t := said[name]
 		t.name = name
-		if d, ok := f.(ucli.DocGenerationFlag); !ok || !d.TakesValue() {
+		if !takesValue(f) {
 			// A line such as "--all  what it does" has no value.
 			t.usage, t.value = strings.TrimSpace(t.value+" "+t.usage), ""
 		} else if t.value == "" {

@@ -55,8 +55,6 @@ func (c *command) hookVerb() *ucli.Command {
 		Name:               hookName,
 		Usage:              "record a client's own tools",
 		CustomHelpTemplate: hookHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              cliFlags(flagsOfVerb(hookName)),
 		Action: func(u *ucli.Context) error { // MainContext takes all but this
 			return misuse(`see "signet-wrap help hook"`, "put the flags of hook after it")

@@ -102,8 +102,6 @@ func (c *command) identityVerb() *ucli.Command {
 		Name:               "identity",
 		Usage:              "make, list and export keys",
 		CustomHelpTemplate: identityHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              []ucli.Flag{homeFlag()},
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
@@ -113,15 +111,15 @@ func (c *command) identityVerb() *ucli.Command {
 			return nil
 		},
 		Subcommands: append([]*ucli.Command{{
-			Name: "generate", CustomHelpTemplate: generateHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Name: "generate", CustomHelpTemplate: generateHelp,
 			Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "owner"}, &ucli.BoolFlag{Name: "unencrypted"}, homeFlag(), passphraseFileFlag()},
 			Action: c.generate,
 		}, c.addVerb(), c.setOwnerVerb(), {
-			Name: "list", CustomHelpTemplate: listHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Name: "list", CustomHelpTemplate: listHelp,
 			Flags:  []ucli.Flag{&ucli.BoolFlag{Name: "json"}, homeFlag()},
 			Action: c.list,
 		}, {
-			Name: "export", CustomHelpTemplate: exportHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Name: "export", CustomHelpTemplate: exportHelp,
 			Flags:  []ucli.Flag{name, homeFlag()},
 			Action: c.export,
 		}, c.rotateVerb(), c.retireVerb(), c.revokeVerb(), c.trustVerb()}, c.protectVerbs()...),

@@ -88,7 +88,7 @@ func (c *command) agentArgs(u *ucli.Context) []string {
 
 func (c *command) addVerb() *ucli.Command {
 	return &ucli.Command{
-		Name: "add", CustomHelpTemplate: addHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "add", CustomHelpTemplate: addHelp,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "name"}, agentFlag{}, &ucli.StringFlag{Name: "socket"},
 			&ucli.StringFlag{Name: "owner"}, homeFlag(),

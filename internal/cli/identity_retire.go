@@ -83,7 +83,7 @@ EXIT STATUS
 
 func (c *command) rotateVerb() *ucli.Command {
 	return &ucli.Command{
-		Name: "rotate", CustomHelpTemplate: rotateHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "rotate", CustomHelpTemplate: rotateHelp,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "name"}, agentFlag{}, &ucli.StringFlag{Name: "socket"}, homeFlag(), passphraseFileFlag(),
 		},
@@ -93,7 +93,7 @@ func (c *command) rotateVerb() *ucli.Command {
 
 func (c *command) retireVerb() *ucli.Command {
 	return &ucli.Command{
-		Name: "retire", CustomHelpTemplate: retireHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "retire", CustomHelpTemplate: retireHelp,
 		Flags:  []ucli.Flag{&ucli.StringFlag{Name: "name"}, homeFlag(), passphraseFileFlag()},
 		Action: c.retire,
 	}
@@ -101,7 +101,7 @@ func (c *command) retireVerb() *ucli.Command {
 
 func (c *command) revokeVerb() *ucli.Command {
 	return &ucli.Command{
-		Name: "revoke", CustomHelpTemplate: revokeHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "revoke", CustomHelpTemplate: revokeHelp,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "name"}, &ucli.StringFlag{Name: "pubkey"}, &ucli.StringFlag{Name: "since"},
 			&ucli.StringFlag{Name: "reason"}, homeFlag(), passphraseFileFlag(),

@@ -59,13 +59,13 @@ EXIT STATUS
 func (c *command) trustVerb() *ucli.Command {
 	verb := func(name string, action ucli.ActionFunc, flags ...ucli.Flag) *ucli.Command {
 		return &ucli.Command{
-			Name: name, CustomHelpTemplate: trustHelp, OnUsageError: usageError, HideHelpCommand: true,
+			Name: name, CustomHelpTemplate: trustHelp,
 			Flags: append(flags, &ucli.StringFlag{Name: "trust"}, homeFlag()), Action: action,
 		}
 	}
 	str := func(name string) ucli.Flag { return &ucli.StringFlag{Name: name} }
 	return &ucli.Command{
-		Name: "trust", CustomHelpTemplate: trustHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "trust", CustomHelpTemplate: trustHelp,
 		Action: func(u *ucli.Context) error {
 			if a := c.args(u); len(a) > 0 {
 				return noSuchVerb(u.App.Commands, "identity trust", a[0], `see "signet-wrap help identity trust"`)

@@ -73,8 +73,6 @@ func (c *command) installVerb() *ucli.Command {
 		Name:               "install",
 		Usage:              "put it in front of the servers of your clients",
 		CustomHelpTemplate: installHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag(), &ucli.BoolFlag{Name: "remote"},
 			&ucli.BoolFlag{Name: "from-path"}, &ucli.StringFlag{Name: "key"}, passphraseFileFlag(), &ucli.StringFlag{Name: "meta-key"}),
 		Action: c.install,

@@ -85,15 +85,15 @@ EXIT STATUS
 func (c *command) protectVerbs() []*ucli.Command {
 	name := &ucli.StringFlag{Name: "name"}
 	return []*ucli.Command{{
-		Name: "protect", CustomHelpTemplate: protectHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "protect", CustomHelpTemplate: protectHelp,
 		Flags:  []ucli.Flag{name, &ucli.StringFlag{Name: "with"}, &ucli.StringFlag{Name: "file"}, homeFlag(), passphraseFileFlag()},
 		Action: c.protect,
 	}, {
-		Name: "unprotect", CustomHelpTemplate: unprotectHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "unprotect", CustomHelpTemplate: unprotectHelp,
 		Flags:  []ucli.Flag{name, homeFlag(), passphraseFileFlag()},
 		Action: c.unprotect,
 	}, {
-		Name: "passphrase", CustomHelpTemplate: passphraseHelp, OnUsageError: usageError, HideHelpCommand: true, Hidden: true,
+		Name: "passphrase", CustomHelpTemplate: passphraseHelp, Hidden: true,
 		Flags:  []ucli.Flag{name, homeFlag()},
 		Action: c.keychainPassphrase,
 	}}

@@ -41,8 +41,6 @@ func (c *command) proveVerb() *ucli.Command {
 		Name:               "prove",
 		Usage:              "prove that a record is in the log",
 		CustomHelpTemplate: proveHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "output"}, &ucli.BoolFlag{Name: "no-receipt"}, &ucli.StringFlag{Name: "store"},
 			&ucli.StringSliceFlag{Name: "log"}, homeFlag(),

@@ -39,7 +39,7 @@ const maxOwner = 200
 
 func (c *command) setOwnerVerb() *ucli.Command {
 	return &ucli.Command{
-		Name: "set-owner", CustomHelpTemplate: setOwnerHelp, OnUsageError: usageError, HideHelpCommand: true,
+		Name: "set-owner", CustomHelpTemplate: setOwnerHelp,
 		Flags:  []ucli.Flag{&ucli.StringFlag{Name: "name"}, &ucli.StringFlag{Name: "owner"}, homeFlag(), passphraseFileFlag()},
 		Action: c.setOwner,
 	}

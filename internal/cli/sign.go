@@ -48,8 +48,6 @@ func (c *command) signVerb() *ucli.Command {
 		Name:               "sign",
 		Usage:              "make a receipt by hand",
 		CustomHelpTemplate: signHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: []ucli.Flag{
 			&ucli.StringFlag{Name: "key", Value: home.DefaultKey},
 			&ucli.StringFlag{Name: "tool"},

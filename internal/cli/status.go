@@ -62,8 +62,6 @@ func (c *command) statusVerb() *ucli.Command {
 		Name:               "status",
 		Usage:              "which servers are wrapped",
 		CustomHelpTemplate: statusHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              append(clientFlags(), &ucli.BoolFlag{Name: "json"}),
 		Action:             c.status,
 	}

@@ -74,8 +74,8 @@ func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain er
 	if len(word) == 1 {
 		return rest, fmt.Errorf("there is no flag -%s", word)
 	}
-	var names []string
-	for _, f := range append(flags[:len(flags):len(flags)], helpFlag{}) {
+	names := []string{"--" + helpFlags[0]}
+	for _, f := range flags {
 		name := "--" + f.Names()[0]
 		if v, ok := f.(ucli.VisibleFlag); (!ok || v.IsVisible()) && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -44,8 +44,6 @@ func (c *command) uninstallVerb() *ucli.Command {
 		Name:               "uninstall",
 		Usage:              "take it away from the servers of your clients",
 		CustomHelpTemplate: uninstallHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags:              append(clientFlags(), &ucli.BoolFlag{Name: "all"}, &ucli.BoolFlag{Name: "dry-run"}, hooksFlag()),
 		Action:             c.uninstall,
 	}

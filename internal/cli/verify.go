@@ -64,8 +64,6 @@ func (c *command) verifyVerb() *ucli.Command {
 		Name:               "verify",
 		Usage:              "check a receipt, an export, or with --chain the log",
 		CustomHelpTemplate: verifyHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Flags: append([]ucli.Flag{
 			&ucli.BoolFlag{Name: "chain"}, &ucli.BoolFlag{Name: "json"}, pubkeyFlag(), homeFlag(),
 			&ucli.StringFlag{Name: "policy"}, &ucli.StringFlag{Name: "tsa-root"}, &ucli.StringFlag{Name: "hash"},

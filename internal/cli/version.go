@@ -28,8 +28,6 @@ func (c *command) versionVerb() *ucli.Command {
 		Name:               "version",
 		Usage:              "what this is",
 		CustomHelpTemplate: versionHelp,
-		OnUsageError:       usageError,
-		HideHelpCommand:    true,
 		Action: func(u *ucli.Context) error {
 			if err := c.noArgs(u); err != nil {
 				return err

@@ -182,7 +182,7 @@ func parseWrapFlags(args []string) (given map[string]string, verb string, err er
 	set := flag.NewFlagSet("signet-wrap", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	var help bool
-	for _, name := range (helpFlag{}).Names() {
+	for _, name := range helpFlags {
 		set.BoolVar(&help, name, false, "")
 	}
 	for _, f := range all {
@@ -304,11 +304,7 @@ func cliFlags(list []wrapFlag) (flags []ucli.Flag) {
 
 // wrapFlagsOfVerb refuses the flags of wrapping in front of a verb, where they
 // would be without effect: who writes "--hash-only sign" means it.
-func wrapFlagsOfVerb(u *ucli.Context) error {
-	verb := u.Args().First()
-	if u.App.Command(verb) == nil {
-		return nil
-	}
+func wrapFlagsOfVerb(u *ucli.Context, verb string) error {
 	for _, f := range wrapFlags {
 		if general := f.name == "home" || f.name == "passphrase-file"; !general && u.IsSet(f.name) {
 			return misuse("put the flags of a verb after it", "--%s in front of %q would have no effect", f.name, verb)

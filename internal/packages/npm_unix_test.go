@@ -46,7 +46,7 @@ func newMachine(t *testing.T) *machine {
 	t.Chdir("../..")
 	here := platform{runtime.GOOS, runtime.GOARCH}
 	r := release{Version: version, Time: time.Unix(1e9, 0).UTC(), binaries: t.TempDir(), out: t.TempDir()}
-	build := exec.Command("go", "build", "-trimpath", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w", "-o", filepath.Join(r.binaries, here.binary()), ".")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags=-s -w", "-o", filepath.Join(r.binaries, here.binary()), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"html"
 	"io"
 
 	"github.com/signet-wrap/signet-wrap/chain/bundle"
@@ -18,9 +17,9 @@ var plain []byte
 // whether that is so. It is for what no browser can hold.
 func Plain(w io.Writer, core *bundle.Bundle) error {
 	m := &core.Manifest
-	var list bytes.Buffer
+	var list markup
 	row := func(name, format string, a ...any) {
-		fmt.Fprintf(&list, "<dt>%s</dt><dd>%s</dd>\n", html.EscapeString(visible(name)), html.EscapeString(visible(fmt.Sprintf(format, a...))))
+		list.write("<dt>%v</dt><dd>%v</dd>\n", name, fmt.Sprintf(format, a...))
 	}
 	records, size := text.Count(m.Records, "record"), text.Count(m.Size, "record")
 	switch m.Kind {
@@ -40,6 +39,6 @@ func Plain(w io.Writer, core *bundle.Bundle) error {
 		row("Key "+k.Name, "named in the file alone")
 	}
 	row("Made by", "%s", m.Program)
-	_, err := w.Write(bytes.Replace(plain, []byte("<!--rows-->\n"), list.Bytes(), 1))
+	_, err := w.Write(bytes.Replace(plain, []byte("<!--rows-->\n"), []byte(list.String()), 1))
 	return err
 }

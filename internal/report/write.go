@@ -6,9 +6,10 @@ import (
 	"crypto/sha256"
 	_ "embed" // for the page's own files
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
+	"html"
 	"io"
 	"strings"
 	"time"
@@ -19,8 +20,10 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/terminal"
 )
 
-//go:embed assets/page.html.tmpl
-var pageTemplate string
+// page is the page, with comments where the values of one report go.
+//
+//go:embed assets/page.html
+var page string
 
 //go:embed assets/page.css
 var reportStyle string
@@ -63,19 +66,35 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 		return err
 	}
 	style, script := assets.CommonCSS+reportStyle, assets.CommonJS+reportScript
-	page := &htmlPage{
-		Manifest: &core.Manifest, Command: "signet-wrap verify REPORT.zip --trust FILE", Style: template.CSS(style), Claim: &claim{found, did}, Verifies: p != nil,
+	// The texts must be what their hashes are of, and nothing may end them early.
+	if strings.Contains(strings.ToLower(style), "</style") || strings.Contains(strings.ToLower(script), "</script") {
+		return errors.New("the page's style or script has its own end in it")
 	}
-	for i := range calls {
-		page.Calls = append(page.Calls, calls[(n-1-i)%maxStatic])
-	}
-	page.Policy = fmt.Sprintf("default-src 'none'; script-src '%s' 'wasm-unsafe-eval'; style-src '%s'; worker-src blob:; base-uri 'none'; form-action 'none'",
-		hashOf(script), hashOf(style))
-	t, err := template.New("page").Funcs(template.FuncMap{"visible": visible, "arguments": arguments}).Parse(pageTemplate)
+	claimed := claim{found, did}
+	claimedJSON, err := json.Marshal(claimed) // without < and >, as that package has it
 	if err != nil {
 		return err
 	}
-	if err := t.Execute(w, page); err != nil {
+	why := "This page verifies itself with JavaScript, which does not run here."
+	if p == nil {
+		why = "This page cannot verify itself: it was made by a signet-wrap that was built without that part."
+	}
+	asked := ""
+	if core.Manifest.Asked != "" {
+		asked = "; asked for: " + core.Manifest.Asked
+	}
+	var rows markup
+	for i := range calls {
+		x := calls[(n-1-i)%maxStatic]
+		rows.write("<tr><td>%v</td><td class=\"said\">%v</td><td class=\"said\">%v</td><td>%v</td><td class=\"said mono\">%v</td></tr>\n",
+			x.Time, x.Target, x.Tool, x.Outcome, arguments(x))
+	}
+	policy := fmt.Sprintf("default-src 'none'; script-src '%s' 'wasm-unsafe-eval'; style-src '%s'; worker-src blob:; base-uri 'none'; form-action 'none'",
+		hashOf(script), hashOf(style))
+	if _, err := strings.NewReplacer(
+		"<!--policy-->", policy, "<!--style-->", style, "<!--verifies-->", fmt.Sprint(p != nil), "<!--asked-->", escape(asked), "<!--program-->", escape(core.Manifest.Program),
+		"<!--why-->", why, "<!--claim-->", claimed.markup(), "<!--calls-->", rows.String(), "<!--json-->", string(claimedJSON),
+	).WriteString(w, page); err != nil {
 		return err
 	}
 	data := func(class string, r io.Reader) {
@@ -92,10 +111,6 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 	if err != nil {
 		return err
 	}
-	// The script's text must be what its hash is of, and nothing may end it early.
-	if strings.Contains(strings.ToLower(script), "</script") {
-		return errors.New("the page's script has the end of a script in it")
-	}
 	_, err = fmt.Fprintf(w, "<script>%s</script>\n</body>\n</html>\n", script)
 	return err
 }
@@ -106,16 +121,46 @@ type claim struct {
 	Did *Did `json:"did"`
 }
 
-// An htmlPage is what assets/page.html.tmpl shows.
-type htmlPage struct {
-	Manifest        *bundle.Manifest
-	Command, Policy string
-
-	Style    template.CSS
-	Claim    *claim
-	Calls    []*history.View
-	Verifies bool
+// markup is what a reader without JavaScript is shown of it.
+func (c *claim) markup() string {
+	var m markup
+	m.write("<p>“%v: %v”</p>\n<dl class=\"facts\">\n", c.Words.Verdict, c.Words.Says)
+	for _, s := range c.Words.Sections {
+		m.write("<dt>%v</dt><dd>“%v: %v”", s.Question, s.Word, s.Says)
+		for _, l := range s.Lines {
+			m.write("<div class=\"said\">%v</div>", l)
+		}
+		m.write("</dd>\n")
+	}
+	m.write("<dt>Calls</dt><dd>%v, of which %v failed or were refused, and of %v no outcome is known; ", c.Did.Calls, c.Did.Failed, c.Did.Open)
+	if c.Did.First != "" {
+		m.write("%v to ", c.Did.First)
+	}
+	m.write(`%v</dd>
+</dl>
+<h3>Tools</h3>
+<div class="wide"><table class="plain"><thead><tr><th scope="col">Tool</th><th scope="col">Server</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Failed</th></tr></thead><tbody>
+`, c.Did.Last)
+	for _, t := range c.Did.Tools {
+		m.write("<tr><td class=\"said\">%v</td><td class=\"said\">%v</td><td class=\"number\">%v</td><td class=\"number\">%v</td></tr>\n", t.Name, t.Server, t.Calls, t.Failed)
+	}
+	m.write("</tbody></table></div>\n")
+	return m.String()
 }
+
+// markup is HTML that is being written.
+type markup struct{ strings.Builder }
+
+// write writes a format of HTML, with the values, each a %v, as text.
+func (m *markup) write(format string, values ...any) {
+	for i, v := range values {
+		values[i] = escape(v)
+	}
+	fmt.Fprintf(m, format, values...)
+}
+
+// escape is what shows as the text of v, in an element or in a quoted attribute.
+func escape(v any) string { return html.EscapeString(visible(v)) }
 
 func hashOf(script string) string {
 	h := sha256.Sum256([]byte(script))
