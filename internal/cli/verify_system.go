@@ -342,6 +342,7 @@ func (c *command) printOthers(row func(name, format string, a ...any), f *verify
 				{t.Request, "with another tool or other arguments there"}, {t.Response, "with another response there"},
 				{t.NotHere, "that only the other log has"}, {t.NotThere, "that only this log has"},
 				{t.Lost, "that only the client's log has, without a response"},
+				{t.Left, "not compared: there are too many"},
 			} {
 				if found.n > 0 {
 					row("", "%s %s", count(found.n, "call"), found.what)

@@ -26,15 +26,17 @@ type Expected struct {
 	records map[chain.Hash]receiptID // of ids, those that were kept as records of a log
 	others  int64                    // receipts that were not looked for
 
-	by       map[receiptID]string // of ids from another log: the key that signed
-	signers  map[string]bool      // keys of the log that is verified
-	speaking conversation
+	// Of another log: its keys, those of the log that is verified, and what is compared.
+	theirs   map[string]int32 // by number, from 1
+	signers  map[string]bool
+	speaking *conversation
 }
 
 // kept is a receipt that is looked for.
 type kept struct {
 	found bool
 	day   uint32 // of its time: no file of an older day can have it
+	by    int32  // of a record of another log: the key that signed, in Expected.theirs
 }
 
 // ExpectedResult says what of it is in the log. It is part of Completeness.
@@ -52,8 +54,9 @@ type ExpectedResult struct {
 	Others  int64 `json:"not_looked"` // receipts by keys that are not known here, by hand, or false
 }
 
-// maxExpected bounds how many receipts are looked for.
-const maxExpected = 1_000_000
+// maxExpected bounds how many receipts are looked for, and how many calls of each side
+// are compared.
+const maxExpected = 4_000_000
 
 // ExpectHash returns an Expected of one hash of a record, nil if s is none.
 func ExpectHash(s string) *Expected {
@@ -99,7 +102,8 @@ func ReadAgainst(r io.Reader, name string, keys Keys, log chain.Hash) (*SystemHe
 // ReadAgainstLog takes the receipts in the log of another party, such as a server or
 // a bridge that keeps those it gets; and of an older copy of this log, its end.
 func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Keys, log chain.Hash) (*Expected, error) {
-	k := &Expected{Name: name, hashes: map[chain.Hash]bool{}, ids: map[receiptID]kept{}}
+	k := &Expected{Name: name, hashes: map[chain.Hash]bool{}, ids: map[receiptID]kept{},
+		theirs: map[string]int32{}, signers: map[string]bool{}, speaking: &conversation{}}
 	var first, last chain.Hash
 	for e, err := range s.Records(ctx, chain.ReadOptions{}) {
 		if bad := (*chain.LineError)(nil); errors.As(err, &bad) {
@@ -112,7 +116,6 @@ func ReadAgainstLog(ctx context.Context, s *chain.Snapshot, name string, keys Ke
 			first = last
 		}
 		k.line(e.Raw, keys)
-		k.hear(e.Receipt, keys)
 	}
 	if first == log && !log.IsZero() {
 		k.hashes[last] = false
@@ -184,33 +187,29 @@ func (k *Expected) receipt(receipt []byte, record bool, of chain.Hash, keys Keys
 		}
 		return
 	}
+	if record && k.speaking != nil && got.known && len(v.Signers) > 0 {
+		k.speaking.theirs.take(v)
+	}
 	id, ok := receiptIDOf(v)
-	if !ok || !got.known || !record && !history.IsWrapped(v) || len(k.ids) >= maxExpected {
+	r, again := k.ids[id]
+	if !ok || !got.known || !record && !history.IsWrapped(v) || len(k.ids) >= maxExpected && !again {
 		k.others++
 		return
 	}
-	k.ids[id] = kept{day: dayNumber(v.Time.UTC().Format(time.DateOnly) + ".jsonl")}
+	r.day = dayNumber(v.Time.UTC().Format(time.DateOnly) + ".jsonl")
+	if record && k.theirs != nil && len(v.Signers) > 0 {
+		key := string(signerOf(v))
+		if k.theirs[key] == 0 {
+			k.theirs[key] = int32(len(k.theirs) + 1)
+		}
+		r.by = k.theirs[key]
+	}
+	k.ids[id] = r
 	if !of.IsZero() {
 		if k.records == nil {
 			k.records = map[chain.Hash]receiptID{}
 		}
 		k.records[of] = id
-	}
-}
-
-// hear takes a record of another log as one of a conversation.
-func (k *Expected) hear(receipt []byte, keys Keys) {
-	k.checker.keys = &keys
-	got := k.checker.alone(receipt).Result
-	if !got.known || got.v == nil || len(got.v.Signers) == 0 {
-		return
-	}
-	k.speaking.theirs.take(got.v)
-	if id, ok := receiptIDOf(got.v); ok {
-		if k.by == nil {
-			k.by = map[receiptID]string{}
-		}
-		k.by[id] = string(signerOf(got.v))
 	}
 }
 
@@ -248,7 +247,7 @@ func (k *Expected) archived(h chain.Hash) {
 }
 
 func (k *Expected) find(id receiptID) {
-	if r, wanted := k.ids[id]; wanted {
+	if r, wanted := k.ids[id]; wanted && !r.found {
 		r.found = true
 		k.ids[id] = r
 	}
@@ -260,10 +259,7 @@ func (k *Expected) see(e *chain.Entry, c checked) {
 	if len(k.ids) == 0 || c.v == nil {
 		return
 	}
-	if c.known && len(c.v.Signers) > 0 && k.by != nil {
-		if k.signers == nil {
-			k.signers = map[string]bool{}
-		}
+	if c.known && len(c.v.Signers) > 0 && k.speaking != nil {
 		k.signers[string(signerOf(c.v))] = true
 		k.speaking.ours.take(c.v)
 	}
@@ -276,10 +272,17 @@ func (k *Expected) see(e *chain.Entry, c checked) {
 // are: of these days hashes are known, and receipts only if they were kept as records.
 func (k *Expected) result(accept []string, gone uint32) ExpectedResult {
 	r := ExpectedResult{By: k.Name, Looked: int64(len(k.hashes) + len(k.ids)), Others: k.others}
-	if r.Conversation = k.speaking.result(); r.Conversation != nil {
+	if k.speaking != nil {
+		r.Conversation = k.speaking.result()
+	}
+	if r.Conversation != nil {
 		// What the other side has signed is in its log alone.
-		for id, by := range k.by {
-			if _, wanted := k.ids[id]; wanted && !k.signers[by] {
+		alone := map[int32]bool{}
+		for key, by := range k.theirs {
+			alone[by] = !k.signers[key]
+		}
+		for id, kept := range k.ids {
+			if alone[kept.by] {
 				delete(k.ids, id)
 			}
 		}

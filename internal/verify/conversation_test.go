@@ -2,6 +2,8 @@ package verify
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/sign"
@@ -66,5 +68,52 @@ func TestConversation(t *testing.T) {
 	none.ours.take(client[0])
 	if r := none.result(); r != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestConversationLeft: where a log has more calls than are kept, what one side lacks may be
+// among those that were left out, so that it is not said to be missing.
+func TestConversationLeft(t *testing.T) {
+	call := func(n, parent int) *sign.Verified {
+		v := &sign.Verified{Version: 1, ID: fmt.Sprintf("rec_%032x", n), Session: "ses_a", Tool: "t"}
+		if parent > 0 {
+			v.ParentID = fmt.Sprintf("rec_%032x", parent)
+		}
+		return v
+	}
+	var c conversation
+	c.ours.take(call(1, 0))
+	for _, theirs := range []*sign.Verified{call(101, 1), call(102, 2)} {
+		c.theirs.take(theirs)
+	}
+	c.ours.left = 1
+	if r := c.result(); r == nil || r.Calls != 1 || r.NotHere != 0 || r.Left != 2 || r.differs() {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestConversationMemory: a call of a large log takes a bounded number of bytes, however
+// long the receipts are that it was read from.
+func TestConversationMemory(t *testing.T) {
+	const n, limit = 200_000, 300 // bytes for each
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	var c conversation
+	before := used()
+	for i := range n {
+		receipt := fmt.Sprintf("rec_%032xses_a%s", i, strings.Repeat("x", 1000)) // what all texts are parts of
+		v := &sign.Verified{Version: 1, ID: receipt[:36], Session: receipt[36:41], Tool: receipt[41:45]}
+		c.ours.take(v)
+		c.ours.take(&sign.Verified{Version: 2, ParentID: v.ID, Outcome: sign.Outcome{Status: receipt[50:58], Reason: receipt[60:]}})
+	}
+	if each := (used() - before) / n; each > limit {
+		t.Errorf("%d bytes for each call, want at most %d", each, limit)
+	}
+	if got := len(c.ours.calls); got != n || !c.ours.at(n-1).responded {
+		t.Errorf("%d calls", got)
 	}
 }
