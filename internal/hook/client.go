@@ -84,12 +84,12 @@ func (e events) read(raw []byte) (*Document, *reader) {
 		d.IDs = append(d.IDs, event.ClientID{Name: "agent_id", ID: agent})
 	}
 	if d.When == After {
-		d.Result = r.value("tool_response")
+		name := "tool_response"
 		if d.Failed != "" {
-			d.Result = r.value("error")
+			name = "error"
 		}
-		if d.Result == nil {
-			d.Result = []byte("null")
+		if d.Result.Value = r.value(name); d.Result.Value == nil {
+			d.Result.Value = []byte("null")
 		}
 	}
 	// mcp__SERVER__TOOL

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
 	"github.com/signet-wrap/signet-wrap/sign/event"
+	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
 // When says what a document is about.
@@ -33,8 +34,8 @@ type Document struct {
 	IDs       []event.ClientID
 
 	// Of After.
-	Result json.RawMessage // as sent
-	Failed string          // why it failed, in few words; "": it did not
+	Result record.Result // as sent
+	Failed string        // why it failed, in few words; "": it did not
 }
 
 // maxName is the maximum length of a name or an id in a document, in bytes.

@@ -17,12 +17,14 @@
 //
 //	hook.go        Run: one document
 //	document.go    reading documents
+//	long.go        those that are long by a tool's result
 //	client.go      what a client is
 //	claudecode.go  Claude Code
 //	codex.go       Codex
 package hook
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,8 +40,9 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap/record"
 )
 
-// MaxDocument is the maximum size of a document, in bytes. A tool that writes a file
-// has all of the file in it.
+// MaxDocument is the maximum size of a document from before a tool, in bytes. A tool that
+// writes a file has all of the file in it. One from after a tool may be longer by its
+// result.
 const MaxDocument = 64 << 20
 
 // Options are the options of [Run]. Client must be set.
@@ -65,14 +68,24 @@ func (e *BlockError) Unwrap() error { return e.Err }
 // says that the tool must not run: its call could not be recorded, or it is not
 // known what the document is. Any other error is about a tool that has run.
 func Run(in io.Reader, o Options) error {
-	raw, err := io.ReadAll(io.LimitReader(in, MaxDocument+1))
-	if err == nil && len(raw) > MaxDocument {
-		err = fmt.Errorf("the document is longer than %d MiB", MaxDocument>>20)
+	raw, err := io.ReadAll(io.LimitReader(in, int64(maxDocument)+1))
+	var tooLong *long
+	if err == nil && len(raw) > maxDocument {
+		tooLong, err = readLong(io.MultiReader(bytes.NewReader(raw), in))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errLong) {
 		return &BlockError{fmt.Errorf("reading what %s says: %w", o.Client.Label, err)}
 	}
-	d, err := o.Client.Read(raw)
+	var d *Document
+	switch {
+	case tooLong != nil:
+		d, err = tooLong.read(o.Client)
+	case err == nil:
+		d, err = o.Client.Read(raw)
+	}
+	if errors.Is(err, errLong) {
+		err = fmt.Errorf("it is longer than %d MiB", MaxDocument>>20)
+	}
 	if err != nil {
 		return &BlockError{fmt.Errorf("what %s says is refused: %w", o.Client.Label, err)}
 	}

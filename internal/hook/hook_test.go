@@ -256,9 +256,6 @@ func TestBadDocuments(t *testing.T) {
 		}
 	}
 	d := newDesk(t, "claude-code")
-	if err := d.run(append([]byte(good), bytes.Repeat([]byte(" "), MaxDocument)...)); err == nil {
-		t.Error("too long a document passes")
-	}
 	// What is large, deep or odd within the arguments is the tool's business.
 	for _, inside := range []string{
 		`"x":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `,`, `"x":1,"x":2,`, `"x":9007199254740993,`, `"x":"\u0000",`,
@@ -270,6 +267,71 @@ func TestBadDocuments(t *testing.T) {
 	}
 	if got := d.log(); len(got) != 6 {
 		t.Errorf("%d records", len(got))
+	}
+}
+
+// lower makes documents too long that are not, for a test.
+func lower(t *testing.T) {
+	maxDocument = 2 << 20
+	t.Cleanup(func() { maxDocument = MaxDocument })
+}
+
+// TestLongDocuments: what is too long is refused, but for a tool's result.
+func TestLongDocuments(t *testing.T) {
+	lower(t)
+	good := string(documents(t, "claude-code")[1])
+	change := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	d := newDesk(t, "claude-code")
+	for _, document := range []string{
+		good + strings.Repeat(" ", maxDocument),
+		change(`"tool_input":{`, `"tool_input":{"x":"`+strings.Repeat("x", maxDocument)+`",`),
+		change(`"tool_input":{`, `"more":"`+strings.Repeat("x", maxDocument)+`","tool_input":{`),
+		change(`"tool_input":{`, `"tool_response":["`+strings.Repeat("x", maxDocument)),
+		strings.Repeat(good, maxDocument/len(good)+1),
+	} {
+		var block *BlockError
+		if err := d.run([]byte(document)); !errors.As(err, &block) {
+			t.Errorf("too long a document: %v", err)
+		}
+	}
+	d.want()
+}
+
+// TestLongResult: the result of a tool may be of any size; its outcome is recorded, with
+// a hash of its bytes, and what is in it is not taken for the client's.
+func TestLongResult(t *testing.T) {
+	lower(t)
+	all := documents(t, "claude-code")
+	before, after := string(all[1]), string(all[2])
+	at := strings.Index(after, `"tool_response":`) + len(`"tool_response":`)
+	end := at + strings.Index(after[at:], "}") + 1
+	for _, result := range []string{
+		`"` + strings.Repeat(`\",\"tool_use_id\":\"x\\`, 200_000) + `"`,
+		`[{"tool_use_id":"x","session_id":"y"}, "` + strings.Repeat("}]", maxDocument/2) + `" ]`,
+	} {
+		d := newDesk(t, "claude-code")
+		for _, document := range []string{before, after[:at] + " " + result + "\n" + after[end:]} {
+			if err := d.run([]byte(document)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.want(
+			`call Bash claude-code://local hook s:toolu_000000000000000000000001 {"command":"echo hello","description":"Say hello"}`,
+			`session hook claude-code://local by claude-code`,
+			fmt.Sprintf(`executed of Bash s:toolu_000000000000000000000001: content_hash is of the %d bytes as sent`, len(result)))
+		if got := d.verified(); got[len(got)-1].ResponseHash != event.HashOf([]byte(result)) {
+			t.Errorf("content_hash %s", got[len(got)-1].ResponseHash)
+		}
+	}
+	// Cut, or followed by another document.
+	for _, document := range []string{
+		after[:at] + `"` + strings.Repeat("x", maxDocument), after[:at] + `["` + strings.Repeat("x", maxDocument) + `"]` + after[end:] + after,
+	} {
+		d := newDesk(t, "claude-code")
+		var block *BlockError
+		if err := d.run([]byte(document)); !errors.As(err, &block) || !strings.Contains(err.Error(), "not one whole JSON object") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -94,6 +94,12 @@ func (a Response) Hashed() Response {
 	return a
 }
 
+// Hashed is a response of which only the hash and the length of the value, as sent, are
+// known.
+func Hashed(at time.Time, sum event.Hash, size int64) Response {
+	return Response{At: at, Sum: sum, raw: true, size: int(size)}
+}
+
 // Reduced is a faster Hashed: it hashes the bytes as sent.
 func (a Response) Reduced() Response {
 	if a.Value != nil {

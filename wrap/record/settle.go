@@ -86,12 +86,23 @@ func find(audit, session string, known sign.Known, records, size int, is func(*s
 	return found, nil
 }
 
+// A Result is the result of a call: its JSON text or, if that was not kept, the hash and
+// the length of the text.
+type Result struct {
+	Value json.RawMessage // nil: it was not kept
+	Hash  sign.Hash
+	Size  int64 // in bytes
+}
+
 // Settle records the outcome of a call of this session that another process has
-// recorded: call is its receipt, from FindCall. result is JSON text; failed says that
-// the call failed, with a reason. Where the call has an outcome already, extra must be
-// set. When Settle returns, the record is in the log; Close syncs it.
-func (r *Recorder) Settle(call *sign.Verified, result json.RawMessage, failed string, extra bool) error {
-	a := mcpwire.Response{At: time.Now(), Value: bytes.Clone(result)}
+// recorded: call is its receipt, from FindCall. failed says that the call failed, with a
+// reason. Where the call has an outcome already, extra must be set. When Settle returns,
+// the record is in the log; Close syncs it.
+func (r *Recorder) Settle(call *sign.Verified, result Result, failed string, extra bool) error {
+	a := mcpwire.Response{At: time.Now(), Value: bytes.Clone(result.Value)}
+	if result.Value == nil {
+		a = mcpwire.Hashed(a.At, result.Hash, result.Size)
+	}
 	outcome := sign.Outcome{Status: "executed"}
 	if failed != "" {
 		outcome = sign.Outcome{Status: "failed", Reason: failed}
