@@ -113,7 +113,7 @@ func (c *command) anchorSettings(a anchoring) (o anchor.Settings, err error) {
 	if a.has("quorum") {
 		n := len(o.Witnesses)
 		if o.Quorum, err = strconv.Atoi(a.value("quorum")); err != nil || o.Quorum < 1 || o.Quorum > n {
-			return o, misuse("", "--quorum %s of %s", a.value("quorum"), count(int64(n), "witness"))
+			return o, misuse("how many of the witnesses must cosign: from 1 on", "--quorum %s does not fit %s", a.value("quorum"), count(int64(n), "witness"))
 		}
 	}
 	if a.has("ca") {

@@ -149,7 +149,7 @@ func (c *command) listTo(o history.Options, h home.Dir, form func(io.Writer) aud
 	bar.clear()
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("%s %q: there is such a file", flag, path))
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("%s %q: the file exists", flag, path))
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && path != "":
 		return fmt.Errorf("interrupted: %s was not written", path)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):

@@ -83,7 +83,7 @@ func (c *command) auditErase(u *ucli.Context) error {
 	case !asked && !u.Bool("all"):
 		return misuse("--all is for every call in the log", "which calls? There is no filter, and no ID")
 	case asked && u.Bool("all"):
-		return misuse("", "--all goes with no filter, and with no ID")
+		return misuse("", "--all does not go with a filter or an ID")
 	case do && strings.TrimSpace(u.String("reason")) == "":
 		return misuse("for the event in the log", "--reason TEXT is missing")
 	case len(u.String("reason")) > maxReason:

@@ -300,7 +300,7 @@ func (c *command) exported(ctx context.Context, x exporting, done export.Result,
 	bar.clear()
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", x.output))
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: the file exists", x.output))
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		err = errors.New("interrupted")
 	}

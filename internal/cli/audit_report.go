@@ -100,7 +100,7 @@ func (c *command) auditReport(u *ucli.Context) error {
 		return err
 	}
 	if _, err := os.Lstat(path); err == nil { // before all the work
-		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", path))
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: the file exists", path))
 	}
 	s := &bundle.Source{Program: version(), Asked: asked(u, args), Tool: toolstore.New(h.Tools()).Get}
 	if s.Signer, err = c.reportSigner(u, h); err != nil {
@@ -173,9 +173,9 @@ func (c *command) auditReport(u *ucli.Context) error {
 	bar.clear()
 	switch {
 	case errors.Is(err, bundle.ErrEmpty):
-		return fail("see `signet-wrap audit`", errors.New("no record is asked for that is there, and nothing was written"))
+		return fail("see `signet-wrap audit`", errors.New("no record matches: nothing was written"))
 	case errors.Is(err, fs.ErrExist):
-		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: there is such a file", path))
+		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: the file exists", path))
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return fmt.Errorf("interrupted: %s was not written", path)
 	case errors.As(err, new(*failure)):
@@ -209,7 +209,7 @@ func (c *command) reported(u *ucli.Context, path string, m *bundle.Manifest, s *
 	fmt.Fprintf(c.Stdout, "%s in %s: %s\n", count(m.Records, "record"), clean(path), what)
 	if s.Anchors == nil {
 		if len(s.Heads) == 0 || m.Kind != bundle.Log {
-			c.complain("the log is not anchored: how long it is, and was, is the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
+			c.complain("the log is not anchored: for how long it is, and was, there is only the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
 		}
 		return nil
 	}

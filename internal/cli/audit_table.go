@@ -146,10 +146,8 @@ func (t *auditTable) flush() error {
 		return t.err
 	}
 	t.cols = make([]int, columns)
-	for _, r := range t.rows {
-		for i, cell := range r.cells {
-			t.cols[i] = min(max(t.cols[i], utf8.RuneCountInString(cell)), auditMost[i])
-		}
+	for i := range t.cols {
+		t.cols[i] = t.widest(i)
 	}
 	for i, head := range auditHead.cells {
 		if optional := i >= clientColumn && i <= viaColumn; optional && t.cols[i] == 0 || i == viaColumn && !t.several(i) {
@@ -171,6 +169,14 @@ func (t *auditTable) flush() error {
 	}
 	t.rows = nil
 	return t.err
+}
+
+// widest is how many characters the first rows need in a column.
+func (t *auditTable) widest(i int) (w int) {
+	for _, r := range t.rows {
+		w = max(w, utf8.RuneCountInString(r.cells[i]))
+	}
+	return min(w, auditMost[i])
 }
 
 // over is how many characters the columns take too many.
@@ -236,7 +242,7 @@ func (t *auditTable) choose() {
 		case !slices.Contains(t.chosen, i):
 			t.cols[i] = -1
 		case t.cols[i] < 0:
-			t.cols[i] = len(auditHead.cells[i])
+			t.cols[i] = max(t.widest(i), auditLess[i])
 		}
 	}
 	if t.width > 0 {

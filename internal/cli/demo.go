@@ -136,7 +136,7 @@ func (c *command) demo() (err error) {
 	if err := c.again("--home", own, "verify", "--chain"); err != nil {
 		return err
 	}
-	c.step("7. Who has kept the head that step 4 printed can tell. The system's log keeps heads\n   by default, where there is one; this demo leaves yours alone.")
+	c.step("7. Whoever kept the head that step 4 printed can tell. The system's log keeps heads\n   by default, where there is one; this demo leaves yours alone.")
 	if err := c.demoTampered("", nil, own, "--against", newest.RecordHash.String()); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // --pubkey or, without any, all in the home directory; and those of the trust file.
 type keyring struct {
 	verify.Keys
-	from string // for a person: "of --pubkey" or "in FOLDER"
+	from string // for a person: "from --pubkey" or "in FOLDER"
 }
 
 func pubkeyFlag() ucli.Flag {
@@ -35,7 +35,7 @@ func (c *command) keyring(u *ucli.Context) (keyring, error) {
 
 // keyringOf is keyring for a home that was looked for; err says if it was found.
 func (c *command) keyringOf(u *ucli.Context, h home.Dir, err error) (keyring, error) {
-	k := keyring{from: "of --pubkey"}
+	k := keyring{from: "from --pubkey"}
 	named := u.StringSlice("pubkey")
 	if len(named) == 0 {
 		if err != nil {

@@ -149,7 +149,7 @@ func printAuthenticity(verdict func(name, colour, word, format string, a ...any)
 	case "unconfirmed":
 		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but for some it is not established who signed, or when")
 	case "unknown":
-		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all is by keys known %s", ring.from)
+		verdict("authenticity", yellow, "unconfirmed", "the signatures are good, but not all are by keys known %s", ring.from)
 	default:
 		verdict("authenticity", green, "known", "all signatures are good, and by keys known %s", ring.from)
 	}

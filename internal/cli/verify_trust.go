@@ -86,7 +86,7 @@ func (c *command) trust(u *ucli.Context, p logPlace, k *keyring) error {
 		return &failure{exitUsage, fmt.Errorf("the trust file %s: %w", path, err), "its lines are those of ssh-keygen's allowed_signers: see `signet-wrap identity trust --help`"}
 	}
 	k.Trust = path
-	k.from = strings.TrimPrefix(k.from+" and of the trust file "+path, " and ")
+	k.from = strings.TrimPrefix(k.from+" and in the trust file "+path, " and ")
 	if why := within(path, p); !system && why != "" {
 		c.complain(fmt.Sprintf("%s names keys, and makes none trusted: %s", path, why), "keep it where the account whose log it is cannot write it, such as "+trustFile)
 		for _, l := range lines {

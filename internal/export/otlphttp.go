@@ -111,7 +111,7 @@ func (s *otlpSink) Send(ctx context.Context, batch []Item) error {
 func (s *otlpSink) answered(resp *http.Response, answer []byte, n int) error {
 	refused := func(what Remedy) error {
 		said := strings.Join(strings.Fields(text.Clip(strings.ToValidUTF8(string(answer), "?"), 200)), " ")
-		return &SendError{Err: fmt.Errorf("%s answered %s: %s", s.Address.URL.Host, resp.Status, said), What: what, After: retryAfter(resp)}
+		return &SendError{Err: fmt.Errorf("%s responded %s: %s", s.Address.URL.Host, resp.Status, said), What: what, After: retryAfter(resp)}
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK || code == http.StatusAccepted || code == http.StatusNoContent:
@@ -137,7 +137,7 @@ func (s *otlpSink) answered(resp *http.Response, answer []byte, n int) error {
 		} `json:"partialSuccess"`
 	}
 	if len(answer) == maxAnswer || answer[0] != '{' || json.Unmarshal(answer, &said) != nil {
-		return &SendError{Err: fmt.Errorf("%s answered %s, and not as a receiver of OTLP does", s.Address.URL.Host, resp.Status), What: Again}
+		return &SendError{Err: fmt.Errorf("%s responded %s, and not as a receiver of OTLP does", s.Address.URL.Host, resp.Status), What: Again}
 	}
 	if p := said.PartialSuccess; p != nil {
 		lost, _ := strconv.ParseInt(strings.Trim(string(p.RejectedLogRecords), `"`), 10, 64)

@@ -73,6 +73,6 @@ func within(ask func() (string, error)) (string, error) {
 		}
 		return a.secret, nil
 	case <-time.After(Limit):
-		return "", fmt.Errorf("the keychain did not answer within %v: it may be locked, or waiting for somebody to unlock it", Limit)
+		return "", fmt.Errorf("the keychain did not respond within %v: it may be locked, or waiting for somebody to unlock it", Limit)
 	}
 }

@@ -190,7 +190,7 @@ const ui = (() => {
       ["integrity", [verdict(i.verdict), i.verdict === "unbroken" ? " no record was edited, and each follows the one before it" : " damaged in " + count(i.damaged, "place")]],
       ["damage", breaks],
       ["authenticity", [verdict(a.verdict), { trusted: " all signatures are good, and by keys that are trusted", known: " all signatures are good, and by keys known here",
-        false: " what was signed is not what is in " + count(a.false, "record"), unknown: " the signatures are good, but not all is by keys known here",
+        false: " what was signed is not what is in " + count(a.false, "record"), unknown: " the signatures are good, but not all are by keys known here",
         unconfirmed: " the signatures are good, but for some it is not established who signed, or when" }[a.verdict], a.unsigned ? "; " + count(a.unsigned, "event") + " without a signature" : "", lines(a.doubts)]],
       ["signers", signers],
       ["completeness", [verdict(c.verdict), c.verdict === "no gap" ? " as far as the log itself can tell" : "", lines(c.gaps), lines(c.notes)]],
