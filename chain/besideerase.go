@@ -20,7 +20,7 @@ const newSuffix = ".new"
 // EraseBeside removes lines from the file beside a day file of the log in dir: those
 // of the receipts for which erase is true, and what is no line. The file is replaced
 // as a whole, on the disk, or not at all. It holds the lock of the log meanwhile, which
-// takes some two seconds for each GiB. It returns how many lines with an id were removed.
+// takes some three seconds for each GiB. It returns how many lines with an id were removed.
 func EraseBeside(dir, day string, erase func(id [16]byte) bool) (removed int64, err error) {
 	lock := fileLock{path: filepath.Join(dir, lockName)}
 	if _, err := lock.acquire(lockPatience); err != nil {
