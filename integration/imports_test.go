@@ -94,9 +94,9 @@ var owners = map[string][]string{
 	"text/template": {"/internal/packages"},
 
 	"github.com/digitorus":                {"/chain/anchor"},
-	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"},                                                                                // there in tests
-	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor", "/internal/verify"},                                                            // there in tests
-	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/export", "/internal/packages", "/internal/page", "/wrap/mcpgo"}, // there in tests
+	"github.com/transparency-dev/formats": {"/chain/tlog", "/chain/anchor"},                                                                                                         // there in tests
+	"golang.org/x/mod":                    {"/chain/tlog", "/chain/anchor", "/internal/verify"},                                                                                     // there in tests
+	"net/http":                            {"/chain/anchor", "/internal/bench", "/internal/export", "/internal/packages", "/internal/page", "/internal/testwitness", "/wrap/mcpgo"}, // there in tests
 }
 
 // A listed is what `go list` says of a package.

@@ -54,9 +54,10 @@ type reportJob struct {
 	Check   bool          `json:"check,omitempty"`
 	Print   bool          `json:"print,omitempty"`
 	Trusts  []reportTrust `json:"trusts,omitempty"`
+	Open    bool          `json:"open,omitempty"` // the first session and the first call
 }
 
-// A reportTrust is a trust file that is chosen, or dropped on the page.
+// A reportTrust is a file of the reader's that is chosen, or dropped on the page as "mine".
 type reportTrust struct {
 	File string `json:"file"`
 	Drop bool   `json:"drop,omitempty"`
@@ -67,7 +68,7 @@ type reportSeen struct {
 	reportLook
 	Requests, Errors, Violations []string
 	Dialogs, PDF                 int
-	Call                         string
+	Call, Opened                 string
 	Differs, Ran                 bool
 	Trusts                       []reportLook // with each trust file
 }
@@ -119,6 +120,12 @@ func coreOf(t *testing.T, h home, args ...string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return coreIn(t, b)
+}
+
+// coreIn is a bundle without its page.
+func coreIn(t *testing.T, b []byte) []byte {
+	t.Helper()
 	whole, err := bundle.Open(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +231,7 @@ func TestReportInBrowser(t *testing.T) {
 
 	off := false
 	seen := seeReports(t, browser,
-		reportJob{File: in("good.html"), Search: "NEEDLE", Check: true, Print: true, Trusts: []reportTrust{{bad, false}, {mine, false}, {bad, true}, {mine, true}}},
+		reportJob{File: in("good.html"), Search: "NEEDLE", Check: true, Print: true, Trusts: []reportTrust{{bad, false}, {mine, false}, {bad, true}, {mine, true}}, Open: true},
 		reportJob{File: in("lying.html"), Check: true},
 		reportJob{File: in("torn.html")},
 		reportJob{File: in("none.html"), Check: true},
@@ -245,6 +252,9 @@ func TestReportInBrowser(t *testing.T) {
 			t.Errorf("%s: %s", file, seen.State)
 		}
 	}
+	if !strings.Contains(whole.Text, "“default” not known") || !strings.Contains(whole.Opened, "server's command") || !strings.Contains(whole.Opened, "sha256:") || !strings.Contains(whole.Opened, "robot@example.com") {
+		t.Errorf("who signed, and how a session began: %s", whole.Opened)
+	}
 	if whole.Differs || !strings.Contains(whole.Text, `<img src=x onerror="ran=1;alert(1)"></script><script>ran=1</script>\u202egnp.exe`) {
 		t.Errorf("differs: %v\n%s", whole.Differs, whole.Text)
 	}
@@ -264,14 +274,16 @@ func TestReportInBrowser(t *testing.T) {
 	}
 	for i, s := range whole.Trusts {
 		switch good := i%2 == 1; {
-		case !good && (!reflect.DeepEqual(s.Verify, whole.Verify) || !strings.Contains(s.Text, "not used") || strings.Contains(s.State, "with your trust file")):
+		// What was used before stays in use.
+		case !good && (i == 0) != reflect.DeepEqual(s.Verify, whole.Verify) || !good && !strings.Contains(s.Text, "not used") || i == 0 && strings.Contains(s.State, "(trust file)"):
 			t.Errorf("with a bad trust file: %v\n%s", s.Verify, s.State)
-		case good && (s.Verify["verdict"] != "valid" || !strings.HasPrefix(s.State, "valid ") || !strings.Contains(s.Text, "robot@example.com")):
+		case good && (s.Verify["verdict"] != "valid" || !strings.HasPrefix(s.State, "valid by itself ") || !strings.Contains(s.State, "Nothing in this file shows that anybody else saw the log") ||
+			!strings.Contains(s.State, "with your mine (trust file)") || !strings.Contains(s.Text, "robot@example.com") || strings.Contains(s.Text, "not known")):
 			t.Errorf("with a trust file: %v\n%s", s.Verify, s.State)
 		}
 	}
 	for _, s := range []reportSeen{none, silent} {
-		if !strings.HasPrefix(s.State, "not verified ") || s.Found || !strings.Contains(s.Text, "signet-wrap verify REPORT.zip") || !strings.Contains(s.Text, "find-me") {
+		if !strings.HasPrefix(s.State, "not verified ") || s.Found || !strings.Contains(s.Text, "signet-wrap verify report.zip") || !strings.Contains(s.Text, "find-me") {
 			t.Errorf("without a program: %s", s.Text)
 		}
 	}

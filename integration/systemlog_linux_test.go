@@ -90,7 +90,7 @@ func inNamespace(t *testing.T, bin string) {
 	}
 	j := startJournald(t)
 	// The last ones end the journal.
-	for i, part := range slices.Concat(systemLogParts, systemLogKeys, systemLogAttacks, systemLogArchive, systemLogLife) {
+	for i, part := range slices.Concat(systemLogParts, systemLogKeys, systemLogAttacks, systemLogArchive, systemLogReports, systemLogLife) {
 		t.Run(part.name, func(t *testing.T) {
 			s := &agent{t: t, uid: uint32(20_000 + i), dir: filepath.Join(dir, fmt.Sprint(i)), bin: dir + "/signet-wrap", journald: j}
 			s.home = filepath.Join(s.dir, ".signet")

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
+	"github.com/signet-wrap/signet-wrap/internal/testwitness"
 )
 
 // a witness's key, for servers that the test is.
@@ -148,7 +149,7 @@ func TestWhatIsSent(t *testing.T) {
 		return server
 	}
 	witness, authority := serve("2\n", "no more"), serve("no")
-	roots := newAuthority(t).roots
+	roots := testwitness.NewAuthority(t).Roots
 	s := newScene(t, Settings{Witnesses: []tlog.Witness{testWitness(t, witness.URL)}, Quorum: 1, TSARoots: roots, Config: Config{TSA: authority.URL}})
 	s.add(5)
 	cp := s.anchor().Checkpoint

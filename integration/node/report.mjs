@@ -1,8 +1,8 @@
 // Opens reports from file:// in a browser without a network, as a person would, and prints
 // what is seen, as JSON: a list, one for each job of the list in the first argument.
 //
-// A job is {file, search, scripts, check, print, trusts: [{file, drop}], picture, width,
-// dark, whole}. Trust files are given one after the other, at the end.
+// A job is {file, search, scripts, check, print, trusts: [{file, drop}], open, picture, width,
+// dark, whole}. Files of the reader's are given one after the other, then calls opened.
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {pathToFileURL} from "node:url";
@@ -55,7 +55,6 @@ async function run(job) {
     }
   }
   if (job.print) seen.pdf = (await page.pdf()).length;
-  if (job.picture) await page.screenshot({path: job.picture, fullPage: job.whole});
   seen.trusts = [];
   for (const trust of job.trusts || []) {
     await page.evaluate(() => delete document.body.dataset.state);
@@ -66,10 +65,20 @@ async function run(job) {
         return d;
       }, readFileSync(trust.file, "utf8"));
       await page.dispatchEvent("body", "drop", {dataTransfer: data});
-    } else await page.setInputFiles("#trust", trust.file);
+    } else await page.setInputFiles("#mine", trust.file);
     await settled();
     seen.trusts.push(await look({}));
   }
+  if (job.open && job.scripts !== false) {
+    // Sessions and calls, opened by the keyboard.
+    for (const part of ["#doings", "#calls"]) {
+      await page.focus(part + " button.open[aria-expanded]");
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(part + " td.detail", {timeout: patience});
+      seen.opened = (seen.opened || "") + (await page.innerText(part + " td.detail"));
+    }
+  }
+  if (job.picture) await page.screenshot({path: job.picture, fullPage: job.whole});
   await context.close();
   return seen;
 }

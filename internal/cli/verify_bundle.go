@@ -226,6 +226,11 @@ func (c *command) printBundle(f *verify.Bundle, path string, ring keyring) {
 	c.printBundleAnchors(row, f)
 	if f.Log != nil {
 		c.printOthers(row, &f.Log.Completeness)
+		for _, h := range f.Log.Completeness.Against {
+			if f.Verdict == verify.Unconfirmed && len(h.Lacking) > 0 {
+				row("", "%s do not cover all: %s", h.By, strings.Join(h.Lacking, "; "))
+			}
+		}
 	}
 	row("log", "%s is its first record", f.LogID)
 	row("head", "%s was its newest", f.Head)

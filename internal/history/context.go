@@ -180,6 +180,9 @@ func (l *lister) allContexts() error {
 			return err
 		}
 		l.contexts.take(r.Says)
+		if e, ok := r.Says.Event.(event.Session); ok && l.o.Session != nil {
+			l.o.Session(r.Says, e)
+		}
 	}
 	return nil
 }

@@ -21,6 +21,10 @@ type Options struct {
 	// twice.
 	Contexts bool
 
+	// Session is told the events of sessions that are believed, before the rows, if
+	// Contexts is set and there is no limit. nil: nobody.
+	Session func(v *sign.Verified, e event.Session)
+
 	// Progress is told now and then how many records and bytes are done, of
 	// how many bytes in all. nil: nobody.
 	Progress func(records, bytes, total int64)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,18 +11,17 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain/bundle"
 	"github.com/signet-wrap/signet-wrap/internal/history"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
-	"github.com/signet-wrap/signet-wrap/keys"
+	"github.com/signet-wrap/signet-wrap/sign"
+	"github.com/signet-wrap/signet-wrap/sign/event"
 )
 
 // Options are those of [Check] and [List]. The zero value knows no key.
 type Options struct {
 	Now time.Time // what is later is yet to come
 
-	// Trust is a trust file of the reader's own, and TrustName its name; nil: there
-	// is none.
-	Trust     []byte
-	TrustName string
+	Files []File // of the reader's own
 
 	// Progress is told now and then what is being done, and how many bytes of how
 	// many are; nil: nobody is.
@@ -34,16 +32,17 @@ type Options struct {
 type Finding struct {
 	Verify json.RawMessage `json:"verify"` // the output of verify --json
 	Words  Words           `json:"words"`
+	Used   []Used          `json:"used,omitempty"` // of Options.Files, in their order
 }
 
 // Check verifies a bundle, or its core. Keys that only the bundle names establish nothing. An
 // error says that there is no finding.
 func Check(ctx context.Context, b *bundle.Bundle, o Options) (*Finding, error) {
-	known, err := keysOf(o)
+	options := verify.BundleOptions{Options: verify.Options{Now: o.Now, Progress: o.progress("verifying")}}
+	known, used, err := readFiles(o.Files, b, &options)
 	if err != nil {
 		return nil, err
 	}
-	options := verify.BundleOptions{Options: verify.Options{Now: o.Now, Progress: o.progress("verifying")}}
 	if o.Progress != nil {
 		options.Hashing = func(done, total int64) { o.Progress("comparing files with their hashes", done, total) }
 	}
@@ -51,7 +50,7 @@ func Check(ctx context.Context, b *bundle.Bundle, o Options) (*Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verifying the evidence: %w", err)
 	}
-	f := &Finding{Words: words(checked, o.TrustName)}
+	f := &Finding{Words: words(checked, used), Used: used}
 	f.Verify, err = json.Marshal(checked)
 	return f, err
 }
@@ -64,7 +63,7 @@ func List(ctx context.Context, b *bundle.Bundle, o Options, put func(*history.Vi
 		return nil, fmt.Errorf("reading the log: %w", err)
 	}
 	did := newDoings()
-	_, err = history.List(ctx, log, history.Options{Contexts: true, Progress: o.progress("listing calls")}, func(row *history.Row) error {
+	_, err = history.List(ctx, log, history.Options{Contexts: true, Session: did.session, Progress: o.progress("listing calls")}, func(row *history.Row) error {
 		if !row.IsCall() {
 			did.other(row)
 			return nil
@@ -87,40 +86,14 @@ func (o *Options) progress(doing string) func(records, bytes, total int64) {
 	return func(_, bytes, total int64) { o.Progress(doing, bytes, total) }
 }
 
-// A TrustError is why the reader's trust file cannot be used. The evidence is not to blame.
-type TrustError struct {
-	Name string
-	Err  error
-}
-
-func (e *TrustError) Error() string { return fmt.Sprintf("the trust file %s: %v", e.Name, e.Err) }
-func (e *TrustError) Unwrap() error { return e.Err }
-
-// keysOf are the keys of the reader's trust file.
-func keysOf(o Options) (known verify.Keys, err error) {
-	if o.Trust == nil {
-		return known, nil
-	}
-	if len(o.Trust) > keys.MaxTrust {
-		return known, &TrustError{o.TrustName, errors.New("it is too long")}
-	}
-	lines, err := keys.ParseTrust(o.Trust)
-	if err != nil {
-		return known, &TrustError{o.TrustName, err}
-	}
-	known.Trust = o.TrustName
-	for _, l := range lines {
-		known.AddGrant(l)
-	}
-	return known, nil
-}
-
 // Did is what the agents did: sums over the calls.
 type Did struct {
 	Calls   int64  `json:"calls"`
 	Failed  int64  `json:"failed"`
-	Open    int64  `json:"open"`    // without a known outcome
+	Open    int64  `json:"open"`    // without an outcome: history.Open and history.NoResponse
 	Doubted int64  `json:"doubted"` // records that are not believed, and responses that count for no call
+	Heads   int64  `json:"heads"`   // sessions that sent where the log ended to a system's log
+	Off     int64  `json:"off"`     // and that say that they did not
 	First   string `json:"first,omitempty"`
 	Last    string `json:"last,omitempty"`
 
@@ -146,7 +119,9 @@ type Session struct {
 	Client string `json:"client,omitempty"`
 	Server string `json:"server,omitempty"`
 	Signer string `json:"signer,omitempty"`
+	Key    string `json:"key,omitempty"` // of the signer
 	Where  string `json:"where,omitempty"`
+	Began  *Began `json:"began,omitempty"` // what its event says; nil: there is none
 	First  string `json:"first"`
 	Last   string `json:"last"`
 	Calls  int64  `json:"calls"`
@@ -154,24 +129,83 @@ type Session struct {
 	Open   int64  `json:"open"`
 }
 
+// Began is what the event of a session says of how it began.
+type Began struct {
+	Via      string   `json:"via,omitempty"`
+	SDK      string   `json:"sdk,omitempty"`
+	Command  string   `json:"command,omitempty"` // the server's, secrets masked
+	Files    []string `json:"files,omitempty"`   // that the command runs, with their hashes
+	Dir      string   `json:"directory,omitempty"`
+	Version  string   `json:"version,omitempty"` // of the wrapper
+	Program  string   `json:"program,omitempty"` // hash of the wrapper's own file
+	Heads    string   `json:"heads,omitempty"`   // to which system's log the session sent where the log ended, "off" or "none"
+	Machine  string   `json:"machine,omitempty"`
+	Protocol string   `json:"protocol,omitempty"`
+	Settings []string `json:"settings,omitempty"` // that are not the defaults
+}
+
 // Bounds of what is remembered, and of what is listed: a log may be hostile.
 const (
 	maxGroups = 100_000
+	maxBegan  = 10_000
 	maxShown  = 200
-	maxName   = 200 // bytes
+	maxList   = 10   // files, settings
+	maxName   = 200  // bytes
+	maxText   = 1000 // bytes of a command
 )
 
 type toolOf struct{ server, name string }
+
+// sessionOf is a session of a key: a session of the same name by another is another.
+type sessionOf struct{ key, id string }
 
 // doings sums up rows.
 type doings struct {
 	did      Did
 	tools    map[toolOf]*Tool
-	sessions map[string]*Session
+	sessions map[sessionOf]*Session
+	began    map[sessionOf]*Began
 }
 
 func newDoings() *doings {
-	return &doings{tools: map[toolOf]*Tool{}, sessions: map[string]*Session{}}
+	return &doings{tools: map[toolOf]*Tool{}, sessions: map[sessionOf]*Session{}, began: map[sessionOf]*Began{}}
+}
+
+// session sees the event of a session.
+func (d *doings) session(v *sign.Verified, e event.Session) {
+	if len(v.Signers) == 0 {
+		return
+	}
+	key := sessionOf{verify.FormatKey(v.Signers[len(v.Signers)-1].Key), e.Session}
+	if d.began[key] != nil || len(d.began) >= maxBegan {
+		return
+	}
+	b := &Began{Via: clip(e.Via), SDK: clip(e.SDK), Command: text.Clip(strings.Join(e.Command, " "), maxText), Protocol: clip(e.Protocol)}
+	for _, f := range e.Files[:min(len(e.Files), maxList)] {
+		said := f.SHA256.String()
+		if f.SHA256.IsZero() {
+			said = "not hashed: " + clip(f.Reason)
+		}
+		b.Files = append(b.Files, clip(f.Path)+": "+said)
+	}
+	if h := e.Heads; h != nil {
+		b.Heads, b.Machine = clip(h.To), clip(h.Machine)
+		if h.To == "off" || h.To == "none" {
+			d.did.Off++
+		} else {
+			d.did.Heads++
+		}
+	}
+	if at := e.Environment; at != nil {
+		b.Dir, b.Version = clip(at.Directory), clip(at.Version)
+		if !at.Program.IsZero() {
+			b.Program = at.Program.String()
+		}
+	}
+	for _, s := range e.Settings[:min(len(e.Settings), maxList)] {
+		b.Settings = append(b.Settings, clip(s.Name)+" = "+clip(s.Value)+" ("+clip(s.From)+")")
+	}
+	d.began[key] = b
 }
 
 // other sees a row that is no call.
@@ -201,10 +235,14 @@ func (d *doings) call(row *history.Row, x *history.View) {
 	if t != nil {
 		t.Calls, t.Failed, t.Open = t.Calls+1, t.Failed+failed, t.Open+open
 	}
-	s := d.sessions[x.Session]
+	of := sessionOf{id: x.Session}
+	if x.Signer != nil {
+		of.key = x.Signer.Key
+	}
+	s := d.sessions[of]
 	if s == nil && len(d.sessions) < maxGroups {
-		s = &Session{ID: clip(x.Session), Server: key.server}
-		d.sessions[x.Session] = s
+		s = &Session{ID: clip(x.Session), Server: key.server, Key: of.key, Began: d.began[of]}
+		d.sessions[of] = s
 	}
 	if s == nil {
 		return

@@ -13,6 +13,7 @@ import (
 // Words say to a person what was found.
 type Words struct {
 	Verdict  verify.Verdict `json:"verdict"`
+	Badge    string         `json:"badge"` // the verdict, and "by itself" if nobody else is shown to have seen the log
 	Level    string         `json:"level"` // Good, Doubt or Bad
 	Says     string         `json:"says"`
 	Sections []Section      `json:"sections"`
@@ -35,12 +36,12 @@ const (
 	Bad   = "bad"
 )
 
-// words are those for a bundle that was verified. trust names the reader's trust file, ""
-// for none.
-func words(f *verify.Bundle, trust string) Words {
-	p := partOf(f)
-	w := Words{Verdict: f.Verdict, Sections: []Section{changed(f, p), missing(f, p), who(f, p, trust), witnessed(f)}, Limits: limits(f, trust)}
-	what := "No record was changed, and as far as the log can tell, none is missing"
+// words are those for a bundle that was verified with these files of the reader's.
+func words(f *verify.Bundle, used []Used) Words {
+	p, trust := partOf(f), strings.Join(names(used, AsTrust), ", ")
+	w := Words{Verdict: f.Verdict, Badge: string(f.Verdict), Sections: []Section{changed(f, p), missing(f, p), who(f, p, trust), witnessed(f)}, Limits: limits(f, trust)}
+	alone, by := others(f)
+	what := "No record was changed, and as far as the log itself can tell, none is missing"
 	switch f.Bundle {
 	case bundle.Range:
 		what = fmt.Sprintf("Records %s to %s of a log of %s: none was changed, and none of them is missing", text.Grouped(f.First+1), text.Grouped(f.Last+1), text.Grouped(f.Size))
@@ -49,7 +50,10 @@ func words(f *verify.Bundle, trust string) Words {
 	}
 	switch f.Verdict {
 	case verify.Valid:
-		w.Level, w.Says = Good, what+". All are signed by keys that your trust file names."
+		w.Level, w.Says = Good, what+". All are signed by keys that your trust file names. "+by
+		if alone {
+			w.Badge += " by itself"
+		}
 	case verify.Unconfirmed:
 		w.Level, w.Says = Doubt, "What is here fits together, but not all is established: see what is marked below."
 		if missing := w.Sections[1]; p.damaged == 0 && missing.Word != "gaps" {
@@ -59,6 +63,7 @@ func words(f *verify.Bundle, trust string) Words {
 			}
 			w.Says += "."
 		}
+		w.Says += " " + by
 	case verify.Unchecked:
 		w.Level, w.Says = Doubt, "The evidence could not be read to its end."
 	case verify.Tampered:
@@ -218,51 +223,103 @@ func quoted(names []string) string {
 	return strings.Join(all, ", ")
 }
 
+// others says in a sentence who else is shown to have seen the log, and whether nobody is
+// but by the word of who made the file.
+func others(f *verify.Bundle) (alone bool, says string) {
+	alone, says = true, "Nothing in this file shows that anybody else saw the log: whoever holds its key could have rewritten it, or cut off its end."
+	for _, s := range f.Seen() {
+		if !s.Carried {
+			return false, "Others saw " + text.Count(s.Records, "record") + " of it: " + seenBy(s) + "."
+		}
+		says = "That others saw the log is the word of who made this file."
+	}
+	return alone, says
+}
+
+// seenBy says who saw records, and when.
+func seenBy(s verify.Seen) string {
+	by := "a time-stamp authority"
+	if !s.Stamp {
+		by = strings.Join(s.By, ", ")
+	}
+	if s.At != "" {
+		by += ", at " + s.At
+	}
+	return by
+}
+
 func witnessed(f *verify.Bundle) Section {
 	s := Section{Question: "Who else has seen it?", Word: "nobody", Level: Doubt,
 		Says: "Nothing in this file shows that others saw the log. Whoever holds the key could have rewritten it, or cut off its end."}
-	seen := func(by []string, records int64, since string) {
-		s.Word = "witnesses"
-		s.Says = fmt.Sprintf("Witnesses (%s) saw %s of it at %s. But which witnesses count is the word of this file alone: signet-wrap verify --policy takes yours.",
-			strings.Join(by, ", "), text.Count(records, "record"), since)
+	seen := f.Seen()
+	for i, x := range seen {
+		what := text.Count(x.Records, "record") + ": " + seenBy(x)
+		if x.Carried {
+			what += "; that these count is the word of this file alone"
+		}
+		s.Lines = append(s.Lines, what)
+		switch {
+		case !x.Carried && s.Level != Good:
+			s.Word, s.Level, s.Says = "others", Good, "Those whom you name have seen the log."
+		case s.Level != Good && i == 0:
+			s.Word, s.Says = "this file says so", "This file says who saw the log. Whether they did, and count, is its word alone: drop a policy or heads that you got from elsewhere below."
+		}
 	}
-	if f.Log != nil && f.Bundle == bundle.Log && f.Log.Completeness.Anchored != nil {
-		a := f.Log.Completeness.Anchored
-		switch a.State {
-		case "witnessed":
-			seen(a.By, a.Records, a.Since)
-			if a.Unanchored > 0 {
-				s.Lines = append(s.Lines, text.Count(a.Unanchored, "newer record")+": not seen by witnesses")
-			}
-		case "contradicted":
+	if f.Log == nil || f.Bundle != bundle.Log {
+		return s
+	}
+	c := f.Log.Completeness
+	for _, h := range c.Against {
+		if h.Tampered() {
 			s.Word, s.Level, s.Says = "contradicted", Bad, "Others saw another log, or a longer one."
-		case "unwitnessed":
-			s.Says = fmt.Sprintf("The log's own key has signed its first %s, and no quorum of witnesses has.", text.Count(a.Signed, "record"))
+			for _, m := range h.MismatchedHeads {
+				s.Lines = append(s.Lines, fmt.Sprintf("%s: at %s the log ended at byte %s of %s, and %s", h.By, m.At, text.Grouped(m.End), m.File, m.Why))
+			}
+		} else if h.Records > 0 && h.After > 0 {
+			s.Lines = append(s.Lines, fmt.Sprintf("%s after the newest of %s", text.Count(h.After, "record"), h.By))
 		}
-		for _, x := range a.Contradictions {
-			s.Lines = append(s.Lines, fmt.Sprintf("%s: %s saw %s, and %s here", x.Kind, x.By, text.Count(x.Size, "record"), text.Grouped(x.Records)))
-		}
-		s.Lines = append(s.Lines, a.Lacking...)
 	}
-	if a := f.Anchored; a != nil && a.Records > 0 {
-		var by []string
-		for _, w := range a.Witnesses {
-			by = append(by, w.Name)
+	for _, k := range c.Expected {
+		s.Lines = append(s.Lines, fmt.Sprintf("%s: %s of %s in the log", k.By, text.Grouped(k.Looked-k.Absent), text.Count(k.Looked, "kept record")))
+		if k.Absent > k.Accepted {
+			s.Word, s.Level, s.Says = "contradicted", Bad, "Others kept records that are not in this log."
 		}
-		seen(by, a.Records, a.Since)
 	}
+	a := c.Anchored
+	if a == nil {
+		return s
+	}
+	switch a.State {
+	case "witnessed":
+		if a.Unanchored > 0 {
+			s.Lines = append(s.Lines, text.Count(a.Unanchored, "newer record")+": not seen by witnesses")
+		}
+	case "contradicted":
+		s.Word, s.Level, s.Says = "contradicted", Bad, "Others saw another log, or a longer one."
+	case "unwitnessed":
+		s.Lines = append(s.Lines, fmt.Sprintf("the log's own key has signed its first %s, and no quorum of witnesses has", text.Count(a.Signed, "record")))
+	}
+	for _, x := range a.Contradictions {
+		s.Lines = append(s.Lines, fmt.Sprintf("%s: %s saw %s, and %s here", x.Kind, x.By, text.Count(x.Size, "record"), text.Grouped(x.Records)))
+	}
+	s.Lines = append(s.Lines, a.Lacking...)
 	return s
 }
 
 // limits are what no finding here establishes.
 func limits(f *verify.Bundle, trust string) []string {
 	all := []string{
-		"These verdicts were computed in your browser, from the records in this file, by the program in this file. Who made the file could have changed that program. To be sure, check with a signet-wrap of your own: the command is below.",
+		"These verdicts were computed in your browser, from the records in this file, by the program in this file. Who made the file could have changed that program. To be sure, check with a signet-wrap of your own: the command is below. Time stamps of an authority are checked by that command alone.",
 	}
 	if trust == "" {
 		all = append(all, "Names of keys are the word of who made this file. A trust file that you got from elsewhere settles who signed: drop it below.")
 	}
-	all = append(all, "Whether the newest records had been cut off, or all was rewritten with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or what witnesses have cosigned.")
+	if alone, _ := others(f); alone {
+		all = append(all, "Whether the newest records had been cut off, or all was rewritten with the same key, cannot be seen here. Ask for what others have kept of the log: heads in a system's log, or the policy that names its witnesses.")
+	}
+	if f.Bundle != bundle.Log {
+		all = append(all, "That the log had "+text.Count(f.Size, "record")+" when this file was made is the word of who signed it.")
+	}
 	return append(all, "The log shows which calls went to the servers through signet-wrap, whether they succeeded, and a hash of each response. What the agent did in other ways is not in it. Times are those of the machine's clock.")
 }
 

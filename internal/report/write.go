@@ -86,7 +86,7 @@ func Render(ctx context.Context, w io.Writer, core *bundle.Bundle, p *Program) e
 	var rows markup
 	for i := range calls {
 		x := calls[(n-1-i)%maxStatic]
-		rows.write("<tr><td>%v</td><td class=\"said\">%v</td><td class=\"said\">%v</td><td>%v</td><td class=\"said mono\">%v</td></tr>\n",
+		rows.write("<tr><td data-name=\"Time\">%v</td><td class=\"said\" data-name=\"Server\">%v</td><td class=\"said\" data-name=\"Tool\">%v</td><td data-name=\"Outcome\">%v</td><td class=\"said mono\" data-name=\"Arguments\">%v</td></tr>\n",
 			x.Time, x.Target, x.Tool, x.Outcome, arguments(x))
 	}
 	policy := fmt.Sprintf("default-src 'none'; script-src '%s' 'wasm-unsafe-eval'; style-src '%s'; worker-src blob:; base-uri 'none'; form-action 'none'",
@@ -124,7 +124,7 @@ type claim struct {
 // markup is what a reader without JavaScript is shown of it.
 func (c *claim) markup() string {
 	var m markup
-	m.write("<p>“%v: %v”</p>\n<dl class=\"facts\">\n", c.Words.Verdict, c.Words.Says)
+	m.write("<p>“%v: %v”</p>\n<dl class=\"facts\">\n", c.Words.Badge, c.Words.Says)
 	for _, s := range c.Words.Sections {
 		m.write("<dt>%v</dt><dd>“%v: %v”", s.Question, s.Word, s.Says)
 		for _, l := range s.Lines {
@@ -132,7 +132,7 @@ func (c *claim) markup() string {
 		}
 		m.write("</dd>\n")
 	}
-	m.write("<dt>Calls</dt><dd>%v, of which %v failed or were refused, and of %v no outcome is known; ", c.Did.Calls, c.Did.Failed, c.Did.Open)
+	m.write("<dt>Calls</dt><dd>%v, of which %v failed or were refused, and %v are without an outcome; ", c.Did.Calls, c.Did.Failed, c.Did.Open)
 	if c.Did.First != "" {
 		m.write("%v to ", c.Did.First)
 	}
@@ -142,7 +142,7 @@ func (c *claim) markup() string {
 <div class="wide"><table class="plain"><thead><tr><th scope="col">Tool</th><th scope="col">Server</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Failed</th></tr></thead><tbody>
 `, c.Did.Last)
 	for _, t := range c.Did.Tools {
-		m.write("<tr><td class=\"said\">%v</td><td class=\"said\">%v</td><td class=\"number\">%v</td><td class=\"number\">%v</td></tr>\n", t.Name, t.Server, t.Calls, t.Failed)
+		m.write("<tr><td class=\"said\" data-name=\"Tool\">%v</td><td class=\"said\" data-name=\"Server\">%v</td><td class=\"number\" data-name=\"Calls\">%v</td><td class=\"number\" data-name=\"Failed\">%v</td></tr>\n", t.Name, t.Server, t.Calls, t.Failed)
 	}
 	m.write("</tbody></table></div>\n")
 	return m.String()

@@ -1,2 +1,3 @@
-// Package testwitness starts real witnesses for tests, on this machine.
+// Package testwitness starts real witnesses and time-stamp authorities for tests, on this
+// machine.
 package testwitness

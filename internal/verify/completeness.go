@@ -124,7 +124,7 @@ func (o *outcomes) findings(part bool) (gaps, notes []string) {
 	gap(o.foreign, "outcome", " of another signer, session, tool, target or time than the call: not believed")
 	gap(o.copied, "outcome", " copied: the log has the same receipt earlier")
 	note(o.further, "further response", " to calls that had one: the first counts, and clients may differ")
-	note(o.unanswered, "call", " without a response: audit --open lists them")
+	note(o.unanswered, "call", " without a response: the log says so, and why")
 	if !part {
 		// A Join forgets calls in the end.
 		gap(o.orphans, "outcome", " of calls that are not in the log, or that had an outcome at least 10,000 calls before")

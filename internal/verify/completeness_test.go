@@ -64,7 +64,7 @@ func TestOutcomes(t *testing.T) {
 		"1 outcome copied: the log has the same receipt earlier",
 		"2 outcomes of calls that are not in the log, or that had an outcome at least 10,000 calls before",
 		"2 further responses to calls that had one: the first counts, and clients may differ",
-		"1 call without a response: audit --open lists them",
+		"1 call without a response: the log says so, and why",
 		"2 calls without an outcome: in flight now, or the wrapper was killed",
 	}
 	if got := strings.Join(append(gaps, notes...), "\n"); got != strings.Join(want, "\n") {

@@ -24,6 +24,7 @@ type brief struct {
 	Outcome   string `json:"outcome"`
 	Took      *int64 `json:"took"`
 	Signer    string `json:"signer"`
+	Key       string `json:"key"` // of the signer
 	Arguments string `json:"arguments"`
 }
 
@@ -44,7 +45,7 @@ func (c *calls) put(x *history.View) error {
 		b.Arguments = "(only their hash was recorded)"
 	}
 	if x.Signer != nil {
-		b.Signer = text.Clip(x.Signer.Name, maxCell)
+		b.Signer, b.Key = text.Clip(x.Signer.Name, maxCell), x.Signer.Key
 	}
 	c.lines, c.briefs = append(c.lines, line), append(c.briefs, b)
 	return nil

@@ -34,13 +34,15 @@ func main() {
 			p.filled += js.CopyBytesToGo(p.archive[p.filled:], args[0])
 			return nil
 		}),
-		// check(name, trust) begins to verify, with a trust file or without, and join()
-		// to list the calls.
+		// check(files) begins to verify, with files of the reader's: a list of {name,
+		// bytes}. join() begins to list the calls.
 		"check": js.FuncOf(func(_ js.Value, args []js.Value) any {
 			o := report.Options{Now: time.Now(), Progress: p.progress}
-			if name, trust := args[0].String(), args[1]; trust.Truthy() {
-				o.TrustName, o.Trust = name, make([]byte, trust.Length())
-				js.CopyBytesToGo(o.Trust, trust)
+			for i := range args[0].Length() {
+				file := args[0].Index(i)
+				f := report.File{Name: file.Get("name").String(), Data: make([]byte, file.Get("bytes").Length())}
+				js.CopyBytesToGo(f.Data, file.Get("bytes"))
+				o.Files = append(o.Files, f)
 			}
 			go p.check(o)
 			return nil
@@ -84,7 +86,7 @@ func (p *page) tell(kind string, result any, err error) {
 	if err == nil {
 		text, err = json.Marshal(result)
 	}
-	switch _, unusable := errors.AsType[*report.TrustError](err); {
+	switch _, unusable := errors.AsType[*report.FileError](err); {
 	case unusable:
 		p.post.Invoke("unusable", err.Error())
 	case err != nil:

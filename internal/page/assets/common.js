@@ -59,10 +59,12 @@ const ui = (() => {
   const date = (t) => t.getFullYear() + "-" + two(t.getMonth() + 1) + "-" + two(t.getDate());
   const clock = (t) => two(t.getHours()) + ":" + two(t.getMinutes()) + ":" + two(t.getSeconds());
 
-  // time is a time, in the zone of who looks; zone names that.
-  const time = (when) => {
+  // time is a time, in the zone of who looks, if asked for with milliseconds; zone names
+  // that.
+  const time = (when, exact) => {
     const t = new Date(when);
-    return when && !isNaN(t) ? date(t) + " " + clock(t) : "";
+    if (!when || isNaN(t)) return "";
+    return date(t) + " " + clock(t) + (exact ? "." + String(t.getMilliseconds()).padStart(3, "0") : "");
   };
   const zone = (when) => {
     const minutes = -new Date(when || Date.now()).getTimezoneOffset();
@@ -145,7 +147,7 @@ const ui = (() => {
       facts(
         ["outcome", v.outcome && [outcome(v.outcome), " ", text([v.reason, v.error].filter(Boolean).join(": "), 500)]],
         ["problem", v.problem && text(v.problem, 500)],
-        ["time", v.time && [time(v.time) + " " + zone(v.time), el("span", { class: "faint" }, " (" + clean(v.time) + ")")]],
+        ["time", v.time && [time(v.time, true) + " " + zone(v.time), el("span", { class: "faint" }, " (" + clean(v.time) + ")")]],
         ["took", took(v.duration_ms)],
         ["server", v.target && [text(v.target), v.server ? [" (", program(v.server), ")"] : null]],
         ["client", program(v.client)],

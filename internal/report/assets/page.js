@@ -8,7 +8,18 @@
   const outcomes = Object.keys(ui.outcomes);
   const claim = JSON.parse($("claim").textContent);
   const rows = [50, 200, 1000, 5000];
-  let trust = null, broken = false;
+  const meanings = [
+    ["executed", "The server responded, and said nothing of an error. What it did, only the server knows."],
+    ["failed", "The server responded with an error."],
+    ["rejected", "The call was refused before a tool ran."],
+    ["requires_approval", "The server asked for more input. The call that brings it is another one."],
+    ["responded", "There was a response, and it does not say how the call ended."],
+    ["open", "Nothing is known of what came of the call: it was under way when this was written, or the wrapper was killed."],
+    ["no_response", "The log says that no response came, and why."],
+  ];
+  const most = 64 << 20; // bytes of a file of the reader's
+  let mine = [], before = []; // files of the reader's: {name, bytes}; and those before the last were added
+  let broken = false;
   let found = null, did = null; // what the workers found
 
   // bytesOf has the bytes of the elements of a class, one after the other.
@@ -99,18 +110,31 @@
     $("found").hidden = true;
     found = null;
     progress("reading", 0, 0);
-    checker.ask("check", trust ? trust.name : "", trust ? trust.bytes : null);
+    checker.ask("check", mine);
   }
 
-  async function takeTrust(file) {
-    if (!file || broken) return;
-    if (file.size > 1 << 20) {
-      put($("trust-says"), badge("not used", "bad"), " ", "That is too long for a trust file.");
-      return;
+  async function take(files) {
+    if (files.length === 0 || broken) return;
+    before = mine;
+    for (const file of files) {
+      if (file.size > most) {
+        mine = before;
+        put($("mine-says"), badge("not used", "bad"), " " + said(file.name, 100) + " has more than " + ui.bytes(most) + ".");
+        return;
+      }
+      mine = [...mine.filter((f) => f.name !== file.name), {name: file.name, bytes: new Uint8Array(await file.arrayBuffer())}];
     }
-    trust = {name: file.name, bytes: new Uint8Array(await file.arrayBuffer())};
-    put($("trust-says"));
+    put($("mine-says"));
     check();
+  }
+
+  // signedBy says who signed with a key: by the reader's trust file or, in quotes, by the
+  // signer's own word.
+  function signedBy(name, key) {
+    const part = found && (found.verify.log || found.verify.selection);
+    const s = part && part.authenticity.signers.find((s) => s.pubkey === key);
+    if (s && s.trust === "trusted" && !s.by_own_word && !s.outside_validity) return text(s.known_as);
+    return name ? [text("“" + name + "”"), el("span", {class: "faint"}, " not known")] : null;
   }
 
   // differences are those between what the maker of the file claims and what was found,
@@ -134,15 +158,32 @@
       lines.length > most && el("details", {}, el("summary", {}, "and " + grouped(lines.length - most) + " more"), lines.slice(most)));
   }
 
-  const table = (heads, body, attributes = {}) =>
-    el("div", {class: "wide", ...attributes}, el("table", {class: "plain"},
+  // table makes a table, of which narrow screens show each row as a list: so each cell has
+  // the name of its column.
+  const table = (heads, body) =>
+    el("div", {class: "wide"}, el("table", {class: "plain"},
       el("thead", {}, el("tr", {}, heads.map(([name, kind]) => el("th", {scope: "col", class: kind}, name)))), el("tbody", {}, body)));
+  const row = (heads, ...cells) =>
+    el("tr", {}, heads.map(([name, kind], i) => el("td", {class: kind, "data-name": name}, cells[i])));
+
+  // opens makes a button that opens what make makes, below its row, and closes it.
+  function opens(says, make) {
+    const button = el("button", {class: "open", type: "button", "aria-expanded": "false", click: async () => {
+      const row = button.closest("tr");
+      const open = button.getAttribute("aria-expanded") === "true";
+      button.setAttribute("aria-expanded", String(!open));
+      if (open) row.nextSibling.remove();
+      else row.after(el("tr", {}, el("td", {class: "detail", colspan: row.cells.length}, await make())));
+    }}, says);
+    return button;
+  }
 
   // showState says what was found, and how far that can be trusted.
   function showState() {
     const w = found.words, differs = differences();
-    state(w.level, w.verdict, said(w.says, 500),
-      el("p", {class: "faint stamp"}, "Verified in this browser, " + time(Date.now()) + " " + zone() + ", by the program in this file" + (trust ? ", with your trust file " + said(trust.name, 100) : "") + "."),
+    const used = (found.used || []).map((u) => said(u.name, 100) + " (" + u.as + ")").join(", ");
+    state(w.level, w.badge, said(w.says, 700),
+      el("p", {class: "faint stamp"}, "Verified in this browser, " + time(Date.now()) + " " + zone() + ", by the program in this file" + (used && ", with your " + used) + "."),
       differs.length > 0 && el("div", {class: "verdict bad", id: "differs"},
         el("p", {}, badge("differs", "bad"), " The maker of this file claims something else than your browser found. Do not rely on it."),
         differs.map((l) => el("div", {class: "said"}, l))),
@@ -155,22 +196,37 @@
   // showDid says what the agents did.
   function showDid() {
     const d = did;
+    const sessions = d.sessions.length + (d.more_sessions || 0);
     const figures = el("ul", {class: "figures"},
-      [[d.calls, "calls"], [d.failed, "failed or refused"], [d.open, "without a known outcome"], [d.sessions.length + (d.more_sessions || 0), "sessions"], [d.doubted, "records not believed"]]
-        .filter(([n], i) => n > 0 || i < 3).map(([n, what]) => el("li", {}, el("b", {}, grouped(n)), what)));
-    const span = d.first && el("p", {class: "faint"}, time(d.first) + " to " + time(d.last) + " " + zone(d.last));
-    const tools = table([["Tool"], ["Server"], ["Calls", "number"], ["Failed", "number"], ["Open", "number"]],
-      d.tools.map((t) => el("tr", {}, el("td", {}, text(t.name)), el("td", {}, text(t.server || "")), el("td", {class: "number"}, grouped(t.calls)),
-        el("td", {class: "number"}, grouped(t.failed)), el("td", {class: "number"}, grouped(t.open)))));
-    const sessions = table([["Began"], ["Client"], ["Server"], ["Signed as"], ["Where"], ["Calls", "number"], ["Failed", "number"], ["Session"]],
-      d.sessions.map((s) => el("tr", {}, el("td", {}, time(s.first)), el("td", {}, text(s.client || "")), el("td", {}, text(s.server || "")), el("td", {}, text(s.signer || "")),
-        el("td", {}, text(s.where || "")), el("td", {class: "number"}, grouped(s.calls)), el("td", {class: "number"}, grouped(s.failed)),
-        el("td", {}, el("button", {class: "open mono", type: "button", click: () => search(s.id)}, said(s.id, 16))))),
-      {class: "wide sessions", tabindex: 0, role: "region", "aria-label": "Sessions"});
+      [[d.calls, "call", "calls"], [d.failed, "failed or refused"], [d.open, "without an outcome"], [sessions, "session", "sessions"], [d.doubted, "record not believed", "records not believed"]]
+        .filter(([n], i) => n > 0 || i < 3).map(([n, one, many]) => el("li", {}, el("b", {}, grouped(n)), n === 1 ? one : many || one)));
+    const span = d.first && el("p", {class: "faint"}, time(d.first, true) + " to " + time(d.last, true) + " " + zone(d.last));
+    const tool = [["Tool"], ["Server"], ["Calls", "number"], ["Failed", "number"], ["No outcome", "number"]];
+    const session = [["Began"], ["Client"], ["Server"], ["Signed by"], ["Where"], ["Calls", "number"], ["Failed", "number"], ["Session"]];
     const more = (n, what) => n > 0 && el("p", {class: "faint"}, "and " + count(n, what) + " more");
-    put(doings, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"), tools, more(d.more_tools, "tool"),
-      el("h3", {}, "Sessions"), sessions, more(d.more_sessions, "session"));
-    calls();
+    const heads = (d.heads > 0 || d.off > 0) && el("p", {class: "faint"}, "While they ran, " + count(d.heads, "session") + " sent to the system's log where this log ended, and " + grouped(d.off) +
+      " did not. What that log kept, its operator has.");
+    put(doings, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"),
+      table(tool, d.tools.map((t) => row(tool, text(t.name), text(t.server || ""), grouped(t.calls), grouped(t.failed), grouped(t.open)))), more(d.more_tools, "tool"),
+      el("h3", {}, "Sessions"),
+      table(session, d.sessions.map((s) => row(session, opens(time(s.first) || "?", () => began(s)), text(s.client || ""), text(s.server || ""), signedBy(s.signer, s.key),
+        text(s.where || ""), grouped(s.calls), grouped(s.failed),
+        el("button", {class: "open mono", type: "button", title: "its calls", click: () => search(s.id)}, said(s.id, 16))))),
+      more(d.more_sessions, "session"), heads);
+  }
+
+  // began is what the event of a session says of it.
+  function began(s) {
+    const b = s.began;
+    if (!b) return el("p", {class: "faint"}, "There is no event in this file that says how the session began.");
+    const to = {off: "to nobody: it was turned off", none: "to nobody: the machine has no log of its own"};
+    return ui.facts(
+      ["session", ui.mono(s.id)], ["first and last call", time(s.first, true) + " to " + time(s.last, true) + " " + zone(s.last)], ["key", s.key && ui.mono(s.key)],
+      ["came by", b.via && text([b.via, b.sdk].filter(Boolean).join(", "))], ["server's command", b.command && ui.mono(b.command, 1000)],
+      ["its files", (b.files || []).map((f) => el("div", {}, ui.mono(f, 500)))], ["directory", b.directory && text(b.directory)],
+      ["signet-wrap", [b.version && text(b.version), b.program && [" ", ui.mono(b.program)]]],
+      ["sent where the log ended", b.heads && text(to[b.heads] || "to " + b.heads)], ["machine", b.machine && ui.mono(b.machine)], ["MCP", b.protocol && text(b.protocol)],
+      ["settings", (b.settings || []).map((x) => el("div", {}, ui.mono(x, 500)))]);
   }
 
   // show shows what there is: the verdicts at once, the calls when they are listed.
@@ -179,61 +235,64 @@
     $("progress").hidden = true;
     $("claimed").hidden = true;
     showState();
+    if (did) {
+      showDid();
+      showCalls();
+      document.body.dataset.state = "found";
+    }
     $("found").hidden = false;
-    if (did) document.body.dataset.state = "found";
   }
 
   const answers = el("section", {class: "answers", "aria-label": "Findings"});
-  const doings = el("section", {}, el("h2", {}, "What the agents did"), el("p", {class: "faint", role: "status", id: "listing"}, "The calls are being listed."));
+  const doings = el("section", {id: "doings"}, el("h2", {}, "What the agents did"), el("p", {class: "faint", role: "status", id: "listing"}, "The calls are being listed."));
   const callsTable = el("section", {id: "calls"});
   const json = el("section");
-  const trusting = el("section", {}, el("h2", {}, "A trust file of your own"),
-    el("div", {class: "drop"}, el("p", {}, "Drop a file that says whose keys you trust on this page, or choose it. It has the form of ssh-keygen's allowed_signers. It stays in this browser."),
-      el("label", {}, "Trust file ", el("input", {type: "file", id: "trust", change: (e) => takeTrust(e.target.files[0])})),
-      el("p", {id: "trust-says", role: "status"})));
+  const own = el("section", {}, el("h2", {}, "Files of your own"),
+    el("div", {class: "drop"},
+      el("p", {}, "Drop files on this page, or choose them, that you got from elsewhere than this one: a trust file, which says whose keys you trust (the allowed_signers of ssh-keygen); the policy that names the witnesses that count; and, for a whole log, what others kept of it: heads of a system's log (journalctl -o json, syslog) or receipts. They stay in this browser."),
+      el("label", {}, "Files ", el("input", {type: "file", id: "mine", multiple: true, change: (e) => take([...e.target.files])})),
+      el("p", {id: "mine-says", role: "status"})));
 
   let search = () => {};
+  let list = null; // shows calls from a place on
 
-  // calls makes the table of calls, which asks the worker for its rows.
-  function calls() {
+  // showCalls shows the table of calls, which asks the worker for its rows.
+  function showCalls() {
+    if (list) return list(-1);
     let offset = 0, turnOf = 0;
     const query = el("input", {type: "search", id: "query", autocomplete: "off"});
     const outcome = el("select", {id: "outcome"}, el("option", {value: ""}, "any"), outcomes.map((o) => el("option", {value: o}, ui.outcomeName(o))));
     const size = el("select", {}, rows.map((n) => el("option", {value: n}, grouped(n))));
-    const before = el("button", {type: "button", click: () => list(offset - Number(size.value))}, "Newer");
+    const before = el("button", {type: "button", click: () => list(Math.max(0, offset - Number(size.value)))}, "Newer");
     const after = el("button", {type: "button", click: () => list(offset + Number(size.value))}, "Older");
     const where = el("span", {role: "status"});
     const body = el("tbody");
 
-    async function open(button, i) {
-      const row = button.closest("tr");
-      if (button.getAttribute("aria-expanded") === "true") {
-        button.setAttribute("aria-expanded", "false");
-        row.nextSibling.remove();
-        return;
-      }
-      button.setAttribute("aria-expanded", "true");
+    async function open(i) {
       const view = JSON.parse(await lister.ask("call", i));
       const place = (p) => p && [ui.mono(p.file), " at byte " + grouped(p.offset) + ", ", ui.mono(p.record_hash)];
-      row.after(el("tr", {}, el("td", {class: "detail", colspan: 6}, ui.call(view),
-        ui.facts(["place", place(view.log)], ["response", view.response && place(view.response.log)], ["arguments' hash", view.arguments_hash && ui.mono(view.arguments_hash)]))));
+      const answer = view.response;
+      return [ui.call(view), ui.facts(
+        ["signed by", view.signer && signedBy(view.signer.name, view.signer.key)],
+        ["place", place(view.log)], ["arguments' hash", view.arguments_hash && ui.mono(view.arguments_hash)],
+        ["response", answer && [time(answer.time, true), " ", ui.mono(answer.id)]], ["its hash", answer && answer.content_hash && ui.mono(answer.content_hash)],
+        ["its place", answer && place(answer.log)])];
     }
 
-    async function list(from) {
+    const heads = [["Time (" + zone() + ")"], ["Server"], ["Tool"], ["Outcome"], ["Signed by"], ["Arguments"]];
+    list = async (from) => {
       const mine = ++turnOf;
-      const found = JSON.parse(await lister.ask("list", query.value, outcome.value, Math.max(0, from), Number(size.value)));
+      const at = from < 0 ? offset : from;
+      const found = JSON.parse(await lister.ask("list", query.value, outcome.value, at, Number(size.value)));
       if (mine !== turnOf) return;
-      offset = Math.max(0, from);
-      put(body, found.rows.map((r) => {
-        const button = el("button", {class: "open", type: "button", "aria-expanded": "false", click: () => open(button, r.i)}, time(r.time) || "?");
-        return el("tr", {}, el("td", {}, button), el("td", {}, text(r.server)), el("td", {}, text(r.tool)),
-          el("td", {}, ui.outcome(r.outcome), r.took !== null && el("span", {class: "faint"}, " " + ui.took(r.took))), el("td", {}, text(r.signer)), el("td", {}, ui.mono(r.arguments, 400)));
-      }));
+      offset = at;
+      put(body, found.rows.map((r) => row(heads, opens(time(r.time, true) || "?", () => open(r.i)), text(r.server), text(r.tool),
+        [ui.outcome(r.outcome), r.took !== null && el("span", {class: "faint"}, " " + ui.took(r.took))], signedBy(r.signer, r.key), ui.mono(r.arguments, 400))));
       const last = offset + found.rows.length;
       put(where, found.matches === 0 ? "no call" : grouped(offset + 1) + " to " + grouped(last) + " of " + count(found.matches, "call") + ", the newest first");
       before.disabled = offset === 0;
       after.disabled = last >= found.matches;
-    }
+    };
 
     let timer;
     query.addEventListener("input", () => {
@@ -249,9 +308,10 @@
     };
     put(callsTable, el("h2", {}, "Calls"),
       el("div", {class: "filters"}, el("label", {class: "grow"}, "Search in all that is recorded of a call", query), el("label", {}, "Outcome", outcome), el("label", {}, "Rows", size)),
-      el("div", {class: "wide"}, el("table", {class: "plain"},
-        el("thead", {}, el("tr", {}, ["Time (" + zone() + ")", "Server", "Tool", "Outcome", "Signed as", "Arguments"].map((h) => el("th", {scope: "col"}, h)))), body)),
-      el("div", {class: "pages"}, before, after, where));
+      el("div", {class: "wide"}, el("table", {class: "plain"}, el("thead", {}, el("tr", {}, heads.map(([h]) => el("th", {scope: "col"}, h)))), body)),
+      el("div", {class: "pages"}, before, after, where),
+      el("details", {class: "words"}, el("summary", {}, "What the outcomes mean"),
+        ui.facts(...meanings.map(([o, says]) => [ui.outcomeName(o), says]))));
     list(0);
   }
 
@@ -263,14 +323,14 @@
   document.addEventListener("drop", (e) => {
     e.preventDefault();
     document.body.classList.remove("over");
-    takeTrust(e.dataTransfer.files[0]);
+    take([...e.dataTransfer.files]);
   });
 
   const saving = el("button", {type: "button", click: async () => {
     const url = URL.createObjectURL(await all("evidence"));
-    el("a", {href: url, download: "evidence.zip"}).click();
+    el("a", {href: url, download: "report.zip"}).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
-  }}, "Save the evidence in this file");
+  }}, "Save report.zip");
   put($("save"), saving);
 
   async function start() {
@@ -280,7 +340,7 @@
       return;
     }
     progress("unpacking the program", 0, 0);
-    put($("found"), answers, doings, callsTable, trusting, json);
+    put($("found"), answers, own, doings, callsTable, json);
     await turn();
     const url = URL.createObjectURL(await all("worker"));
     const [program] = bytesOf("program");
@@ -296,8 +356,8 @@
         show();
       },
       unusable: (why) => {
-        trust = null;
-        put($("trust-says"), badge("not used", "bad"), " ", said(why, 500));
+        mine = before;
+        put($("mine-says"), badge("not used", "bad"), " ", said(why, 500));
         check();
       },
     });
@@ -306,7 +366,6 @@
       progress: (doing, done, total) => $("listing") && put($("listing"), "The calls are being listed: " + Math.floor((100 * done) / total) + " %."),
       joined: (json) => {
         did = JSON.parse(json);
-        showDid();
         show();
       },
     });
