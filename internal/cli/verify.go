@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -114,6 +115,7 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 	if tlog.IsProof(start) {
 		return c.verifyProof(u, path, content, ring)
 	}
+	debug.SetGCPercent(50) // of a file of millions of records their hashes are held
 	bar := c.progress("verifying")
 	receipt, selection, err := verify.CheckFile(ctx, content, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
 	bar.clear()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -406,6 +407,7 @@ func TestSyslogReceiverEnds(t *testing.T) {
 // syslogServer reads messages with octet counts.
 type syslogServer struct {
 	t       *testing.T
+	config  *tls.Config // nil: it speaks no TLS
 	address string
 	l       net.Listener
 	wg      sync.WaitGroup
@@ -420,6 +422,9 @@ func (s *syslogServer) listen(address string) {
 		s.t.Fatal(err)
 	}
 	s.l, s.address = l, l.Addr().String()
+	if s.config != nil {
+		l = tls.NewListener(l, s.config)
+	}
 	s.wg.Go(func() {
 		for {
 			c, err := l.Accept()

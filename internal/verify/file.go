@@ -405,7 +405,7 @@ type lineChecked struct {
 // A batch of lines is checked by all cores at once.
 const (
 	batchLines = 256
-	batchBytes = 4 << 20
+	batchBytes = 2 << 20
 )
 
 func (s *selection) run(ctx context.Context, in *lines, progress func(records, bytes, total int64)) error {
@@ -469,12 +469,25 @@ func (s *selection) run(ctx context.Context, in *lines, progress func(records, b
 }
 
 func (s *selection) checkAll(all []lineChecked) {
+	eachOf(all, s.check)
+	for i := range all {
+		eachOf(all[i].inner, func(l *lineChecked) {
+			if l.line != nil {
+				s.checkRecord(l)
+				l.line = nil
+			}
+		})
+	}
+}
+
+// eachOf has all cores check lines.
+func eachOf(all []lineChecked, check func(*lineChecked)) {
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
+	for w := range min(workers, len(all)) {
 		wg.Go(func() {
 			for i := w; i < len(all); i += workers {
-				s.check(&all[i])
+				check(&all[i])
 			}
 		})
 	}
