@@ -88,7 +88,7 @@ type Options struct {
 
 // A Result is what was done.
 type Result struct {
-	Records     int64 // sent, without those that were sent again
+	Records     int64 // that the receiver has taken, each counted once
 	NotExported int64 // of them, without their bodies
 	Rejected    int64 // that the receiver says it has not kept
 }
@@ -107,10 +107,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Follow && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
 	}
-	if r, ok := o.Sink.(interface{ rejected() int64 }); ok {
-		e.result.Rejected = r.rejected()
-	}
-	return e.result, err
+	return e.done(), err
 }
 
 // RunList is Run for what a filter finds that needs more than one record: list puts the
@@ -131,10 +128,16 @@ func RunList(ctx context.Context, o Options, list func(put func(*history.Row) er
 	if cerr := o.Sink.Close(); err == nil {
 		err = cerr
 	}
-	if r, ok := o.Sink.(interface{ rejected() int64 }); ok {
+	return e.done(), err
+}
+
+// done is what was done.
+func (e *exporter) done() Result {
+	if r, ok := e.Sink.(interface{ rejected() int64 }); ok {
 		e.result.Rejected = r.rejected()
+		e.result.Records = max(0, e.result.Records-e.result.Rejected)
 	}
-	return e.result, err
+	return e.result
 }
 
 // mark is a record that the receiver has taken.
@@ -153,6 +156,7 @@ type exporter struct {
 
 	begun    mark   // where the export began; a zero place: at the log's beginning
 	taken    []mark // ends of batches, oldest first, the first one settled
+	known    bool   // the log has the record at which the export began
 	furthest chain.Position
 	scanned  chain.Position // up to there a log that is followed has nothing more to send
 
@@ -219,11 +223,15 @@ func (e *exporter) round(ctx context.Context, log *chain.Snapshot, until chain.P
 	if start.Compare(e.scanned) < 0 {
 		start = e.scanned
 	}
-	if e.Follow && start.Compare(until) >= 0 {
+	nothing := e.Follow && start.Compare(until) >= 0
+	if nothing && e.known && log.End().Compare(from.at) >= 0 {
 		return nil
 	}
 	if err := continues(ctx, log, from); err != nil {
 		return err
+	}
+	if e.known = true; nothing {
+		return nil
 	}
 	if err := e.gather(ctx, start, ""); err != nil {
 		return err

@@ -208,7 +208,7 @@ func TestRefused(t *testing.T) {
 		fmt.Fprintf(w, `{"partialSuccess":{"rejectedLogRecords":"%d","errorMessage":"too old"}}`, 3)
 		return true
 	})
-	if done, err := Run(context.Background(), Options{Log: audit, Format: OTLP, Sink: sinkTo(t, c.URL)}); err != nil || done.Rejected != 3 {
+	if done, err := Run(context.Background(), Options{Log: audit, Format: OTLP, Sink: sinkTo(t, c.URL)}); err != nil || done.Rejected != 3 || done.Records != 37 {
 		t.Errorf("partial success: %+v, %v", done, err)
 	}
 }
