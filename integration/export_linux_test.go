@@ -1,12 +1,16 @@
 package integration
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // Nothing is lost on the way to rsyslog, which confirms nothing, and is killed.
@@ -32,4 +36,99 @@ input(type="imtcp" port="PORT" address="127.0.0.1")
 		return exec.Command(rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "pid"))
 	})
 	killed(x, file)
+}
+
+// An export that stands still, with its files open and a request half sent, keeps no wrapper
+// waiting; and when it goes on, it sends what was recorded meanwhile.
+func TestExportStopped(t *testing.T) {
+	t.Parallel()
+	address, file := freeAddress(t), filepath.Join(t.TempDir(), "received.json")
+	command := fake(t, "otlp", address, file, "0")
+	x := newExporting(t, 3000, "otlp", "http://"+address, func() *exec.Cmd { return exec.Command(command[0], command[1:]...) })
+	x.startReceiver()
+	x.startExport()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if st, err := os.Stat(file); err == nil && st.Size() > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing came")
+		}
+	}
+	must(t, x.export.Process.Signal(syscall.SIGSTOP))
+	const calls = 50
+	var in strings.Builder
+	for i := range calls {
+		fmt.Fprintf(&in, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"read","arguments":{"n":%d}}}`+"\n", i, i)
+	}
+	for range 2 { // two sessions, one after the other
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary(t), "--system-log", "off", "--outcomes", "off", "--", "cat")
+		cmd.Env, cmd.Stdin = append(os.Environ(), "SIGNET_HOME="+x.home), strings.NewReader(in.String())
+		out, err := cmd.Output()
+		if err != nil || strings.Count(string(out), "_signet") != calls {
+			t.Fatalf("%v: %d of %d calls were forwarded", err, strings.Count(string(out), "_signet"), calls)
+		}
+	}
+	if out, err := exec.Command(binary(t), "audit", "--home", x.home, "--limit", "all", "--tool", "read", "--json").Output(); err != nil || strings.Count(string(out), `"n":`) < 2*calls {
+		t.Errorf("%v: %d calls are in the log", err, strings.Count(string(out), `"n":`))
+	}
+	must(t, x.export.Process.Signal(syscall.SIGCONT))
+	x.arrived(file)
+	if r, _ := x.verify(file); r.Completeness != "whole" || r.Damaged > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The unit of docs/OPERATIONS.md is one that systemd takes, and what it starts exports to
+// where the configuration says.
+func TestExportUnit(t *testing.T) {
+	t.Parallel()
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		missing(t, "there is no systemd-analyze: apt-get install systemd")
+	}
+	doc, err := os.ReadFile("../docs/OPERATIONS.md")
+	must(t, err)
+	_, unit, ok := strings.Cut(string(doc), "```ini\n[Unit]")
+	unit, _, ok2 := strings.Cut(unit, "```")
+	if !ok || !ok2 {
+		t.Fatal("docs/OPERATIONS.md has no unit")
+	}
+	program := filepath.Join(t.TempDir(), "signet-wrap")
+	must(t, os.Symlink(binary(t), program))
+	unit = "[Unit]" + strings.ReplaceAll(unit, "/usr/bin/signet-wrap", program)
+	path := filepath.Join(t.TempDir(), "signet-wrap-export.service")
+	must(t, os.WriteFile(path, []byte(unit), 0o644))
+	if out, err := exec.Command(analyze, "verify", "--man=no", "--recursive-errors=no", path).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+
+	_, line, _ := strings.Cut(unit, "ExecStart=")
+	line, _, _ = strings.Cut(line, "\n")
+	words := strings.Fields(line)
+	if words[0] != program {
+		t.Fatalf("ExecStart=%s", line)
+	}
+	address, file := freeAddress(t), filepath.Join(t.TempDir(), "received.json")
+	command := fake(t, "otlp", address, file, "0")
+	x := newExporting(t, 50, "", "", func() *exec.Cmd { return exec.Command(command[0], command[1:]...) })
+	headers := filepath.Join(x.home, "export-headers")
+	must(t, os.WriteFile(headers, []byte("Authorization: Bearer x\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(x.home, "config.toml"), fmt.Appendf(nil, "[export]\nformat = \"otlp\"\noutput = \"http://%s\"\nheaders-file = %q\n", address, headers), 0o600))
+	x.startReceiver()
+	x.export = exec.Command(program, words[1:]...)
+	x.export.Env, x.export.Stderr = append(os.Environ(), "SIGNET_HOME="+x.home), &x.said
+	must(t, x.export.Start())
+	x.arrived(file)
+	// As systemd stops it.
+	must(t, x.export.Process.Signal(syscall.SIGTERM))
+	if err := x.export.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+	x.export = nil
+	if r, status := x.verify(file); status != 0 || r.Completeness != "whole" || r.Records != 50 {
+		t.Errorf("status %d, %+v", status, r)
+	}
 }

@@ -182,12 +182,17 @@ func TestExportKilled(t *testing.T) {
 // The same with a collector as it is released: SIGNET_WRAP_OTELCOL is one with the
 // receiver of OTLP and the exporter to files (integration/otelcol).
 func TestExportCollector(t *testing.T) {
-	collector := os.Getenv("SIGNET_WRAP_OTELCOL")
-	if collector == "" {
+	if os.Getenv("SIGNET_WRAP_OTELCOL") == "" {
 		t.Skip("SIGNET_WRAP_OTELCOL names no collector: make nightly builds one")
 	}
 	t.Parallel()
-	n := exportedRecords(t)
+	x, _, file := collectorOf(t, exportedRecords(t))
+	killed(x, file)
+}
+
+// collectorOf is an export to that collector, with the collector's address and its file.
+func collectorOf(t *testing.T, records int) (x *exporting, address, file string) {
+	t.Helper()
 	address, dir := freeAddress(t), t.TempDir()
 	file, conf := filepath.Join(dir, "received.json"), filepath.Join(dir, "conf.yaml")
 	if err := os.WriteFile(conf, []byte(strings.NewReplacer("ADDRESS", address, "FILE", file).Replace(`
@@ -212,12 +217,12 @@ service:
 `)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	x := newExporting(t, n, "otlp", "http://"+address, func() *exec.Cmd {
-		c := exec.Command(collector, "--config", "file:"+conf)
+	x = newExporting(t, records, "otlp", "http://"+address, func() *exec.Cmd {
+		c := exec.Command(os.Getenv("SIGNET_WRAP_OTELCOL"), "--config", "file:"+conf)
 		c.Stderr = os.Stderr
 		return c
 	})
-	killed(x, file)
+	return x, address, file
 }
 
 // killed has the receiver killed while it receives, and the export, too.
