@@ -374,7 +374,10 @@ type selection struct {
 	disorder bool          // records do not come in their order
 	strange  []chain.Break // lines of other programs, or damage
 	others   int64         // all of them
-	cut      int64         // records of which a part came
+
+	objects      []lineChecked // JSON of other programs, the first of them; in a file of receipts they count as such
+	otherObjects int64         // all of them
+	cut          int64         // records of which a part came
 }
 
 func newSelection(keys *Keys, name string) *selection {
@@ -576,6 +579,13 @@ func (s *selection) follow(l *lineChecked) {
 		return
 	}
 	c := l.check.Result
+	if l.bare && c.err != nil && isStrange(l.line) {
+		if s.f.Records--; len(s.objects) < maxListed {
+			s.objects = append(s.objects, *l)
+		}
+		s.otherObjects++
+		return
+	}
 	if !l.bare {
 		var at time.Time
 		if c.known {
@@ -628,8 +638,13 @@ func (s *selection) finding(now time.Time) *Selection {
 	s.logCheck.dated(now)
 	f := &s.f
 	if s.form != "" {
-		f.Others = s.others
+		f.Others = s.others + s.otherObjects
 	} else { // nobody else writes there
+		for i := range s.objects {
+			s.tally.see(&s.objects[i].entry, s.objects[i].check.Result)
+		}
+		s.tally.found.Unreadable += s.otherObjects - int64(len(s.objects))
+		f.Records += s.otherObjects
 		f.Damaged += s.others
 		f.Breaks = append(f.Breaks, s.strange...)
 		slices.SortStableFunc(f.Breaks, func(a, b chain.Break) int { return a.Line - b.Line })

@@ -175,7 +175,8 @@ func (l *links) order() (o order) {
 			o.parts++
 		}
 		i, _ := slices.BinarySearchFunc(o.ranges, r, func(a, b Range) int {
-			return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.First, b.First))
+			begins := map[bool]int{true: 1} // first, if times are the same
+			return cmp.Or(cmp.Compare(a.From, b.From), begins[b.Begins]-begins[a.Begins], cmp.Compare(a.First, b.First))
 		})
 		if i < maxListed {
 			o.ranges = slices.Insert(o.ranges, i, r)
