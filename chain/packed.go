@@ -66,6 +66,14 @@ func (u *unpacker) fail(err error) error {
 	if errors.As(err, new(*fs.PathError)) {
 		return err
 	}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = errors.New("it ends too early")
+	case errors.Is(err, gzip.ErrHeader):
+		err = errors.New("what comes here is not gzip")
+	case errors.Is(err, gzip.ErrChecksum):
+		err = errors.New("what was compressed has another checksum")
+	}
 	u.bad = err
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -177,8 +178,10 @@ func TestCompressedDamage(t *testing.T) {
 	pack(t, path)
 	path += packedSuffix
 	good := read(t, path)
+	why := "" // what the last one is called
 	check := func(name string, bad []byte) {
 		t.Helper()
+		why = ""
 		write(t, bad, path)
 		s, err := TakeSnapshot(dir)
 		if err != nil {
@@ -192,6 +195,9 @@ func TestCompressedDamage(t *testing.T) {
 			t.Errorf("%s: not seen", name)
 		}
 		if r.Damaged > 0 {
+			for _, b := range r.Breaks {
+				why += b.Detail + "; "
+			}
 			lines := 0
 			for _, err := range s.Records(t.Context(), ReadOptions{Backward: true}) {
 				if bad := (*LineError)(nil); err != nil && !errors.As(err, &bad) {
@@ -210,9 +216,42 @@ func TestCompressedDamage(t *testing.T) {
 	for n := 0; n < len(good); n += 101 {
 		check(fmt.Sprintf("cut to %d bytes", n), good[:n])
 	}
-	check("more at the end", append(bytes.Clone(good), "more"...))
+	says := func(want string) {
+		t.Helper()
+		if !strings.Contains(why, want) {
+			t.Errorf("%q, want %q", why, want)
+		}
+	}
+	check("cut", good[:len(good)/2])
+	says("it ends too early")
+	check("not gzip", []byte("{\"receipt\":{}}\n"))
+	says("what comes here is not gzip")
+	check("another checksum", append(append(bytes.Clone(good[:len(good)-8]), good[len(good)-8]^1), good[len(good)-7:]...))
+	says("has another checksum")
+	check("more at the end", append(bytes.Clone(good), "more, which is no gzip"...))
+	says("what comes here is not gzip")
 	check("a second part, empty", append(bytes.Clone(good), packed(t, nil)...))
+	whole := readPacked(t, good)
+	half := bytes.IndexByte(whole[len(whole)/2:], '\n') + len(whole)/2 - 3 // within a line
+	check("in two parts", append(packed(t, whole[:half]), packed(t, whole[half:])...))
+	if why != "" {
+		t.Errorf("in two parts: %s", why)
+	}
 	check("a second part, doubled", append(bytes.Clone(good), good...))
+}
+
+// readPacked is what was compressed.
+func readPacked(t testing.TB, b []byte) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // A file that expands to much more than records can is damage, and not read on.
