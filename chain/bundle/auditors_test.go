@@ -99,7 +99,7 @@ func TestAuditors(t *testing.T) {
 			t.Errorf("%d: %v %s", i, ok, out)
 		}
 	}
-	if lines := strings.Count(programs[0], "\n"); lines > 36 {
+	if lines := strings.Count(programs[0], "\n"); lines > 25 {
 		t.Errorf("%d lines", lines)
 	}
 }
