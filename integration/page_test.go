@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -35,5 +38,37 @@ func TestPage(t *testing.T) {
 	t.Logf("%s(%v)", out, time.Since(began).Round(time.Second))
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPageInFirefox does the most important of it in Firefox: node/page-firefox.mjs.
+func TestPageInFirefox(t *testing.T) {
+	firefox := firefoxHere(t)
+	argv := node(t, "page-firefox.mjs")
+	h := newHome(t)
+	const hostile = `"name":"<img src=x onerror=ran=1>"`
+	sunk(t, h, []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{`+hostile+`,"arguments":{"buy":"butter"}}}`+"\n"+
+		`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{`+hostile+`,"arguments":{"buy":"bread"}}}`+"\n"))
+	view := exec.Command(binary(t), "audit", "view", "--no-browser")
+	view.Env = append(os.Environ(), "SIGNET_HOME="+filepath.Join(h.dir, ".signet"))
+	out, err := view.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := view.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		view.Process.Kill()
+		view.Wait()
+	})
+	link, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(argv[0], "--experimental-websocket", argv[1], strings.TrimSpace(link))
+	cmd.Env = append(os.Environ(), "BROWSER="+firefox)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
 	}
 }

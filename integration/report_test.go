@@ -289,20 +289,24 @@ func TestReportInBrowser(t *testing.T) {
 	}
 }
 
-// The same in Firefox as it is distributed. SIGNET_WRAP_FIREFOX=1 asks for it.
-func TestReportInFirefox(t *testing.T) {
+// firefoxHere is a Firefox as it is distributed, which SIGNET_WRAP_FIREFOX=1 asks for.
+func firefoxHere(t *testing.T) string {
+	t.Helper()
 	if os.Getenv("SIGNET_WRAP_FIREFOX") == "" {
-		t.Skip("SIGNET_WRAP_FIREFOX=1 opens a report in Firefox")
+		t.Skip("SIGNET_WRAP_FIREFOX=1 runs this test in Firefox")
 	}
-	var firefox string
 	for _, name := range []string{"firefox-esr", "firefox"} {
-		if path, err := exec.LookPath(name); err == nil && firefox == "" {
-			firefox = path
+		if path, err := exec.LookPath(name); err == nil {
+			return path
 		}
 	}
-	if firefox == "" {
-		missing(t, "this test needs Firefox")
-	}
+	missing(t, "this test needs Firefox")
+	return ""
+}
+
+// The same in Firefox.
+func TestReportInFirefox(t *testing.T) {
+	firefox := firefoxHere(t)
 	argv := node(t, "report-firefox.mjs")
 	program, err := browserProgram()
 	if err != nil {

@@ -91,7 +91,7 @@ func (b *bench) writeReading(r reading) error {
 		}
 		return fmt.Sprintf(form, v)
 	}
-	_, err := fmt.Fprintf(b.out, "%-46s  %10.2f  %10s  %10s  %8s\n", r.Command, r.Seconds, known(r.First, "%.2f"), known(r.CPU, "%.2f"), known(r.Peak, "%.0f"))
+	_, err := fmt.Fprintf(b.out, "%-46s  %10.3f  %10s  %10s  %8s\n", r.Command, r.Seconds, known(r.First, "%.2f"), known(r.CPU, "%.2f"), known(r.Peak, "%.0f"))
 	return err
 }
 

@@ -123,6 +123,9 @@ func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 		if err := b.read(ctx, s); err != nil {
 			return err
 		}
+		if err := b.view(ctx, s); err != nil {
+			return err
+		}
 		if err := b.keep(ctx, s.records); err != nil {
 			return err
 		}
