@@ -201,7 +201,7 @@ func (r *run) extendOnce() (err error) {
 	if r.log, err = r.look(); err != nil {
 		return err
 	}
-	if r.hashes, err = os.OpenFile(filepath.Join(r.s.Dir, hashesName), os.O_RDWR|os.O_CREATE, 0o644); err != nil {
+	if r.hashes, err = open(filepath.Join(r.s.Dir, hashesName), os.O_RDWR|os.O_CREATE|openNoFollow); err != nil {
 		return err
 	}
 	if r.checkpoint, err = r.s.Checkpoint(); err != nil {

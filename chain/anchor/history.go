@@ -27,7 +27,7 @@ type anchored struct {
 
 // remember appends a to the history.
 func (s *Store) remember(a anchored) error {
-	f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := open(filepath.Join(s.Dir, historyName), os.O_WRONLY|os.O_CREATE|os.O_APPEND|openNoFollow)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ const maxHistory = 1 << 30
 // check what the others say.
 func (s *Store) history() iter.Seq2[anchored, error] {
 	return func(yield func(anchored, error) bool) {
-		f, err := os.OpenFile(filepath.Join(s.Dir, historyName), os.O_RDONLY|openNonBlock, 0)
+		f, err := open(filepath.Join(s.Dir, historyName), os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}

@@ -1,3 +1,3 @@
 package anchor
 
-const openNonBlock = 0
+const openNonBlock, openNoFollow = 0, 0

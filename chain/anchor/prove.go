@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -22,9 +23,12 @@ var ErrNotAnchored = errors.New("the record is not anchored yet")
 // the newest. The error is [ErrNotAnchored], or says that the store's files cannot
 // be used.
 func (s *Store) Prove(recordHash chain.Hash) (p *tlog.Proof, c *tlog.Signed, stamp []byte, err error) {
-	f, err := os.Open(filepath.Join(s.Dir, hashesName))
+	f, err := open(filepath.Join(s.Dir, hashesName), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrNotAnchored
+	}
 	if err != nil {
-		return nil, nil, nil, ErrNotAnchored
+		return nil, nil, nil, err
 	}
 	defer f.Close()
 	newest, err := s.Checkpoint()

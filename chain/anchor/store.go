@@ -281,10 +281,13 @@ func (s *Store) sweep() {
 // ErrBusy says that another process is anchoring with this store.
 var ErrBusy = errors.New("another process is anchoring")
 
+// maxWritten is the longest file that write replaces, in bytes.
+const maxWritten = 1 << 20
+
 // write replaces a file, or creates it, and syncs.
 func (s *Store) write(name string, data []byte) error {
 	path := filepath.Join(s.Dir, name)
-	old, err := os.ReadFile(path)
+	old, err := readFile(path, maxWritten)
 	if errors.Is(err, fs.ErrNotExist) {
 		return durable.WriteNew(path, data, 0o644)
 	}
@@ -326,16 +329,26 @@ func (s *Store) Checkpoint() (*tlog.Signed, error) {
 	return c, nil
 }
 
+// open opens a file, which has to be a regular one: nothing else is waited for.
+func open(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|openNonBlock, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return f, nil
+}
+
 // readFile reads a regular file of at most max bytes.
 func readFile(path string, max int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonBlock, 0)
+	f, err := open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
 	b, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err == nil && int64(len(b)) > max {
 		err = fmt.Errorf("%s is longer than %d bytes", path, max)

@@ -72,6 +72,7 @@ func TestHostileAnchorInput(t *testing.T) {
 		{"policy of the log", policy, func(p string) []string { return []string{"verify", "--chain", "--policy", p} }},
 		{"kit", kit, func(p string) []string { return []string{"verify", "--chain", "--kit", p} }},
 		{"kit, online", kit, func(p string) []string { return []string{"verify", "--chain", "--online", "--kit", p} }},
+		{"evidence", policy, func(p string) []string { return []string{"verify", "--chain", "--against", p} }},
 		{"proof", proof, func(p string) []string { return []string{"verify", p, "--policy", policy} }},
 		{"roots", policy, func(p string) []string { return []string{"verify", proof, "--policy", policy, "--tsa-root", p} }},
 		{"roots of a store", policy, func(p string) []string {
