@@ -47,11 +47,7 @@ func hooksOnly(u *ucli.Context) error {
 	}
 	for _, name := range u.StringSlice("client") {
 		if hook.ClientNamed(name) == nil {
-			var names []string
-			for _, c := range hook.Clients() {
-				names = append(names, c.Name)
-			}
-			return misuse("one of: "+strings.Join(names, ", "), "no hooks of %q are known", name)
+			return misuse("one of: "+hookClients(), "no hooks of %q are known", name)
 		}
 	}
 	return nil
@@ -114,7 +110,7 @@ func (c *command) installHooks(u *ucli.Context, sys install.System, h home.Dir, 
 	}
 	files := hookFiles(u, sys)
 	if len(files) == 0 {
-		c.complain("found no client with hooks", "name one: --client claude-code or --client codex")
+		c.complain("found no client with hooks", "name one by --client: "+hookClients())
 	}
 	_, err := c.changeHooks(u, h, files, choose, "install", func(f *install.HookFile) ([]byte, string, error) {
 		data, err := f.With(w.plain, sys.OS)

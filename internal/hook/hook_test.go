@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/install"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
@@ -371,5 +372,45 @@ func TestRecorded(t *testing.T) {
 	answer = false
 	if err := d.run(document); err != nil || len(d.log()) != 2 {
 		t.Errorf("%v, %q", err, d.log())
+	}
+}
+
+// TestThirdClient: a client with documents of its own form is a Client and its name in
+// the list, and nothing else.
+func TestThirdClient(t *testing.T) {
+	makers = append(makers, func() *Client {
+		return &Client{
+			Name: "toy", Label: "Toy", Target: "toy://local",
+			Read: func(raw []byte) (*Document, error) {
+				r := read(raw)
+				d := &Document{Session: r.must("conversation"), Tool: r.must("do"), Arguments: r.object("with"), ID: r.text("step")}
+				switch done := r.value("done"); {
+				case done != nil:
+					d.When, d.Result.Value, d.Failed = After, done, r.text("error")
+				default:
+					d.When = Before
+				}
+				return d, r.err
+			},
+			Hooks: install.Hooks{File: "~/.toy/hooks.json", Before: []string{"before"}, After: []string{"after"}},
+		}
+	})
+	t.Cleanup(func() { makers = makers[:len(makers)-1] })
+	d := newDesk(t, "toy")
+	for _, document := range []string{
+		`{"conversation":"c","do":"shell","with":{"x":1},"step":"1"}`, `{"conversation":"c","do":"shell","with":{"x":1},"step":"1","done":[],"error":"no"}`,
+	} {
+		if err := d.run([]byte(document)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.want(`call shell toy://local hook s:1 {"x":1}`, `session hook toy://local by toy`, `failed of shell s:1: no`)
+
+	sys := install.System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+	f := d.o.Client.Hooks.Open(sys)
+	data, err := f.With(install.Wrapper{Path: "/x/signet-wrap"}, "linux")
+	if want := `{"hooks":{"before":[{"hooks":[{"type":"command","command":"/x/signet-wrap hook --client toy || exit 2","timeout":60}]}],` +
+		`"after":[{"hooks":[{"type":"command","command":"/x/signet-wrap hook --client toy","timeout":60}]}]}}`; err != nil || string(data) != want {
+		t.Errorf("%v\n%s", err, data)
 	}
 }
