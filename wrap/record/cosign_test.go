@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,13 +223,13 @@ func TestCosign(t *testing.T) {
 // agentKey is a key that something else holds, which may not sign.
 type agentKey struct {
 	ed25519.PrivateKey
-	refuses *bool
+	refuses *atomic.Bool
 }
 
 func (agentKey) Held() bool { return true }
 
 func (k agentKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
-	if *k.refuses {
+	if k.refuses.Load() {
 		return nil, sshagent.ErrRefused
 	}
 	return k.PrivateKey.Sign(r, message, o)
@@ -239,7 +240,7 @@ func (k agentKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte
 func TestCosignHeld(t *testing.T) {
 	const plain = `{"id":1,"result":{"content":[]}}`
 	for _, refuses := range []bool{false, true} {
-		now := false
+		var now atomic.Bool
 		client := newSide(t, 'A', nil)
 		var server *side
 		server = newSide(t, 'S', func(o *Options) {
@@ -256,9 +257,9 @@ func TestCosignHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 		server.passOn(t, sent)
-		now = refuses
+		now.Store(refuses)
 		got := string(server.Cosign([]byte(plain)))
-		now = false
+		now.Store(false)
 		if (got == plain) != refuses {
 			t.Errorf("refuses %v: %s", refuses, got)
 		}
