@@ -95,6 +95,16 @@ func TestBriefTable(t *testing.T) {
 	if hooks[""] != 1 || hooks["unencrypted key"] != 2 || hooks["protected key"] != 2 {
 		t.Errorf("rows of hooks: %v", hooks)
 	}
+	reports := map[string]bool{}
+	for _, r := range jsonLines[reading](t, out) {
+		if r.Command != "" {
+			what, _, _ := strings.Cut(r.Command, ",")
+			reports[what] = r.Records == 400 && r.Seconds > 0 && r.CPU > 0
+		}
+	}
+	if !reports["audit report"] || !reports["verify report.zip"] {
+		t.Errorf("rows of reports: %v", reports)
+	}
 	for _, r := range jsonLines[row](t, out) {
 		if r.Way == "" {
 			continue

@@ -5,6 +5,7 @@
 //
 //	bench [-brief] [-json] [-sizes 200,10000]   the table
 //	bench -hooks                                the rows of hooks alone
+//	bench -reports                              the rows of reports alone
 //	bench -keep 1000000                         compressed days, arguments apart, erasing: at so many calls
 //	bench -scale 1000000                        the write path at logs of up to so many records
 //	bench -soak 1h [-rate 300]                  one wrapper under load, and whether it grows
@@ -103,6 +104,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
 	onlyHooks := flags.Bool("hooks", false, "only the rows of hooks")
+	onlyReports := flags.Bool("reports", false, "only the rows of reports")
 	keep := flags.Int("keep", 0, "only what the ways to keep a log cost, at so many calls")
 	rate := flags.Int("rate", 300, "messages a second of the soak")
 	home := flags.String("home", "", "the soak's home directory, which is kept (default: a scratch directory)")
@@ -155,6 +157,11 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 				b.writeMachine(b.out, loadAverage())
 			}
 			return b.hooks(ctx, hookTurns[*brief])
+		case *onlyReports:
+			if !b.json {
+				b.writeMachine(b.out, loadAverage())
+			}
+			return b.reports(ctx, *brief)
 		}
 		return b.table(ctx, chosen, *brief)
 	})
@@ -300,6 +307,9 @@ func (b *bench) table(ctx context.Context, loads []*load, brief bool) error {
 			return err
 		}
 		if err := b.heads(ctx, min(records, 100_000)); err != nil {
+			return err
+		}
+		if err := b.reports(ctx, brief); err != nil {
 			return err
 		}
 	}
