@@ -74,8 +74,10 @@ func parseArgs(ctx context.Context, app *ucli.App, args []string) (u *ucli.Conte
 		}
 		name, value, valued := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
 		switch isHelp := slices.Contains(helpFlags, name); {
+		case name == "" || name[0] == '-':
+			return u, false, fmt.Errorf("bad flag syntax: %s", arg)
 		case isHelp && valued:
-			return u, false, fmt.Errorf("--%s takes no value", name)
+			return u, false, fmt.Errorf("%s takes no value", flagWord(name))
 		case isHelp:
 			return u, true, nil
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,16 @@ func TestParseArgs(t *testing.T) {
 		"sw audit -h show":                        "help of sw audit",
 		"sw --help verify":                        "help of sw",
 		"sw verify --help=false":                  "sw verify: --help takes no value",
+		"sw -h=1":                                 "sw: -h takes no value",
+		"sw verify ---json":                       "sw verify: bad flag syntax: ---json",
+		"sw verify --=x":                          "sw verify: bad flag syntax: --=x",
+		"sw verify --pubkey --json r.json":        "sw verify pubkey=[--json] | r.json",
+		"sw verify --pubkey=--json r.json":        "sw verify pubkey=[--json] | r.json",
+		"sw verify -p=a=b -p =":                   "sw verify pubkey=[a=b =] |",
+		"sw verify --json=false --json":           "sw verify json |",
+		"sw audit --tool a --tool= show":          "sw audit show tool= |",
+		"sw verify show":                          "sw verify | show",
+		"sw audit show show":                      "sw audit show | show",
 		"sw verify r.json --pubkey":               "sw verify: flag needs an argument: -pubkey",
 		"sw verify r.json --bogus --json":         "sw verify: flag provided but not defined: -bogus",
 		"sw verify --json --bogus r.json":         "sw verify: flag provided but not defined: -bogus",
@@ -75,4 +86,66 @@ func TestParseArgs(t *testing.T) {
 			t.Errorf("%q is %q, want %q", in, got, want)
 		}
 	}
+}
+
+// TestEveryFlag gives each flag of each verb what it cannot take, and each verb a flag
+// that it does not have: one line and a hint, exit status 2, and nothing on standard
+// output. --help is the help of that verb wherever it stands.
+func TestEveryFlag(t *testing.T) {
+	var walk func(path []string, verb *ucli.Command)
+	bad := func(want string, args ...string) {
+		t.Helper()
+		status, out, errs := run(t, args...)
+		lines := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
+		if status != exitUsage || out != "" || len(lines) != 2 || lines[0] != "signet-wrap: "+want || !strings.HasPrefix(lines[1], "hint: ") {
+			t.Errorf("%q: exit status %d, %q, %q, want %q", args, status, out, errs, want)
+		}
+	}
+	walk = func(path []string, verb *ucli.Command) {
+		if verb.Action == nil && path != nil {
+			t.Errorf("%q does nothing", path)
+		}
+		line := func(more ...string) []string { return append(slices.Clone(path), more...) }
+		helps := [][]string{line("--help"), line("-h", "--nope"), line("argument", "-help")}
+		if len(path) == 0 {
+			helps = helps[:2] // after an argument, it would be of a server
+		}
+		for _, args := range helps {
+			if status, out, errs := run(t, args...); status != 0 || out == "" || out != verb.CustomHelpTemplate || errs != "" {
+				t.Errorf("%q: exit status %d, %q, %q, want its help", args, status, out, errs)
+			}
+		}
+		bad("there is no flag --qqqqqq", line("--qqqqqq=1")...)
+		bad("there is no flag -q", line("-q")...)
+		bad(`"---json" is no flag`, line("---json")...)
+		if verb.Name != hookName { // which package flag parses
+			bad("-h takes no value", line("-h=true")...)
+		}
+		for _, f := range verb.Flags {
+			for _, name := range f.Names() {
+				want := ""
+				switch f.(type) {
+				case *ucli.BoolFlag:
+					want = "true or false"
+				case *ucli.IntFlag:
+					want = "a whole number"
+				case *ucli.DurationFlag:
+					want = "a time such as 30s, 5m or 2h"
+				}
+				word := "--" + name
+				if takesValue(f) {
+					bad(word+" needs a value", line(word)...)
+				}
+				if want != "" {
+					bad(word+" takes "+want+`, not "x\n: y"`, line(word+"=x\n: y")...)
+					bad(word+" takes "+want+`, not ""`, line(word+"=")...)
+				}
+			}
+		}
+		for _, below := range verb.Subcommands {
+			walk(line(below.Name), below)
+		}
+	}
+	app := (&command{}).app()
+	walk(nil, &ucli.Command{CustomHelpTemplate: app.CustomAppHelpTemplate, Flags: app.Flags, Subcommands: app.Commands})
 }

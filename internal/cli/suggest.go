@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
@@ -60,19 +61,26 @@ func letters(word string) string {
 	return string(b)
 }
 
-// flagError is an error of package flag in the spelling of the help, and a hint:
-// what the flag may have been meant to be, if there is none of that name, and rest.
+// flagError is an error of package flag, or of parseArgs, in the spelling of the help,
+// and a hint: what the flag may have been meant to be, if there is none of that name, and
+// rest.
 func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain error) {
-	if word, ok := strings.CutPrefix(err.Error(), "flag needs an argument: "); ok {
-		return rest, fmt.Errorf("--%s needs a value", strings.TrimLeft(word, "-"))
+	said := err.Error()
+	if word, ok := strings.CutPrefix(said, "bad flag syntax: "); ok {
+		return rest, fmt.Errorf("%.200q is no flag", word)
 	}
-	word, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if name, ok := strings.CutPrefix(said, "flag needs an argument: -"); ok {
+		return rest, fmt.Errorf("%s needs a value", flagWord(name))
+	}
+	if name, value, ok := badValue(said); ok {
+		return rest, fmt.Errorf("%s takes %s, not %s", flagWord(name), valueOf(flags, name), value)
+	}
+	name, ok := strings.CutPrefix(said, "flag provided but not defined: -")
 	if !ok {
 		return rest, err
 	}
-	word = strings.TrimLeft(word, "-")
-	if len(word) == 1 {
-		return rest, fmt.Errorf("there is no flag -%s", word)
+	if plain = fmt.Errorf("there is no flag %s", flagWord(name)); len(name) == 1 {
+		return rest, plain
 	}
 	names := []string{"--" + helpFlags[0]}
 	for _, f := range flags {
@@ -81,7 +89,48 @@ func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain er
 			names = append(names, name)
 		}
 	}
-	return didYouMean(nearest("--"+word, names), rest), fmt.Errorf("there is no flag --%s", word)
+	return didYouMean(nearest("--"+name, names), rest), plain
+}
+
+// flagWord is a flag as people write it.
+func flagWord(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+// badValue returns the flag and its value, in quotes, of what package flag says of a
+// value that cannot be.
+func badValue(said string) (name, value string, ok bool) {
+	said, ok = strings.CutPrefix(said, "invalid value ")
+	if !ok {
+		said, ok = strings.CutPrefix(said, "invalid boolean value ")
+	}
+	value, err := strconv.QuotedPrefix(said)
+	if !ok || err != nil {
+		return "", "", false
+	}
+	name = strings.TrimPrefix(strings.TrimPrefix(said[len(value):], " for "), "flag ")
+	name, _, ok = strings.Cut(strings.TrimPrefix(name, "-"), ":")
+	return name, value, ok
+}
+
+// valueOf says what a flag takes, of those that do not take every text.
+func valueOf(flags []ucli.Flag, name string) string {
+	for _, f := range flags {
+		switch f.(type) {
+		case *ucli.IntFlag:
+			if slices.Contains(f.Names(), name) {
+				return "a whole number"
+			}
+		case *ucli.DurationFlag:
+			if slices.Contains(f.Names(), name) {
+				return "a time such as 30s, 5m or 2h"
+			}
+		}
+	}
+	return "true or false"
 }
 
 // noSuchVerb is the error for a name that is no verb of the program, or of the verb

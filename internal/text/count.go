@@ -5,9 +5,14 @@ import (
 	"strings"
 )
 
-// Count is a number of things, in words: "1 record", "1,234 records".
+// Count is a number of things, in words: "1 record", "1,234 records",
+// "2 witnesses".
 func Count(n int64, thing string) string {
-	if n != 1 {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(thing, "s"):
+		thing += "es"
+	default:
 		thing += "s"
 	}
 	return Grouped(n) + " " + thing
