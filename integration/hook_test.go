@@ -48,7 +48,7 @@ func TestHook(t *testing.T) {
 	}
 
 	// What a wrapper records is not recorded again, and only that.
-	mcp := []byte(strings.Replace(string(before), `"Bash"`, `"mcp__my_files__read"`, 1))
+	mcp := func(tool string) []byte { return []byte(strings.Replace(string(before), `"Bash"`, `"`+tool+`"`, 1)) }
 	settings := filepath.Join(h.dir, ".claude.json")
 	for config, more := range map[string]int{
 		`{"mcpServers":{"my files":{"command":"/x/signet-wrap","args":["--","npx"]}}}`:                                                            0,
@@ -63,7 +63,25 @@ func TestHook(t *testing.T) {
 			t.Fatal(err)
 		}
 		had := len(h.records(t))
-		h.signet(t, 0, mcp, args...)
+		h.signet(t, 0, mcp("mcp__my_files__read"), args...)
+		if got := len(h.records(t)) - had; got != more {
+			t.Errorf("%s: %d more calls, want %d", config, got, more)
+		}
+	}
+	// Names can have "__" in them: each server that it may be has to be wrapped.
+	for config, more := range map[string]int{
+		`{"mcpServers":{"a":{"command":"/x/signet-wrap","args":["--","npx"]},"a__b":{"command":"npx"}}}`:                                  1,
+		`{"mcpServers":{"a":{"command":"npx"},"a__b":{"command":"/x/signet-wrap","args":["--","npx"]}}}`:                                  1,
+		`{"mcpServers":{"a__b":{"command":"/x/signet-wrap","args":["--","npx"]}}}`:                                                        0,
+		`{"mcpServers":{"a__b_":{"command":"npx"},"a":{"command":"/x/signet-wrap","args":["--","npx"]}}}`:                                 1,
+		`{"mcpServers":{"a":{"command":"/x/signet-wrap","args":["--","npx"]},"c":{"command":"npx"}}}`:                                     0,
+		`{"mcpServers":{"a":{"command":"/x/signet-wrap","args":["--","npx"],"env":{"HOME":"/elsewhere","USERPROFILE":"C:\\elsewhere"}}}}`: 1,
+	} {
+		if err := os.WriteFile(settings, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		had := len(h.records(t))
+		h.signet(t, 0, mcp("mcp__a__b___read"), args...)
 		if got := len(h.records(t)) - had; got != more {
 			t.Errorf("%s: %d more calls, want %d", config, got, more)
 		}

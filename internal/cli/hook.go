@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -155,10 +156,10 @@ func (c *command) hookOptions(args []string) (o hook.Options, err error) {
 	return o, nil
 }
 
-// recorded says which servers of a client are wrapped, with the home h, wherever it
-// has one of that name. A file that cannot be read may have another.
-func (c *command) recorded(client *hook.Client, h home.Dir) func(server, directory string) bool {
-	return func(server, directory string) bool {
+// recorded says whether the servers of a client that have one of the names are wrapped,
+// with the home h, wherever it has one. A file that cannot be read may have another.
+func (c *command) recorded(client *hook.Client, h home.Dir) func(names []string, directory string) bool {
+	return func(names []string, directory string) bool {
 		sys, err := c.system()
 		if err != nil {
 			return false
@@ -174,11 +175,12 @@ func (c *command) recorded(client *hook.Client, h home.Dir) func(server, directo
 				return false
 			}
 			for _, e := range opened.Doc.Entries {
-				if nameInTools(e.Name) != server {
+				if !slices.Contains(names, nameInTools(e.Name)) {
 					continue
 				}
 				k := bare{c: c, home: sys.Home}.configuration(e)
-				if !e.Wrapped || k.dirErr != nil || k.dir != h {
+				elsewhere := cmp.Or(e.Env["HOME"], e.Env["USERPROFILE"], sys.Home) != sys.Home // what ~ is for it
+				if !e.Wrapped || k.dirErr != nil || k.dir != h || elsewhere {
 					return false
 				}
 				wrapped = true

@@ -92,9 +92,13 @@ func (e events) read(raw []byte) (*Document, *reader) {
 			d.Result.Value = []byte("null")
 		}
 	}
-	// mcp__SERVER__TOOL
+	// mcp__SERVER__TOOL, and both can have "__" in them
 	if rest, ok := strings.CutPrefix(d.Tool, "mcp__"); ok {
-		d.Server, _, _ = strings.Cut(rest, "__")
+		for i := range rest {
+			if i > 0 && strings.HasPrefix(rest[i:], "__") {
+				d.Servers = append(d.Servers, rest[:i])
+			}
+		}
 	}
 	return d, r
 }

@@ -30,7 +30,7 @@ type Document struct {
 	Tool      string
 	Arguments json.RawMessage // as sent; nil: none
 	ID        string          // of the use of the tool; "": the client gives none
-	Server    string          // the MCP server whose tool it is; "": the client's own
+	Servers   []string        // names that the MCP server whose tool it is can have; none: it is the client's own
 	IDs       []event.ClientID
 
 	// Of After.
@@ -84,11 +84,11 @@ func (r *reader) value(name string) json.RawMessage {
 	return nil
 }
 
-// text is a member that is a string, "" if there is none. Names and ids are in the
+// text is a member that is a string, "" if there is none or it is null. Names and ids are in the
 // log and on terminals, so it has no control characters.
 func (r *reader) text(name string) string {
 	v, ok := r.root.Member(name)
-	if !ok || r.err != nil {
+	if !ok || v.Kind == 'n' || r.err != nil {
 		return ""
 	}
 	s, isText := v.Text(r.raw)

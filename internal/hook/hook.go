@@ -52,9 +52,10 @@ type Options struct {
 	record.Options
 
 	// Recorded says whether the calls of an MCP server of the client are recorded in
-	// the same log by a wrapper, so that they need not be recorded again. directory
-	// is where the client works. nil: they are not.
-	Recorded func(server, directory string) bool
+	// the same log by a wrapper, so that they need not be recorded again: of each
+	// server with one of the names. directory is where the client works. nil: they
+	// are not.
+	Recorded func(names []string, directory string) bool
 }
 
 // A BlockError says that the tool must not run.
@@ -89,7 +90,7 @@ func Run(in io.Reader, o Options) error {
 	if err != nil {
 		return &BlockError{fmt.Errorf("what %s says is refused: %w", o.Client.Label, err)}
 	}
-	if d.When == Other || d.Server != "" && o.Recorded != nil && o.Recorded(d.Server, d.Directory) {
+	if d.When == Other || len(d.Servers) > 0 && o.Recorded != nil && o.Recorded(d.Servers, d.Directory) {
 		return nil
 	}
 	o.Session, o.Via, o.Transport = SessionID(o.Client.Name, d.Session), "hook", "hook"

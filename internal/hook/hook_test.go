@@ -173,7 +173,22 @@ func TestOrder(t *testing.T) {
 	for _, document := range [][]byte{before, after} {
 		run(bytes.ReplaceAll(document, []byte(`,"tool_use_id":"call_1"`), nil))
 	}
-	d.want(strings.Replace(call, "s:call_1", "", 1), session, "executed of Bash : ")
+	call = strings.Replace(call, "s:call_1", "", 1)
+	d.want(call, session, "executed of Bash : ")
+	// Two of the same: each has an outcome.
+	d = newDesk(t, "codex")
+	for _, document := range [][]byte{before, before, after, after} {
+		run(document)
+	}
+	answered := make(map[string]bool)
+	for _, v := range d.verified() {
+		if v.Version == 2 {
+			answered[v.ParentID] = true
+		}
+	}
+	if len(answered) != 2 || len(d.log()) != 5 {
+		t.Errorf("%d calls have an outcome: %q", len(answered), d.log())
+	}
 }
 
 // TestChangedArguments: a client's other hooks, and people, can change the arguments
@@ -244,6 +259,7 @@ func TestBadDocuments(t *testing.T) {
 		change(`"tool_input":{`, `"tool_input":[{`) + "]":                         "not one whole JSON object",
 		change(`"tool_input":{`, `"tool_input":"x","other":{`):                    "its tool_input is not an object",
 		change(`"session_id":`, `"session":`):                                     "it has no session_id",
+		change(`"session_id":`, `"session_id":null,"session":`):                   "it has no session_id",
 		change(`"tool_input":{`, `"tool_input":{"x":`+strings.Repeat("[", 20000)): "not one whole JSON object",
 	} {
 		d := newDesk(t, "claude-code")
@@ -257,6 +273,10 @@ func TestBadDocuments(t *testing.T) {
 		}
 	}
 	d := newDesk(t, "claude-code")
+	// A client may say that it has none of what need not be there.
+	if err := d.run([]byte(change(`"tool_input":{`, `"agent_id":null,"tool_input":{`))); err != nil {
+		t.Error(err)
+	}
 	// What is large, deep or odd within the arguments is the tool's business.
 	for _, inside := range []string{
 		`"x":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `,`, `"x":1,"x":2,`, `"x":9007199254740993,`, `"x":"\u0000",`,
@@ -266,7 +286,7 @@ func TestBadDocuments(t *testing.T) {
 			t.Errorf("%.40s: %v", inside, err)
 		}
 	}
-	if got := d.log(); len(got) != 6 {
+	if got := d.log(); len(got) != 7 {
 		t.Errorf("%d records", len(got))
 	}
 }
@@ -293,6 +313,14 @@ func TestLongDocuments(t *testing.T) {
 		var block *BlockError
 		if err := d.run([]byte(document)); !errors.As(err, &block) {
 			t.Errorf("too long a document: %v", err)
+		}
+	}
+	// The reason is not what is in the place of the long value.
+	after := string(documents(t, "claude-code")[2])
+	for _, document := range []string{good, after} {
+		document = strings.Replace(document, `"tool_input":{`, `"tool_input":{"x":"`+strings.Repeat("x", maxDocument)+`",`, 1)
+		if err := d.run([]byte(document)); err == nil || !strings.Contains(err.Error(), "it is longer than") {
+			t.Errorf("too long arguments: %v", err)
 		}
 	}
 	d.want()
@@ -362,7 +390,10 @@ func TestRecorded(t *testing.T) {
 	document := bytes.Replace(documents(t, "claude-code")[1], []byte(`"Bash"`), []byte(`"mcp__files__read_file"`), 1)
 	asked := ""
 	answer := true
-	d.o.Recorded = func(server, directory string) bool { asked = server + " in " + directory; return answer }
+	d.o.Recorded = func(names []string, directory string) bool {
+		asked = strings.Join(names, ",") + " in " + directory
+		return answer
+	}
 	if err := d.run(document); err != nil || asked != "files in /home/alice/project" {
 		t.Errorf("%v, asked of %s", err, asked)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 
@@ -30,6 +31,8 @@ type long struct {
 	start int   // of the value, in text
 	size  int64 // of the value
 	cut   bool  // the value is too long
+	// object: the value is one. What is in its place is one, too.
+	object bool
 }
 
 var errLong = errors.New("it is too long")
@@ -50,6 +53,7 @@ func readLong(in io.Reader) (*long, error) {
 		blank := b == ' ' || b == '\t' || b == '\r' || b == '\n'
 		if begun && !blank && l.value == nil {
 			begun, l.sum, l.start, l.size, l.cut = false, sha256.New(), len(l.text), 0, false
+			l.object = b == '{'
 			l.value = bufio.NewWriterSize(l.sum, 64<<10)
 		}
 		ends := false // the value, after this byte
@@ -100,6 +104,9 @@ func (l *long) end() {
 	if l.value != nil && l.cut {
 		l.value.Flush()                          // into a hash, which takes all
 		place := []byte(`"` + rand.Text() + `"`) // nobody can have written that
+		if l.object {
+			place = fmt.Appendf(nil, "{%s:0}", place)
+		}
 		l.left[string(place)] = record.Result{Hash: sign.Hash(l.sum.Sum(nil)), Size: l.size}
 		l.text = append(l.text[:l.start], place...)
 	}
@@ -112,7 +119,7 @@ func (l *long) read(c *Client) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.When == Before {
+	if _, long := l.left[string(d.Arguments)]; long || d.When == Before {
 		return nil, errLong
 	}
 	if left, ok := l.left[string(bytes.TrimSpace(d.Result.Value))]; ok {

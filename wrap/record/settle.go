@@ -37,17 +37,31 @@ type Earlier struct {
 
 // FindSession says whether the newest part of the log has records of a session.
 func FindSession(audit, session string, known sign.Known) (Earlier, error) {
-	return find(audit, session, known, maxSessionRecords, maxSessionBytes, func(*sign.Verified) bool { return true })
+	return find(audit, session, known, maxSessionRecords, maxSessionBytes, func(*sign.Verified, bool) bool { return true })
 }
 
-// FindCall looks for the newest call of a session that is, and for its outcome.
+// FindCall looks for the newest call of a session that is and has no outcome; if all have
+// one, for the newest. Calls may be the same in all that is known of them.
 func FindCall(audit, session string, known sign.Known, is func(call *sign.Verified) bool) (Earlier, error) {
-	return find(audit, session, known, maxCallRecords, maxCallBytes, is)
+	var newest Earlier
+	found, err := find(audit, session, known, maxCallRecords, maxCallBytes, func(call *sign.Verified, answered bool) bool {
+		if !is(call) {
+			return false
+		}
+		if newest.Call == nil {
+			newest = Earlier{Begun: true, Call: call, Answered: answered}
+		}
+		return !answered
+	})
+	if err == nil && found.Call == nil && newest.Call != nil {
+		return newest, nil
+	}
+	return found, err
 }
 
 // find reads the log backward. Only receipts by a known key count, and of calls those
 // in the place that they were signed for.
-func find(audit, session string, known sign.Known, records, size int, is func(*sign.Verified) bool) (found Earlier, err error) {
+func find(audit, session string, known sign.Known, records, size int, is func(call *sign.Verified, answered bool) bool) (found Earlier, err error) {
 	log, err := chain.TakeSnapshot(audit)
 	if err != nil {
 		return found, err
@@ -75,7 +89,7 @@ func find(audit, session string, known sign.Known, records, size int, is func(*s
 				continue // an event, or a copy
 			}
 			found.Begun = true
-			if is(v) {
+			if is(v, answered[v.ID]) {
 				found.Call, found.Answered = v, answered[v.ID]
 				return found, nil
 			}
