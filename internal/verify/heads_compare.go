@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -234,11 +235,19 @@ func (r *headsCheck) begin(log chain.Hash) {
 		case y.before(x.day(), x.end):
 			return 1
 		}
-		return bytes.Compare(x.id[:], y.id[:])
+		return x.compare(&y)
 	})
-	// Two files that were put together may have one twice.
-	r.heads = slices.CompactFunc(r.heads, func(x, y seenHead) bool { return x.id == y.id })
+	r.heads = slices.CompactFunc(r.heads, seenHead.same)
 }
+
+// compare sorts by id, and puts the one that tells most first, which is the one that came
+// first. Two files that were put together have a head twice, and whoever can read it can
+// send it again: that makes it neither late nor newer.
+func (h seenHead) compare(other *seenHead) int {
+	return cmp.Or(bytes.Compare(h.id[:], other.id[:]), cmp.Compare(h.file, other.file), cmp.Compare(h.at, other.at))
+}
+
+func (h seenHead) same(other seenHead) bool { return h.id == other.id }
 
 // backdate is how far the clocks of record and head may be apart.
 const backdate = time.Minute
@@ -383,6 +392,8 @@ func (r *headsCheck) others(f *HeadsResult) {
 		if g.log == r.log || r.m.Name != "" && !users[group{host: g.host, uid: g.uid}] {
 			continue
 		}
+		slices.SortFunc(g.heads, func(x, y seenHead) int { return x.compare(&y) })
+		g.heads = slices.CompactFunc(g.heads, seenHead.same)
 		h := g.heads[0]
 		for _, x := range g.heads {
 			if h.time().Before(x.time()) {

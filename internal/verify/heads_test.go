@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -225,7 +226,7 @@ func TestAcceptance(t *testing.T) {
 	l := newHeadsLog(t, 10)
 	at := time.Now()
 	var all []systemlog.Entry
-	for i, h := range []event.Head{{Log: l.first}, {Log: l.first}, {Log: l.first}, {Log: chain.Hash{1}}} {
+	for i, h := range []event.Head{{Log: l.first}, {Log: l.first}, {Log: l.first}, {Log: chain.Hash{1}}, {Log: chain.Hash{1}}} {
 		e := entry(l.head(l.signer, h, 11+i))
 		e.Time = at.Add(time.Duration(i) * time.Microsecond)
 		all = append(all, e)
@@ -245,8 +246,13 @@ func TestAcceptance(t *testing.T) {
 	for _, u := range r.MismatchedHeads {
 		ids = append(ids, u.ID)
 	}
+	_, r = check(all[:4])
 	ids = append(ids, r.Replaced[0].ID)
-	for i := range all {
+	again := slices.Clone(all) // who can read a head can send it again
+	for i := range again {
+		again[i].Time = again[i].Time.Add(time.Minute)
+	}
+	for i := range all[:4] {
 		_, r := check(all[:i+1])
 		if want := fmt.Sprintf("%s:%d", ids[i], i+1); r.Accept != want {
 			t.Errorf("%d heads: %q, want %q", i+1, r.Accept, want)
@@ -270,8 +276,12 @@ func TestAcceptance(t *testing.T) {
 		{"one more, later", all[:2], ids[0] + ":1", Tampered},
 		{"one more, without a bound", all[:2], ids[0], Tampered},
 		{"the same twice, as in two exports", slices.Concat(all[:2], all[:2]), ids[1] + ":2", Valid},
-		{"the other log", all[3:], chain.Hash{1}.String(), Valid},
-		{"the other log, and more", all[2:], chain.Hash{1}.String(), Tampered},
+		{"one more, and the one that was accepted is sent again", slices.Concat(again[:1], all[:2]), ids[0], Tampered},
+		{"the same, in the other order", slices.Concat(all[:2], again[:1]), ids[0], Tampered},
+		{"one more of the other log, and the one that was accepted is sent again", slices.Concat(again[3:4], all[3:], all[4:]), ids[3], Tampered},
+		{"all are sent again", slices.Concat(again[:3], all[:3]), ids[2] + ":3", Valid},
+		{"the other log", all[3:4], chain.Hash{1}.String(), Valid},
+		{"the other log, and more", all[2:4], chain.Hash{1}.String(), Tampered},
 	} {
 		if f, r := check(x.entries, x.accept); f.Verdict != x.want {
 			t.Errorf("%s: %s %+v", x.name, f.Verdict, r)
@@ -289,12 +299,17 @@ func TestClockSteps(t *testing.T) {
 		name             string
 		minutes          []int // of the clock, at each record
 		ahead            int   // minutes that the third claims beyond the clock
+		behind           int   // minutes that one more claims before the clock; 0: there is none
+		again            bool  // each head is sent once more, half an hour later
 		backdated, dated int64
 	}{
-		{"forward and back", []int{0, 20, 21, 1, 2, 3}, 0, 0, 0},
-		{"back", []int{20, 0, 1, 2}, 0, 0, 0},
-		{"ahead", []int{0, 1, 2, 3, 4}, 10, 0, 1},
-		{"a little ahead", []int{0, 1, 2, 3, 4}, 0, 0, 0},
+		{"forward and back", []int{0, 20, 21, 1, 2, 3}, 0, 0, false, 0, 0},
+		{"back", []int{20, 0, 1, 2}, 0, 0, false, 0, 0},
+		{"ahead", []int{0, 1, 2, 3, 4}, 10, 0, false, 0, 1},
+		{"ahead, sent again", []int{0, 1, 2, 3, 4}, 10, 0, true, 0, 1},
+		{"a little ahead", []int{0, 1, 2, 3, 4}, 0, 0, false, 0, 0},
+		{"backdated", []int{0, 1, 2}, 0, 10, false, 1, 0},
+		{"backdated, sent again", []int{0, 1, 2}, 0, 10, true, 1, 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			audit := filepath.Join(t.TempDir(), "audit")
@@ -306,6 +321,8 @@ func TestClockSteps(t *testing.T) {
 			defer l.Close()
 			m := &SystemHeads{Dirs: heads.Dirs(audit)}
 			add, done := m.Gather(known, nil)
+			var last chain.At
+			var day string
 			for i, minute := range x.minutes {
 				clock = start.Add(time.Duration(minute) * time.Minute)
 				if i == 2 {
@@ -330,14 +347,33 @@ func TestClockSteps(t *testing.T) {
 				}
 				e := entry(append([]byte(heads.Phrase), r.JSON...))
 				e.Time = start.Add(time.Duration(minute)*time.Minute + time.Millisecond)
+				if x.again {
+					later := e
+					later.Time = e.Time.Add(30 * time.Minute)
+					add(later)
+				}
 				add(e)
+				last, day = chain.At{Time: clock, Prev: at.Hash}, at.File
 			}
 			done()
+			if x.behind > 0 {
+				at := last.Time.Add(-time.Duration(x.behind) * time.Minute)
+				r, err := signer.Event(event.Gap{Calls: 1, From: at, To: at}, at, last.Prev)
+				if err != nil {
+					t.Fatal(err)
+				}
+				hash := event.HashOf(fmt.Appendf(nil, `{"prev_hash":"%s","receipt":%s}`, last.Prev, r.Record))
+				b, rerr := os.ReadFile(filepath.Join(audit, day))
+				b = fmt.Appendf(b, `{"receipt":%s,"prev_hash":"%s","record_hash":"%s"}`+"\n", r.Record, last.Prev, hash)
+				if err := errors.Join(err, rerr, os.WriteFile(filepath.Join(audit, day), b, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			f, err := CheckLog(t.Context(), snapshot(t, audit), known, Options{Now: time.Now(), SystemHeads: []*SystemHeads{m}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := f.Completeness.Heads; r.Backdated != x.backdated || r.Ahead != x.dated || r.Mismatched != 0 || r.After != 0 {
+			if r := f.Completeness.Heads; r.Backdated != x.backdated || r.Ahead != x.dated || r.Mismatched != 0 || r.After != int64(min(1, x.behind)) {
 				t.Errorf("%+v", r)
 			}
 		})
