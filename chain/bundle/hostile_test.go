@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -276,7 +277,7 @@ func TestManifests(t *testing.T) {
 	for _, change := range [][2]string{
 		{`"kind": "log"`, `"kind": "all"`}, {`"size": 5`, `"size": 4`}, {`"size": 5`, `"size": -5`},
 		{`"records": 5`, `"records": 6`}, {`"last": 4`, `"last": 5`}, {`"first": 0`, `"first": 1`}, {`"first": 0`, `"first": -1`},
-		{`signet-wrap bundle 1`, `signet-wrap bundle 2`}, {`"size": 5`, `"size":5`}, {`"size": 5`, `"size": 5, "more": 1`}, {"}", "} "}, {`"size": 5`, `"size": 5e0`},
+		{`signet-wrap bundle 1`, `bundle 1`}, {`"size": 5`, `"size":5`}, {`"size": 5`, `"size": 5, "more": 1`}, {"}", "} "}, {`"size": 5`, `"size": 5e0`},
 		{`"root": "`, `"root": "A`}, {`"head": "sha256:`, `"head": "SHA256:`},
 	} {
 		var changed []bundle.File
@@ -293,6 +294,62 @@ func TestManifests(t *testing.T) {
 		b := packed(t, changed, nil)
 		if _, err := bundle.Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, bundle.ErrNotBundle) {
 			t.Errorf("%q: %v", change[1], err)
+		}
+	}
+	// Of another version nothing is known, whatever else its manifest has.
+	for _, text := range []string{`{"type": "signet-wrap bundle 2", "more": [1]}`, `{"type":"signet-wrap bundle 1.1"}`} {
+		for i := range good {
+			if good[i].Name == "manifest.json" {
+				good[i].Data = []byte(text)
+			}
+		}
+		b := packed(t, good, nil)
+		if _, err := bundle.Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, bundle.ErrVersion) || errors.Is(err, bundle.ErrNotBundle) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestNothingUnseen: a bundle has no file at which nothing looks, however it is signed.
+func TestNothingUnseen(t *testing.T) {
+	s := source(t, 9)
+	whole := files(t, write(t, s))
+	some(t, s, bundle.Range, func(n int) bool { return 3 <= n && n < 6 })
+	part := files(t, write(t, s))
+	some(t, s, bundle.Selection, func(n int) bool { return n == 3 })
+	picked := files(t, write(t, s))
+	for _, c := range []struct {
+		of   []bundle.File
+		name string
+	}{
+		{whole, "proofs/records.jsonl"}, {whole, "proofs/anchors.jsonl"}, {whole, "audit/2026-99-01.jsonl"}, {whole, "audit/2026-02-30.ends"},
+		{part, "heads.jsonl"}, {picked, "heads.jsonl"}, {part, "audit/2026-04-01.ends"}, {picked, "audit/2026-04-01.ends"}, {picked, "audit/2026-05-01.jsonl.torn-1"},
+		{whole, "anchors/0.checkpoint"}, {whole, "anchors/0.tsr"}, {whole, "anchors/tsa.pem"}, {part, "proofs/anchors.jsonl"},
+		{whole, "keys/TESTLOG.pub"}, {whole, "audit/2026-05-01.JSONL"},
+	} {
+		b := packed(t, append(c.of[:len(c.of):len(c.of)], bundle.File{Name: c.name}), nil)
+		if _, err := bundle.Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, bundle.ErrNotBundle) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	for _, name := range []string{"1.checkpoint", "00.checkpoint", "16.checkpoint", "0.tsr", "99.tsr"} {
+		b := packed(t, append(whole[:len(whole):len(whole)], bundle.File{Name: "anchors/policy"}, bundle.File{Name: "anchors/" + name}), nil)
+		if _, err := bundle.Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, bundle.ErrNotBundle) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What is listed and is not what its name says is named.
+	for name, data := range map[string]string{"keys/hostile.pub": "../../x", "keys/ssh.pub": "ssh-ed25519 AAAA x\n", "tools/" + strings.Repeat("0", 64) + ".json": "{}"} {
+		all := append([]bundle.File{}, whole...)
+		for i := range all {
+			if all[i].Name == "SHA256SUMS" {
+				all[i].Data = fmt.Appendf(bytes.Clone(all[i].Data), "%x  %s\n", sha256.Sum256([]byte(data)), name)
+			}
+		}
+		b := packed(t, append(all, bundle.File{Name: name, Data: []byte(data)}), nil)
+		faults, err := open(t, b).Check(context.Background(), nil)
+		if err != nil || len(faults) != 1 || !strings.Contains(faults[0], name) || strings.Contains(faults[0], "\n") {
+			t.Errorf("%s: %q, %v", name, faults, err)
 		}
 	}
 }

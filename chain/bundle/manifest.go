@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
@@ -21,7 +22,9 @@ const (
 )
 
 // Type is the first member of a manifest: the format and its version.
-const Type = "signet-wrap bundle 1"
+const Type = typePrefix + "1"
+
+const typePrefix = "signet-wrap bundle "
 
 // A Manifest says what is in a bundle. Nothing in it is believed for itself: what it
 // says of the records is compared with them, and the rest is the word of who signed the
@@ -74,6 +77,10 @@ func (m *Manifest) format() ([]byte, error) {
 
 // parseManifest reads a manifest, in the one spelling that there is of it.
 func parseManifest(b []byte) (m Manifest, err error) {
+	var of struct{ Type string }
+	if json.Unmarshal(b, &of) == nil && of.Type != Type && strings.HasPrefix(of.Type, typePrefix) {
+		return m, fmt.Errorf("it is a %.40q, %w: this program reads %q", of.Type, ErrVersion, Type)
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err = d.Decode(&m); err == nil && m.Type != Type {

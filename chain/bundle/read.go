@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/chain/tlog"
@@ -100,8 +101,12 @@ func Begins(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("PK\x03\x04")) && len(b) > name && bytes.HasPrefix(b[name:], []byte(auditDir))
 }
 
+// ErrVersion says that a bundle is of another version of the format.
+var ErrVersion = errors.New("of another version of the format")
+
 // Open reads a bundle of size bytes. r must stay open, and what it has the same, as long
-// as the bundle is used. The error wraps [ErrNotBundle], unless r could not be read.
+// as the bundle is used. The error wraps [ErrNotBundle] or [ErrVersion], unless r could not
+// be read.
 func Open(r io.ReaderAt, size int64) (*Bundle, error) {
 	if err := checkEnd(r, size); err != nil {
 		return nil, err
@@ -121,8 +126,15 @@ func Open(r io.ReaderAt, size int64) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Manifest, err = parseManifest(manifest); err != nil {
+	b.Manifest, err = parseManifest(manifest)
+	switch {
+	case errors.Is(err, ErrVersion):
+		return nil, err
+	case err != nil:
 		return nil, notBundle("%v", err)
+	}
+	if err := b.checkKind(); err != nil {
+		return nil, err
 	}
 	if b.sums, err = b.read(sumsName, maxSums); err != nil {
 		return nil, err
@@ -165,18 +177,54 @@ func checkEnd(r io.ReaderAt, size int64) error {
 // checkFiles looks at the names and sizes of the files.
 func (b *Bundle) checkFiles() error {
 	total, most := uint64(0), uint64(b.size)*maxExpansion+maxExpansionPlus
+	lower := map[string]bool{} // some systems unpack names that differ in case to one file
 	for _, f := range b.files {
 		if !allowed.MatchString(f.Name) {
 			return notBundle("a file is named %.100q", f.Name)
 		}
-		if b.named[f.Name] != nil {
+		name := strings.ToLower(f.Name)
+		if lower[name] {
 			return notBundle("%s is there twice", f.Name)
 		}
+		lower[name] = true
 		b.named[f.Name] = f
 		if f.UncompressedSize64 > most-total {
 			return notBundle("it would be much longer unpacked than it is")
 		}
 		total += f.UncompressedSize64
+	}
+	return nil
+}
+
+// checkKind refuses files that a bundle of its kind does not have: nothing would look at
+// them.
+func (b *Bundle) checkKind() error {
+	kind := b.Manifest.Kind
+	anchors := map[string]bool{}
+	if b.named[anchorsDir+policyName] != nil {
+		anchors[policyName], anchors[rootsName] = true, true
+		for i, next := 0, true; next && i < maxAnchors; i++ {
+			n := strconv.Itoa(i)
+			next = b.named[anchorsDir+n+checkpointSuffix] != nil
+			anchors[n+checkpointSuffix], anchors[n+stampSuffix] = next, next
+		}
+	}
+	for _, f := range b.files {
+		ok := true
+		switch dir, base := path.Split(f.Name); dir {
+		case auditDir:
+			_, err := time.Parse(time.DateOnly, base[:len(time.DateOnly)])
+			ok = err == nil && (strings.HasSuffix(base, ".jsonl") || kind == Log || kind == Range && !strings.HasSuffix(base, ".ends"))
+		case anchorsDir:
+			ok = anchors[base]
+		case path.Dir(recordProofs) + "/":
+			ok = kind != Log && (f.Name != anchorProofs || anchors[policyName])
+		default:
+			ok = f.Name != headsName || kind == Log
+		}
+		if !ok {
+			return notBundle("a %s has no %s", kind, f.Name)
+		}
 	}
 	return nil
 }
@@ -262,7 +310,7 @@ func (b *Bundle) small(name string, max int64) []byte {
 }
 
 // Keys returns the public keys that the bundle names. Nobody but who made the bundle
-// vouches for them. A file that is no public key is left out.
+// vouches for them. A file that is no public key is left out; [Bundle.Check] names it.
 func (b *Bundle) Keys() (all []*keys.Public) {
 	for _, f := range b.files {
 		if !strings.HasPrefix(f.Name, keysDir) {
@@ -504,10 +552,18 @@ func (b *Bundle) Check(ctx context.Context, progress func(done, total int64)) (f
 		if ctx.Err() != nil {
 			return faults, ctx.Err()
 		}
-		if err != nil {
+		hash := hex.EncodeToString(sum.Sum(nil))
+		switch {
+		case err != nil:
 			fault("%s cannot be read: %v", f.Name, err)
-		} else if hex.EncodeToString(sum.Sum(nil)) != want {
+		case hash != want:
 			fault("%s is not what is listed: its hash is another", f.Name)
+		case strings.HasPrefix(f.Name, toolsDir) && f.Name != toolsDir+hash+toolSuffix:
+			fault("%s is not the definition that it is named after", f.Name)
+		case strings.HasPrefix(f.Name, keysDir):
+			if _, err := keys.ParsePublic(b.small(f.Name, maxSmall)); err != nil {
+				fault("%s: %v", f.Name, err)
+			}
 		}
 	}
 	return faults, nil

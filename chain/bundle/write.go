@@ -37,7 +37,7 @@ type Source struct {
 
 	Keys    []File // public keys, "NAME.pub"
 	Trust   []byte // the trust file in force where the bundle is made; nil: none
-	Heads   []byte // what the system's log has kept of the log, JSON lines; nil: nothing
+	Heads   []byte // of a [Log]: what the system's log has kept of it, JSON lines; nil: nothing
 	Anchors *Anchors
 	// Tool returns the definition of a tool with this hash. An error leaves it out.
 	Tool func(event.Hash) ([]byte, error)
@@ -60,7 +60,7 @@ type File struct {
 }
 
 // Anchors are the checkpoints of the log that others have signed, with the policy that
-// names them.
+// names them. A bundle has the first 16.
 type Anchors struct {
 	Policy      []byte // c2sp.org/tlog-policy
 	Roots       []byte // of the time-stamp authority, PEM; nil: none
@@ -211,6 +211,11 @@ func (z *writer) sign(name string, s *Source, sum [sha512.Size]byte) error {
 
 // writeCore writes a bundle without a page.
 func writeCore(ctx context.Context, w io.Writer, s *Source) (*Manifest, error) {
+	if a := s.Anchors; a != nil && len(a.Checkpoints) > maxAnchors {
+		fewer := *s
+		fewer.Anchors = &Anchors{a.Policy, a.Roots, a.Checkpoints[:maxAnchors]}
+		s = &fewer
+	}
 	c := &core{Source: s, z: &writer{zip: zip.NewWriter(w)}, tools: map[event.Hash]bool{}, torn: map[string]bool{}}
 	c.m = Manifest{Type: Type, Kind: s.Kind, Program: s.Program, Asked: s.Asked, First: -1}
 	if s.Kind != Log {
@@ -444,7 +449,7 @@ func (c *core) smallFiles() error {
 	if c.Trust != nil {
 		all = append(all, File{trustName, c.Trust})
 	}
-	if len(c.Heads) > 0 {
+	if len(c.Heads) > 0 && c.Kind == Log { // of a part nothing could be compared with them
 		all = append(all, File{headsName, c.Heads})
 	}
 	if a := c.Anchors; a != nil {

@@ -53,8 +53,8 @@ FLAGS
   --sign-with KEY       and an auditor: another NAME, or a FILE of ssh-keygen
                         (ed25519, without a passphrase)
   --store DIR           where the log is anchored (default: <home>/anchor)
-  --against FILE        what a system's log elsewhere has kept of the log; that
-                        of this machine is put in if it can be read
+  --against FILE        of the whole log: what a system's log elsewhere has kept
+                        of it; that of this machine is put in if it can be read
   --json                what is in it, as JSON
   --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
   --passphrase-file F   file with the passphrase of the key (or
@@ -116,8 +116,12 @@ func (c *command) auditReport(u *ucli.Context) error {
 	}
 	ctx, stop := c.interruptible()
 	defer stop()
-	if err := c.reportHeads(ctx, u, h, s); err != nil {
-		return err
+	if whole := len(args) == 0 && !filter.Any(); whole {
+		if err := c.reportHeads(ctx, u, h, s); err != nil {
+			return err
+		}
+	} else if u.IsSet("against") {
+		return misuse("signet-wrap audit report --against FILE --output FILE.zip, without filters", "--against goes with a report of the whole log: nothing else can be compared with heads")
 	}
 	// After the checkpoints, which must not be of more than is here.
 	if s.Log, err = chain.TakeSnapshot(h.Audit()); err != nil {
@@ -208,7 +212,7 @@ func (c *command) reported(u *ucli.Context, path string, m *bundle.Manifest, s *
 	}
 	fmt.Fprintf(c.Stdout, "%s in %s: %s\n", count(m.Records, "record"), clean(path), what)
 	if s.Anchors == nil {
-		if len(s.Heads) == 0 || m.Kind != bundle.Log {
+		if len(s.Heads) == 0 {
 			c.complain("the log is not anchored: for how long it is, and was, there is only the word of its own key", "signet-wrap anchor init, or send heads to the system's log: docs/ANCHORS.md")
 		}
 		return nil
@@ -355,11 +359,13 @@ func headLine(e systemlog.Entry) []byte {
 func (c *command) reportFiles(u *ucli.Context, h home.Dir, s *bundle.Source) error {
 	list, err := h.Keys().Known()
 	c.complainEach(err)
+	names := map[string]bool{}
 	for _, p := range list {
 		name := p.Name + ".pub"
-		if p.Retired {
+		if p.Retired || names[strings.ToLower(name)] { // some systems unpack names that differ in case to one file
 			name = fmt.Sprintf("%s.%x.pub", p.Name, p.Key[:4])
 		}
+		names[strings.ToLower(name)] = true
 		s.Keys = append(s.Keys, bundle.File{Name: name, Data: keys.FormatPublic(&p)})
 	}
 	if s.Trust, err = readRoots(trustFile, keys.MaxTrust); err != nil {

@@ -83,7 +83,8 @@ func TestReportAgainst(t *testing.T) {
 		return file
 	}
 	bare, own, line := report("bare.zip", 0), report("own.zip", 0, "--against", journal), report("line.zip", 0, "--against", syslog)
-	part := report("part.zip", 0, "--since", "1h", "--against", journal)
+	part := report("part.zip", 0, "--since", "1h")
+	report("partly.zip", 2, "--since", "1h", "--against", journal)
 	report("none.zip", 2, "--against", none)
 	days, err := filepath.Glob(filepath.Join(home, "audit", "*.jsonl"))
 	if err != nil || len(days) == 0 {

@@ -76,6 +76,9 @@ func (c *command) verifyBundle(u *ucli.Context, path string) error {
 		found, err = verify.CheckBundle(ctx, b, ring.Keys, *o)
 	}
 	bar.clear()
+	if errors.Is(err, bundle.ErrVersion) {
+		return &failure{exitUsage, fmt.Errorf("%s: %w", path, err), "a signet-wrap of the version that made it, or a newer one"}
+	}
 	if found == nil {
 		return &failure{exitUsage, fmt.Errorf("reading the bundle: %w", unread(err)), ""}
 	}

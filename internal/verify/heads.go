@@ -40,15 +40,15 @@ type SystemHeads struct {
 	writers map[writer]uint32 // of doubtful heads: numbers from 1
 	groups  map[group]*logHeads
 	order   []*logHeads
-	kept    int
-	older   int64 // heads beyond maxHeads
+	kept    [2]int           // heads of other logs, and of this one
+	older   int64            // heads beyond maxHeads, of which each may be one that counts
+	others  map[string]int64 // and in a file, of other logs: by the directories that they name
 }
 
-// Bounds of memory: the newest heads, at 56 bytes each, of so many logs and
-// sessions.
+// Bounds of memory: so many heads, at 56 bytes each, of so many logs and sessions.
 const (
-	maxHeads    = 2_000_000
-	maxLogs     = 10_000 // besides those that SystemHeads.Log and SystemHeads.Dirs name
+	maxHeads    = 2_000_000 // of this log, and again of the others
+	maxLogs     = 10_000    // besides those that SystemHeads.Log and SystemHeads.Dirs name
 	maxSessions = 1_000_000
 	maxDirs     = 100 // of one log
 	maxSpans    = 100 // of one session
@@ -274,11 +274,15 @@ func (g *gathered) check(c *checker) {
 // keep adds a head.
 func (m *SystemHeads) keep(k *gathered) {
 	g := m.group(group{k.entry.Host, k.entry.UID, k.head.Log}, k.head.Dirs)
-	if g == nil || m.kept >= maxHeads {
-		m.older++
+	kept := &m.kept[0]
+	if m.of(k.head.Log) {
+		kept = &m.kept[1]
+	}
+	if g == nil || *kept >= maxHeads {
+		m.leave(k)
 		return
 	}
-	m.kept++
+	*kept++
 	if k.kept.is(doubtful) {
 		k.kept.by = m.writer(k.signers, k.head.Session)
 	}
@@ -295,6 +299,35 @@ func (m *SystemHeads) keep(k *gathered) {
 		g.policy, g.policyAt = k.head.Policy, k.at
 	}
 	g.session(k.head, k.at)
+}
+
+// of says whether a head with this log is of the log that is verified.
+func (m *SystemHeads) of(log chain.Hash) bool { return !m.Log.IsZero() && log == m.Log }
+
+// leave counts a head that is not kept. In a file of a whole machine, or of many, those of
+// other logs count only if they were in the directory of this one.
+func (m *SystemHeads) leave(k *gathered) {
+	if m.Name == "" || m.of(k.head.Log) || len(k.head.Dirs) == 0 || len(m.others)+len(k.head.Dirs) > maxSessions {
+		m.older++
+		return
+	}
+	if m.others == nil {
+		m.others = map[string]int64{}
+	}
+	for i, d := range k.head.Dirs {
+		if !slices.Contains(k.head.Dirs[:i], d) {
+			m.others[d]++
+		}
+	}
+}
+
+// left is how many heads that may count were not kept, of a log in these directories.
+func (m *SystemHeads) left(dirs map[string]bool) int64 {
+	var n int64 // a head has several names of one directory
+	for d := range dirs {
+		n = max(n, m.others[d])
+	}
+	return m.older + n
 }
 
 // namedLog is the directory of the log that a head is of, if the command line that sent it
@@ -371,13 +404,12 @@ func (m *SystemHeads) group(key group, dirs []string) *logHeads {
 	if g != nil {
 		return g
 	}
-	mine := !m.Log.IsZero() && key.log == m.Log
 	here := slices.ContainsFunc(dirs, func(d string) bool { return slices.Contains(m.Dirs, d) })
 	limit := maxLogs
 	if here {
 		limit = 2 * maxLogs
 	}
-	if len(m.groups) >= limit && !mine {
+	if len(m.groups) >= limit && !m.of(key.log) {
 		return nil
 	}
 	if m.groups == nil {

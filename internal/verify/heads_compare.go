@@ -359,7 +359,7 @@ func (r *headsCheck) finish(days []string) *HeadsResult {
 			r.met.take(m.record, m.at)
 		}
 	}
-	f.Heads, f.Records, f.Older = int64(len(r.heads)), r.met.record, r.m.older
+	f.Heads, f.Records = int64(len(r.heads)), r.met.record
 	f.After = r.records - f.Records
 	f.At = formatTime(r.met.at)
 	var oldest time.Time
@@ -370,6 +370,7 @@ func (r *headsCheck) finish(days []string) *HeadsResult {
 	}
 	f.Kept = formatTime(oldest)
 	r.others(f)
+	f.Older = r.m.left(r.dirs) // with what others has learned of the directories
 	r.accepts(f)
 	r.inSessions(f)
 	r.state(f)

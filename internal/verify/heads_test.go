@@ -158,6 +158,30 @@ func TestHeadsOfManyLogs(t *testing.T) {
 	}
 }
 
+// A file of a whole machine has heads of any number of other logs. Those that are not kept
+// are counted only if they may have been in the directory of this one.
+func TestHeadsOfManyLogsInFile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many signatures, one goroutine: nothing for the race detector")
+	}
+	l := newHeadsLog(t, 10)
+	m := &SystemHeads{Name: "journal", Log: l.first}
+	elsewhere := *l
+	elsewhere.audit = "/elsewhere"
+	for i := range maxLogs + 10 {
+		add(m, elsewhere.head(l.signer, event.Head{Log: event.HashOf(fmt.Append(nil, i))}, 1), l.known)
+	}
+	add(m, l.head(l.signer, event.Head{Log: l.first, Last: true}, 10), l.known)
+	checked := func() *HeadsResult { return l.check(Options{SystemHeads: []*SystemHeads{m}}).Completeness.Against[0] }
+	if f := checked(); f.State != "all" || f.Records != 10 || f.Older != 0 {
+		t.Errorf("%+v", f)
+	}
+	add(m, l.head(l.signer, event.Head{Log: chain.Hash{1, 2, 3}}, 10), l.known)
+	if f := checked(); f.State != "partial" || f.Older != 1 {
+		t.Errorf("one of this directory: %+v", f)
+	}
+}
+
 // Heads that nobody vouches for, by a key that is not known, count if a session's event
 // names the key: an event by a key that is known, of the same session.
 func TestHeadsByNamedKey(t *testing.T) {
@@ -483,7 +507,7 @@ func TestReadAgainst(t *testing.T) {
 			}
 			nHeads, nReceipts := 0, 0
 			if m != nil {
-				nHeads = m.kept
+				nHeads = m.kept[0] + m.kept[1]
 			}
 			if k != nil {
 				nReceipts = len(k.ids)
@@ -506,7 +530,7 @@ func TestReadAgainst(t *testing.T) {
 	}
 	// A line of 300 MB, of which nothing is held, and a head after it.
 	long := io.MultiReader(io.LimitReader(endless{}, 300<<20), strings.NewReader("\n"), bytes.NewReader(head))
-	if m, _, err := ReadAgainst(long, "x", l.known, l.first); err != nil || m.kept != 1 {
+	if m, _, err := ReadAgainst(long, "x", l.known, l.first); err != nil || m.kept != [2]int{0, 1} {
 		t.Error(err)
 	}
 	if _, _, err := ReadAgainst(endless{}, "x", l.known, l.first); !errors.Is(err, systemlog.ErrEndless) {
