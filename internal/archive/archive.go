@@ -102,6 +102,12 @@ var testOnlyStep = func(string) {}
 // ErrBusy says that another process archives days of the log.
 var ErrBusy = errors.New("another process archives days of this log")
 
+// ErrItself says that days were to be moved to where they are.
+var ErrItself = errors.New("the days would be moved to where they are: that directory is the log itself")
+
+// ErrOther says that there is another file where a day is to be moved to.
+var ErrOther = errors.New("is there, and is not a copy of it")
+
 // Run archives the days up to Until, and returns them. The error says what could not be
 // done; what was done before is complete.
 func Run(ctx context.Context, o Options) ([]event.ArchivedFile, error) {
@@ -113,8 +119,11 @@ func Run(ctx context.Context, o Options) ([]event.ArchivedFile, error) {
 	if got, err := durable.TryLock(lock); err != nil || !got {
 		return nil, errors.Join(ErrBusy, err)
 	}
+	if err := o.tidy(); err != nil {
+		return nil, err
+	}
 	if o.Action == Move {
-		if err := os.MkdirAll(o.To, 0o700); err != nil {
+		if err := o.checkTo(); err != nil {
 			return nil, err
 		}
 	}
@@ -139,6 +148,44 @@ func Run(ctx context.Context, o Options) ([]event.ArchivedFile, error) {
 		}
 	}
 	return done, nil
+}
+
+// tidy removes files that one that was killed had not finished. Nobody else makes such
+// files while the lock is held.
+func (o *Options) tidy() error {
+	for _, pattern := range []string{".ends-*", ".*.jsonl.gz.tmp-*"} {
+		left, err := filepath.Glob(filepath.Join(o.Dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkTo makes the directory that days are moved to, and refuses one in which they
+// would be lost: that of the log itself, by whatever name, where the copy of a file is
+// the file.
+func (o *Options) checkTo() error {
+	if err := os.MkdirAll(o.To, 0o700); err != nil {
+		return err
+	}
+	from, err := os.Stat(o.Dir)
+	if err != nil {
+		return err
+	}
+	to, err := os.Stat(o.To)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(from, to) {
+		return ErrItself
+	}
+	return nil
 }
 
 // closer writes the ends of days.
@@ -339,13 +386,17 @@ func put(from, to string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	// A link may lead to the file that is to be removed.
+	if st, err := os.Lstat(to); err != nil || !st.Mode().IsRegular() {
+		return errors.Join(err, fmt.Errorf("%s %w", to, ErrOther))
+	}
 	sum, err := hashOf(open(from))
 	if err != nil {
 		return err
 	}
 	again, err := hashOf(open(to))
 	if err == nil && !bytes.Equal(sum, again) {
-		err = fmt.Errorf("%s is there, and is another file", to)
+		err = fmt.Errorf("%s %w", to, ErrOther)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,12 +43,15 @@ func TestMain(m *testing.M) {
 const lastDay = "2026-05-03.jsonl"
 
 // run archives the days of a log up to lastDay.
-func run(dir, action string) error {
+func run(dir, action string) error { return runTo(dir, action, dir+"-moved") }
+
+// runTo is run with a directory to move them to.
+func runTo(dir, action, to string) error {
 	signer, err := sign.NewSigner(testlog.Key(), "testlog", "nobody")
 	if err != nil {
 		return err
 	}
-	_, err = Run(context.Background(), Options{Dir: dir, Until: lastDay, Action: action, To: dir + "-moved", Sign: func(e event.Event) error {
+	_, err = Run(context.Background(), Options{Dir: dir, Until: lastDay, Action: action, To: to, Sign: func(e event.Event) error {
 		l := chain.New(dir, chain.Options{})
 		defer l.Close()
 		_, err := l.Append(1, func(_ int, at chain.At) ([]byte, error) {
@@ -93,6 +97,10 @@ func TestKilled(t *testing.T) {
 					t.Fatalf("step %d: %s", n, out)
 				}
 				whole(t, dir, n)
+				// What it leaves if it is killed while it compresses.
+				if err := os.WriteFile(filepath.Join(dir, "."+lastDay+".gz.tmp-7"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
 				if err == nil {
 					if n < 8 {
 						t.Errorf("only %d steps", n)
@@ -136,6 +144,9 @@ func done(t *testing.T, dir, action string, step int) {
 			t.Errorf("step %d: moved %v", step, moved)
 		}
 	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 2 { // two locks
+		t.Errorf("step %d: left %v", step, left)
+	}
 	locks := strings.Join(names, " ")
 	for _, day := range []string{"1", "2", "3"} {
 		locks = strings.ReplaceAll(locks, "2026-05-0"+day+".jsonl.lock", "")
@@ -143,4 +154,52 @@ func done(t *testing.T, dir, action string, step int) {
 	if got := strings.Join(strings.Fields(locks), " "); got != want {
 		t.Errorf("step %d: left %q, want %q", step, got, want)
 	}
+}
+
+// Days are not moved to where they are, whatever the name of that directory is, nor
+// where a link leads back to their files: what is copied and removed there is lost.
+func TestMoveToItself(t *testing.T) {
+	home := t.TempDir()
+	if err := testlog.Write(home, testlog.Options{Records: 12, Batch: 1, Start: testlog.Day, Span: 4 * 24 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, "audit")
+	before := listing(t, dir)
+	link := filepath.Join(home, "link")
+	to := []string{dir, dir + string(filepath.Separator) + "."}
+	if err := os.Symlink(dir, link); err == nil { // not every user of Windows can
+		to = append(to, link)
+	}
+	for _, to := range to {
+		if err := runTo(dir, Move, to); !errors.Is(err, ErrItself) {
+			t.Errorf("%s: %v", to, err)
+		}
+		if got := listing(t, dir); got != before {
+			t.Fatalf("%s: there is\n%s\nof\n%s", to, got, before)
+		}
+	}
+	other := filepath.Join(home, "other")
+	if err := os.Mkdir(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	day := filepath.Join(dir, "2026-05-01.jsonl")
+	if os.Symlink(day, filepath.Join(other, "2026-05-01.jsonl")) != nil {
+		return
+	}
+	if err := runTo(dir, Move, other); !errors.Is(err, ErrOther) {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(day); err != nil {
+		t.Error(err)
+	}
+}
+
+// listing is the names of the day files in dir.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	days, err := filepath.Glob(filepath.Join(dir, "*.jsonl*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(days, "\n")
 }

@@ -100,7 +100,7 @@ func (c *command) auditArchive(u *ucli.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the log: %w", err)
 	}
-	keep, err := c.retention()
+	keep, set, err := c.retention()
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,8 @@ func (c *command) auditArchive(u *ucli.Context) error {
 	}
 	if last := days[len(days)-1]; o.Action != archive.Compress && last.End().After(young) {
 		return fail(fmt.Sprintf("--until %dd, or --compress", int(keep/(24*time.Hour))+1),
-			fmt.Errorf("%s is younger than the retention of %d days, which %s sets: nothing was taken away", last.File, int(keep/(24*time.Hour)), c.SystemConfig))
+			fmt.Errorf("%s is younger than the retention of %d days, which %s %s: nothing was taken away", last.File, int(keep/(24*time.Hour)), c.SystemConfig,
+				map[bool]string{true: "sets", false: "does not change"}[set]))
 	}
 	return c.runArchive(u, h, days, o)
 }
@@ -153,7 +154,14 @@ func (c *command) runArchive(u *ucli.Context, h home.Dir, days []archive.Day, o 
 		return perr
 	}
 	if err != nil {
-		return fail("run it again: it goes on where it was", fmt.Errorf("archiving the log: %w", err))
+		hint := "run it again: it goes on where it was"
+		switch {
+		case errors.Is(err, archive.ErrItself):
+			hint = "--to another directory"
+		case errors.Is(err, archive.ErrOther):
+			hint = "rename that file, or --to another directory, and run it again: it goes on where it was"
+		}
+		return fail(hint, fmt.Errorf("archiving the log: %w", err))
 	}
 	if o.Action != archive.Compress && !u.Bool("json") {
 		c.complain("\"signet-wrap verify --chain\" names the event and is exit 3 until it is accepted from outside of this account", "docs/OPERATIONS.md, \"Retention\"")
@@ -225,13 +233,15 @@ func parseRetention(s string) (time.Duration, error) {
 	return time.Duration(n) * 24 * time.Hour, nil
 }
 
-// retention is for how long the system's configuration says that a log is kept.
-func (c *command) retention() (time.Duration, error) {
+// retention is for how long a log is kept, and whether the system's configuration says
+// so.
+func (c *command) retention() (keep time.Duration, set bool, err error) {
 	f, err := c.systemConfig()
 	if err != nil || f == nil || len(f.Values[retentionKey]) == 0 {
-		return verify.DefaultRetention, err
+		return verify.DefaultRetention, false, err
 	}
-	return parseRetention(f.Values[retentionKey][0])
+	keep, err = parseRetention(f.Values[retentionKey][0])
+	return keep, true, err
 }
 
 // printArchivedDays says to a person what is not there any more.

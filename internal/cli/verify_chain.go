@@ -78,7 +78,7 @@ func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, rin
 	if err != nil {
 		return nil, err
 	}
-	keep, err := c.retention()
+	keep, _, err := c.retention()
 	if err != nil {
 		return nil, &failure{exitUsage, err, ""}
 	}
