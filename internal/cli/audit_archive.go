@@ -244,8 +244,8 @@ func (c *command) retention() (keep time.Duration, set bool, err error) {
 	return keep, true, err
 }
 
-// printArchivedDays says to a person what is not there any more.
-func (c *command) printArchivedDays(row func(name, format string, a ...any), a *verify.Archived) {
+// printArchivedDays says to a person what is not there any more. verb is how they verified.
+func (c *command) printArchivedDays(row func(name, format string, a ...any), a *verify.Archived, verb string) {
 	if a == nil {
 		return
 	}
@@ -266,8 +266,8 @@ func (c *command) printArchivedDays(row func(name, format string, a ...any), a *
 			row("", "%s of them younger than the retention of %d days", count(int64(e.Young), "day"), a.Keep)
 		}
 		if !e.Accepted {
-			row("", "whoever has the account can sign that; to accept it: verify --chain --accept")
-			row("", "  %s (as root, for good: --remember --reason TEXT)", e.ID)
+			row("", "whoever has the account can sign that; to accept it: verify %s --accept", verb)
+			row("", "  %s (as root, for good: verify --accept %s --remember --reason TEXT)", e.ID, e.ID)
 		}
 	}
 	few(row, a.Wrong)

@@ -45,7 +45,8 @@ one. Copies are not found: backups, exports, what the system's log has.
 
 EXIT STATUS
   0 erased, or listed, or nothing to erase; 1 not or not wholly erased: of
-  some calls the arguments are in the log; 2 bad usage
+  some calls the arguments are in the log, or no call has one of the IDs;
+  2 bad usage
 `
 
 func (c *command) auditEraseVerb() *ucli.Command {
@@ -98,7 +99,8 @@ func (c *command) auditErase(u *ucli.Context) error {
 		return err
 	}
 	if !do {
-		return c.listErasable(p)
+		c.listErasable(p)
+		return c.notFound(p)
 	}
 	if len(p.Calls) > 0 {
 		err = c.erase(u, h, p)
@@ -108,7 +110,23 @@ func (c *command) auditErase(u *ucli.Context) error {
 	if err == nil {
 		err = c.notErased(p)
 	}
+	if err == nil {
+		err = c.notFound(p)
+	}
 	return err
+}
+
+// notFound says which IDs are of no call that was found.
+func (c *command) notFound(p *erase.Plan) error {
+	if len(p.Absent) == 0 {
+		return nil
+	}
+	names := strings.Join(p.Absent[:min(len(p.Absent), maxShown)], " ")
+	if len(p.Absent) > maxShown {
+		names += " ..."
+	}
+	return fail("signet-wrap audit --json --limit all has the IDs of all calls; days that were moved are not searched",
+		fmt.Errorf("the log has no such call: %s", names))
 }
 
 // maxReason is the maximum length of a reason, in bytes.
@@ -136,7 +154,7 @@ func (c *command) findErasable(h home.Dir, filter history.Filter, only map[strin
 }
 
 // listErasable says what would be erased.
-func (c *command) listErasable(p *erase.Plan) error {
+func (c *command) listErasable(p *erase.Plan) {
 	if len(p.Calls) > 0 {
 		fmt.Fprintf(c.Stdout, "%s would be erased:\n", arguments(int64(len(p.Calls))))
 	}
@@ -155,7 +173,6 @@ func (c *command) listErasable(p *erase.Plan) error {
 	} else {
 		c.complain("nothing was erased: --reason TEXT --yes erases them", "")
 	}
-	return nil
 }
 
 const nothingToErase = "no arguments of such calls are kept apart from the log: nothing to erase"

@@ -108,7 +108,11 @@ func (c *command) bundleOptions(u *ucli.Context) (*verify.BundleOptions, error) 
 	if err != nil {
 		return nil, err
 	}
-	o := &verify.BundleOptions{Options: verify.Options{Now: time.Now(), Anchors: a, Accept: accept, RequireSystem: required(u, requireSystem)}, Require: a.Require}
+	keep, _, err := c.retention()
+	if err != nil {
+		return nil, err
+	}
+	o := &verify.BundleOptions{Options: verify.Options{Retention: keep, Now: time.Now(), Anchors: a, Accept: accept, RequireSystem: required(u, requireSystem)}, Require: a.Require}
 	given, roots, err := c.givenPolicy(u)
 	if err != nil {
 		return nil, err
@@ -219,6 +223,7 @@ func (c *command) printBundle(f *verify.Bundle, path string, ring keyring) {
 	case f.Log != nil:
 		few(row, f.Log.Completeness.Gaps)
 		few(row, f.Log.Completeness.Notes)
+		c.printArchivedDays(row, f.Log.Completeness.Archived, "FILE")
 	case f.Selection != nil:
 		few(row, f.Selection.Gaps)
 		few(row, f.Selection.Notes)

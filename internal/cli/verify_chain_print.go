@@ -62,7 +62,7 @@ func (c *command) printChain(f *verify.Log, ring keyring) {
 	few(row, whole.Gaps)
 	few(row, whole.Notes)
 	if !cut {
-		c.printArchivedDays(row, whole.Archived)
+		c.printArchivedDays(row, whole.Archived, "--chain")
 		c.printAnchored(row, whole.Anchored)
 		c.printOthers(row, &whole)
 		row("head", "%s", f.Head)

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/signet-wrap/signet-wrap/chain"
@@ -25,6 +26,7 @@ type Plan struct {
 	Calls  []Call           // whose arguments are beside the log, in its order
 	Logged []*sign.Verified // the first of those whose arguments are in the log itself, where they stay
 	InLog  int64            // how many those are
+	Absent []string         // of the IDs that were asked for, those of no call that the filter finds
 	Bad    error            // the last line of the log that is no record; nil: there is none
 
 	ids  map[history.ID]bool
@@ -51,10 +53,12 @@ func Find(ctx context.Context, log *chain.Snapshot, f history.Filter, only map[s
 	files := log.Beside(false)
 	defer files.Close()
 	p := &Plan{ids: map[history.ID]bool{}}
+	absent := maps.Clone(only)
 	sum, err := history.List(ctx, log, history.Options{Filter: f, Progress: progress}, func(row *history.Row) error {
 		if !row.IsCall() || only != nil && !only[row.Says.ID] {
 			return nil
 		}
+		delete(absent, row.Says.ID)
 		id, ok := history.ParseID(row.Says.ID)
 		has := false
 		if err := files.Lines(row.File, row.Says.ID, func([]byte) { has = true }); err != nil {
@@ -77,6 +81,7 @@ func Find(ctx context.Context, log *chain.Snapshot, f history.Filter, only map[s
 	if sum.Bad != nil {
 		p.Bad = sum.Bad
 	}
+	p.Absent = slices.Sorted(maps.Keys(absent))
 	return p, err
 }
 

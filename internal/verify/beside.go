@@ -166,11 +166,16 @@ func (b *besideCheck) finding() (a *Arguments, gaps, notes []string) {
 	defer b.files.Close()
 	n := int64(len(b.missing)) + b.uncount
 	if b.copied {
+		var gone int64
 		for _, x := range b.found.Erased {
-			n += x.Gone
+			gone += x.Gone
 		}
-		if n > 0 {
-			notes = append(notes, "the arguments of "+text.Count(n, "call")+" are not in this copy: they were kept apart from the log")
+		if n += gone; n > 0 {
+			what := "the arguments of " + text.Count(n, "call") + " are not in this copy: they were kept apart from the log"
+			if gone > 0 {
+				what += ", and events in it say that those of " + text.Count(gone, "call") + " were erased"
+			}
+			notes = append(notes, what)
 		}
 		return nil, nil, notes
 	}
@@ -190,14 +195,14 @@ func (b *besideCheck) finding() (a *Arguments, gaps, notes []string) {
 		what := fmt.Sprintf("the arguments of %s were erased by %s at %s: %s (%s)", text.Count(x.Gone, "call"), x.By, x.Time, x.Reason, x.ID)
 		switch {
 		case x.Gone == 0:
-			notes = append(notes, fmt.Sprintf("%s says that arguments of %s were to be erased, and they are still there, or never were, or another event says so before", x.ID, text.Count(x.Calls, "call")))
+			notes = append(notes, fmt.Sprintf("%s says that arguments of %s were to be erased, and they are still there, or never were, or their days are not, or another event says so before", x.ID, text.Count(x.Calls, "call")))
 		case x.Accepted:
 			notes = append(notes, what+", which is accepted")
 		default:
 			gaps = append(gaps, what+": --accept "+x.ID+" accepts it")
 		}
 		if x.Gone > 0 && x.Gone < x.Calls {
-			notes = append(notes, fmt.Sprintf("%s names %s more", x.ID, text.Count(x.Calls-x.Gone, "call")))
+			notes = append(notes, fmt.Sprintf("%s names %s more, whose arguments are still there, or whose days are not, or of which another event says so before", x.ID, text.Count(x.Calls-x.Gone, "call")))
 		}
 	}
 	if b.more > 0 {
