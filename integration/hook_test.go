@@ -147,6 +147,18 @@ func TestInstallHooks(t *testing.T) {
 	if got := len(h.records(t)); got != 1 {
 		t.Errorf("%d calls", got)
 	}
+	project := filepath.Join(h.dir, "project")
+	if err := os.MkdirAll(filepath.Join(project, ".claude"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(project, ".claude", "settings.local.json"), []byte(`{"disableAllHooks":true}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"status", "doctor"} {
+		if got := run(1, nil, "/bin/sh", "-c", `cd "$1" && exec "$2" "$3"`, "sh", project, program, verb); !strings.Contains(got, `"disableAllHooks" in`) {
+			t.Errorf("%s: %s", verb, got)
+		}
+	}
 	if err := os.Rename(program, program+".gone"); err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,11 @@ import (
 	"github.com/signet-wrap/signet-wrap/wrap"
 )
 
-const hookHelp = `signet-wrap hook: record a client's own tools, such as Bash
+func hookHelp() string {
+	return `signet-wrap hook: record a client's own tools, such as Bash
 
 USAGE
-  signet-wrap hook --client claude-code|codex [flags]
+  signet-wrap hook --client ` + strings.ReplaceAll(hookClients(), ", ", "|") + ` [flags]
 
 EXAMPLE (in the client's configuration of hooks; docs/HOOKS.md has all of it)
   "PreToolUse": [{"matcher": "*", "hooks": [{"type": "command",
@@ -50,12 +51,13 @@ EXIT STATUS
   2 the call could not be recorded, the document cannot be read, or bad usage:
     the client must not run the tool
 `
+}
 
 func (c *command) hookVerb() *ucli.Command {
 	return &ucli.Command{
 		Name:               hookName,
 		Usage:              "record a client's own tools",
-		CustomHelpTemplate: hookHelp,
+		CustomHelpTemplate: hookHelp(),
 		Flags:              cliFlags(flagsOfVerb(hookName)),
 		Action: func(u *ucli.Context) error { // MainContext takes all but this
 			return misuse(`see "signet-wrap help hook"`, "put the flags of hook after it")

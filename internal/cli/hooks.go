@@ -180,6 +180,8 @@ func (b bare) hookStatus(f *install.HookFile, sys install.System, h home.Dir) se
 		s.Problem = err.Error()
 	case f.Off() != "":
 		s.Problem = f.Off()
+	case f.OffElsewhere(sys, projectsHere(sys)) != "":
+		s.Problem = f.OffElsewhere(sys, projectsHere(sys))
 	default:
 		if s.Problem = f.Problem(sys.OS); s.Problem != "" {
 			s.Problem += again
@@ -187,6 +189,15 @@ func (b bare) hookStatus(f *install.HookFile, sys install.System, h home.Dir) se
 	}
 	s.fails = s.Problem != ""
 	return s
+}
+
+// projectsHere are the directories of the project here; none if that is not known.
+func projectsHere(sys install.System) []string {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil
+	}
+	return sys.Projects(here)
 }
 
 // hookFindings say for each client that is here and has hooks whether its own tools are

@@ -33,6 +33,10 @@ func claudeCode() *Client {
 		Hooks: install.Hooks{
 			File: "$CLAUDE_SETTINGS/settings.json", Matcher: "*", OnFailure: "block",
 			Before: []string{names.before}, After: slices.Concat(names.after, names.failed),
+			Managed: []string{"linux:/etc/claude-code/managed-settings.json",
+				"darwin:/Library/Application Support/ClaudeCode/managed-settings.json",
+				"windows:C:/Program Files/ClaudeCode/managed-settings.json"},
+			Project: []string{".claude/settings.json", ".claude/settings.local.json"},
 		},
 	}
 }

@@ -32,6 +32,10 @@ type Hooks struct {
 	Before    []string
 	After     []string
 	OnFailure string // of those in Before; "": the client has no such setting
+
+	// Other files in which hooks can be switched off: an administrator's, as templates of
+	// Client.Managed, and those in the directory of a project.
+	Managed, Project []string
 }
 
 // hookTimeout is the timeout in the client, in seconds. The hook itself gives up before.
@@ -104,11 +108,55 @@ func (f *HookFile) Lacks() (events []string) {
 
 // Off says why no hook in the file runs; "" if they run.
 func (f *HookFile) Off() string {
-	if off := f.doc.root.get("disableAllHooks"); off != nil && !off.is("false") { // of Claude Code
-		return `"disableAllHooks" in it switches all hooks off`
+	return switchedOff(f.doc.root, "it")
+}
+
+// switchedOff says whether the settings in a file switch all hooks off.
+func switchedOff(root *node, file string) string {
+	if off := root.get("disableAllHooks"); off != nil && !off.is("false") { // of Claude Code
+		return `"disableAllHooks" in ` + file + " switches all hooks off"
 	}
 	return ""
 }
+
+// OffElsewhere says why no hook in the file runs, by an administrator's file or by one of a
+// project; "" if they run, for all that can be read of these files.
+func (f *HookFile) OffElsewhere(s System, projects []string) string {
+	var files []string
+	for _, t := range f.Hooks.Managed {
+		files = append(files, s.expand(t)...)
+	}
+	managed := len(files)
+	for _, dir := range projects {
+		for _, name := range f.Hooks.Project {
+			files = append(files, filepath.Join(dir, name))
+		}
+	}
+	for i, path := range files {
+		// Whoever asks does not wait for what a project has made large.
+		if st, err := os.Stat(path); err != nil || st.Size() > maxSettings {
+			continue
+		}
+		data, err := readBounded(path)
+		if err != nil {
+			continue
+		}
+		doc, err := Parse(data, JSON, nil)
+		if err != nil {
+			continue
+		}
+		if off := switchedOff(doc.root, path); off != "" {
+			return off
+		}
+		if only := doc.root.get("allowManagedHooksOnly"); i < managed && only != nil && !only.is("false") { // of Claude Code
+			return `by "allowManagedHooksOnly" in ` + path + " only hooks in an administrator's files run"
+		}
+	}
+	return ""
+}
+
+// maxSettings is the maximum size of a file that OffElsewhere reads.
+const maxSettings = 1 << 20
 
 // Problem says why the hooks that are installed record less than all uses of tools, or
 // let a tool run that is not recorded; "" if they do neither. Whoever can write the file

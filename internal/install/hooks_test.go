@@ -189,6 +189,30 @@ func TestHookProblem(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.now, got, c.want)
 		}
 	}
+	hooks := someHooks
+	hooks.Managed, hooks.Project = []string{"linux:~/managed.json"}, []string{".claude/settings.json", ".claude/settings.local.json"}
+	for name, c := range map[string][2]string{
+		"managed.json":                        {`{"allowManagedHooksOnly":true}`, "only hooks in an administrator's files"},
+		"./managed.json":                      {`{"disableAllHooks":true}`, "switches all hooks off"},
+		"p/.claude/settings.json":             {"{\"disableAllHooks\": true, // all\n}", "p/.claude/settings.json switches all hooks off"},
+		"p/sub/.claude/settings.local.json":   {`{"disableAllHooks":1}`, "settings.local.json switches all hooks off"},
+		"./p/.claude/settings.json":           {`{"disableAllHooks":false,"allowManagedHooksOnly":true}`, ""},
+		"./p/sub/.claude/settings.local.json": {`{"disableAllHooks":`, ""},
+		"p/settings.json":                     {`{"disableAllHooks":true}`, ""},
+	} {
+		sys := System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+		path := filepath.Join(sys.Home, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(c[0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := hooks.Open(sys).OffElsewhere(sys, []string{filepath.Join(sys.Home, "p", "sub"), filepath.Join(sys.Home, "p")})
+		if !strings.Contains(filepath.ToSlash(got), c[1]) || c[1] == "" && got != "" {
+			t.Errorf("%s %s: %q, want %q", name, c[0], got, c[1])
+		}
+	}
 	f := &HookFile{Hooks: someHooks}
 	if f.doc, err = Parse([]byte(`{"disableAllHooks":true}`), JSON, nil); err != nil {
 		t.Fatal(err)
