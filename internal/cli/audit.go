@@ -31,10 +31,10 @@ EXAMPLES
 FLAGS
   --since T --until T   90m, 24h or 7d ago, a day (2026-05-01; as an end it is
                         included), or 2026-05-01T10:00 (local; or with +02:00)
-  --tool S --server S   with S, in any case, in the name of the tool, of the
-  --client S --owner S  server, of the client and its version, of the owner, in
-  --where S --via S     user@host, in the way it came (wrap, check, sdk, hook)
-  --grep S              with S in the arguments, in any case
+  --tool S --server S   with S in the name of the tool; of the server
+  --client S --owner S  with S in the client's name and version; in the owner
+  --where S --via S     with S in user@host; S is wrap, check, sdk or hook
+  --grep S              with S in the arguments (case is ignored, as above)
   --signer S            signed under the name S, or with the key ed25519:B64
   --session S           the session whose ID begins with S
   --outcome LIST        executed, failed, rejected, wants-input, responded,

@@ -33,8 +33,8 @@ FLAGS
                    FILE or ed25519:B64; may be repeated
   --target URI     only receipts for this target count; the name in the log
   --max-age D      how old a receipt may be (default: 5m, 24h at most)
-  --missing M      log (the default), allow or refuse: what happens to calls
-                   that carry no receipt
+  --missing log|allow|refuse
+                   what happens to calls without a receipt (default: log)
   --cosign         sign the responses, too, for the clients' logs
   --home DIR       keys, log and receipts that were used (default: $SIGNET_HOME
                    or ~/.signet)

@@ -97,7 +97,7 @@ func (c *command) helpVerb() *ucli.Command {
 			for _, name := range names {
 				i := slices.IndexFunc(verbs, func(v *ucli.Command) bool { return v.HasName(name) })
 				if i < 0 {
-					return noSuchVerb(u.App.Commands, path, name, `see "signet-wrap help"`)
+					return noSuchVerb(u.App.Commands, path, name, fmt.Sprintf("see %q", strings.TrimSpace("signet-wrap help "+path)))
 				}
 				text, verbs, path = verbs[i].CustomHelpTemplate, verbs[i].Subcommands, strings.TrimSpace(path+" "+name)
 			}

@@ -54,6 +54,35 @@ func TestHelp(t *testing.T) {
 	walk("", (&command{}).app().Commands)
 }
 
+// TestFlagTexts has a few words on every flag of every verb for the completion, and
+// what several flags of one line share.
+func TestFlagTexts(t *testing.T) {
+	said := make(map[string]flagText)
+	for _, topic := range (&command{}).topics() {
+		for _, f := range topic.flags {
+			if f.usage == "" || strings.HasPrefix(f.usage, "-") || len(f.usage) > maxUsage+4 || f.value == "VALUE" && topic.path == "audit" {
+				t.Errorf("%s --%s %s: %q", topic.path, f.name, f.value, f.usage)
+			}
+			said[strings.TrimSpace(topic.path+" --"+f.name)] = f
+		}
+	}
+	for of, want := range map[string]flagText{
+		"--home":                  {"home", "DIR", "keys and log (default: $SIGNET_HOME or ~/.signet)"},
+		"audit --until":           {"until", "T", said["audit --since"].usage},
+		"audit stats --tool":      {"tool", "S", said["audit --tool"].usage}, // as the help text above says
+		"audit report --failed":   {"failed", "", said["audit --failed"].usage},
+		"hook --hash-only":        {"hash-only", "", said["--hash-only"].usage},
+		"sign --trace-id":         {"trace-id", "T", "further members of the receipt"},
+		"install --all":           {"all", "", "every server of every client; without it, and without names, you are asked, ..."},
+		"identity export --home":  said["--home"],
+		"verify --max-unanchored": {"max-unanchored", "D", said["verify --require"].usage},
+	} {
+		if got := said[of]; got != want {
+			t.Errorf("%s: %+v, want %+v", of, got, want)
+		}
+	}
+}
+
 func checkSize(t *testing.T, name, help string, most int) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(help, "\n"), "\n")
