@@ -86,7 +86,7 @@ func programsOf(path string) (programs, root string) {
 	return "every program of " + me, root
 }
 
-// writesFinding says who can rewrite the log, and the command that makes that show.
+// writesFinding says who can rewrite the log, and where that shows.
 func (c *command) writesFinding(h home.Dir) finding {
 	dir := h.Audit()
 	r := finding{Check: "writes", State: "note"}
@@ -97,14 +97,13 @@ func (c *command) writesFinding(h home.Dir) finding {
 		r.Says += "; also " + strings.Join(others, ", ")
 		return r
 	}
+	// What to do about it is with "anchor".
 	store, inHome := c.storeOf(h)
 	switch _, err := os.Lstat(anchor.PolicyFile(store)); {
 	case err != nil:
 		r.Says += ": it shows where others remember it (see anchor and heads)"
-		r.Do = "`signet-wrap anchor init --witness VKEY@URL" + homeArg(h) + "`"
 	case inHome:
-		r.Says += ": it shows to who keeps the kit elsewhere and asks the witnesses"
-		r.Do = "as another user: `signet-wrap anchor init --witness VKEY@URL --store DIR" + homeArg(h) + "` (docs/ANCHORS.md)"
+		r.Says += ": it shows to who keeps the kit elsewhere and asks the witnesses (see anchor)"
 	default:
 		r.State = "ok"
 		r.Says += ": it shows by the store in " + store

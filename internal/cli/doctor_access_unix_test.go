@@ -84,7 +84,9 @@ func TestDoctorAccess(t *testing.T) {
 				}
 				var f finding
 				must(t, json.Unmarshal([]byte(strings.Split(out, "\n")[i]), &f))
-				if f.State != state || !strings.Contains(f.Says, part) || f.Do == "" {
+				// Who rewrites the log shows by anchors: what to do is said there, once.
+				elsewhere := check == "writes" && state == "note"
+				if f.State != state || !strings.Contains(f.Says, part) || (f.Do == "") != elsewhere {
 					t.Errorf("%s: %+v, want %q", check, f, want)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/signet-wrap/signet-wrap/chain/anchor"
 	"github.com/signet-wrap/signet-wrap/internal/home"
+	"github.com/signet-wrap/signet-wrap/internal/text"
 )
 
 // anchorFinding says up to where others remember the log, and the step that would
@@ -18,7 +19,7 @@ func (c *command) anchorFinding(h home.Dir) finding {
 	s, err := anchor.Open(dir)
 	if _, madeInHome := h.Store(); errors.Is(err, anchor.ErrNoStore) && madeInHome { // that config.toml names one makes none
 		r.Says = "not anchored, as far as this home knows: truncation by the key holder would not show"
-		r.Do = "signet-wrap anchor init --witness VKEY@URL"
+		r.Do = "signet-wrap anchor init --witness VKEY@URL" + homeArg(h)
 		return r
 	}
 	var f anchorFinding
@@ -47,13 +48,13 @@ func (c *command) anchorFinding(h home.Dir) finding {
 			r.Says = fmt.Sprintf("%s as witnesses cosigned them at %s (%s)", count(f.Records, "record"), f.Since, strings.Join(names, ", "))
 			if inHome {
 				r.Says += "; the store is in the home, where the agent can take the log's key"
-				r.Do = "as another user: signet-wrap anchor init --home HOME --store DIR (docs/ANCHORS.md)"
+				r.Do = "as another user: `signet-wrap anchor init --witness VKEY@URL --store DIR --home " + text.Quote(string(h)) + "` (docs/ANCHORS.md)"
 			}
 		case f.TSA != nil:
-			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
+			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"+homeArg(h)
 			r.Says = fmt.Sprintf("%s stamped at %s, and no witness has cosigned them: a stamp alone shows no truncation", count(f.Records, "record"), f.TSA.Seen)
 		default:
-			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"
+			r.State, r.Do = "note", "signet-wrap anchor init --witness VKEY@URL"+homeArg(h)
 			r.Says = "the log's own checkpoint has " + count(f.Records, "record") + ", and no witness has cosigned it"
 		}
 	case "unconfirmed":

@@ -18,8 +18,8 @@ func (c *command) headsFinding(h home.Dir) finding {
 	}
 	to := c.OpenLog()
 	if to == nil {
-		return note(`anchor it ("signet-wrap anchor init"), or keep the head of "signet-wrap verify --chain" elsewhere`,
-			"there is no system log: truncation of the log would not show")
+		return note(`keep the head that "signet-wrap verify --chain" prints elsewhere, or anchor the log`,
+			"there is no system log that remembers where the log ends")
 	}
 	if to.To() != "journald" {
 		return note("signet-wrap verify --chain --against FILE, with the file that it writes", "heads go to %s, which verify does not read without --against", to.To())
