@@ -380,7 +380,11 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 	}
 	if len(chosen) > 0 {
 		if err := f.Writable(backups(ch.home)); err != nil {
-			ch.refuse(f, err, cmp.Or(durable.Permit(err), "let yourself write there, or give --home DIR"))
+			hint := "let yourself write there"
+			if install.Writable(backups(ch.home)) != nil {
+				hint += ", or give --home DIR"
+			}
+			ch.refuse(f, err, cmp.Or(durable.Permit(err), hint))
 			return nil
 		}
 	}
@@ -413,7 +417,11 @@ func (ch *change) one(f *install.Config, sys install.System) (failed error) {
 		}()
 		kept = w.Kept
 		if err != nil && kept == "" {
-			ch.refuse(f, err, durable.Permit(err))
+			hint := durable.Permit(err)
+			if errors.Is(err, durable.ErrChanged) {
+				hint = "run the same again"
+			}
+			ch.refuse(f, err, hint)
 			return nil
 		}
 		if w.InPlace {

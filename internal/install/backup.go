@@ -218,9 +218,10 @@ func (p *Past) add(m manifest) {
 
 func pastKey(path, scope, name string) string { return path + "\x00" + scope + "\x00" + name }
 
-// Lost says whether e was wrapped by us and, without our doing, is no longer.
+// Lost says whether e was wrapped by us and, without our doing, is no longer. One
+// that lost only its "--" still runs signet-wrap, and cannot start.
 func (p Past) Lost(c *Config, e *Entry) bool {
-	return !e.Wrapped && p.wrapped[pastKey(c.real, e.Scope, e.Name)]
+	return !e.Wrapped && !e.NoDashes && p.wrapped[pastKey(c.real, e.Scope, e.Name)]
 }
 
 // Of are the servers of c that were wrapped by us, as far as we know, each with its

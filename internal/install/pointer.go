@@ -62,10 +62,10 @@ func (d *Document) Candidates() []string {
 // ByName makes a file of a client that is not in the table: the name's ending
 // tells the format.
 func ByName(path string, p Pointer) (File, error) {
-	formats := map[string]Format{".json": JSON, ".jsonc": JSON, ".toml": TOML, ".yaml": YAML, ".yml": YAML}
+	formats := map[string]Format{".json": JSON, ".jsonc": JSON, ".code-workspace": JSON, ".toml": TOML, ".yaml": YAML, ".yml": YAML}
 	format := formats[strings.ToLower(filepath.Ext(path))]
 	if format == "" {
-		return File{}, fmt.Errorf("%q does not end in .json, .jsonc, .toml, .yaml or .yml", path)
+		return File{}, fmt.Errorf("%q does not end in .json, .jsonc, .code-workspace, .toml, .yaml or .yml", path)
 	}
 	return File{Client: &Client{Name: "file", Label: "client of " + filepath.Base(path), Format: format, Pointers: []Pointer{p}}, Path: path}, nil
 }
