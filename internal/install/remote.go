@@ -53,6 +53,9 @@ type header struct {
 	value          *node
 }
 
+// gooseHeader is a header of Goose with a variable in it, and with nothing that is secret.
+var gooseHeader = regexp.MustCompile(`^((?:Bearer |Basic |[Tt]oken )?)\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))$`)
+
 var headerName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`) // mcp-remote drops all others
 
 // reach reads how e is reached. The error says why that cannot be put to mcp-remote.
@@ -123,6 +126,16 @@ func (e *Entry) reach() (*reach, error) {
 			}
 			if strings.ContainsFunc(h.value.says(), func(c rune) bool { return unicode.IsControl(c) && c != '\t' }) {
 				return nil, fmt.Errorf("the value of its header %q is no value of a header", h.name)
+			}
+			if n.get("uri") != nil && strings.Contains(h.value.says(), "$") { // Goose puts its envs into headers
+				m := gooseHeader.FindStringSubmatch(h.value.says())
+				if m == nil {
+					return nil, fmt.Errorf("its header %q has variables and other text, and Goose has variables in headers only", h.name)
+				}
+				if err := add(h.name, m[1]+"${"+m[2]+m[3]+"}"); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			variable := ""
 			for variable == "" || e.hasVariable(variable) {
@@ -245,6 +258,9 @@ func (d *Document) written(e *Entry, w Wrapper, r *reach, value func(header) str
 		for _, h := range r.headers {
 			all = append(all, h.variable+between+value(h))
 		}
+		for _, m := range e.holder.get(env).all() {
+			all = append(all, m.name+between+value(header{m.name, m.name, m.value}))
+		}
 		add(env, "{ "+strings.Join(all, ", ")+" }")
 	}
 	if len(r.pass) > 0 {
@@ -257,9 +273,14 @@ func (d *Document) written(e *Entry, w Wrapper, r *reach, value func(header) str
 // last is written again.
 func (d *Document) remoteMembers(e *Entry, w Wrapper, r *reach) (edit, []string, error) {
 	uncuttable := errors.New(uncut)
-	for _, name := range slices.Concat(envNames, []string{"env_vars"}) {
-		if n := e.holder.get(name); n != nil && len(n.members)+len(n.elems) > 0 && len(r.headers)+len(r.pass) > 0 {
-			return edit{}, nil, uncuttable // one would have to be added to it
+	if n := e.holder.get("env_vars"); n != nil && len(n.elems) > 0 && len(r.pass) > 0 {
+		return edit{}, nil, uncuttable // one would have to be added to it
+	}
+	for _, name := range envNames {
+		for _, m := range e.holder.get(name).all() { // they are written again, beside the headers
+			if len(r.headers) > 0 && (!variableName.MatchString(m.name) || m.value.kind != str) {
+				return edit{}, nil, uncuttable
+			}
 		}
 	}
 	if e.holder.anyShared() {

@@ -105,6 +105,8 @@ func TestOddRemotes(t *testing.T) {
 		`{"url":"https://token@x/mcp"}`:                                                    "has a secret",
 		`{"url":"https://x","headers":{"A":"1"},"env":{"signet_header_1":"mine"}}`:         `"A:${SIGNET_HEADER_2}"]`,
 		`{"url":"https://x","headers":{"A":" a: \"b\" 'c' "}}`:                             `"env":{"SIGNET_HEADER_1":" a: \"b\" 'c' "}}`,
+		`{"uri":"https://x/mcp","headers":{"A":"s3cret-${T}"}}`:                            "Goose has variables",
+		`{"uri":"https://x/mcp","headers":{"A":"Token $T"}}`:                               `"A:Token ${T}"]`,
 		`{"url":"https://x/mcp","headers":{"":"b"}}`:                                       "no name of a header",
 	} {
 		path := filepath.Join(t.TempDir(), "mcp.json")
@@ -146,7 +148,15 @@ func TestRemotesInTOMLAndYAML(t *testing.T) {
 			[]string{`web = { command = "/x/signet-wrap", args = ["--key", "k", ` + npx + `"https://x/mcp"], enabled = true } }`}, ""},
 		{"codex", "table", "[mcp_servers.web]\nurl = \"https://x/mcp\"\n[mcp_servers.web.http_headers]\nA = \"s3cret\"\n", nil,
 			"command = \"/x/signet-wrap\"\nargs = [\"--key\", \"k\", " + npx + "\"https://x/mcp\", \"--header\", \"A:${SIGNET_HEADER_1}\"]\nenv = { SIGNET_HEADER_1 = \"(the value of A)\" }"},
-		{"codex", "env", "[mcp_servers.web]\nurl = \"https://x/mcp\"\nhttp_headers = { A = \"b\" }\nenv = { C = \"d\" }\n", nil, "SIGNET_HEADER_1"},
+		{"codex", "env", "[mcp_servers.web]\nurl = \"https://x/mcp\"\nhttp_headers = { A = \"b\" }\nenv = { C = \"d\" }\n",
+			[]string{"\nenv = { SIGNET_HEADER_1 = \"b\", C = \"d\" }\n"}, ""},
+		{"codex", "odd env", "[mcp_servers.web]\nurl = \"https://x/mcp\"\nhttp_headers = { A = \"b\" }\nenv = { \"C D\" = \"s3cret\" }\n", nil, "SIGNET_HEADER_1"},
+		{"codex", "env_vars", "[mcp_servers.web]\nurl = \"https://x/mcp\"\nbearer_token_env_var = \"T\"\nenv_vars = [\"V\"]\n", nil, `"Authorization:Bearer ${T}"`},
+		{"goose", "envs", "extensions:\n  web:\n    uri: https://x/mcp\n    envs:\n      A: s3cret # mine\n      B: 'b, \"c\" {'\n    type: streamable_http\n    headers:\n      X-B: b\n",
+			[]string{"    envs: { SIGNET_HEADER_1: \"b\", A: \"s3cret\", B: \"b, \\\"c\\\" {\" }"}, ""},
+		// Goose puts variables of envs and env_keys into headers, and not into envs.
+		{"goose", "variables", "extensions:\n  web:\n    type: streamable_http\n    uri: https://x/mcp\n    headers:\n      Authorization: Bearer $TOKEN\n      X-B: ${B_2}\n    envs:\n      B_2: s3cret\n    env_keys: [TOKEN]\n",
+			[]string{`"--header", "Authorization:Bearer ${TOKEN}", "--header", "X-B:${B_2}"]` + "\n    envs:\n      B_2: s3cret\n    env_keys: [TOKEN]\n"}, ""},
 		{"goose", "block", "GOOSE_MODEL: m\nextensions:\n  web:\n    enabled: true\n    envs: {}\n    env_keys: []\n    headers:\n      Authorization: Bearer s3cret\n      X-B: 'it''s'\n    name: web # or so\n    timeout: 300\n    type: streamable_http\n    uri: https://x.example/mcp\n    bundled: null\n",
 			[]string{"    enabled: true\n    type: \"stdio\"\n    cmd: \"/x/signet-wrap\"\n    args: [\"--key\", \"k\", " + npx + `"https://x.example/mcp", "--header", "Authorization:${SIGNET_HEADER_1}", "--header", "X-B:${SIGNET_HEADER_2}"]` +
 				"\n    envs: { SIGNET_HEADER_1: \"Bearer s3cret\", SIGNET_HEADER_2: \"it's\" }\n    env_keys: []\n    name: web\n    timeout: 300\n    bundled: null\n"}, ""},
