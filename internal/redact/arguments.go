@@ -2,12 +2,14 @@ package redact
 
 import (
 	"bytes"
+	"encoding/base64"
+	"slices"
 	"strings"
 )
 
 // InArguments says whether the arguments of a call, as JSON text, seem to hold a secret:
 // a key of a well-known service, a private key, the password in a URL, a bearer token, a
-// long random word, or what follows the name of a secret. The patterns are those of
+// long random word, basic credentials, or what follows the name or flag of a secret. The patterns are those of
 // [Argument]; but arguments are texts and code, too, so names of secrets count only
 // before what can be one, and hashes, and long runs of base64, are none.
 //
@@ -82,6 +84,15 @@ func hasDigit(b []byte) bool {
 	return false
 }
 
+func hasLetter(b []byte) bool {
+	for _, c := range b {
+		if 'a' <= c|0x20 && c|0x20 <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
 // isRandom says whether a word has digits, and letters of both cases, mixed as no name
 // has them.
 func isRandom(word []byte) bool {
@@ -129,7 +140,7 @@ func announces(name, rest []byte) bool {
 	switch rest[0] { // most words are followed by nothing of interest
 	case '=', ':', '"', '\'', '`', '\\':
 	case ' ':
-		if len(name) != 6 && (len(rest) < 2 || rest[1] != '=' && rest[1] != ':' && rest[1] != ' ') {
+		if len(name) != 6 && len(name) != 5 && name[0] != '-' && (len(rest) < 2 || rest[1] != '=' && rest[1] != ':' && rest[1] != ' ') {
 			return false
 		}
 	default:
@@ -138,8 +149,12 @@ func announces(name, rest []byte) bool {
 	if len(name) > 64 {
 		return false
 	}
+	if name[0] == '-' && flagAnnounces(name, rest) {
+		return true
+	}
 	bearer := len(name) == 6 && rest[0] == ' ' && strings.EqualFold(string(name), "bearer")
-	if !bearer {
+	basic := len(name) == 5 && rest[0] == ' ' && strings.EqualFold(string(name), "basic")
+	if !bearer && !basic {
 		at := 0
 		for at < min(len(rest), 16) && betweenNameAndValue[rest[at]] {
 			at++
@@ -161,12 +176,55 @@ func announces(name, rest []byte) bool {
 	switch {
 	case bearer:
 		return len(value) >= 16
+	case basic: // "user:password" in base64
+		user, err := base64.RawStdEncoding.AppendDecode(nil, value)
+		return err == nil && bytes.IndexByte(user, ':') > 0
 	case bytes.HasPrefix(value, []byte("***")), bytes.ContainsAny(value[:min(1, len(value))], "$%<"): // masked, or a variable
 		return false
 	case quoted:
 		return len(value) >= 6
 	}
-	return len(value) >= 8 && bytes.ContainsAny(value, "0123456789") && !bytes.ContainsAny(value, ".")
+	return hasDigit(value) && (len(value) >= 8 || len(value) >= 6 && hasLetter(value)) && bytes.IndexByte(value, '.') < 0
+}
+
+// flagAnnounces says whether name is the flag of a command for a secret, as
+// "--password", and rest continues with what can be one: after = or a blank, or as the
+// next string of a list; or the flag before "user:password".
+func flagAnnounces(name, rest []byte) bool {
+	if n := string(name); (n == "-u" || n == "--user" || n == "--proxy-user") && rest[0] != ':' {
+		user, password, ok := bytes.Cut(firstWord(bytes.TrimLeft(rest[:min(len(rest), 200)], "=\"'` ,\\")), []byte(":"))
+		return ok && len(user) > 0 && len(password) >= 6 && hasDigit(password) && hasLetter(password) // not of uid:gid
+	}
+	bare := bytes.TrimLeft(name, "-")
+	if len(bare) == 0 || !namesSecretMember(bare) || !endsAsSecret(bare) {
+		return false
+	}
+	value := bytes.TrimLeft(rest[:min(len(rest), 200)], "=\"'` ,\\")
+	end := 0
+	for end < len(value) && !argumentEnds[value[end]] {
+		end++
+	}
+	value = value[:end]
+	return len(value) >= 6 && value[0] != '-' && value[0] != '$' && hasDigit(value) && hasLetter(value) && bytes.IndexByte(value, '.') < 0
+}
+
+// firstWord is the beginning of s up to a blank or a quote.
+func firstWord(s []byte) []byte {
+	if end := bytes.IndexAny(s, " \t\"'`\\,"); end >= 0 {
+		return s[:end]
+	}
+	return s
+}
+
+// endsAsSecret says whether a name ends with the name of a secret: not "auth-type".
+func endsAsSecret(name []byte) bool {
+	low := strings.ToLower(string(name))
+	if slices.Contains(secretWords, low[strings.LastIndexAny(low, "-_.")+1:]) {
+		return true
+	}
+	low = strings.NewReplacer("-", "", "_", "", ".", "").Replace(low)
+	return strings.HasSuffix(low, "password") || strings.HasSuffix(low, "passwd") ||
+		slices.ContainsFunc(secretNames, func(part string) bool { return strings.HasSuffix(low, part) })
 }
 
 // betweenNameAndValue are the bytes that may be between a name and the = or : after it.

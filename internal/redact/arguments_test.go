@@ -61,7 +61,14 @@ func corpus(t testing.TB) (secrets, hard, innocent map[string][]string) {
 		"private key": func() string {
 			return "-----BEGIN OPENSSH PRIVATE KEY-----\n" + base64.StdEncoding.EncodeToString(raw(200))
 		},
-		"bearer":      func() string { return "Authorization: Bearer " + from(lower+digits, 40) },
+		"bearer": func() string { return "Authorization: Bearer " + from(lower+digits, 40) },
+		"basic": func() string {
+			return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("ada:"+from(alnum, 8)))
+		},
+		"flag":        func() string { return "mysql --password " + from(lower, 6) + "7 -h db" },
+		"flag, =":     func() string { return "psql --db-password=" + from(upper, 6) + "7 prod" },
+		"flag, user":  func() string { return "curl -u ada:" + from(lower, 6) + "7 https://example.com" },
+		"list":        func() string { return `["serve","--token","` + from(lower, 9) + `7"]` },
 		"URL":         func() string { return "postgres://app:" + from(alnum, 12) + "@db.example.com:5432/prod" },
 		"env":         func() string { return "export DB_PASSWORD=" + from(lower+digits, 12) + "7" },
 		"code":        func() string { return `client = Client(api_key="` + from(lower, 20) + `")` },
@@ -142,7 +149,7 @@ func TestInArgumentsOfCorpus(t *testing.T) {
 		kinds map[string][]string
 		row   string
 	}{
-		{secrets, `(?m)^\| ([0-9,]+) secrets of 15 kinds that have a form: .* \| ([0-9]+) \|$`},
+		{secrets, `(?m)^\| ([0-9,]+) secrets of 20 kinds that have a form: .* \| ([0-9]+) \|$`},
 		{hard, `(?m)^\| ([0-9,]+) that have none: .* \| ([0-9]+) \|$`},
 	} {
 		found, all := count(x.kinds)
@@ -179,5 +186,19 @@ func BenchmarkInArguments(b *testing.B) {
 				InArguments(raw)
 			}
 		})
+	}
+}
+
+// What only looks like the flags and names of secrets is none.
+func TestInArgumentsLookAlikes(t *testing.T) {
+	for _, text := range []string{"use --token-file x1y2z3a and --auth-type oauth2x", "the --password flag, see section 4a", "a basic understanding of it",
+		"basic dXNlcg and so", "ls -key 123456", "max_tokens: 128000, token_limit: 128000", "sort --key=2,2n file1", "docker run -u 1000:1000 image", "docker run -u ada:staff image7"} {
+		raw, err := json.Marshal(map[string]string{"text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if InArguments(raw) {
+			t.Errorf("%s: taken for a secret", raw)
+		}
 	}
 }
