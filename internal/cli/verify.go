@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,6 +116,10 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 	if tlog.IsProof(start) {
 		return c.verifyProof(u, path, content, ring)
 	}
+	if isCallList(start) {
+		return &failure{exitUsage, fmt.Errorf("%s lists calls (audit --json or --csv, audit export --format json or csv): nothing in it is signed", path),
+			"signet-wrap audit export --output FILE, without --format, writes what can be verified"}
+	}
 	debug.SetGCPercent(50) // of a file of millions of records their hashes are held
 	bar := c.progress("verifying")
 	receipt, selection, err := verify.CheckFile(ctx, content, path, ring.Keys, verify.Options{Now: time.Now(), Progress: bar.show})
@@ -140,6 +145,17 @@ func (c *command) verifyFile(u *ucli.Context, path string) error {
 		}
 	}
 	return exitOf(receipt.Verdict)
+}
+
+// isCallList says whether a file begins as what "audit" writes for programs and
+// spreadsheets.
+func isCallList(start []byte) bool {
+	for _, begin := range []string{`{"kind":"call","id":"rec_`, `{"kind":"event","id":"evt_`, "time,tool,server,"} {
+		if bytes.HasPrefix(start, []byte(begin)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *command) complainOfKeys(ring keyring) {
