@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ func (c *command) readAgainst(ctx context.Context, path string, keys verify.Keys
 		if err != nil {
 			return nil, nil, err
 		}
+		debug.SetGCPercent(20) // of millions of calls their hashes are held, in which there is nothing to follow
 		k, err := verify.ReadAgainstLog(ctx, s, path, keys, log)
 		return nil, k, err
 	}
@@ -340,6 +342,7 @@ func (c *command) printOthers(row func(name, format string, a ...any), f *verify
 				what string
 			}{
 				{t.Request, "with another tool or other arguments there"}, {t.Response, "with another response there"},
+				{t.Twice, "further, with a receipt that was used already"},
 				{t.NotHere, "that only the other log has"}, {t.NotThere, "that only this log has"},
 				{t.Lost, "that only the client's log has, without a response"},
 				{t.Left, "not compared: there are too many"},

@@ -3,8 +3,10 @@ package verify
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"io"
 	"time"
 
@@ -23,8 +25,8 @@ type Expected struct {
 	checker checker
 	hashes  map[chain.Hash]bool // whether it was found
 	ids     map[receiptID]kept
-	records map[chain.Hash]receiptID // of ids, those that were kept as records of a log
-	others  int64                    // receipts that were not looked for
+	records map[brief]receiptID // of ids, those that were kept as records of a log
+	others  int64               // receipts that were not looked for
 
 	// Of another log: its keys, those of the log that is verified, and what is compared.
 	theirs   map[string]int32 // by number, from 1
@@ -204,12 +206,17 @@ func (k *Expected) receipt(receipt []byte, record bool, of chain.Hash, keys Keys
 		}
 		r.by = k.theirs[key]
 	}
+	k.keep(id, r, of)
+}
+
+// keep keeps a receipt, and of which record it is.
+func (k *Expected) keep(id receiptID, r kept, of chain.Hash) {
 	k.ids[id] = r
 	if !of.IsZero() {
 		if k.records == nil {
-			k.records = map[chain.Hash]receiptID{}
+			k.records = map[brief]receiptID{}
 		}
-		k.records[of] = id
+		k.records[briefOf(of)] = id
 	}
 }
 
@@ -231,6 +238,17 @@ func (id *receiptID) prefix() string {
 	return "rec_"
 }
 
+// brief is a hash of a hash, where millions are held. Its seed is secret and of this
+// process, so that nobody can make two that collide.
+type brief [8]byte
+
+var briefSeed = maphash.MakeSeed()
+
+func briefOf(h chain.Hash) (b brief) {
+	binary.NativeEndian.PutUint64(b[:], maphash.Comparable(briefSeed, h))
+	return b
+}
+
 // hash takes the hash of a record of the log.
 func (k *Expected) hash(h chain.Hash) {
 	if _, wanted := k.hashes[h]; wanted {
@@ -241,7 +259,7 @@ func (k *Expected) hash(h chain.Hash) {
 // archived takes the hash of a record of a day that is not there.
 func (k *Expected) archived(h chain.Hash) {
 	k.hash(h)
-	if id, wanted := k.records[h]; wanted {
+	if id, wanted := k.records[briefOf(h)]; wanted {
 		k.find(id)
 	}
 }

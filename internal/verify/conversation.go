@@ -31,7 +31,7 @@ const spokenBlock = 4096
 // spoken is a call in one log.
 type spoken struct {
 	id, parent            history.ID
-	params, response      sign.Hash
+	params, response      brief
 	session, tool, status int32 // in half.texts
 	hasParent             bool
 	responded             bool // response and status are of its outcome
@@ -85,7 +85,7 @@ func (h *half) take(v *sign.Verified) {
 	case history.IsResponse(v):
 		id, ok := history.ParseID(v.ParentID)
 		if c := h.get(id); ok && c != nil && !c.responded {
-			c.responded, c.response, c.status = true, v.ResponseHash, h.name(v.Outcome.Status)
+			c.responded, c.response, c.status = true, briefOf(v.ResponseHash), h.name(v.Outcome.Status)
 			c.raw = strings.Contains(v.Outcome.Reason, "bytes as sent")
 		}
 	case history.IsWrapped(v):
@@ -103,7 +103,7 @@ func (h *half) take(v *sign.Verified) {
 		}
 		h.calls[id] = n
 		c := h.at(n)
-		*c = spoken{id: id, params: v.ParamsHash, session: h.name(v.Session), tool: h.name(v.Tool)}
+		*c = spoken{id: id, params: briefOf(v.ParamsHash), session: h.name(v.Session), tool: h.name(v.Tool)}
 		c.parent, c.hasParent = history.ParseID(v.ParentID)
 	}
 }
@@ -118,13 +118,16 @@ type Conversation struct {
 	Refused  int64 `json:"refused"`            // that the server's side has refused
 	Request  int64 `json:"different_request"`  // of Calls, with another tool or other arguments
 	Response int64 `json:"different_response"` // of Calls, with another result or outcome
+	Twice    int64 `json:"twice"`              // further calls with the receipt of one of Calls
 	Left     int64 `json:"not_compared"`       // of both logs, because there are too many
 
 	First []string `json:"first,omitempty"` // of what differs, one phrase each
 }
 
 // differs says that the logs cannot both be right.
-func (c *Conversation) differs() bool { return c.Request > 0 || c.Response > 0 || c.NotHere > 0 }
+func (c *Conversation) differs() bool {
+	return c.Request > 0 || c.Response > 0 || c.NotHere > 0 || c.Twice > 0
+}
 
 // result is nil if the logs have no call in common.
 func (c *conversation) result() *Conversation {
@@ -137,9 +140,14 @@ func (c *conversation) result() *Conversation {
 	r.Left = c.ours.left + c.theirs.left
 	ourSessions, theirSessions := map[int32]bool{}, map[int32]bool{}
 	pair := func(ours, theirs *spoken) {
+		if ours.paired || theirs.paired { // a receipt is good for one call
+			r.Twice++
+			say("%s: a further call with the receipt of one that both have (%s)", ours.receipt(), theirs.receipt())
+		} else {
+			r.Calls++
+		}
 		ours.paired, theirs.paired = true, true
 		ourSessions[ours.session], theirSessions[theirs.session] = true, true
-		r.Calls++
 		if c.ours.texts[ours.tool] != c.theirs.texts[theirs.tool] || ours.params != theirs.params {
 			r.Request++
 			say("%s: the other log has another tool or other arguments (%s)", ours.receipt(), theirs.receipt())

@@ -1,11 +1,14 @@
 package verify
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -64,6 +67,12 @@ func TestConversation(t *testing.T) {
 	if got, want := fmt.Sprint(compare(server, client)), fmt.Sprint(Conversation{Calls: 4, NotThere: 1, NotHere: 1, Lost: 1, Refused: 1, Request: 1, Response: 1}); got != want {
 		t.Errorf("the log of the server's side: %s, want %s", got, want)
 	}
+	twice := append(slices.Clone(server), call(110, 4, "ses_s", "add", 1)) // by a replay
+	for name, got := range map[string]Conversation{"the client's": compare(client, twice), "the server's side": compare(twice, client)} {
+		if got.Twice != 1 || got.Calls != 4 || !got.differs() {
+			t.Errorf("%s log, and a call twice: %+v", name, got)
+		}
+	}
 	var none conversation
 	none.ours.take(client[0])
 	if r := none.result(); r != nil {
@@ -92,27 +101,40 @@ func TestConversationLeft(t *testing.T) {
 	}
 }
 
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 // TestConversationMemory: a call of a large log takes a bounded number of bytes, however
-// long the receipts are that it was read from.
+// long the receipts are that it was read from; and so do its receipt and its response as
+// what the other log must have.
 func TestConversationMemory(t *testing.T) {
-	const n, limit = 200_000, 300 // bytes for each
-	used := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
+	const n, limit = 200_000, 200 // bytes for each
 	var c conversation
-	before := used()
+	before := heapInUse()
 	for i := range n {
 		receipt := fmt.Sprintf("rec_%032xses_a%s", i, strings.Repeat("x", 1000)) // what all texts are parts of
 		v := &sign.Verified{Version: 1, ID: receipt[:36], Session: receipt[36:41], Tool: receipt[41:45]}
 		c.ours.take(v)
 		c.ours.take(&sign.Verified{Version: 2, ParentID: v.ID, Outcome: sign.Outcome{Status: receipt[50:58], Reason: receipt[60:]}})
 	}
-	if each := (used() - before) / n; each > limit {
+	if each := (heapInUse() - before) / n; each > limit {
 		t.Errorf("%d bytes for each call, want at most %d", each, limit)
 	}
+	k := Expected{ids: map[receiptID]kept{}}
+	before = heapInUse()
+	for i := range n {
+		var id receiptID
+		binary.BigEndian.PutUint32(id.id[:], uint32(i))
+		k.keep(id, kept{day: 1, by: 1}, chain.Hash(event.HashOf(id.id[:])))
+	}
+	if each := (heapInUse() - before) / n; each > limit/2 {
+		t.Errorf("%d bytes for each receipt of a record, want at most %d", each, limit/2)
+	}
+	runtime.KeepAlive(&k)
 	if got := len(c.ours.calls); got != n || !c.ours.at(n-1).responded {
 		t.Errorf("%d calls", got)
 	}
