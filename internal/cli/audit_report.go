@@ -53,7 +53,7 @@ FLAGS
   --sign-with KEY       and an auditor: another NAME, or a FILE of ssh-keygen
                         (ed25519, without a passphrase)
   --store DIR           where the log is anchored (default: <home>/anchor)
-  --against FILE        of the whole log: what a system's log elsewhere has kept
+  --against FILE        of the whole log: what a system's log elsewhere kept
                         of it; that of this machine is put in if it can be read
   --json                what is in it, as JSON
   --home DIR            keys and log (default: $SIGNET_HOME or ~/.signet)
