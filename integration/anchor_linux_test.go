@@ -223,6 +223,61 @@ func TestAnchorKit(t *testing.T) {
 	h.signet(t, 1, nil, online...)
 }
 
+// What the store still has of earlier anchorings is compared with the log, whatever else
+// is removed from it or put back as it was; and what witnesses said against the log stays
+// said, in a new epoch, too.
+func TestAnchorStoreInParts(t *testing.T) {
+	t.Parallel()
+	w := testwitness.New(t, "w")
+	h, origin, vkey := anchored(t, w.Key+"@http://"+w.Address)
+	w.Enroll(origin, vkey)
+	h.sign(t, 2)
+	h.signet(t, 0, nil, "anchor", "now")
+	copied := func(from, to string) {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := t.TempDir()
+	copied(h.store(), filepath.Join(old, "anchor"))
+	copied(h.audit(), filepath.Join(old, "audit"))
+	h.sign(t, 3)
+	h.signet(t, 0, nil, "anchor", "now")
+	newest := filepath.Join(old, "newest")
+	copied(h.store(), newest)
+
+	h.truncate(t, 2)
+	for _, x := range []struct {
+		status int
+		remove []string
+	}{{1, []string{"checkpoint"}}, {1, []string{"checkpoint", "state.json", "hashes"}}, {3, []string{"checkpoint", "anchors.jsonl"}}, {1, []string{"anchors.jsonl", "state.json"}}} {
+		for _, name := range x.remove {
+			if err := os.Remove(filepath.Join(h.store(), name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.signet(t, x.status, nil, "verify", "--chain")
+		copied(newest, h.store())
+	}
+
+	// An older log with the store of that time: only the witness knows.
+	copied(filepath.Join(old, "anchor"), h.store())
+	copied(filepath.Join(old, "audit"), h.audit())
+	h.signet(t, 0, nil, "verify", "--chain")
+	h.sign(t, 5)
+	h.signet(t, 1, nil, "anchor", "now")
+	said := "fork: witness w has cosigned another log"
+	if out := h.signet(t, 1, nil, "verify", "--chain"); !strings.Contains(out, said) {
+		t.Errorf("%s", out)
+	}
+	h.signet(t, 0, nil, "anchor", "new-epoch", "--reason", "none")
+	if out := h.signet(t, 1, nil, "verify", "--chain"); !strings.Contains(out, said) {
+		t.Errorf("%s", out)
+	}
+	h.signet(t, 0, nil, "verify", "--chain", "--accept", fmt.Sprint(h.events(t, "new_epoch")[0]["id"]))
+}
+
 // A new epoch is printed, and excuses nothing until who verifies accepts it.
 func TestAnchorNewEpoch(t *testing.T) {
 	t.Parallel()
@@ -525,6 +580,9 @@ func TestLyingWitness(t *testing.T) {
 	}
 	if n := len(h.events(t, "anchor_finding")); n != 0 {
 		t.Errorf("%d events of what is not proven", n)
+	}
+	if out := h.signet(t, 3, nil, "verify", "--chain"); !strings.Contains(out, "the witness w1 refused the log when it was anchored last") {
+		t.Errorf("%s", out)
 	}
 	w2.SQL("UPDATE log SET tree_size = 1000;")
 	h.signet(t, 1, nil, online...)

@@ -47,6 +47,21 @@ func (s *Store) Claims(policy *tlog.Policy, roots []byte) ([]Claim, error) {
 	return all, nil
 }
 
+// Refusals are what witnesses said against the log when it was anchored last, and when it
+// was in each ended epoch. What the store itself has against the log is in [Store.Claims].
+func (s *Store) Refusals() (all []Finding) {
+	add := func(dir string) {
+		if f := (&Store{Dir: dir}).State().Finding; f != nil && !slices.Contains(f.By, "store") {
+			all = append(all, *f)
+		}
+	}
+	add(s.Dir)
+	for _, dir := range s.epochs() {
+		add(dir)
+	}
+	return all
+}
+
 // openEpoch opens the files of an ended epoch.
 func openEpoch(dir string) (*Store, error) {
 	b, err := readFile(filepath.Join(dir, policyName), tlog.MaxPolicy)
@@ -57,24 +72,25 @@ func openEpoch(dir string) (*Store, error) {
 }
 
 func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
+	var all []Claim
 	b, err := readFile(filepath.Join(s.Dir, checkpointName), tlog.MaxCheckpoint)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err == nil {
+		newest, err := policy.Open(b)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Claim{Signed: newest})
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	newest, err := policy.Open(b)
-	if err != nil {
-		return nil, err
-	}
-	all := []Claim{{Signed: newest}}
 	// The newest valid one of each kind. The last lines are enough to find one.
 	var cosigned, stamped []anchored
+	before := s.State().Size > 0
 	for a, err := range s.history() {
 		if err != nil {
 			return nil, err
 		}
+		before = true
 		if len(a.Checkpoint) > tlog.MaxCheckpoint {
 			continue
 		}
@@ -100,6 +116,9 @@ func claimsOf(s *Store, policy *tlog.Policy, roots []byte) ([]Claim, error) {
 			all = append(all, Claim{Signed: c, Stamped: at, Token: a.Stamp})
 			break
 		}
+	}
+	if before && len(all) == 0 {
+		return nil, errors.New("it has anchored the log before, and its checkpoint is gone")
 	}
 	return all, nil
 }

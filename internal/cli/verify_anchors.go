@@ -73,6 +73,9 @@ func (c *command) anchors(ctx context.Context, u *ucli.Context, h home.Dir, acce
 		if a.Policy.IsZero() {
 			a.Origin, a.Policy = s.Policy.Log.Name(), s.PolicyHash()
 		}
+		for _, f := range s.Refusals() {
+			a.Refused = append(a.Refused, verify.Refused{Kind: string(f.Kind), By: f.By, Origin: f.Origin, Size: f.Size, Enough: f.Proven})
+		}
 		for _, cl := range claims {
 			root := cl.Root
 			by := verify.Claim{By: "store", Origin: cl.Origin, Size: cl.Size, Root: &root, Quorum: cl.Quorum, Since: cl.Since, Stamped: cl.Stamped}
@@ -173,6 +176,10 @@ func (c *command) printAnchored(row func(name, format string, a ...any), a *veri
 		accepted := ""
 		if x.Accepted != "" {
 			accepted = ", accepted by " + x.Accepted
+		}
+		if x.Kind == "fork" && strings.HasPrefix(x.By, "witness ") { // which one it knows, it does not say
+			row("", "fork: %s has cosigned another log as %s than this one of %s (%s now)%s", x.By, x.Origin, count(x.Size, "record"), grouped(x.Records), accepted)
+			continue
 		}
 		row("", "%s: %s remembers %s of %s, and %s (%s now)%s", x.Kind, x.By, count(x.Size, "record"), x.Origin, what, grouped(x.Records), accepted)
 	}

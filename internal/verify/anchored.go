@@ -38,7 +38,8 @@ type Anchors struct {
 	Policy  chain.Hash // of the policy; zero: there is none
 	Trusted bool       // the policy was named by who verifies, and not by this home
 
-	Asked []Asked // online
+	Refused []Refused // at the last anchoring, or the last of an earlier epoch
+	Asked   []Asked   // online
 	// Enough says whether the witnesses for which said is true are a quorum; nil:
 	// none are.
 	Enough func(said func(name string) bool) bool
@@ -46,6 +47,16 @@ type Anchors struct {
 	MaxUnanchored time.Duration // how old what is not anchored may be; 0: any age
 	Require       bool          // anything less than a quorum is not enough
 	Accept        []string      // ids of new_epoch events whose loss is accepted
+}
+
+// Refused is what witnesses said when the log was anchored: that it is not what they have
+// cosigned.
+type Refused struct {
+	Kind   string // "rollback" or "fork"
+	By     []string
+	Origin string
+	Size   int64 // records that they have cosigned; of a fork, that they refused
+	Enough bool  // of them said so to be sure
 }
 
 // Asked is what came of asking a witness how far the log went.
@@ -237,6 +248,7 @@ func (t *anchoring) finding(newest time.Time) Anchored {
 		}
 	}
 	t.heed(&f)
+	t.recall(&f)
 	f.Unanchored = n - f.Records
 	var age time.Duration
 	if since, err := time.Parse(time.RFC3339, f.Since); err == nil && f.Unanchored > 0 && newest.After(since) {
@@ -286,6 +298,25 @@ func (t *anchoring) heed(f *Anchored) {
 			f.lacks("the witness %s was not heard: %s", w.Name, w.Error)
 		case w.Size > f.Records:
 			f.lacks("the witness %s has cosigned %s, and no checkpoint says which", w.Name, text.Count(w.Size, "record"))
+		}
+	}
+}
+
+// recall compares what witnesses said when the log was anchored last with what it is. They
+// say nothing else before it is anchored again: if it has as many records as they knew, it
+// may have been put back since.
+func (t *anchoring) recall(f *Anchored) {
+	for _, x := range t.a.Refused {
+		by, accepted := "witness "+strings.Join(x.By, ", "), t.accepted(x.Origin)
+		switch said := func(c Contradiction) bool { return strings.HasPrefix(c.By, "witness ") && c.Origin == x.Origin }; {
+		case slices.ContainsFunc(f.Contradictions, said):
+		case x.Enough && (x.Kind == "fork" || x.Size > t.n || x.Origin != t.a.Origin):
+			f.Contradictions = append(f.Contradictions, Contradiction{x.Kind, by, x.Origin, x.Size, t.n, accepted})
+		case accepted != "":
+		case x.Enough:
+			f.lacks("the %s knew a longer log when it was anchored last: if it was put back, anchor it again", by)
+		default:
+			f.lacks("the %s refused the log when it was anchored last; not enough others did to be sure, and a second machine with this log's key has the same effect", by)
 		}
 	}
 }
