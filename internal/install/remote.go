@@ -75,7 +75,7 @@ func (e *Entry) reach() (*reach, error) {
 		return nil, errors.New("its URL has a secret, which would be in a command line, for all users of this machine to see")
 	case n.get("headersHelper") != nil:
 		return nil, errors.New(`its headers come from a program, "headersHelper", which mcp-remote does not run`)
-	case !slices.Contains([]string{"", "http", "sse", "streamable-http", "streamable_http", "streamableHttp"}, kind):
+	case !slices.Contains([]string{"", "http", "sse", "streamable-http", "streamable_http", "streamableHttp", opencodeRemote}, kind):
 		return nil, fmt.Errorf("its type is %q", kind)
 	case n.get("command") != nil || n.get("args") != nil || n.get("cmd") != nil:
 		return nil, errors.New("it has a command, too")
@@ -186,6 +186,10 @@ func (e *Entry) hasVariable(name string) bool {
 	return false
 }
 
+// opencodeRemote is the type of remote servers of opencode and Kilo Code, whose others have
+// the type "local", their whole command in one list, and variables in "environment".
+const opencodeRemote = "remote"
+
 // urlNames are the members that clients have URLs in.
 var urlNames = []string{"url", "serverUrl", "httpUrl", "uri"}
 
@@ -213,9 +217,16 @@ func (d *Document) remote(e *Entry, w Wrapper) (edit, []string, error) {
 		return d.remoteMembers(e, w, r)
 	}
 	n := e.holder
-	members := []string{
-		`"command":` + string(canon.AppendString(nil, w.Path)),
-		`"args":[` + string(bytes.Join(literals(r.args...), []byte(","))) + `]`,
+	opencode := n.get("type").says() == opencodeRemote
+	if mcp := d.root.get("mcp"); opencode && mcp.get(e.Name) != n && mcp.get("servers").get(e.Name) != n {
+		return edit{}, nil, fmt.Errorf("its type is %q", opencodeRemote)
+	}
+	list := func(s ...string) string { return "[" + string(bytes.Join(literals(s...), []byte(","))) + "]" }
+	members := []string{`"command":` + string(canon.AppendString(nil, w.Path)), `"args":` + list(r.args...)}
+	envName := "env"
+	if opencode {
+		members = []string{`"type":"local"`, `"command":` + list(append([]string{w.Path}, r.args...)...)}
+		envName = "environment"
 	}
 	var env []string
 	for _, h := range r.headers {
@@ -224,7 +235,7 @@ func (d *Document) remote(e *Entry, w Wrapper) (edit, []string, error) {
 	for _, m := range n.members {
 		switch {
 		case slices.Contains(r.gone, m.name):
-		case m.name == "env":
+		case m.name == envName:
 			for _, v := range m.value.all() {
 				env = append(env, string(d.body[v.key:v.value.end]))
 			}
@@ -233,7 +244,7 @@ func (d *Document) remote(e *Entry, w Wrapper) (edit, []string, error) {
 		}
 	}
 	if len(env) > 0 {
-		members = append(members, `"env":{`+strings.Join(env, ",")+`}`)
+		members = append(members, `"`+envName+`":{`+strings.Join(env, ",")+`}`)
 	}
 	return edit{n.start, n.end, []byte("{" + strings.Join(members, ",") + "}")}, nil, nil
 }

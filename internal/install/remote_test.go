@@ -77,6 +77,39 @@ func TestRemotes(t *testing.T) {
 	}
 }
 
+// TestRemotesOfOpencode: its servers have another form, remote and local.
+func TestRemotesOfOpencode(t *testing.T) {
+	const old = `{"mcp": {"a": {"type": "remote", "url": "https://x/mcp", "headers": {"A": "Bearer {env:T}"}, "environment": {"B": "c"}, "enabled": true}, // mine
+		"b": {"type": "remote", "url": "https://y"}}, "mcpServers": {"c": {"type": "remote", "url": "https://x"}}}`
+	dir := t.TempDir()
+	path, backups := filepath.Join(dir, "kilo.jsonc"), filepath.Join(dir, "backup")
+	if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := File{Client: knownClient("kilo"), Path: path}
+	c := file.Open()
+	data, chosen, left, err := c.Remotes(func(*Entry) (Wrapper, bool) { return Wrapper{Path: "/x/signet-wrap"}, true })
+	if err != nil || len(chosen) != 2 || len(left) != 1 {
+		t.Fatalf("%v, %d chosen, %v", err, len(chosen), left)
+	}
+	for _, want := range []string{
+		`"a": {"type":"local","command":["/x/signet-wrap","--","npx","-y","` + RemoteProgram + `","https://x/mcp","--header","A:${SIGNET_HEADER_1}"],` +
+			`"enabled": true,"environment":{"SIGNET_HEADER_1":"Bearer {env:T}","B": "c"}}, // mine`,
+		`"b": {"type":"local","command":["/x/signet-wrap","--","npx","-y","` + RemoteProgram + `","https://y"]}}`,
+	} {
+		if !strings.Contains(string(data), want) {
+			t.Errorf("no %s in\n%s", want, data)
+		}
+	}
+	if _, err := c.WriteRemotes(backups, data, chosen, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c = file.Open()
+	if data, _, err = c.Undo(func(*Entry) bool { return true }, backups); err != nil || string(data) != old {
+		t.Errorf("%v\n%s", err, data)
+	}
+}
+
 // TestOddRemotes: what mcp-remote would not do, or would show to all users, is left, with the
 // reason, and does not keep other servers from being wrapped.
 func TestOddRemotes(t *testing.T) {
