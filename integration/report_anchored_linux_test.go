@@ -33,6 +33,9 @@ func TestReportAnchored(t *testing.T) {
 	h.sign(t, 4)
 	h.signet(t, 0, nil, "anchor", "now")
 	h.signet(t, 0, nil, "audit", "report", "--output", in("whole.zip"))
+	if out := h.signet(t, 0, nil, "verify", "--chain", "--online", "--kit", in("kit.json")); !strings.Contains(out, "example.com/w1") { // as docs/AUDITORS.md has it
+		t.Errorf("%s", out)
+	}
 	h.sign(t, 1)
 	if out := h.signet(t, 0, nil, "audit", "report", "--tool", "more", "--output", in("picked.zip")); !strings.Contains(out, "1 record is newer than the newest checkpoint") {
 		t.Errorf("%s", out)
@@ -101,7 +104,7 @@ func TestReportAnchored(t *testing.T) {
 		if !strings.HasPrefix(s.Trusts[0].State, "valid by itself ") || !strings.Contains(s.Trusts[0].State, "is the word of who made this file") {
 			t.Errorf("%d: its own policy: %s", i, s.Trusts[0].State)
 		}
-		if state := s.Trusts[1].State; strings.HasPrefix(state, "valid by") || !strings.HasPrefix(state, "valid ") || !strings.Contains(state, "example.com/w1, w2, at 20") || !strings.Contains(state, "policy (policy)") {
+		if state := s.Trusts[1].State; strings.HasPrefix(state, "valid by") || !strings.HasPrefix(state, "valid ") || !strings.Contains(state, "example.com/w1, w2, at 20") || !strings.Contains(state, "policy “policy”") {
 			t.Errorf("%d: a policy of the reader's: %s", i, state)
 		}
 	}

@@ -174,6 +174,7 @@ var evidenceElements = regexp.MustCompile(`(?s)<script type="application/octet-s
 // A report verifies itself in a browser: it comes to what verify --json says, however the
 // records or the file were edited, and what is in the log is only shown.
 func TestReportInBrowser(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	node(t, "report.mjs")
 	program, err := browserProgram()
@@ -275,10 +276,10 @@ func TestReportInBrowser(t *testing.T) {
 	for i, s := range whole.Trusts {
 		switch good := i%2 == 1; {
 		// What was used before stays in use.
-		case !good && (i == 0) != reflect.DeepEqual(s.Verify, whole.Verify) || !good && !strings.Contains(s.Text, "not used") || i == 0 && strings.Contains(s.State, "(trust file)"):
+		case !good && (i == 0) != reflect.DeepEqual(s.Verify, whole.Verify) || !good && !strings.Contains(s.Text, "not used") || i == 0 && strings.Contains(s.State, "with your "):
 			t.Errorf("with a bad trust file: %v\n%s", s.Verify, s.State)
 		case good && (s.Verify["verdict"] != "valid" || !strings.HasPrefix(s.State, "valid by itself ") || !strings.Contains(s.State, "Nothing in this file shows that anybody else saw the log") ||
-			!strings.Contains(s.State, "with your mine (trust file)") || !strings.Contains(s.Text, "robot@example.com") || strings.Contains(s.Text, "not known")):
+			!strings.Contains(s.State, "with your trust file “mine”") || !strings.Contains(s.Text, "robot@example.com") || strings.Contains(s.Text, "not known")):
 			t.Errorf("with a trust file: %v\n%s", s.Verify, s.State)
 		}
 	}

@@ -73,6 +73,7 @@ func TestReportAgainst(t *testing.T) {
 		return path
 	}
 	journal, syslog := in("journal", system.journal.Bytes()), in("syslog", system.syslog.Bytes())
+	foreign := in("foreign.zip", []byte("PK\x03\x04"+strings.Repeat("\x00", 26)+"../../etc/passwd"))
 	none, head := in("none", []byte("Nov 30 01:02:03 host x[1]: hello\n")), must(t, "whole", home, 0).Head
 	report := func(name string, status int, args ...string) string {
 		t.Helper()
@@ -123,6 +124,7 @@ func TestReportAgainst(t *testing.T) {
 		{2, "--against goes with a bundle of the whole log: this is a range", []string{part, "--against", journal}},
 		{2, "--require system-log goes with a bundle of the whole log", []string{part, "--require", "system-log"}},
 		{0, "that the log had 5 records is the word of who signed the bundle", []string{part}},
+		{2, "foreign.zip: it is a zip file, and no report", []string{foreign}},
 		{2, "--accept \"x\" is none", []string{bare, "--accept", "x"}},
 		{2, "--online does not go with a bundle: witnesses say how long the log is now", []string{bare, "--online"}},
 		{2, "--store does not go with a bundle", []string{bare, "--store", dir}},

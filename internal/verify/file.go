@@ -164,6 +164,9 @@ func newLines(r io.Reader) (*lines, error) {
 	in := bufio.NewReaderSize(r, lineBuffer)
 	start, _ := in.Peek(4)
 	if slices.ContainsFunc(compressed, func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) }) {
+		if bytes.HasPrefix(start, []byte("PK")) {
+			return nil, errors.New("it is a zip file, and no report as audit report writes it")
+		}
 		return nil, errors.New("it is compressed: unpack it first")
 	}
 	decoded, err := text.NewReader(in)

@@ -181,7 +181,7 @@
   // showState says what was found, and how far that can be trusted.
   function showState() {
     const w = found.words, differs = differences();
-    const used = (found.used || []).map((u) => said(u.name, 100) + " (" + u.as + ")").join(", ");
+    const used = (found.used || []).map((u) => u.as + " “" + said(u.name, 100) + "”").join(", ");
     state(w.level, w.badge, said(w.says, 700),
       el("p", {class: "faint stamp"}, "Verified in this browser, " + time(Date.now()) + " " + zone() + ", by the program in this file" + (used && ", with your " + used) + "."),
       differs.length > 0 && el("div", {class: "verdict bad", id: "differs"},
@@ -200,12 +200,14 @@
     const figures = el("ul", {class: "figures"},
       [[d.calls, "call", "calls"], [d.failed, "failed or refused"], [d.open, "without an outcome"], [sessions, "session", "sessions"], [d.doubted, "record not believed", "records not believed"]]
         .filter(([n], i) => n > 0 || i < 3).map(([n, one, many]) => el("li", {}, el("b", {}, grouped(n)), n === 1 ? one : many || one)));
-    const span = d.first && el("p", {class: "faint"}, time(d.first, true) + " to " + time(d.last, true) + " " + zone(d.last));
+    const span = d.first && el("p", {class: "faint"}, time(d.first, true) + " to " + time(d.last, true) + " " + zone(d.last) +
+      ". A call, its response, and the beginning of a session are a record each: so there are more records than calls.");
     const tool = [["Tool"], ["Server"], ["Calls", "number"], ["Failed", "number"], ["No outcome", "number"]];
     const session = [["Began"], ["Client"], ["Server"], ["Signed by"], ["Where"], ["Calls", "number"], ["Failed", "number"], ["Session"]];
     const more = (n, what) => n > 0 && el("p", {class: "faint"}, "and " + count(n, what) + " more");
-    const heads = (d.heads > 0 || d.off > 0) && el("p", {class: "faint"}, "While they ran, " + count(d.heads, "session") + " sent to the system's log where this log ended, and " + grouped(d.off) +
-      " did not. What that log kept, its operator has.");
+    const heads = (d.heads > 0 || d.off > 0) && el("p", {class: "faint"}, d.heads > 0
+      ? count(d.heads, "session") + " told the machine's system log, as they ran, where this log ended" + (d.off > 0 ? ", and " + grouped(d.off) + " did not" : "") + ". Ask whoever keeps that log for these heads: they show whether records were cut off."
+      : "No session told the machine's system log where this log ended, so that one cannot show whether records were cut off.");
     put(doings, el("h2", {}, "What the agents did"), figures, span, el("h3", {}, "Tools"),
       table(tool, d.tools.map((t) => row(tool, text(t.name), text(t.server || ""), grouped(t.calls), grouped(t.failed), grouped(t.open)))), more(d.more_tools, "tool"),
       el("h3", {}, "Sessions"),
