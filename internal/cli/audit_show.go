@@ -228,6 +228,18 @@ func eventText(v *sign.Verified, call string) string {
 		}
 	case event.CallRefused:
 		return fmt.Sprintf("%s: %s, %s", brief(e.Tool), brief(e.Reason), brief(e.Detail))
+	case event.HashOnly:
+		for _, c := range e.Calls {
+			if c.ID == call {
+				return "the arguments were kept nowhere: " + brief(c.Reason)
+			}
+		}
+		return eventMembers(v)
+	case event.Erased:
+		if call == "" {
+			return eventMembers(v)
+		}
+		return "the arguments were erased, says its signer: " + brief(e.Reason)
 	case event.Cosigned:
 		return "the server's side confirms the outcome with a receipt of its own"
 	default:

@@ -68,7 +68,8 @@ type Story struct {
 	Embedded  []*Record         // receipts of version 3 that have it in them
 	Retries   []*Record         // calls that name it as their parent
 	// Events of its session: what became of this call, who was asked, the
-	// tools as they were listed. One counts if its signer is that of the call.
+	// tools as they were listed, and why its arguments are not there. One counts if
+	// its signer is that of the call; one of erasing, if its signer is believed.
 	Events     []Judged[*Record]
 	Unanswered string // why the log says that there is no response, if that counts
 	Owner      string // of the call's key, by its last owner event; "" if there is none
@@ -191,7 +192,11 @@ func (f *finder) events(s *Story) error {
 		return nil
 	}
 	session := []byte(plainRun(s.Says.Session))
+	id := []byte(plainRun(s.Says.ID))
 	inSession := func(receipt []byte) bool {
+		if bytes.Contains(receipt, []byte(`"type":"erased"`)) { // of whatever session
+			return bytes.Contains(receipt, id)
+		}
 		return bytes.Contains(receipt, session) && bytes.Contains(receipt, []byte(`"type"`)) || bytes.Contains(receipt, []byte(`"type":"owner"`))
 	}
 	hash := hasher{maphash.MakeSeed()}
@@ -207,10 +212,11 @@ func (f *finder) events(s *Story) error {
 		if e, ok := v.Event.(event.Owner); ok && r.Believed() && s.Believed() && hash.key(v) == hash.key(s.Says) {
 			s.Owner = e.Owner
 		}
-		if v.Session != s.Says.Session {
+		erased, isErased := v.Event.(event.Erased)
+		if !isErased && v.Session != s.Says.Session || isErased && !slices.Contains(erased.Calls, s.Says.ID) {
 			continue
 		}
-		agrees := s.Believed() && r.Believed() && hash.party(v) == party
+		agrees := s.Believed() && r.Believed() && (isErased || hash.party(v) == party)
 		switch e := v.Event.(type) {
 		case nil:
 			continue
@@ -242,6 +248,11 @@ func (f *finder) events(s *Story) error {
 			if e.Call != s.Says.ID {
 				continue
 			}
+		case event.HashOnly:
+			if !slices.ContainsFunc(e.Calls, func(c event.Call) bool { return c.ID == s.Says.ID }) {
+				continue
+			}
+		case event.Erased: // it names the call
 		case event.CallContext:
 			if !slices.ContainsFunc(e.Calls, func(c event.Context) bool { return c.Call == s.Says.ID }) {
 				continue
