@@ -198,8 +198,8 @@ func (c *command) erase(u *ucli.Context, h home.Dir, p *erase.Plan) error {
 	if err != nil {
 		return fail("run it again: it goes on where it was", fmt.Errorf("%s were removed, and then: %w", count(removed, "line"), err))
 	}
-	fmt.Fprintf(c.Stdout, "%s were erased, and %s in the log say so\n", arguments(int64(len(p.Calls))), count(int64(len(events)), "new event"))
-	c.complain(`"signet-wrap verify --chain" names the events and is exit 3 until they are accepted from outside of this account`, `docs/OPERATIONS.md, "Erasing arguments"`)
+	fmt.Fprintf(c.Stdout, "%s were erased; the log has %s about it\n", arguments(int64(len(p.Calls))), count(int64(len(events)), "new event"))
+	c.complain(`"signet-wrap verify --chain" names the events, and is exit 3 until they are accepted from outside of this account or were signed by a maintenance key`, `docs/OPERATIONS.md, "Erasing arguments"`)
 	return nil
 }
 

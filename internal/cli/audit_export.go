@@ -111,6 +111,9 @@ func (c *command) auditExport(u *ucli.Context) error {
 			return err
 		}
 	}
+	if err := expandPaths(u); err != nil {
+		return err
+	}
 	x, err := exportOptions(u)
 	if err != nil {
 		return err
@@ -166,6 +169,24 @@ func (c *command) exportDefaults(u *ucli.Context, h home.Dir) error {
 		}
 		if err := u.Set(name, value); err != nil {
 			return fmt.Errorf("%s%s: %w", exportPrefix, name, err)
+		}
+	}
+	return nil
+}
+
+// expandPaths replaces ~ in the paths of an export: config.toml and units of systemd have no
+// shell that did.
+func expandPaths(u *ucli.Context) error {
+	for _, name := range []string{"output", "cursor", "headers-file", "ca", "cert", "cert-key"} {
+		path, err := home.Expand(u.String(name))
+		if err != nil {
+			return misuse("", "--%s: %w", name, err)
+		}
+		if path == u.String(name) {
+			continue
+		}
+		if err := u.Set(name, path); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -347,8 +368,9 @@ func (c *command) exportResource(h home.Dir) envelope.Resource {
 	if host, err := os.Hostname(); err == nil {
 		r.Extra = append(r.Extra, envelope.Attribute{Key: "host.name", Text: host})
 	}
-	if first, err := chain.First(h.Audit()); err == nil {
-		r.Extra = append(r.Extra, envelope.Attribute{Key: "signet.log", Text: first.String()})
+	r.Later = func() (envelope.Attribute, bool) { // an export may begin before the log
+		first, err := chain.First(h.Audit())
+		return envelope.Attribute{Key: "signet.log", Text: first.String()}, err == nil
 	}
 	return r
 }

@@ -275,12 +275,32 @@ func (c *command) remember(u *ucli.Context, found ...*verify.Log) error {
 	}
 	for _, id := range ids {
 		hint := ""
-		if a, _ := verify.ParseAcceptance(id); a.Most == 0 && strings.HasPrefix(id, "evt_") {
-			hint = "no such head was found in a log: if it is one, ID:N as verify --chain prints it covers less"
+		if a, _ := verify.ParseAcceptance(id); a.Most == 0 && strings.HasPrefix(id, "evt_") && !namesLoss(found, id) {
+			hint = "no such event was found in a log: if it is a head, ID:N as verify --chain prints it covers less"
 		}
 		c.complain(fmt.Sprintf("%s is accepted on this machine: %s", id, acceptedFile), hint)
 	}
 	return nil
+}
+
+// namesLoss says whether id is an event of these logs that itself says what is missing, so
+// that accepting it covers no more.
+func namesLoss(found []*verify.Log, id string) bool {
+	for _, f := range found {
+		if a := f.Completeness.Archived; a != nil && slices.ContainsFunc(a.Events, func(e verify.Removal) bool { return e.ID == id }) {
+			return true
+		}
+		if a := f.Arguments; a != nil && slices.ContainsFunc(a.Erased, func(e verify.Erased) bool { return e.ID == id }) {
+			return true
+		}
+		if a := f.Completeness.Anchored; a != nil && slices.ContainsFunc(a.Epochs, func(e verify.Epoch) bool { return e.ID == id }) {
+			return true
+		}
+		if slices.ContainsFunc(f.Authenticity.Withdrawn, func(w verify.Withdrawn) bool { return w.ID == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 // acceptable says whether something looks like an id that can be accepted.

@@ -6,6 +6,8 @@ import "strconv"
 type Resource struct {
 	Version string      // of the program
 	Extra   []Attribute // beside service.name and service.version
+	// Later, if not nil, is asked before each request for one more, until it has it.
+	Later func() (Attribute, bool)
 }
 
 // severities are the numbers and names of OpenTelemetry.
@@ -17,6 +19,11 @@ var severities = [...]struct {
 // AppendRequestStart appends the beginning of an ExportLogsServiceRequest in JSON. After
 // it come records with commas between them, and [RequestEnd].
 func (r *Resource) AppendRequestStart(b []byte) []byte {
+	if r.Later != nil {
+		if a, ok := r.Later(); ok {
+			r.Extra, r.Later = append(r.Extra, a), nil
+		}
+	}
 	b = append(b, `{"resourceLogs":[{"resource":{"attributes":[`...)
 	b = appendAttribute(b, Attribute{Key: "service.name", Text: "signet-wrap"})
 	b = appendAttribute(append(b, ','), Attribute{Key: "service.version", Text: r.Version})
