@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // inConfigured is set where a test has an /etc of its own: the binary.
@@ -33,22 +31,7 @@ func configured(t *testing.T, bin string) {
 			t.Fatal(err)
 		}
 	}
-	// Nothing of this stays: /etc is one over the machine's, in memory.
-	upper := t.TempDir()
-	must(unix.Mount("tmpfs", upper, "tmpfs", 0, "mode=755"))
-	t.Cleanup(func() {
-		unix.Unmount("/etc", unix.MNT_DETACH)
-		unix.Unmount(upper, unix.MNT_DETACH)
-	})
-	must(os.Mkdir(upper+"/up", 0o755))
-	must(os.Mkdir(upper+"/work", 0o755))
-	if err := unix.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+upper+"/up,workdir="+upper+"/work"); err != nil {
-		if err := os.MkdirAll(etc, 0o755); err != nil { // no overlays here: over an empty directory
-			t.Fatal(err)
-		}
-		must(unix.Mount("tmpfs", etc, "tmpfs", 0, "mode=755"))
-	}
-	must(os.MkdirAll(etc, 0o755))
+	etcInMemory(t)
 	dir, err := os.MkdirTemp("", "signet-configured-") // t.TempDir is for its owner alone
 	must(err)
 	t.Cleanup(func() { os.RemoveAll(dir) })

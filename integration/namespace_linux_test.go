@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // isolated runs the tests that match, usually the one that calls it, once more in
@@ -27,6 +29,26 @@ func isolated(t *testing.T, variable, match string, namespaces uintptr) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+}
+
+// etcInMemory makes /etc one of this mount namespace, over the machine's, in memory, and
+// in it /etc/signet-wrap.
+func etcInMemory(t *testing.T) {
+	t.Helper()
+	const ours = "/etc/signet-wrap"
+	upper := t.TempDir()
+	must(t, unix.Mount("tmpfs", upper, "tmpfs", 0, "mode=755"))
+	t.Cleanup(func() {
+		unix.Unmount("/etc", unix.MNT_DETACH)
+		unix.Unmount(upper, unix.MNT_DETACH)
+	})
+	must(t, os.Mkdir(upper+"/up", 0o755))
+	must(t, os.Mkdir(upper+"/work", 0o755))
+	if err := unix.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+upper+"/up,workdir="+upper+"/work"); err != nil {
+		must(t, os.MkdirAll(ours, 0o755)) // no overlays here: over an empty directory
+		must(t, unix.Mount("tmpfs", ours, "tmpfs", 0, "mode=755"))
+	}
+	must(t, os.MkdirAll(ours, 0o755))
 }
 
 // needJournald ends a test on a machine without journald, or without root.
