@@ -370,6 +370,11 @@ var systemLogParts = []systemLogPart{
 			s.t.Errorf("%+v", f)
 		}
 		s.must(0, "--require", "system-log")
+		for _, verb := range []string{"doctor", "status"} {
+			if out, _ := s.command(verb).CombinedOutput(); !bytes.Contains(out, []byte("where the log ends goes to journald, ")) {
+				s.t.Errorf("%s: %s", verb, out)
+			}
+		}
 	}},
 	{"Truncates", func(s *agent) {
 		s.session(3)
