@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -328,10 +329,16 @@ func (b *built) goInstall(t *testing.T) {
 	}
 	z := zip.NewWriter(file)
 	source := os.DirFS(filepath.Dir(b.dir))
-	for name := range strings.Lines(run(t, nil, "git", "-C", filepath.Dir(b.dir), "ls-files")) {
-		name = strings.TrimSpace(name)
-		if strings.HasPrefix(name, "integration/proofs/") {
-			continue // a module of its own
+	files := strings.Fields(run(t, nil, "git", "-C", filepath.Dir(b.dir), "ls-files"))
+	var modules []string // of their own, which the zip file of a module may not have
+	for _, name := range files {
+		if dir, base := path.Split(name); base == "go.mod" && dir != "" {
+			modules = append(modules, dir)
+		}
+	}
+	for _, name := range files {
+		if slices.ContainsFunc(modules, func(dir string) bool { return strings.HasPrefix(name, dir) }) {
+			continue
 		}
 		data, err := fs.ReadFile(source, name)
 		w, err2 := z.Create(module + "@" + tag + "/" + name)
