@@ -92,7 +92,7 @@ func (v *verifier) follow(l *checkedLine) {
 // entry is the Entry for Visit of a line that was followed.
 func (v *verifier) entry(l *checkedLine) Entry {
 	return Entry{
-		File: v.s.days[v.file], Line: l.number, Offset: l.off, Raw: l.raw, Canonical: true,
+		File: v.s.days[v.file], Line: l.number, Offset: l.off, Raw: l.raw, Canonical: l.record.refused == nil,
 		Receipt: l.record.receipt, PrevHash: l.record.prev, RecordHash: l.record.hash,
 	}
 }

@@ -20,8 +20,9 @@ type VerifyOptions[R any] struct {
 	// uses package sign. nil: all receipts are believed without a check.
 	Check func(receipt []byte, prev Hash) Checked[R]
 
-	// Visit gets each record that Check got, with its result, in order, from the
-	// goroutine that called Verify. nil: not called.
+	// Visit gets each record, with the result of Check, in order, from the goroutine
+	// that called Verify. One whose receipt has no canonical form, which Check did not
+	// get, is not Canonical and has no result. nil: not called.
 	Visit func(e Entry, result R)
 
 	// Record gets the end of each line that is read as a record, in order and before
@@ -92,7 +93,7 @@ func Verify[R any](ctx context.Context, s *Snapshot, o VerifyOptions[R]) (*Repor
 					o.Record(end)
 				}
 			}
-			if o.Visit != nil && l.visited() {
+			if o.Visit != nil && l.err == nil {
 				o.Visit(v.entry(&l.checkedLine), l.result)
 			}
 		}
@@ -128,9 +129,6 @@ type checkedLine struct {
 	belief bool
 }
 
-// visited says whether Check got the line's receipt.
-func (l *checkedLine) visited() bool { return l.err == nil && l.record.refused == nil }
-
 // checkLines is the work of a worker of [Verify].
 func checkLines[R any](p *part[line[R]], check func([]byte, Hash) Checked[R]) {
 	number, off := p.line, p.off
@@ -150,7 +148,7 @@ func checkLines[R any](p *part[line[R]], check func([]byte, Hash) Checked[R]) {
 }
 
 func (l *line[R]) check(check func([]byte, Hash) Checked[R]) {
-	if l.record, l.err = parseRecord(l.raw); !l.visited() {
+	if l.record, l.err = parseRecord(l.raw); l.err != nil || l.record.refused != nil {
 		return
 	}
 	l.sum = l.record.sum()

@@ -7,6 +7,7 @@
 //	bench -hooks                                the rows of hooks alone
 //	bench -reports                              the rows of reports alone
 //	bench -keep 1000000                         compressed days, arguments apart, erasing: at so many calls
+//	bench -view ~/.signet                       the page of audit view, of that log
 //	bench -scale 1000000                        the write path at logs of up to so many records
 //	bench -soak 1h [-rate 300]                  one wrapper under load, and whether it grows
 //
@@ -101,6 +102,7 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 	binary := flags.String("binary", "", "measure this signet-wrap (default: build it)")
 	scratch := flags.String("dir", "", "make scratch files in this directory (default: the system's temporary directory)")
 	wait := flags.Duration("patience", patience, "how long a response may take")
+	view := flags.String("view", "", "only the page of audit view, of the log in this home directory")
 	scale := flags.Int("scale", 0, "measure the write path at logs of up to so many records")
 	soak := flags.Duration("soak", 0, "keep one wrapper busy for so long")
 	onlyHooks := flags.Bool("hooks", false, "only the rows of hooks")
@@ -145,6 +147,9 @@ func Main(args []string, peers string, stdout, stderr io.Writer) int {
 		switch {
 		case *soak > 0:
 			return b.soak(ctx, soakOptions{length: *soak, rate: *rate, home: *home})
+		case *view != "":
+			b.writeReadings(0)
+			return b.view(ctx, *view, 0)
 		case *scale > 0:
 			return b.scale(ctx, *scale, *brief)
 		case *keep > 0:

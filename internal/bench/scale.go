@@ -123,7 +123,7 @@ func (b *bench) scale(ctx context.Context, most int, brief bool) error {
 		if err := b.read(ctx, s); err != nil {
 			return err
 		}
-		if err := b.view(ctx, s); err != nil {
+		if err := b.view(ctx, filepath.Join(s.home, ".signet"), s.records); err != nil {
 			return err
 		}
 		if err := b.keep(ctx, s.records); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,17 +20,18 @@ import (
 // views are what the page of `audit view` asks for when somebody moves or filters, once
 // the log is indexed and verified. Each is asked for the first time.
 var views = []struct{ name, query string }{
-	{"a jump to the middle", "from=%d"},
+	{"a jump to the middle", "from=MIDDLE"},
 	{"a tool", "tool=" + testlog.RareTool},
 	{"a server", "server=FILES"},
 	{"a client", "client=testlog"},
 	{"an outcome", "outcome=failed"},
-	{"a day", "since=2000-01-01T00:00:00Z&until=2099-01-01T00:00:00Z"},
+	{"a day", "since=DAY&until=NEXT"},
 }
 
-// view measures the page of a log: how soon it has rows, and how soon all of them.
-func (b *bench) view(ctx context.Context, s *scaled) error {
-	cmd := exec.CommandContext(ctx, b.binary, "audit", "view", "--no-browser", "--home", filepath.Join(s.home, ".signet"))
+// view measures the page of a log of so many records: how soon it has rows, and how soon
+// all of them. The day that is filtered by is the middle one of its files.
+func (b *bench) view(ctx context.Context, home string, records int) error {
+	cmd := exec.CommandContext(ctx, b.binary, "audit", "view", "--no-browser", "--home", home)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -68,8 +70,14 @@ func (b *bench) view(ctx context.Context, s *scaled) error {
 		}
 		return json.NewDecoder(response.Body).Decode(into)
 	}
+	var state struct {
+		Version int64
+		Rows    int
+		Indexed bool
+		Checked *json.RawMessage
+	}
 	write := func(name string, began time.Time) error {
-		return b.writeReading(reading{Records: s.records, Command: "audit view: " + name, Seconds: time.Since(began).Seconds(), First: -1, CPU: -1, Peak: usageOf(cmd.Process.Pid).peak})
+		return b.writeReading(reading{Records: records, Command: "audit view: " + name, Seconds: time.Since(began).Seconds(), First: -1, CPU: -1, Peak: usageOf(cmd.Process.Pid).peak})
 	}
 	var session struct{ Session string }
 	if err := ask(http.MethodPost, "session", &session); err != nil {
@@ -81,15 +89,10 @@ func (b *bench) view(ctx context.Context, s *scaled) error {
 		return err
 	}
 	if len(rows.Rows) == 0 {
-		return fmt.Errorf("audit view shows no rows of %d records", s.records)
+		return errors.New("audit view shows no rows")
 	}
 	if err := write("first rows", began); err != nil {
 		return err
-	}
-	var state struct {
-		Version int64
-		Indexed bool
-		Checked *json.RawMessage
 	}
 	for indexed := false; state.Checked == nil || !state.Indexed; {
 		if err := ask(http.MethodGet, fmt.Sprintf("state?since=%d", state.Version), &state); err != nil {
@@ -105,13 +108,18 @@ func (b *bench) view(ctx context.Context, s *scaled) error {
 	if err := write("verified", began); err != nil {
 		return err
 	}
+	days, err := filepath.Glob(filepath.Join(home, "audit", "*.jsonl"))
+	if err != nil || len(days) == 0 {
+		return fmt.Errorf("there is no day in the log of %s: %w", home, err)
+	}
+	day, err := time.Parse(time.DateOnly+".jsonl", filepath.Base(days[len(days)/2]))
+	if err != nil {
+		return err
+	}
+	values := strings.NewReplacer("MIDDLE", fmt.Sprint(state.Rows/2), "DAY", day.Format(time.RFC3339), "NEXT", day.AddDate(0, 0, 1).Format(time.RFC3339))
 	for _, v := range views {
-		query := v.query
-		if strings.Contains(query, "%d") {
-			query = fmt.Sprintf(query, s.records/2)
-		}
 		asked := time.Now()
-		if err := ask(http.MethodGet, "calls?count=100&"+query, &rows); err != nil {
+		if err := ask(http.MethodGet, "calls?count=100&"+values.Replace(v.query), &rows); err != nil {
 			return err
 		}
 		if err := write(v.name, asked); err != nil {

@@ -78,8 +78,8 @@ func (c *command) auditView(u *ucli.Context) error {
 	defer stop()
 	s, err := page.Listen(page.Options{
 		Audit: p.audit, Tools: toolstore.New(h.Tools()), Keys: ring.Keys, Idle: idle, Version: version(),
-		Check: func(ctx context.Context, progress func(records, bytes, total int64)) (*verify.Log, string, error) {
-			f, err := c.checkLog(ctx, u, p, ring, progress)
+		Check: func(ctx context.Context, progress func(records, bytes, total int64), read page.Reading) (*verify.Log, string, error) {
+			f, err := c.checkLog(ctx, u, p, ring, progress, read)
 			if f == nil {
 				return nil, "", err
 			}

@@ -9,6 +9,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
+	"github.com/signet-wrap/signet-wrap/internal/page"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
 
@@ -63,13 +64,13 @@ func (c *command) checkChain(u *ucli.Context, p logPlace) (*verify.Log, keyring,
 	ctx, stop := c.interruptible()
 	defer stop()
 	bar := c.progress("verifying")
-	f, err := c.checkLog(ctx, u, p, ring, bar.show)
+	f, err := c.checkLog(ctx, u, p, ring, bar.show, nil)
 	bar.clear()
 	return f, ring, err
 }
 
 // checkLog is checkChain with keys that are known already.
-func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, progress func(records, bytes, total int64)) (*verify.Log, error) {
+func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, ring keyring, progress func(records, bytes, total int64), read page.Reading) (*verify.Log, error) {
 	accept, err := c.accepted(u)
 	if err != nil {
 		return nil, err
@@ -98,5 +99,8 @@ func (c *command) checkLog(ctx context.Context, u *ucli.Context, p logPlace, rin
 		return nil, &failure{exitUsage, fmt.Errorf("reading the log: %w", err), "--log DIR is the log, and further ones are where its days were moved to"}
 	}
 	o.Progress = progress
+	if read != nil {
+		o.Visit = read(log)
+	}
 	return verify.CheckLog(ctx, log, ring.Keys, o)
 }

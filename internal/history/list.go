@@ -57,13 +57,7 @@ type Summary struct {
 func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) error) (Summary, error) {
 	l := newLister(ctx, log, o)
 	defer l.beside.Close()
-	l.put = func(row *Row) error {
-		l.sum.Rows++
-		if l.contexts != nil && row.Believed() {
-			row.Context = l.contexts.of(row.Says)
-		}
-		return put(row)
-	}
+	l.putting(put)
 	var err error
 	if o.ofContext() || o.Contexts && o.Limit == 0 {
 		err = l.allContexts()
@@ -77,6 +71,17 @@ func List(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) er
 		err = l.forward(chain.Position{}, nil, 0)
 	}
 	return l.sum, err
+}
+
+// putting has rows put with their context.
+func (l *lister) putting(put func(*Row) error) {
+	l.put = func(row *Row) error {
+		l.sum.Rows++
+		if l.contexts != nil && row.Believed() {
+			row.Context = l.contexts.of(row.Says)
+		}
+		return put(row)
+	}
 }
 
 // Records puts each record that is asked for by itself, as it is in the log,
@@ -306,6 +311,54 @@ func (l *lister) read(o chain.ReadOptions) iter.Seq2[*Record, error] {
 			}
 		}
 	}
+}
+
+// A Taker makes the rows that [List] would put, of all records of a log, which somebody
+// else reads and verifies: so that one pass over the log is enough for both.
+type Taker struct {
+	l   *lister
+	w   *window
+	err error
+}
+
+// NewTaker gathers the contexts of the whole log, if they are asked for. Of the options,
+// there may be no filter and no limit.
+func NewTaker(ctx context.Context, log *chain.Snapshot, o Options, put func(*Row) error) (*Taker, error) {
+	l := newLister(ctx, log, o)
+	l.putting(put)
+	if o.Contexts {
+		if err := l.allContexts(); err != nil {
+			l.beside.Close()
+			return nil, err
+		}
+	}
+	return &Taker{l: l, w: newWindow(l, l.put)}, nil
+}
+
+// Take takes the next record of the log, and why it is not to be believed: an error of
+// sign.Verify with any key, or nil. Its slices are copied.
+func (t *Taker) Take(e chain.Entry, bad error) {
+	if t.err != nil {
+		return
+	}
+	r := newRecord(e.Keep())
+	if !r.checked {
+		r.supply(t.l.beside)
+		if r.checked, r.Err = true, bad; bad == nil && r.Entry.Check() != nil {
+			r.Err = ErrHash
+		}
+	}
+	t.err = t.w.take(r)
+}
+
+// End puts what still waits. The summary has no Bad.
+func (t *Taker) End() (Summary, error) {
+	defer t.l.beside.Close()
+	if t.err == nil {
+		t.err = t.w.end()
+	}
+	t.l.sum.Copies = t.w.copies
+	return t.l.sum, t.err
 }
 
 // At reads the record at a place, and checks it; nil if there is none.

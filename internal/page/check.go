@@ -29,17 +29,32 @@ const (
 	checkShare = 10
 )
 
-// check verifies the log, and again when it has changed, until ctx is done.
-func (s *Server) check(ctx context.Context) {
+// check verifies the log, and again when it has changed, until ctx is done. The first time
+// the index is made of the records that it has verified.
+func (s *Server) check(ctx context.Context, passed chan<- *firstPass) {
+	first := &firstPass{s: s, ctx: ctx}
 	for ctx.Err() == nil {
 		seen := fingerprint(s.o.Audit)
 		began := time.Now()
 		s.update(func() { s.checking, s.stale, s.progress = true, false, progress{} })
+		var reading Reading
+		if first != nil {
+			reading = first.begin
+		}
 		f, sentence, err := s.o.Check(ctx, func(records, bytes, total int64) {
-			s.update(func() { s.progress = progress{records, bytes, total} })
-		})
+			s.update(func() {
+				if s.progress = (progress{records, bytes, total}); first != nil {
+					s.reading = s.progress
+				}
+			})
+		}, reading)
 		if ctx.Err() != nil {
 			return
+		}
+		if first != nil {
+			first.whole = err == nil && f != nil
+			passed <- first
+			first = nil
 		}
 		took := time.Since(began)
 		c := &Checked{Log: f, Sentence: sentence, At: time.Now(), Took: took.Milliseconds()}
@@ -73,7 +88,7 @@ func fingerprint(dir string) uint64 {
 		fmt.Fprint(h, err)
 	}
 	for _, e := range list {
-		if !strings.HasSuffix(e.Name(), ".jsonl") {
+		if !strings.Contains(e.Name(), ".jsonl") { // compressed ones, and arguments beside them, too
 			continue
 		}
 		if st, err := os.Lstat(filepath.Join(dir, e.Name())); err == nil {

@@ -7,11 +7,11 @@
 // counts once; the page exchanges it for another one, which it sends with each request
 // and which no cookie has.
 //
-// The log is read once, by package history, into an index of some 150 bytes a call
-// (index.go), from which lists, filters, sessions and the timeline are made (query.go),
-// and then followed. What a call says in full is read from the log again, at its place
-// (detail.go). Beside that the log is verified, and again when it has changed
-// (check.go). Definitions of tools and their changes are read when somebody looks
+// The log is read once: it is verified, and of the verified records package history makes
+// the rows of an index of some 150 bytes a call (index.go, read.go), from which lists,
+// filters, sessions and the timeline are made (query.go). Then it is followed, and verified
+// again when it has changed (check.go). What a call says in full is read from the log again,
+// at its place (detail.go). Definitions of tools and their changes are read when somebody looks
 // (tools.go).
 //
 // assets has the page: HTML, CSS and JavaScript as the browser gets them. common.css and

@@ -38,12 +38,16 @@ func serve(t testing.TB, home string, idle time.Duration) *served {
 	audit := filepath.Join(home, "audit")
 	s, err := Listen(Options{
 		Audit: audit, Tools: toolstore.New(filepath.Join(home, "tools")), Idle: idle,
-		Check: func(ctx context.Context, progress func(records, bytes, total int64)) (*verify.Log, string, error) {
+		Check: func(ctx context.Context, progress func(records, bytes, total int64), read Reading) (*verify.Log, string, error) {
 			log, err := chain.TakeSnapshot(audit)
 			if err != nil {
 				return nil, "", err
 			}
-			f, err := verify.CheckLog(ctx, log, verify.Keys{}, verify.Options{Now: time.Now(), Progress: progress})
+			o := verify.Options{Now: time.Now(), Progress: progress}
+			if read != nil {
+				o.Visit = read(log)
+			}
+			f, err := verify.CheckLog(ctx, log, verify.Keys{}, o)
 			return f, "", err
 		},
 	})

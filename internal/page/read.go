@@ -8,21 +8,62 @@ import (
 	"github.com/signet-wrap/signet-wrap/internal/history"
 )
 
-// read makes the index, and keeps it up to date until ctx is done.
-func (s *Server) read(ctx context.Context) {
-	log, err := chain.TakeSnapshot(s.o.Audit)
-	if err != nil {
-		s.trouble(fmt.Errorf("reading the log: %w", err))
-		s.update(func() { s.indexed = true })
+// firstPass is the first time that the log is verified: of the records that this reads,
+// the index is made.
+type firstPass struct {
+	s     *Server
+	ctx   context.Context
+	log   *chain.Snapshot // nil: it has not come to reading
+	taker *history.Taker
+	err   error
+	whole bool // the log was read to its end
+}
+
+// begin is a Reading.
+func (p *firstPass) begin(log *chain.Snapshot) func(chain.Entry, error) {
+	p.log = log
+	if p.taker, p.err = history.NewTaker(p.ctx, log, history.Options{Contexts: true}, p.s.put); p.err != nil {
+		return nil
+	}
+	return p.taker.Take
+}
+
+// end is what [history.List] returns. ok: all of the log is in the index.
+func (p *firstPass) end() (sum history.Summary, ok bool) {
+	if p.taker == nil {
+		return sum, false
+	}
+	sum, p.err = p.taker.End()
+	return sum, p.err == nil && p.whole
+}
+
+func (s *Server) put(h *history.Row) error {
+	s.index.put(h)
+	return nil
+}
+
+// read completes the index, and keeps it up to date until ctx is done.
+func (s *Server) read(ctx context.Context, passed <-chan *firstPass) {
+	var first *firstPass
+	select {
+	case first = <-passed:
+	case <-ctx.Done():
 		return
 	}
-	o := history.Options{Contexts: true, Progress: func(records, bytes, total int64) {
-		s.update(func() { s.reading = progress{records, bytes, total} })
-	}}
-	sum, err := history.List(ctx, log, o, func(h *history.Row) error {
-		s.index.put(h)
-		return nil
-	})
+	log := first.log
+	sum, ok := first.end()
+	var err error
+	if !ok { // the log could not be verified, but what can be read of it may be listed
+		if log, err = chain.TakeSnapshot(s.o.Audit); err != nil {
+			s.trouble(fmt.Errorf("reading the log: %w", err))
+			s.update(func() { s.indexed = true })
+			return
+		}
+		o := history.Options{Contexts: true, Progress: func(records, bytes, total int64) {
+			s.update(func() { s.reading = progress{records, bytes, total} })
+		}}
+		sum, err = history.List(ctx, log, o, s.put)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/toolstore"
 	"github.com/signet-wrap/signet-wrap/internal/verify"
 )
@@ -25,13 +26,18 @@ type Options struct {
 	Tools *toolstore.Store
 	Keys  verify.Keys
 
-	// Check verifies the log. What it is called for again has changed.
-	Check func(ctx context.Context, progress func(records, bytes, total int64)) (f *verify.Log, sentence string, err error)
+	// Check verifies the log. What it is called for again has changed. read, if it is not
+	// nil, is told which log, and what it returns gets each record, so that the log need
+	// not be read and verified twice: see [verify.Options].
+	Check func(ctx context.Context, progress func(records, bytes, total int64), read Reading) (f *verify.Log, sentence string, err error)
 
 	Idle    time.Duration        // how long nobody looks until the server ends; 0: DefaultIdle
 	Say     func(message string) // is told what whoever started it should know; nil: nobody
 	Version string               // of the program
 }
+
+// Reading is told which log is verified, and returns what is to get its records.
+type Reading func(log *chain.Snapshot) (visit func(e chain.Entry, bad error))
 
 // DefaultIdle is how long a server waits for somebody to look at its page.
 const DefaultIdle = 5 * time.Minute
@@ -133,8 +139,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	s.work.Add(2)
-	go func() { defer s.work.Done(); s.read(ctx) }()
-	go func() { defer s.work.Done(); s.check(ctx) }()
+	passed := make(chan *firstPass, 1)
+	go func() { defer s.work.Done(); s.read(ctx, passed) }()
+	go func() { defer s.work.Done(); s.check(ctx, passed) }()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(limit(s.listener, maxConnections)) }()
 

@@ -58,6 +58,11 @@ type Options struct {
 	Accept        []string       // ids of what somebody outside of the account has accepted
 	RequireSystem bool           // it is not enough if a system's log cannot be asked, or does not cover all
 
+	// Visit gets each record of a log, in order, and why it is not what somebody signed:
+	// an error of package sign, or that its hash is not that of the record. Its slices are
+	// good until Visit returns. nil: not called.
+	Visit func(e chain.Entry, err error)
+
 	record func(hash chain.Hash) // gets the record_hash of each record; nil: not called
 	part   *part                 // the records are not all of their log
 
@@ -85,6 +90,7 @@ func CheckLog(ctx context.Context, log *chain.Snapshot, keys Keys, o Options) (*
 	s.expected, s.archives = o.Expected, newArchives(log, o.Retention)
 	s.beside = newBesideCheck(log, &keys, o.Accept)
 	defer s.beside.files.Close()
+	s.visited = o.Visit
 	v := chain.VerifyOptions[checked]{Check: c.check, Visit: s.visit, Record: s.record, Progress: o.Progress}
 	if s.part = o.part; s.part != nil {
 		v.Follows = s.part.follows
@@ -126,7 +132,8 @@ type logCheck struct {
 	headChecks  []*headsCheck
 	expected    []*Expected
 
-	latest time.Time // of what is believed
+	visited func(chain.Entry, error) // nil: nobody is told
+	latest  time.Time                // of what is believed
 
 	file     string    // of the newest record that is believed
 	fileEnds time.Time // the day of file
@@ -153,6 +160,12 @@ func (s *logCheck) record(e chain.RecordEnd) {
 
 // visit is chain.VerifyOptions.Visit.
 func (s *logCheck) visit(e chain.Entry, c checked) {
+	if s.visited != nil {
+		defer s.visited(e, c.err)
+	}
+	if !e.Canonical {
+		return // which the report says
+	}
 	s.tally.see(&e, c)
 	if at := s.anchoring.seen; !at.IsZero() {
 		s.tally.anchored(at)
