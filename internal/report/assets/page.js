@@ -249,7 +249,7 @@
   const doings = el("section", {id: "doings"}, el("h2", {}, "What the agents did"), el("p", {class: "faint", role: "status", id: "listing"}, "The calls are being listed."));
   const callsTable = el("section", {id: "calls"});
   const json = el("section");
-  const own = el("section", {}, el("h2", {}, "Files of your own"),
+  const own = el("section", {class: "own"}, el("h2", {}, "Files of your own"),
     el("div", {class: "drop"},
       el("p", {}, "Drop files on this page, or choose them, that you got from elsewhere than this one: a trust file, which says whose keys you trust (the allowed_signers of ssh-keygen); the policy that names the witnesses that count; and, for a whole log, what others kept of it: heads of a system's log (journalctl -o json, syslog) or receipts. They stay in this browser."),
       el("label", {}, "Files ", el("input", {type: "file", id: "mine", multiple: true, change: (e) => take([...e.target.files])})),
