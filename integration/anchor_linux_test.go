@@ -498,6 +498,9 @@ func TestAnchorKilled(t *testing.T) {
 			if !killed && err != nil {
 				t.Fatalf("%s %d: %v: %s", call, n, err, out)
 			}
+			if killed { // what is left is no finding
+				h.signet(t, 0, nil, "verify", "--chain")
+			}
 			if out := h.signet(t, 0, nil, "anchor", "now"); t.Failed() {
 				t.Fatalf("%s %d: %s", call, n, out)
 			}
