@@ -306,13 +306,6 @@ func (h home) holdsWith(t *testing.T, kind string) {
 	h.found(t, kind)
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestGapLost: a gap that cannot be recorded while the session lasts is not in
 // the log. It is said on stderr, at its beginning and, if the wrapper is not
 // killed, at its end; and the log does not look damaged.

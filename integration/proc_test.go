@@ -244,3 +244,10 @@ func difference(want, got []byte) string {
 	return fmt.Sprintf("they differ from byte %d on (%d and %d bytes):\nwant …%q…\n got …%q…",
 		i, len(want), len(got), clip(want), clip(got))
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
