@@ -130,7 +130,7 @@ func TestKeychainHangs(t *testing.T) {
 	}
 	defer l.Close()
 	out := home.signetEnv(t, 1, []string{"DBUS_SESSION_BUS_ADDRESS=unix:path=" + bus}, "identity", "protect", "--name", "default", "--with", "keychain")
-	if !strings.Contains(out, "did not answer within 2s") {
+	if !strings.Contains(out, "did not respond within 2s") {
 		t.Error(out)
 	}
 	if _, err := os.Stat(filepath.Join(home.dir, ".signet", "keys", "default.unlock.json")); err == nil {

@@ -72,8 +72,11 @@ func flagError(err error, flags []ucli.Flag, rest string) (hint string, plain er
 	if name, ok := strings.CutPrefix(said, "flag needs an argument: -"); ok {
 		return rest, fmt.Errorf("%s needs a value", flagWord(name))
 	}
-	if name, value, ok := badValue(said); ok {
-		return rest, fmt.Errorf("%s takes %s, not %s", flagWord(name), valueOf(flags, name), value)
+	if name, value, reason, ok := badValue(said); ok {
+		if takes := valueOf(flags, name); takes != "" {
+			return rest, fmt.Errorf("%s takes %s, not %s", flagWord(name), takes, value)
+		}
+		return rest, fmt.Errorf("%s %s: %s", flagWord(name), value, reason)
 	}
 	name, ok := strings.CutPrefix(said, "flag provided but not defined: -")
 	if !ok {
@@ -100,23 +103,23 @@ func flagWord(name string) string {
 	return "--" + name
 }
 
-// badValue returns the flag and its value, in quotes, of what package flag says of a
-// value that cannot be.
-func badValue(said string) (name, value string, ok bool) {
+// badValue returns the flag, its value in quotes and the reason, of what package flag
+// says of a value that cannot be.
+func badValue(said string) (name, value, reason string, ok bool) {
 	said, ok = strings.CutPrefix(said, "invalid value ")
 	if !ok {
 		said, ok = strings.CutPrefix(said, "invalid boolean value ")
 	}
 	value, err := strconv.QuotedPrefix(said)
 	if !ok || err != nil {
-		return "", "", false
+		return "", "", "", false
 	}
 	name = strings.TrimPrefix(strings.TrimPrefix(said[len(value):], " for "), "flag ")
-	name, _, ok = strings.Cut(strings.TrimPrefix(name, "-"), ":")
-	return name, value, ok
+	name, reason, ok = strings.Cut(strings.TrimPrefix(name, "-"), ": ")
+	return name, value, reason, ok
 }
 
-// valueOf says what a flag takes, of those that do not take every text.
+// valueOf says what a flag takes, if its type says that. Others have reasons of their own.
 func valueOf(flags []ucli.Flag, name string) string {
 	for _, f := range flags {
 		switch f.(type) {
@@ -128,9 +131,13 @@ func valueOf(flags []ucli.Flag, name string) string {
 			if slices.Contains(f.Names(), name) {
 				return "a time such as 30s, 5m or 2h"
 			}
+		case *ucli.BoolFlag:
+			if slices.Contains(f.Names(), name) {
+				return "true or false"
+			}
 		}
 	}
-	return "true or false"
+	return ""
 }
 
 // noSuchVerb is the error for a name that is no verb of the program, or of the verb
