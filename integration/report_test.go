@@ -69,6 +69,7 @@ type reportSeen struct {
 	Requests, Errors, Violations []string
 	Dialogs, PDF                 int
 	Call, Opened                 string
+	Outcomes                     []string // that the list of calls can be filtered by
 	Differs, Ran                 bool
 	Trusts                       []reportLook // with each trust file
 }
@@ -258,6 +259,9 @@ func TestReportInBrowser(t *testing.T) {
 	}
 	if whole.Differs || !strings.Contains(whole.Text, `<img src=x onerror="ran=1;alert(1)"></script><script>ran=1</script>\u202egnp.exe`) {
 		t.Errorf("differs: %v\n%s", whole.Differs, whole.Text)
+	}
+	if want := []string{"any", "no response"}; !slices.Equal(whole.Outcomes, want) {
+		t.Errorf("outcomes to choose from: %q, and there are %q", whole.Outcomes, want)
 	}
 	if !strings.Contains(whole.Call, "end of it") || !strings.Contains(whole.Call, "rec_") || whole.PDF < 10_000 {
 		t.Errorf("a page of %d bytes for the printer, and the call: %.2000s", whole.PDF, whole.Call)

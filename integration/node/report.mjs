@@ -32,6 +32,7 @@ async function run(job) {
     return seen;
   };
   await look(seen);
+  seen.outcomes = await page.locator("#outcome option").allTextContents();
   seen.differs = (await page.locator("#differs").count()) > 0;
   if (job.search !== undefined) {
     await page.fill("#query", job.search);

@@ -97,6 +97,8 @@ type Did struct {
 	First   string `json:"first,omitempty"`
 	Last    string `json:"last,omitempty"`
 
+	Outcomes map[history.Outcome]int64 `json:"outcomes"` // calls by how they ended
+
 	Tools    []Tool    `json:"tools"`    // the most used first
 	Sessions []Session `json:"sessions"` // the newest first
 	// MoreTools and MoreSessions are how many are not listed.
@@ -168,7 +170,7 @@ type doings struct {
 }
 
 func newDoings() *doings {
-	return &doings{tools: map[toolOf]*Tool{}, sessions: map[sessionOf]*Session{}, began: map[sessionOf]*Began{}}
+	return &doings{did: Did{Outcomes: map[history.Outcome]int64{}}, tools: map[toolOf]*Tool{}, sessions: map[sessionOf]*Session{}, began: map[sessionOf]*Began{}}
 }
 
 // session sees the event of a session.
@@ -224,6 +226,7 @@ func (d *doings) call(row *history.Row, x *history.View) {
 		open = 1
 	}
 	d.did.Calls, d.did.Failed, d.did.Open = d.did.Calls+1, d.did.Failed+failed, d.did.Open+open
+	d.did.Outcomes[x.Outcome]++
 	d.did.First, d.did.Last = earlier(d.did.First, x.Time), max(d.did.Last, x.Time)
 
 	key := toolOf{clip(x.Target), clip(x.Tool)}

@@ -5,7 +5,6 @@
 (() => {
   const {el, put, said, text, badge, count, grouped, time, zone} = ui;
   const $ = (id) => document.getElementById(id);
-  const outcomes = Object.keys(ui.outcomes);
   const claim = JSON.parse($("claim").textContent);
   const rows = [50, 200, 1000, 5000];
   const meanings = [
@@ -263,7 +262,7 @@
     if (list) return list(-1);
     let offset = 0, turnOf = 0;
     const query = el("input", {type: "search", id: "query", autocomplete: "off"});
-    const outcome = el("select", {id: "outcome"}, el("option", {value: ""}, "any"), outcomes.map((o) => el("option", {value: o}, ui.outcomeName(o))));
+    const outcome = el("select", {id: "outcome"}, el("option", {value: ""}, "any"), Object.keys(ui.outcomes).filter((o) => did.outcomes[o]).map((o) => el("option", {value: o}, ui.outcomeName(o))));
     const size = el("select", {}, rows.map((n) => el("option", {value: n}, grouped(n))));
     const before = el("button", {type: "button", click: () => list(Math.max(0, offset - Number(size.value)))}, "Newer");
     const after = el("button", {type: "button", click: () => list(offset + Number(size.value))}, "Older");
