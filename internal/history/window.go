@@ -126,7 +126,8 @@ func (w *window) advance(most, bytes int) error {
 	for len(w.rows) > 0 {
 		row := w.rows[0]
 		if !row.dropped && row.Open() && !row.settled {
-			if len(w.rows)-w.dropped <= most && w.held <= bytes {
+			// What a row takes itself is held anyway: a call of 40 MB may wait as well.
+			if len(w.rows)-w.dropped <= most && w.held-row.size() <= bytes {
 				return nil
 			}
 			w.join.Forget(row.Says)
