@@ -261,6 +261,7 @@ const narrow = async (where) => {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth ? [] :
     [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() && !e.closest(".scrollx, #list") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 100)));
   assert.deepEqual(wide, [], where + ": wider than the window");
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), where + ": can be moved sideways");
 };
 const picture = (name) => pictures && page.screenshot({ path: join(pictures, name + ".png") });
 
@@ -287,7 +288,7 @@ await part("axe finds nothing, and 400 pixels are enough", async () => {
       for (const v of ["calls", "sessions", "tools"]) {
         await page.click("#tab-" + v);
         if (v === "calls") await found("calls", (all) => all.length > 5);
-        else await page.locator(v === "sessions" ? "#session-list tr" : "#tool-list tr").first().waitFor();
+        else await page.locator(v === "sessions" ? "#session-list tbody tr" : "#tool-list tbody tr").first().waitFor();
         await accessible(`${v}, ${colorScheme}, ${width}`);
         await narrow(`${v}, ${width}`);
         await picture(`${v}-${colorScheme}-${width}`);

@@ -553,18 +553,25 @@ function closeCall() {
 
 // ---- Sessions.
 
+// named gives each cell of a row the name of its column, for narrow screens.
+function named(heads, row) {
+  [...row.cells].forEach((cell, i) => { cell.dataset.name = heads[i]; });
+  return row;
+}
+
 function showSessions() {
   quietly(async () => {
     const got = await ask("sessions", { find: $("find-session").value });
-    const rows = got.sessions.map((s) => el("tr", {},
+    const heads = ["First call", "Server", "Client", "Where", "Signer", "Calls", "Failed", "Open", "Lasted", "Show"];
+    const rows = got.sessions.map((s) => named(heads, el("tr", {},
       el("td", {}, ui.time(s.first)), el("td", {}, ui.text(s.server.replace(/^mcp:\/\//, ""), 60)), el("td", {}, ui.text(s.client, 60)),
       el("td", {}, ui.text(s.where, 60)), el("td", {}, ui.text(s.signer, 40)),
       el("td", { class: "number" }, ui.grouped(s.calls)), el("td", { class: "number" }, s.failed ? ui.badge(ui.grouped(s.failed), "bad") : "0"), el("td", { class: "number" }, s.open ? ui.badge(ui.grouped(s.open), "doubt") : "0"),
       el("td", {}, ui.took(s.last - s.first)),
-      el("td", {}, el("button", { type: "button", class: "quiet", click: () => go({ session: s.session, since: "", until: "", day: "" }, "calls") }, "Calls", el("span", { class: "hidden" }, " of " + ui.said(s.session, 40))))));
+      el("td", {}, el("button", { type: "button", class: "quiet", click: () => go({ session: s.session, since: "", until: "", day: "" }, "calls") }, "Calls", el("span", { class: "hidden" }, " of " + ui.said(s.session, 40)))))));
     put($("session-list"),
       el("table", { class: "plain" },
-        el("thead", {}, el("tr", {}, ["First call", "Server", "Client", "Where", "Signer", "Calls", "Failed", "Open", "Lasted", "Show"].map((t, i) => el("th", { scope: "col", class: i > 4 && i < 8 ? "number" : null }, t)))),
+        el("thead", {}, el("tr", {}, heads.map((t, i) => el("th", { scope: "col", class: i > 4 && i < 8 ? "number" : null }, t)))),
         el("tbody", {}, rows)),
       el("p", { class: "faint" }, got.total === 0 ? "No sessions." : got.total > rows.length ? "The newest " + ui.grouped(rows.length) + " of " + ui.grouped(got.total) + "." : ui.count(got.total, "session") + "."));
   });
@@ -582,15 +589,16 @@ function showTools() {
     if (got.running) out.push(el("p", { class: "faint" }, part(got.progress, "reading the log:")));
     if (got.problem) out.push(el("p", {}, ui.text(got.problem)));
     let body = null, server = null;
+    const heads = ["Tool", "Definition", "Listed", "Calls", "Last call", "Signer", "Show"];
     for (const v of got.tools) {
       if (v.server !== server) {
         server = v.server;
         body = el("tbody");
         out.push(el("h2", {}, ui.text(server.replace(/^mcp:\/\//, "") || "(no server)", 100)),
           el("div", { class: "scrollx", role: "region", tabindex: 0, "aria-label": "Tools of " + ui.said(server, 60) },
-            el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["Tool", "Definition", "Listed", "Calls", "Last call", "Signer", "Show"].map((t, i) => el("th", { scope: "col", class: i === 3 ? "number" : null }, t)))), body)));
+            el("table", { class: "plain" }, el("thead", {}, el("tr", {}, heads.map((t, i) => el("th", { scope: "col", class: i === 3 ? "number" : null }, t)))), body)));
       }
-      const shown = el("td", { class: "shown", colspan: 7 }), below = el("tr", { hidden: true }, shown);
+      const shown = el("td", { class: "shown detail", colspan: 7 }), below = el("tr", { hidden: true }, shown);
       const button = el("button", { type: "button", class: "quiet", "aria-expanded": "false", click: async () => {
         below.hidden = !below.hidden;
         button.setAttribute("aria-expanded", !below.hidden);
@@ -600,11 +608,11 @@ function showTools() {
         const rest = d.more ? el("p", { class: "faint" }, "… and " + ui.count(d.more, "more line") + ": signet-wrap audit tools --json has all of it") : null;
         put(shown, d.why ? el("p", { class: "faint" }, ui.said(d.why)) : d.diff ? ui.diff(d.diff) : ui.block((d.lines || []).join("\n")), rest);
       } }, v.change ? "Change" : "Definition", el("span", { class: "hidden" }, " of " + ui.said(v.tool, 60)));
-      body.append(el("tr", {},
+      body.append(named(heads, el("tr", {},
         el("td", {}, ui.text(v.tool || "(no name)", 80), v.change ? [" ", ui.badge("changed", "doubt")] : null),
         el("td", {}, v.hash ? ui.mono(v.hash.slice(7, 15)) : "–", v.kept !== "yes" ? [" ", ui.badge(v.kept, v.kept === "altered" ? "bad" : "calm")] : null),
         el("td", {}, ui.time(v.listed) || "–"), el("td", { class: "number" }, ui.grouped(v.calls)), el("td", {}, ui.time(v.last) || "–"), el("td", {}, ui.text(v.signer, 40)),
-        el("td", {}, v.hash ? button : "")), below);
+        el("td", {}, v.hash ? button : ""))), below);
     }
     if (!got.running) out.push(el("p", { class: "faint" }, got.total === 0 ? "No tools were listed or called." : got.total > got.tools.length ? "The first " + ui.grouped(got.tools.length) + " of " + ui.grouped(got.total) + " definitions: find narrows them." : ui.count(got.total, "definition") + (got.more ? "; there are others, which found no room" : "") + "."));
     // What is open stays open while the log grows.
