@@ -2,12 +2,15 @@ package check_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +152,43 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSameNonce: a nonce is used by a key: with that of another key a receipt is no copy.
+func TestSameNonce(t *testing.T) {
+	c := newChecker(t, func(o *check.Options) { o.Trust = check.Keys(public('A'), public('B')) })
+	same := []byte(`"nonce":"rnd_00000000000000000000000000000000"`)
+	for _, letter := range "AB" {
+		s, err := sign.NewSigner(nonceKey{key(byte(letter)), same}, "agent", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Prepare(sign.Action{Tool: "add"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.Sign(start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []check.Reason{"", check.Replayed} {
+			if _, err := c.Check(check.Call{Tool: "add", Receipt: nonce.ReplaceAll(r.JSON, same)}); reasonOf(t, err) != want {
+				t.Errorf("by %c: %v, want %q", letter, err, want)
+			}
+		}
+	}
+}
+
+var nonce = regexp.MustCompile(`"nonce":"[^"]*"`)
+
+// nonceKey is a key that signs receipts with another nonce.
+type nonceKey struct {
+	ed25519.PrivateKey
+	nonce []byte
+}
+
+func (k nonceKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	return k.PrivateKey.Sign(r, nonce.ReplaceAll(message, k.nonce), o)
 }
 
 // response is a receipt of version 2.

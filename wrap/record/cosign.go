@@ -2,10 +2,12 @@ package record
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/signet-wrap/signet-wrap/internal/canon"
 	"github.com/signet-wrap/signet-wrap/internal/mcpwire"
+	"github.com/signet-wrap/signet-wrap/internal/sshagent"
 	"github.com/signet-wrap/signet-wrap/sign"
 	"github.com/signet-wrap/signet-wrap/sign/event"
 )
@@ -30,7 +32,7 @@ func (r *Recorder) Cosign(message []byte) []byte {
 		return message
 	}
 	now := time.Now()
-	x := &cosigning{message: message, alone: true, key: r.opts.MetaKey, signer: s.queue.signer}
+	x := &cosigning{message: message, alone: true, key: r.opts.MetaKey, signer: s.queue.signer, silent: &s.silent}
 	responses := mcpwire.Responses(message, s.listed())
 	x.alone = len(responses) == 1 && !responses[0].Unreadable
 	for _, a := range responses {
@@ -46,6 +48,7 @@ type cosigning struct {
 	alone   bool // it is one response
 	key     string
 	signer  *sign.Signer
+	silent  *atomic.Bool // of the session
 }
 
 // sign puts the receipt into the message. It returns the response with its hash, and
@@ -69,10 +72,14 @@ func (x *cosigning) sign(c *loggedCall, a mcpwire.Response) (mcpwire.Response, s
 	cosign := func() (*sign.Receipt, error) { return x.signer.Cosign(c.carried, sum, outcome, a.At) }
 	var receipt *sign.Receipt
 	var err error
-	if x.signer.Held() { // as long as a call would wait for it
-		receipt, err = signBy(time.Now().Add(signLimit), func() {}, cosign)
-	} else {
+	switch {
+	case !x.signer.Held():
 		receipt, err = cosign()
+	case x.silent.Load(): // or each response that waits behind another would wait as long again
+		err = sshagent.ErrSilent
+	default: // as long as a call would wait for it
+		receipt, err = signBy(time.Now().Add(signLimit), func() {}, cosign)
+		x.silent.Store(errors.Is(err, sshagent.ErrSilent))
 	}
 	if err != nil {
 		return a, err.Error()

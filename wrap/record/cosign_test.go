@@ -271,6 +271,70 @@ func TestCosignHeld(t *testing.T) {
 	}
 }
 
+// TestCosignSilent: for a holder of the key that did not respond in time, the responses
+// behind the first do not wait again. Once it has signed a call, it is asked again.
+func TestCosignSilent(t *testing.T) {
+	client := newSide(t, 'A', nil)
+	key := &silentKey{}
+	server := newSide(t, 'S', func(o *Options) {
+		checker, err := check.New(check.Options{Trust: check.Keys(client.key.Public().(ed25519.PublicKey)), Replays: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { checker.Close() })
+		o.Check, o.Cosign = checker, true
+		o.Signer = func() (*sign.Signer, error) { return sign.NewSigner(key, "S", "") }
+	})
+	key.PrivateKey = server.key
+	call := func(id int) {
+		t.Helper()
+		sent, err := client.Request(fmt.Appendf(nil, `{"id":%d,"method":"tools/call","params":{"name":"add"}}`, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.passOn(t, sent)
+	}
+	respond := func(id int, cosigned bool) {
+		t.Helper()
+		plain := fmt.Sprintf(`{"id":%d,"result":{"content":[]}}`, id)
+		if got := string(server.Cosign([]byte(plain))); (got != plain) != cosigned {
+			t.Errorf("the client got %s", got)
+		}
+	}
+	for id := range 3 {
+		call(id)
+	}
+	key.silent.Store(true)
+	for id := range 3 {
+		respond(id, false)
+	}
+	if n := key.asked.Load(); n != 1 {
+		t.Errorf("asked %d times to cosign", n)
+	}
+	key.silent.Store(false)
+	call(3)
+	respond(3, true)
+	client.Close()
+	server.said(t)
+}
+
+// silentKey is a key whose holder responds, or not, to what is to be cosigned.
+type silentKey struct {
+	ed25519.PrivateKey
+	silent atomic.Bool
+	asked  atomic.Int32 // while it is silent
+}
+
+func (*silentKey) Held() bool { return true }
+
+func (k *silentKey) Sign(r io.Reader, message []byte, o crypto.SignerOpts) ([]byte, error) {
+	if k.silent.Load() && bytes.Contains(message, []byte(`"agent_receipt"`)) {
+		k.asked.Add(1)
+		return nil, sshagent.ErrSilent
+	}
+	return k.PrivateKey.Sign(r, message, o)
+}
+
 // TestCosignTask: a call that became a task is not cosigned, and the log says so.
 func TestCosignTask(t *testing.T) {
 	const get, whole = `{"id":2,"method":"tasks/get","params":{"taskId":"t"}}`, `{"id":2,"method":"tasks/result","params":{"taskId":"t"}}`

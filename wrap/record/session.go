@@ -23,6 +23,7 @@ type session struct {
 
 	serverEnded atomic.Bool // the server ended the session, not the client
 	advised     atomic.Bool // advise has given its advice
+	silent      atomic.Bool // who holds the key did not respond in time to cosign, and has signed no call since
 
 	mu    sync.Mutex // guards all below
 	begun bool       // there was a call
@@ -51,6 +52,7 @@ const hashTime = 10 * time.Second
 
 // called adds calls that are in the log, before the server gets them.
 func (s *session) called(calls []Call, logged []*loggedCall, signer *sign.Signer) {
+	s.silent.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.beginWith(&calls[0], signer)
