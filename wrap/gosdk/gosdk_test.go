@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/oauth2"
 
 	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/history"
@@ -402,32 +404,77 @@ func TestNotSent(t *testing.T) {
 	}
 }
 
-// TestSentAgain: a request that is sent again, after a redirection, has the receipt
-// that it had.
+// TestSentAgain: a request that is sent again, after a redirection or an authorization,
+// has the receipt that it had, and is in the log once, with one outcome.
 func TestSentAgain(t *testing.T) {
-	inner := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer() }, nil)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" {
+	for name, first := range map[string]http.HandlerFunc{
+		"redirection": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
-			return
-		}
-		inner.ServeHTTP(w, r)
-	}))
-	defer s.Close()
-	o := options(t)
-	r := record.New(o)
-	c := dial(t, gosdk.Sign(&mcp.StreamableClientTransport{Endpoint: s.URL}, r), "2026-07-28", nil)
-	for range 2 {
-		if said, err := call(t.Context(), c, "receipt", nil); err != nil || !strings.Contains(said, `"id":"rec_`) {
-			t.Errorf("%v: %s", err, said)
-		}
+		},
+		"authorization": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inner := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer() }, nil)
+			refused, came := map[string]bool{}, map[string]int{} // bodies of calls
+			var mu sync.Mutex
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if !bytes.Contains(body, []byte(`"tools/call"`)) {
+					inner.ServeHTTP(w, r)
+					return
+				}
+				mu.Lock()
+				came[string(body)]++
+				again := refused[string(body)]
+				refused[string(body)] = true
+				mu.Unlock()
+				if !again {
+					first(w, r)
+					return
+				}
+				inner.ServeHTTP(w, r)
+			}))
+			defer s.Close()
+			o := options(t)
+			r := record.New(o)
+			c := dial(t, gosdk.Sign(&mcp.StreamableClientTransport{Endpoint: s.URL, OAuthHandler: granting{}}, r), "2026-07-28", nil)
+			for range 2 {
+				if said, err := call(t.Context(), c, "receipt", nil); err != nil || !strings.Contains(said, `"id":"rec_`) {
+					t.Errorf("%v: %s", err, said)
+				}
+			}
+			if err := errors.Join(c.Close(), r.Close()); err != nil {
+				t.Error(err)
+			}
+			for body, n := range came {
+				if n != 2 {
+					t.Errorf("%d times came %s", n, body)
+				}
+			}
+			told, err := testlog.Calls(o.Audit)
+			if err != nil || len(came) != 2 || len(told) != 2 {
+				t.Fatalf("%v; %d calls came, and %d are in the log", err, len(came), len(told))
+			}
+			for _, call := range told {
+				if !slices.Equal(call.Ends, []string{"executed"}) {
+					t.Errorf("%s ended with %q", call.Tool, call.Ends)
+				}
+			}
+		})
 	}
-	if err := errors.Join(c.Close(), r.Close()); err != nil {
-		t.Error(err)
-	}
-	if got := story(t, o.Audit); !slices.Equal(got, []string{"receipt by http: executed", "receipt by http: executed"}) {
-		t.Errorf("the log tells %q", got)
-	}
+}
+
+// granting is a client's authorization that needs nobody.
+type granting struct{}
+
+func (granting) TokenSource(context.Context) (oauth2.TokenSource, error) { return nil, nil }
+
+func (granting) Authorize(_ context.Context, _ *http.Request, r *http.Response) error {
+	return r.Body.Close()
 }
 
 type around struct{ mcp.Transport }

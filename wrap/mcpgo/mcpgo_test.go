@@ -43,7 +43,8 @@ const patience = time.Minute
 // TestMain makes this test program the server on stdio, too.
 func TestMain(m *testing.M) {
 	if os.Getenv("MCPGO_TEST") == "server" {
-		if err := server.ServeStdio(newServer()); err != nil {
+		// Five workers, as by default, are held for ever by calls that were given up.
+		if err := server.ServeStdio(newServer(), server.WithWorkerPoolSize(100), server.WithQueueSize(1000)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
