@@ -113,7 +113,7 @@ func (b *bench) anchoring(ctx context.Context, records int) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	if err := testlog.Write(signet, testlog.Options{Records: records}); err != nil {
+	if err := testlog.Write(signet, testlog.Options{Records: records, Start: testlog.Day.AddDate(0, 0, 3)}); err != nil {
 		return err
 	}
 	run := func(args ...string) (ran, error) {

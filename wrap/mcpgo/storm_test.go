@@ -34,6 +34,7 @@ func TestStorm(t *testing.T) {
 		"http": func(t *testing.T, s *server.MCPServer) transport.Interface {
 			web := httptest.NewServer(server.NewStreamableHTTPServer(s))
 			t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
+			//lint:ignore SA1019 protocol versions before 2026-07-28 have it, and their clients use it
 			h, err := transport.NewStreamableHTTP(web.URL+"/mcp", transport.WithContinuousListening())
 			if err != nil {
 				t.Fatal(err)
