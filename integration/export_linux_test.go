@@ -38,7 +38,7 @@ input(type="imtcp" port="PORT" address="127.0.0.1")
 	killed(x, file)
 }
 
-// An export that stands still, with its files open and a request half sent, keeps no wrapper
+// An export that is stopped, with its files open and a request half sent, keeps no wrapper
 // waiting; and when it goes on, it sends what was recorded meanwhile.
 func TestExportStopped(t *testing.T) {
 	t.Parallel()

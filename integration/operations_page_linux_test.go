@@ -20,7 +20,7 @@ import (
 // inOperations is set where a test has an /etc, /home and /mnt of its own: the binary.
 const inOperations = "SIGNET_WRAP_TEST_OPERATIONS"
 
-// Every command of docs/OPERATIONS.md is run as it stands there, from top to bottom: by
+// Every command of docs/OPERATIONS.md is run as it is written there, from top to bottom: by
 // the user ada, or by root after sudo. A command that is on the page and not here fails.
 func TestOperationsPage(t *testing.T) {
 	if bin := os.Getenv(inOperations); bin != "" {
@@ -124,7 +124,7 @@ func operations(t *testing.T, bin string) {
 	}
 
 	at, socket := home, filepath.Join(home, "agent")
-	var event, split string // what stands for evt_ID and HOST-LOG.json
+	var event, split string // in place of evt_ID and HOST-LOG.json
 	run := func(command string, status int, says string) string {
 		t.Helper()
 		rest, root := strings.CutPrefix(command, "sudo ")

@@ -139,7 +139,7 @@ func (c *command) tellOwed(u *ucli.Context, h home.Dir, s *anchor.Store, f *anch
 }
 
 // tellNew tells the log of a store, if its home knows none. It looks for no event, which
-// would take as long as the log is: whoever knows a store is told of its policy by
+// would take as long as the log is: whoever knows a store learns its policy from
 // wrappers and by "anchor status".
 func (c *command) tellNew(u *ucli.Context, h home.Dir, s *anchor.Store) {
 	dir, inHome := c.storeOf(h)

@@ -43,7 +43,7 @@ func (c *command) runVerb(ctx context.Context, args []string) error {
 // help of that verb, and what follows was not read. In an error, the context is that of
 // the verb that was reached.
 //
-// Flags may stand behind other arguments: "verify r.json --pubkey bot" is what people
+// Flags may follow other arguments: "verify r.json --pubkey bot" is what people
 // type. Without a verb, they may not, for they are those of a server's command, before
 // which "--" was forgotten.
 func parseArgs(ctx context.Context, app *ucli.App, args []string) (u *ucli.Context, help bool, err error) {

@@ -90,7 +90,7 @@ func TestParseArgs(t *testing.T) {
 
 // TestEveryFlag gives each flag of each verb what it cannot take, and each verb a flag
 // that it does not have: one line and a hint, exit status 2, and nothing on standard
-// output. --help is the help of that verb wherever it stands.
+// output. --help is the help of that verb at any place in the line.
 func TestEveryFlag(t *testing.T) {
 	var walk func(path []string, verb *ucli.Command)
 	bad := func(want string, args ...string) {

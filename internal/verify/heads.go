@@ -332,7 +332,7 @@ func (m *SystemHeads) left(dirs map[string]bool) int64 {
 
 // namedLog is the directory of the log that a head is of, if the command line that sent it
 // names the home by its absolute path; else "". The hashes in the head say whether it is
-// that one, whatever else stands in the line; of that, little is looked at.
+// that one, whatever else the line has; of that, little is looked at.
 func namedLog(command string, dirs []string) string {
 	for range 10 {
 		_, rest, named := strings.Cut(command, "--home")

@@ -75,7 +75,7 @@ func (x *cosigning) sign(c *loggedCall, a mcpwire.Response) (mcpwire.Response, s
 	switch {
 	case !x.signer.Held():
 		receipt, err = cosign()
-	case x.silent.Load(): // or each response that waits behind another would wait as long again
+	case x.silent.Load(): // or each response that waits for another would wait as long again
 		err = sshagent.ErrSilent
 	default: // as long as a call would wait for it
 		receipt, err = signBy(time.Now().Add(signLimit), func() {}, cosign)

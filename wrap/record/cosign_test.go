@@ -272,7 +272,7 @@ func TestCosignHeld(t *testing.T) {
 }
 
 // TestCosignSilent: for a holder of the key that did not respond in time, the responses
-// behind the first do not wait again. Once it has signed a call, it is asked again.
+// after the first do not wait again. Once it has signed a call, it is asked again.
 func TestCosignSilent(t *testing.T) {
 	client := newSide(t, 'A', nil)
 	key := &silentKey{}

@@ -163,7 +163,7 @@ type Options struct {
 	// Params says where the arguments of calls are kept. "": ParamsLog.
 	Params Params
 	// HashOnlyTools are patterns of the names of tools of whose calls the arguments are
-	// kept nowhere, whatever Params says: * stands for any text, ? for a character, as in
+	// kept nowhere, whatever Params says: * means any text, ? for a character, as in
 	// [path.Match], but / is a character like others.
 	HashOnlyTools []string
 	// MaskSecrets keeps the arguments of a call nowhere if they seem to hold a secret. In
