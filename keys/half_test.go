@@ -56,6 +56,9 @@ func TestHalfKeys(t *testing.T) {
 	t.Run("a link to nothing", func(t *testing.T) {
 		s := Store{t.TempDir()}
 		if err := os.Symlink("nowhere", s.keyPath("k")); err != nil {
+			if runtime.GOOS != "windows" { // there it takes a privilege
+				t.Fatal(err)
+			}
 			t.Skip(err)
 		}
 		_, err := s.Load("k", nil)

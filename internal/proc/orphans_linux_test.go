@@ -43,10 +43,7 @@ func init() {
 // As a container's first process we have the orphans of all others, and must
 // not take the server's status for one of theirs.
 func TestOrphansAreWaitedFor(t *testing.T) {
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		t.Skip("no unshare")
-	}
+	unshare := needed(t, "unshare")
 	flags := []string{"--pid", "--fork", "--mount-proc"}
 	if os.Getuid() != 0 {
 		flags = append([]string{"--user", "--map-root-user"}, flags...)
@@ -78,4 +75,17 @@ func TestOrphansOnATerminal(t *testing.T) {
 		}
 	}
 	k.finish()
+}
+
+// needed is the path of a program. Without it the test is skipped, or fails on CI.
+func needed(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	return path
 }

@@ -202,10 +202,7 @@ func TestNothingIsLeftOnATerminal(t *testing.T) {
 
 // A job that is stopped and continued from the keyboard.
 func TestStopOnATerminal(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash")
-	}
+	bash := needed(t, "bash")
 	server := wrapping(t, part(t, "report", "SIGTSTP", "SIGCONT")...)
 	cmd := exec.Command(bash, append([]string{"--norc", "-ic", `"$@"; echo "stopped $?"; read -r go </dev/tty; fg >/dev/null; echo "ended $?"`, "bash"}, server.Args...)...)
 	keys := onTerminal(t, cmd)
