@@ -99,6 +99,9 @@ func (c *command) auditReport(u *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(h.Audit()); errors.Is(err, fs.ErrNotExist) { // before a key is missed
+		return fail("wrap your servers with `signet-wrap install`, or one with signet-wrap -- COMMAND", fmt.Errorf("nothing has been logged yet in %s", h.Audit()))
+	}
 	if _, err := os.Lstat(path); err == nil { // before all the work
 		return fail("nothing is ever overwritten: name another FILE", fmt.Errorf("--output %q: the file exists", path))
 	}
