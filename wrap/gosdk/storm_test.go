@@ -3,17 +3,12 @@ package gosdk_test
 import (
 	"context"
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/signet-wrap/signet-wrap/chain"
 	"github.com/signet-wrap/signet-wrap/internal/testlog"
 	"github.com/signet-wrap/signet-wrap/wrap/gosdk"
 	"github.com/signet-wrap/signet-wrap/wrap/record"
@@ -23,8 +18,6 @@ import (
 // them; the session may be closed in the middle. No call is lost or in the log twice,
 // each has one end, and nothing of ours runs on.
 func TestStorm(t *testing.T) {
-	const calls = 200
-	tools := []string{"receipt", "fails", "breaks", "ask", "count", "wait", "receipt"}
 	for name, open := range map[string]func(*testing.T, *mcp.Server) mcp.Transport{
 		"in-process": func(t *testing.T, s *mcp.Server) mcp.Transport { return inMemory(t, s) },
 		"stdio":      func(t *testing.T, _ *mcp.Server) mcp.Transport { return transports["stdio"](t) },
@@ -34,10 +27,9 @@ func TestStorm(t *testing.T) {
 			return &mcp.StreamableClientTransport{Endpoint: web.URL}
 		},
 	} {
-		for when, finished := range map[string]int32{"closed at the end": calls, "closed in the middle": calls / 2} {
+		for when, finished := range map[string]int32{"closed at the end": testlog.StormCalls, "closed in the middle": testlog.StormCalls / 2} {
 			t.Run(name+", "+when, func(t *testing.T) {
-				before := testlog.Goroutines()
-				var reached [calls]atomic.Int32 // the server, in this process
+				storm := testlog.NewStorm()
 				s := newServer()
 				s.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 					return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
@@ -46,7 +38,7 @@ func TestStorm(t *testing.T) {
 							if err := json.Unmarshal(p.Arguments, &a); err != nil {
 								t.Error(err)
 							}
-							reached[a.N].Add(1)
+							storm.Reached[a.N].Add(1)
 						}
 						return next(ctx, method, r)
 					}
@@ -58,68 +50,15 @@ func TestStorm(t *testing.T) {
 						return &mcp.ElicitResult{Action: "decline"}, nil
 					},
 				})
-				var all sync.WaitGroup
-				var ended atomic.Int32
-				var answered [calls]bool
-				enough := make(chan struct{})
-				for n := range calls {
-					all.Go(func() {
-						tool := tools[n%len(tools)]
-						ctx, stop := context.WithTimeout(t.Context(), patience)
-						defer stop()
-						if tool == "ask" || tool == "wait" || rand.IntN(4) == 0 {
-							time.AfterFunc(time.Duration(rand.IntN(300))*time.Millisecond, stop)
-						}
-						_, err := call(ctx, c, tool, map[string]any{"n": n})
-						answered[n] = err == nil
-						if ended.Add(1) == finished {
-							close(enough)
-						}
-					})
-				}
-				<-enough
-				c.Close() // its error may be that of a server which was stopped at work
-				all.Wait()
-				if err := r.Close(); err != nil {
-					t.Error(err)
-				}
-
-				if r, err := testlog.Verify(t.Context(), o.Audit, chain.VerifyOptions[struct{}]{}); err != nil || r.Damaged > 0 {
-					t.Fatalf("the log: %v, %+v", err, r)
-				}
-				told, err := testlog.Calls(o.Audit)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var logged [calls]int
-				for _, call := range told {
-					var p struct{ N int }
-					if err := json.Unmarshal(call.Params, &p); err != nil {
-						t.Fatal(err)
+				storm.Run(t, o.Audit, finished, patience, func(ctx context.Context, tool string, arguments map[string]any) error {
+					_, err := call(ctx, c, tool, arguments)
+					return err
+				}, func() {
+					c.Close() // its error may be that of a server which was stopped at work
+					if err := r.Close(); err != nil {
+						t.Error(err)
 					}
-					logged[p.N]++
-					if len(call.Ends) != 1 {
-						t.Errorf("%s %d ended with %q", call.Tool, p.N, call.Ends)
-					}
-				}
-				for n := range calls {
-					if logged[n] > 1 || answered[n] && logged[n] == 0 || int(reached[n].Load()) > logged[n] {
-						t.Errorf("%s %d is in the log %d times; it reached the server %d times, answered: %v",
-							tools[n%len(tools)], n, logged[n], reached[n].Load(), answered[n])
-					}
-				}
-				for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-					left := testlog.Goroutines()
-					for id := range before {
-						delete(left, id)
-					}
-					if len(left) == 0 {
-						break
-					}
-					if time.Now().After(end) {
-						t.Fatalf("still running: %q", left)
-					}
-				}
+				})
 			})
 		}
 	}
