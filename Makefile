@@ -76,12 +76,12 @@ lint: ## gofmt, vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
-# What takes too long for every commit, some 75 minutes on 2 idle cores: 500,000
+# What takes too long for every commit, some 100 minutes on 2 cores: 500,000
 # inputs for each fuzz target, wrappers killed for 60 s, 10,000 short sessions, logs
 # of 1,000,000 records and lines, packages twice, and one wrapper under load for 15
 # minutes (SOAK). Each part says how long it took.
 nightly: SOAK = 15m
-nightly: ## long fuzzing, torture, large logs, packages, soak; 75 minutes
+nightly: ## long fuzzing, torture, large logs, packages, soak; some 100 minutes
 	@part() { began=$$(date +%s); echo "== $$1"; (eval "$$2") || { echo "== $$1 failed"; exit 1; }; \
 	  echo "== $$1: $$(($$(date +%s) - began)) s"; }; \
 	part lint '$(MAKE) lint'; \
