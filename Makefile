@@ -81,7 +81,7 @@ lint: ## gofmt, vet and staticcheck
 # of 1,000,000 records and lines, packages twice, and one wrapper under load for 15
 # minutes (SOAK). Each part says how long it took.
 nightly: SOAK = 15m
-nightly: ## long fuzzing, torture, large logs, packages, soak; some 100 minutes
+nightly: ## long fuzzing, torture, large logs, packages, soak; 100 minutes
 	@part() { began=$$(date +%s); echo "== $$1"; (eval "$$2") || { echo "== $$1 failed"; exit 1; }; \
 	  echo "== $$1: $$(($$(date +%s) - began)) s"; }; \
 	part lint '$(MAKE) lint'; \
